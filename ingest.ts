@@ -1,0 +1,62 @@
+#!/usr/bin/env bun
+// The program's entry: argv and environment in, one run, an exit code out.
+
+import { helpText, parseCommandLine } from './lib/cli.ts'
+import { resolveConfig, resolveDemoFolder, unsetEmpty } from './lib/config.ts'
+import { createRedactor, describeError, IngestError } from './lib/errors.ts'
+import { openWorld } from './lib/world.ts'
+import packageJson from './package.json' with { type: 'json' }
+
+type Signal = 'SIGINT' | 'SIGTERM'
+const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 }
+
+const { version } = packageJson
+const stop = new AbortController()
+let interruptedBy: Signal | undefined
+
+function onSignal(signal: Signal): void {
+  // The second one means it.
+  if (interruptedBy !== undefined) process.exit(EXIT_CODES[signal])
+  interruptedBy = signal
+  const hint = 'Run again to go on where it stopped.'
+  stop.abort(new IngestError(`Interrupted by ${signal}.`, { kind: 'interrupted', scope: 'run', hint }))
+}
+
+async function main(): Promise<number> {
+  const line = parseCommandLine(process.argv.slice(2))
+  if (line.kind === 'version') process.stdout.write(`ingest ${version}\n`)
+  if (line.kind === 'help') process.stdout.write(await helpText(line.command, version, process.stdout.isTTY))
+  if (line.kind !== 'run') return 0
+
+  const world = openWorld(version, stop)
+  if (line.command === 'demo') {
+    const folder = resolveDemoFolder(line)
+    const { runDemo } = await import('./lib/demo/demo.ts')
+    return await runDemo(folder, world)
+  }
+  // The SDK would take an empty AWS variable for a set one.
+  unsetEmpty(process.env)
+  const config = resolveConfig(line, process.env, { isCompiled: import.meta.url.includes('$bunfs') })
+  const { runIngest } = await import('./lib/run.ts')
+  return await runIngest(config, world)
+}
+
+/** The exit code of what ended the program before its run could account for it. */
+function failedWith(error: unknown): number {
+  const redact = createRedactor([process.env['FMP_API_KEY'], process.env['AWS_SECRET_ACCESS_KEY']])
+  if (error instanceof IngestError) {
+    process.stderr.write(redact(`❌ ${describeError(error)}\n`))
+    return error.kind === 'usage' ? 2 : 1
+  }
+  // A defect: loud, with its trace.
+  process.stderr.write(redact(`💥 This is a defect of the program, please report it.\n${Bun.inspect(error)}\n`))
+  return 1
+}
+
+process.on('SIGINT', onSignal)
+process.on('SIGTERM', onSignal)
+
+const code = await main().catch(failedWith)
+// Explicitly, because a timer of the S3 client can outlive the run by seconds; after the streams have taken everything.
+for (const stream of [process.stdout, process.stderr]) await new Promise((done) => stream.write('', done))
+process.exit(interruptedBy === undefined ? code : EXIT_CODES[interruptedBy])

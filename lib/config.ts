@@ -1,0 +1,235 @@
+// The run's settings: flags over environment over defaults, each checked once, all problems named together. The only
+// reader of flags and environment.
+
+import * as v from 'valibot'
+import type { CommandLine, Flags } from './cli.ts'
+import { oneLine, usageError, type IngestError } from './errors.ts'
+import { FMP_BASE_URL, type FmpApi } from './fmp.ts'
+import type { AskedDates } from './period.ts'
+import { bucketOf, SCHEMAS, type Name, type Value } from './values.ts'
+
+export type TickerSource =
+  | { readonly kind: 'flag'; readonly list: string }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 's3'; readonly bucket: string; readonly key: string }
+
+export type Target =
+  | { readonly kind: 'folder'; readonly folder: string }
+  | { readonly kind: 's3'; readonly bucket: string }
+
+export type Config = {
+  readonly tickers: TickerSource
+  readonly dates: AskedDates
+  readonly target: Target
+  /** Key prefix of the data, without slashes at its ends. */
+  readonly prefix: string
+  readonly isForced: boolean
+  readonly isDryRun: boolean
+  readonly isJson: boolean
+  readonly isQuiet: boolean
+  readonly allowsUnsafeStore: boolean
+  readonly withAdjClose: boolean
+  readonly maxCalls: number | undefined
+  /** Milliseconds since 1970 to be at instead of now. */
+  readonly nowMs: number | undefined
+  /** Empty only in a dry run. */
+  readonly apiKey: string
+  readonly api: FmpApi
+  readonly apiBaseUrl: string
+  readonly rateLimitSeconds: number
+  readonly maxWorkers: number
+  readonly uploadConcurrency: number
+  readonly apiTimeoutSeconds: number
+  /** What must never be shown. */
+  readonly secrets: readonly string[]
+  /** `AWS_DEFAULT_REGION`, for where the SDK finds no region itself. */
+  readonly defaultRegion: string | undefined
+  readonly hasCustomEndpoint: boolean
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What is neither flag nor environment: how the program was started. */
+export type Start = { readonly isCompiled: boolean }
+
+type RunLine = Extract<CommandLine, { kind: 'run' }>
+
+/** Flags and environment under one roof; what does not fit its schema becomes a problem and reads as absent. */
+type Reader = {
+  readonly raw: (name: string) => string | undefined
+  readonly read: <N extends Name>(name: N) => Value<N> | undefined
+  readonly isOn: (flag: keyof Flags) => boolean
+}
+
+/**
+ * The settings of a run. Throws one usage error that names every problem: of argv, of values, of contradictions and of
+ * what is missing.
+ */
+export function resolveConfig(line: RunLine, environment: Environment, start: Start): Config {
+  const problems = [...line.problems]
+  const reader = createReader(line.flags, environment, problems)
+  const { raw, read, isOn } = reader
+  const config: Config = {
+    tickers: tickerSource(raw('--tickers'), read('--tickers-path')),
+    dates: {
+      mode: isOn('backfill') ? 'backfill' : 'daily',
+      fromDate: read('--from-date'),
+      toDate: read('--to-date'),
+      backfillDays: read('--backfill-days'),
+      lookback: read('--lookback') ?? 5,
+    },
+    isForced: isOn('force'),
+    isDryRun: isOn('dry-run'),
+    isJson: isOn('json'),
+    isQuiet: isOn('quiet'),
+    withAdjClose: !isOn('no-adj-close'),
+    maxCalls: read('--max-calls'),
+    nowMs: read('--now'),
+    ...vendorSettings(reader),
+    ...storeSettings(reader),
+    secrets: ['FMP_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'].flatMap((name) => raw(name) ?? []),
+  }
+  problems.push(...contradictions(reader, config), ...absences(reader, config, start))
+  if (problems.length > 0) throw usageErrorOf(problems)
+  return Object.freeze(config)
+}
+
+function createReader(flags: Flags, environment: Environment, problems: string[]): Reader {
+  const valueOf = (name: string) => new Map(Object.entries(flags)).get(name.slice(2))
+  const raw = (name: string) => {
+    // An empty variable is an unset one: that is how CI passes what is not set.
+    const value = name.startsWith('--') ? valueOf(name) : environment[name]?.trim()
+    return typeof value === 'string' && value !== '' ? value : undefined
+  }
+  return {
+    raw,
+    read(name) {
+      const value = raw(name)
+      if (value === undefined) return undefined
+      const parsed = v.safeParse(SCHEMAS[name], value)
+      if (parsed.success) return parsed.output
+      problems.push(`${name} is ${quoted(value)}, expected ${parsed.issues[0].message}.`)
+      return undefined
+    },
+    isOn: (flag) => flags[flag] === true,
+  }
+}
+
+function vendorSettings({ raw, read }: Reader) {
+  return {
+    // Empty only in a dry run.
+    apiKey: raw('FMP_API_KEY') ?? '',
+    api: read('FMP_API') ?? 'stable',
+    apiBaseUrl: (read('FMP_BASE_URL') ?? FMP_BASE_URL).replace(/\/+$/, ''),
+    rateLimitSeconds: read('RATE_LIMIT_SECONDS') ?? 15,
+    maxWorkers: read('MAX_WORKERS') ?? 5,
+    apiTimeoutSeconds: read('API_TIMEOUT_SECONDS') ?? 30,
+  } as const
+}
+
+function storeSettings({ raw, read, isOn }: Reader) {
+  // The bucket counts only where --out does not override it.
+  const bucket = raw('--out') === undefined ? read('S3_BUCKET') : undefined
+  return {
+    target: targetOf(read('--out'), bucket) ?? { kind: 's3', bucket: '' },
+    prefix: read('S3_RAW_PREFIX') ?? 'raw',
+    allowsUnsafeStore: isOn('allow-unsafe-store'),
+    uploadConcurrency: read('UPLOAD_CONCURRENCY') ?? 32,
+    defaultRegion: raw('AWS_DEFAULT_REGION'),
+    hasCustomEndpoint: raw('AWS_ENDPOINT_URL_S3') !== undefined || raw('AWS_ENDPOINT_URL') !== undefined,
+  } as const
+}
+
+/** The demo's folder. Throws a usage error that names every problem. */
+export function resolveDemoFolder({ flags, problems }: RunLine): string {
+  const folder = typeof flags.out === 'string' ? flags.out : './lake'
+  const all = /^[a-z][a-z0-9+.-]*:\/\//i.test(folder) ? [...problems, '--out of the demo is a folder.'] : problems
+  if (all.length > 0) throw usageErrorOf(all)
+  return folder
+}
+
+/** Takes out of an environment the variables that are set to nothing. */
+export function unsetEmpty(environment: Record<string, string | undefined>): void {
+  for (const [name, value] of Object.entries(environment)) {
+    if (value === '') delete environment[name]
+  }
+}
+
+/** The usage error that names all problems of a call. */
+function usageErrorOf(problems: readonly string[]): IngestError {
+  const list = problems.map((problem) => `\n  ${oneLine(problem)}`).join('')
+  const many = problems.length === 1 ? 'One problem' : `${problems.length} problems`
+  return usageError(`${many}, nothing was called (see --help):${list}`)
+}
+
+const CONTRADICTIONS = [
+  ['--tickers', '--tickers-path'],
+  ['--backfill-days', '--from-date'],
+  ['--backfill-days', '--to-date'],
+  ['--lookback', '--from-date'],
+  ['--lookback', '--to-date'],
+  ['--lookback', '--backfill-days'],
+] as const
+
+function contradictions({ raw, isOn }: Reader, { dates }: Config): readonly string[] {
+  const problems: string[] = CONTRADICTIONS.filter(([a, b]) => raw(a) !== undefined && raw(b) !== undefined).map(
+    ([a, b]) => `${a} and ${b} contradict each other: give one.`,
+  )
+  const { fromDate, toDate } = dates
+  if (raw('--lookback') !== undefined && isOn('backfill')) {
+    problems.push('--lookback and --backfill contradict each other: give one.')
+  }
+  if (raw('--to-date') !== undefined && raw('--from-date') === undefined && raw('--backfill-days') === undefined) {
+    problems.push('--to-date needs --from-date.')
+  }
+  if (fromDate !== undefined && toDate !== undefined && fromDate > toDate) {
+    problems.push(`--from-date ${fromDate} is after --to-date ${toDate}.`)
+  }
+  return problems
+}
+
+/** What is missing for a run like this, or may not be there. */
+function absences({ raw }: Reader, config: Config, { isCompiled }: Start): readonly string[] {
+  const { apiKey, isDryRun, nowMs, apiBaseUrl } = config
+  const dotEnv = isCompiled ? ' This binary reads no .env file.' : ''
+  const problems: readonly [boolean, string][] = [
+    [
+      apiKey === '' && !isDryRun,
+      `FMP_API_KEY is not set: put the key of your FMP account into the environment, never on the command line.${dotEnv}`,
+    ],
+    // Not shown: what is wrong with it is enough.
+    [/[^\x21-\x7E]/.test(apiKey), 'FMP_API_KEY has blanks or characters that no key has.'],
+    [
+      raw('--out') === undefined && raw('S3_BUCKET') === undefined,
+      'There is no place to store: set S3_BUCKET, or name a folder or s3://bucket with --out.',
+    ],
+    [
+      nowMs !== undefined && !isDryRun && isVendor(apiBaseUrl),
+      '--now is for rehearsals: add --dry-run, or point FMP_BASE_URL at a test server.',
+    ],
+  ]
+  return problems.filter(([isSo]) => isSo).map(([, problem]) => problem)
+}
+
+function tickerSource(list: string | undefined, path: string | undefined): TickerSource {
+  if (list !== undefined) return { kind: 'flag', list }
+  const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(path ?? '') ?? []
+  if (bucket !== undefined && key !== undefined) return { kind: 's3', bucket, key }
+  return { kind: 'file', path: path ?? 'tickers.csv' }
+}
+
+function targetOf(out: string | undefined, bucket: string | undefined): Target | undefined {
+  if (out?.startsWith('s3://') === true) return { kind: 's3', bucket: bucketOf(out) }
+  if (out !== undefined) return { kind: 'folder', folder: out }
+  return bucket === undefined ? undefined : { kind: 's3', bucket }
+}
+
+function isVendor(url: string): boolean {
+  const host = new URL(FMP_BASE_URL).hostname
+  const { hostname } = new URL(url)
+  return hostname === host || hostname.endsWith(`.${host}`)
+}
+
+function quoted(value: string): string {
+  return JSON.stringify(oneLine(value, 100))
+}

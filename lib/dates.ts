@@ -1,0 +1,104 @@
+// Calendar dates as ISO text and arithmetic on them in UTC; New York's wall clock, the only zone the program knows.
+
+/** A real calendar date, YYYY-MM-DD. Compares correctly as text. */
+export type IsoDate = string & { readonly __brand: 'IsoDate' }
+
+/** Both ends inclusive. */
+export type DateRange = { readonly from: IsoDate; readonly to: IsoDate }
+
+/** The dates the program works with; the calendar's rules are checked for these years. */
+export const FIRST_YEAR = 1990
+export const LAST_YEAR = 2035
+
+const MS_PER_DAY = 86_400_000
+const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})$/
+
+/** The date that `text` names, or undefined where it names none (2024-02-31 is none). */
+export function parseIsoDate(text: string): IsoDate | undefined {
+  if (!ISO_DATE.test(text)) return undefined
+  const ms = Date.parse(`${text}T00:00:00Z`)
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text) ? (text as IsoDate) : undefined
+}
+
+/** Whether `text` names a real calendar date. */
+export function isIsoDate(text: string): text is IsoDate {
+  return parseIsoDate(text) !== undefined
+}
+
+/** Days since 1970-01-01, as Parquet's DATE counts them. */
+export function dayNumber(date: IsoDate): number {
+  return Date.parse(`${date}T00:00:00Z`) / MS_PER_DAY
+}
+
+/** The date `days` days after 1970-01-01. */
+export function dateOfDay(days: number): IsoDate {
+  return new Date(days * MS_PER_DAY).toISOString().slice(0, 10) as IsoDate
+}
+
+/** The UTC date of an instant in milliseconds since 1970. */
+export function utcDate(ms: number): IsoDate {
+  return dateOfDay(Math.floor(ms / MS_PER_DAY))
+}
+
+export function addDays(date: IsoDate, days: number): IsoDate {
+  return dateOfDay(dayNumber(date) + days)
+}
+
+export function yearOf(date: IsoDate): number {
+  return Number(date.slice(0, 4))
+}
+
+/** The date of a year, month (1–12) and day of the month. */
+export function dateOf(year: number, month: number, day: number): IsoDate {
+  return dateOfDay(Date.UTC(year, month - 1, day) / MS_PER_DAY)
+}
+
+/** 1 January to 31 December. */
+export function wholeYear(year: number): DateRange {
+  return { from: dateOf(year, 1, 1), to: dateOf(year, 12, 31) }
+}
+
+export function earlierOf(a: IsoDate, b: IsoDate): IsoDate {
+  return a < b ? a : b
+}
+
+export function laterOf(a: IsoDate, b: IsoDate): IsoDate {
+  return a > b ? a : b
+}
+
+export function isWithin(date: IsoDate, range: DateRange): boolean {
+  return range.from <= date && date <= range.to
+}
+
+/** The years a range touches, oldest first. */
+export function yearsIn(range: DateRange): number[] {
+  const first = yearOf(range.from)
+  return Array.from({ length: Math.max(0, yearOf(range.to) - first + 1) }, (_, index) => first + index)
+}
+
+const NEW_YORK = new Intl.DateTimeFormat('en-CA', {
+  timeZone: 'America/New_York',
+  hourCycle: 'h23',
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+})
+
+/** New York's date and minutes since its midnight at an instant in milliseconds since 1970. */
+export function newYorkClock(ms: number): { date: IsoDate; minutes: number } {
+  const part = Object.fromEntries(NEW_YORK.formatToParts(ms).map(({ type, value }) => [type, value]))
+  const date = `${part['year']}-${part['month']}-${part['day']}` as IsoDate
+  return { date, minutes: Number(part['hour']) * 60 + Number(part['minute']) }
+}
+
+const INSTANT = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
+
+/** Milliseconds since 1970 of an ISO instant with a zone, or undefined where the text is none. */
+export function parseInstant(text: string): number | undefined {
+  const date = INSTANT.exec(text)?.[1]
+  if (date === undefined || parseIsoDate(date) === undefined) return undefined
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) ? undefined : ms
+}

@@ -1,0 +1,81 @@
+// The demo: the real program, twice, over public-domain prices that this process serves to itself.
+
+import type { Config } from '../config.ts'
+import type { IsoDate } from '../dates.ts'
+import { runIngest, type World } from '../run.ts'
+import { startDemoServer, type DemoServer } from './server.ts'
+
+/** A Saturday morning in New York, when the embedded prices' last session was the last one before today. */
+const FRESH_MS = Date.UTC(2013, 2, 2, 14)
+const HOUR_MS = 3_600_000
+
+const INTRODUCTION = `This is a demo on historical data: daily prices of five symbols, 2000 to 2013, from Quandl's public-domain WIKI
+database. Unlike FMP's, its prices are as traded (a split shows as a jump in close); adjClose is adjusted.
+No key, no bucket and no network beyond this machine are used.
+
+`
+
+/** Backfills all symbols over their whole history, then runs the nightly mode an hour later. Returns the exit code. */
+export async function runDemo(folder: string, world: World): Promise<0 | 1 | 3> {
+  world.print(INTRODUCTION)
+  const server = await startDemoServer()
+  try {
+    world.print('1. A backfill of the whole history, one file per symbol and year\n\n')
+    const backfill = await runIngest(demoConfig(folder, server, 'backfill'), world)
+    world.print('\n2. The nightly run an hour later, one file per symbol and session\n\n')
+    const daily = await runIngest(demoConfig(folder, server, 'daily'), world)
+    world.print(closing(folder))
+    return backfill === 0 ? daily : backfill
+  } finally {
+    await server.stop()
+  }
+}
+
+function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfill'): Config {
+  return {
+    tickers: { kind: 'flag', list: server.symbols.join(',') },
+    dates: {
+      mode,
+      fromDate: mode === 'backfill' ? (server.firstDate as IsoDate) : undefined,
+      toDate: undefined,
+      backfillDays: undefined,
+      lookback: 5,
+    },
+    target: { kind: 'folder', folder },
+    prefix: 'raw',
+    isForced: false,
+    isDryRun: false,
+    isJson: false,
+    isQuiet: false,
+    allowsUnsafeStore: false,
+    withAdjClose: true,
+    maxCalls: undefined,
+    nowMs: mode === 'backfill' ? FRESH_MS : FRESH_MS + HOUR_MS,
+    apiKey: server.key,
+    api: 'stable',
+    apiBaseUrl: server.url,
+    rateLimitSeconds: 0,
+    maxWorkers: 5,
+    uploadConcurrency: 8,
+    apiTimeoutSeconds: 30,
+    secrets: [server.key],
+    defaultRegion: undefined,
+    hasCustomEndpoint: false,
+  }
+}
+
+/** Where the files are, and a query over them. A date can stand in a year file and in a day file: the newest row counts. */
+function closing(folder: string): string {
+  const files = `${folder.replaceAll("'", "''")}/raw/prices/**/*.parquet`
+  return `
+The files are under ${folder}/raw/prices, what the two runs did under ${folder}/logs/ingest.
+A look at them with DuckDB (a date may stand in a year file and a day file: the row with the newest ingest_ts counts):
+
+  SELECT symbol, count(*) AS sessions, min(date) AS first, max(date) AS last, arg_max(adjClose, date) AS last_adj_close
+  FROM (
+    SELECT * FROM read_parquet('${files}', hive_partitioning = false)
+    QUALIFY row_number() OVER (PARTITION BY symbol, date ORDER BY ingest_ts DESC) = 1
+  )
+  GROUP BY symbol ORDER BY symbol;
+`
+}

@@ -1,0 +1,90 @@
+// A loopback server that answers as the vendor's stable API does, from the public-domain prices beside it. The demo runs
+// the whole program against it, without a key or a bucket. It opens a port of its own, so it is one of the program's doors.
+
+import wikiPrices from './wiki-prices.csv.gz' with { type: 'file' }
+
+/** What the demo needs to point the program at the server. */
+export type DemoServer = {
+  /** Scheme, host and port, without a slash at the end. */
+  readonly url: string
+  /** The only key the server takes, random for each start. */
+  readonly key: string
+  readonly symbols: readonly string[]
+  /** The first and last day that any symbol has a bar for, YYYY-MM-DD. */
+  readonly firstDate: string
+  readonly lastDate: string
+  stop(): Promise<void>
+}
+
+/** One day of one symbol, as traded; `adjClose` as the source gives it, adjusted for splits and dividends. */
+type Bar = {
+  readonly date: string
+  readonly open: number
+  readonly high: number
+  readonly low: number
+  readonly close: number
+  readonly volume: number
+  readonly adjClose: number
+}
+
+const FULL_PATH = '/stable/historical-price-eod/full'
+const ADJUSTED_PATH = '/stable/historical-price-eod/dividend-adjusted'
+
+/** Starts the server on a free port of 127.0.0.1. */
+export async function startDemoServer(): Promise<DemoServer> {
+  const compressed = await Bun.file(wikiPrices).bytes()
+  const bars = parseBars(new TextDecoder().decode(Bun.gunzipSync(compressed)))
+  const key = crypto.randomUUID()
+  const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: (request) => answer(request, key, bars) })
+  const dates = [...bars.values()].flat().map(({ date }) => date)
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    key,
+    symbols: [...bars.keys()],
+    firstDate: dates.reduce((a, b) => (a < b ? a : b)),
+    lastDate: dates.reduce((a, b) => (a > b ? a : b)),
+    stop: () => server.stop(true),
+  }
+}
+
+/** The bars of each symbol, newest first, as the vendor sends them. The file has them oldest first, by symbol. */
+function parseBars(csv: string): ReadonlyMap<string, readonly Bar[]> {
+  const lines = csv.trimEnd().split('\n').slice(1).toReversed()
+  const bars = Map.groupBy(lines, (line) => line.slice(0, line.indexOf(',')))
+  return new Map([...bars].toReversed().map(([symbol, ofSymbol]) => [symbol, ofSymbol.map(parseBar)]))
+}
+
+function parseBar(line: string): Bar {
+  const [, date = '', ...numbers] = line.split(',')
+  const [open = NaN, high = NaN, low = NaN, close = NaN, volume = NaN, adjClose = NaN] = numbers.map(Number)
+  return { date, open, high, low, close, volume, adjClose }
+}
+
+/** Status and body as the vendor has them: 401 with its sentence, 404 and an empty list for a path it does not know. */
+function answer(request: Request, key: string, bars: ReadonlyMap<string, readonly Bar[]>): Response {
+  const { pathname, searchParams } = new URL(request.url)
+  if (request.headers.get('apikey') !== key) {
+    return Response.json(
+      { 'Error Message': 'Invalid API KEY. The demo server takes its own key only.' },
+      { status: 401 },
+    )
+  }
+  if (request.method !== 'GET' || (pathname !== FULL_PATH && pathname !== ADJUSTED_PATH)) {
+    return Response.json([], { status: 404 })
+  }
+  const symbol = searchParams.get('symbol') ?? ''
+  const from = searchParams.get('from') ?? ''
+  const to = searchParams.get('to') ?? '9999-12-31'
+  const asked = (bars.get(symbol) ?? []).filter(({ date }) => from <= date && date <= to)
+  return Response.json(asked.map((bar) => (pathname === FULL_PATH ? fullRow(symbol, bar) : adjustedRow(symbol, bar))))
+}
+
+function fullRow(symbol: string, { date, open, high, low, close, volume }: Bar): object {
+  return { symbol, date, open, high, low, close, volume }
+}
+
+/** The source adjusts the close only; the other prices move in proportion. The volume stays as traded. */
+function adjustedRow(symbol: string, { date, open, high, low, close, volume, adjClose }: Bar): object {
+  const factor = adjClose / close
+  return { symbol, date, adjOpen: open * factor, adjHigh: high * factor, adjLow: low * factor, adjClose, volume }
+}

@@ -1,0 +1,87 @@
+// The program's one error class, and what may be said of an error aloud: one line, no control characters, no secret.
+
+/** What went wrong, in the words of metrics and tests. */
+export type ErrorKind =
+  | 'usage'
+  | 'key'
+  | 'plan'
+  | 'quota'
+  | 'bandwidth'
+  | 'budget'
+  | 'network'
+  | 'timeout'
+  | 'server'
+  | 'request'
+  | 'payload'
+  | 'no-data'
+  | 'validation'
+  | 'store'
+  | 'shrink'
+  | 'foreign-file'
+  | 'session-absent'
+  | 'interrupted'
+  | 'bug'
+
+/** How far an error reaches: one attempt (try again), one symbol (the others go on), the run (stop). */
+export type ErrorScope = 'attempt' | 'symbol' | 'run'
+
+type Details = { kind: ErrorKind; scope: ErrorScope; hint?: string | undefined; cause?: unknown }
+
+/** An expected failure. Anything else that is thrown is a bug of this program and ends it loudly. */
+export class IngestError extends Error {
+  // A literal, because a minified class loses its name.
+  override readonly name = 'IngestError'
+  readonly kind: ErrorKind
+  readonly scope: ErrorScope
+  /** What the reader can do about it, a sentence. */
+  readonly hint: string | undefined
+
+  constructor(message: string, { kind, scope, hint, cause }: Details) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.kind = kind
+    this.scope = scope
+    this.hint = hint
+  }
+
+  /** The same failure with another reach: a retried attempt that stays bad fails its symbol. */
+  withScope(scope: ErrorScope): IngestError {
+    return new IngestError(this.message, { kind: this.kind, scope, hint: this.hint, cause: this.cause })
+  }
+}
+
+/** A problem of the command line, the environment or the ticker list: nothing is called, exit 2. */
+export function usageError(message: string, hint?: string): IngestError {
+  return new IngestError(message, { kind: 'usage', scope: 'run', hint })
+}
+
+/** Message and hint in one line. */
+export function describeError(error: IngestError): string {
+  return error.hint === undefined ? error.message : `${error.message} ${error.hint}`
+}
+
+const MAX_LINE_CHARACTERS = 1_000
+
+/**
+ * Text from outside made fit to print: control characters (and the terminal sequences and line breaks they carry)
+ * become spaces, and a long text is cut. Without line breaks it can start no workflow command of its own.
+ */
+export function oneLine(text: string, maxCharacters: number = MAX_LINE_CHARACTERS): string {
+  const flat = text
+    .replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
+    // GitHub reads `##[error]` as a command wherever in a line it stands.
+    .replaceAll('##[', '## [')
+    .trim()
+  return flat.length <= maxCharacters ? flat : `${flat.slice(0, maxCharacters - 1)}…`
+}
+
+/**
+ * A function that blots every given secret out of a text, also where it stands URL-encoded or in base64.
+ * Secrets of fewer than four characters are left alone: blotting them would only garble the text.
+ */
+export function createRedactor(secrets: readonly (string | undefined)[]): (text: string) => string {
+  const forms = secrets
+    .flatMap((secret) => (secret !== undefined && secret.length >= 4 ? [secret] : []))
+    .flatMap((secret) => [secret, encodeURIComponent(secret), new TextEncoder().encode(secret).toBase64()])
+    .toSorted((a, b) => b.length - a.length)
+  return (text) => forms.reduce((clean, form) => clean.replaceAll(form, '[redacted]'), text)
+}

@@ -1,0 +1,165 @@
+// The metrics document: the account of a run for programs. Its fields are a contract; new ones may be added.
+
+import { addCounts, NO_SESSIONS, totalSessions } from './counts.ts'
+import type { Config } from './config.ts'
+import { utcDate, type DateRange } from './dates.ts'
+import { describeError, type IngestError } from './errors.ts'
+import type { HttpStats } from './http.ts'
+import type { SymbolOutcome } from './outcome.ts'
+import type { Store } from './store.ts'
+
+/** Raised when a field changes its meaning or goes away. */
+const SCHEMA_VERSION = 1
+
+/** Far more runs than can begin in one second. */
+const MAX_SUFFIX = 1_000
+
+export type RunFacts = {
+  readonly config: Config
+  readonly version: string
+  readonly runUuid: string
+  /** Milliseconds since 1970 of the run's start, as `--now` may have set it. */
+  readonly startMs: number
+  readonly durationSeconds: number
+  /** As widened; without dates from the earliest of all symbols. Undefined when no session was asked for. */
+  readonly range: DateRange | undefined
+  readonly outcomes: readonly SymbolOutcome[]
+  readonly runErrors: readonly IngestError[]
+  readonly stoppedBy: IngestError | undefined
+  readonly http: HttpStats
+  readonly recoveredWrites: number
+}
+
+export type Metrics = ReturnType<typeof buildMetrics>
+
+/** The document, in the order in which it is written. */
+export function buildMetrics(facts: RunFacts) {
+  const { config, outcomes, stoppedBy, http } = facts
+  const counts = outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), NO_SESSIONS)
+  const total = (of: (outcome: SymbolOutcome) => number) => outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
+  return {
+    run_id: new Date(facts.startMs).toISOString().replace('Z', '+00:00'),
+    date_range: { from: facts.range?.from ?? null, to: facts.range?.to ?? null },
+    symbols_processed: outcomes.filter(({ isFinished }) => isFinished).length,
+    files_written: total(({ filesWritten }) => filesWritten),
+    rows_written: total(({ rowsWritten }) => rowsWritten),
+    errors: total(({ errors }) => errors.length),
+    duration_seconds: Math.round(facts.durationSeconds * 1_000) / 1_000,
+    results: outcomes.map((outcome) => ({
+      symbol: outcome.symbol,
+      files_written: outcome.filesWritten,
+      rows_written: outcome.rowsWritten,
+      errors: outcome.errors.map(describeError),
+      counts: outcome.counts,
+      sessions: totalSessions(outcome.counts),
+      ...findings(outcome),
+      first_date: outcome.first ?? null,
+      through_date: outcome.through ?? null,
+    })),
+    schema_version: SCHEMA_VERSION,
+    program_version: facts.version,
+    run_uuid: facts.runUuid,
+    mode: config.dates.mode,
+    dataset: 'prices',
+    settings: settingsOf(config),
+    now_overridden: config.nowMs !== undefined,
+    run_errors: facts.runErrors.map(describeError),
+    counts,
+    sessions: totalSessions(counts),
+    symbols: outcomes.length,
+    ...findings({
+      suspects: total(({ suspects }) => suspects),
+      incomplete: total(({ incomplete }) => incomplete),
+      rejects: outcomes.flatMap(({ rejects }) => rejects),
+      closedDayBars: total(({ closedDayBars }) => closedDayBars),
+      wouldShrink: total(({ wouldShrink }) => wouldShrink),
+      differing: total(({ differing }) => differing),
+    }),
+    first_date: outcomes.flatMap(({ first }) => first ?? []).toSorted()[0] ?? null,
+    through_date:
+      outcomes
+        .flatMap(({ through }) => through ?? [])
+        .toSorted()
+        .at(-1) ?? null,
+    calls: http.calls,
+    retries: http.retries,
+    gate_wait_seconds: Math.round(http.gateWaitMs) / 1_000,
+    recovered_writes: facts.recoveredWrites,
+    stopped_by: stoppedBy?.kind ?? null,
+    interrupted: stoppedBy?.kind === 'interrupted',
+  }
+}
+
+/** What was noticed in the rows and files, as the document names it. */
+function findings(
+  found: Pick<SymbolOutcome, 'suspects' | 'incomplete' | 'rejects' | 'closedDayBars' | 'wouldShrink' | 'differing'>,
+) {
+  return {
+    rejected_rows: found.rejects.length,
+    suspect_rows: found.suspects,
+    rows_without_adj_close: found.incomplete,
+    bars_on_closed_days: found.closedDayBars,
+    would_shrink: found.wouldShrink,
+    differing_files: found.differing,
+  }
+}
+
+function settingsOf(config: Config) {
+  const { tickers, target, dates } = config
+  return {
+    tickers:
+      tickers.kind === 'flag'
+        ? '--tickers'
+        : tickers.kind === 's3'
+          ? `s3://${tickers.bucket}/${tickers.key}`
+          : tickers.path,
+    out: target.kind === 's3' ? `s3://${target.bucket}` : target.folder,
+    prefix: config.prefix,
+    from_date: dates.fromDate ?? null,
+    to_date: dates.toDate ?? null,
+    backfill_days: dates.backfillDays ?? null,
+    lookback: dates.lookback,
+    force: config.isForced,
+    adj_close: config.withAdjClose,
+    max_calls: config.maxCalls ?? null,
+    allow_unsafe_store: config.allowsUnsafeStore,
+    api: config.api,
+    api_base_url: config.apiBaseUrl,
+    rate_limit_seconds: config.rateLimitSeconds,
+    max_workers: config.maxWorkers,
+    upload_concurrency: config.uploadConcurrency,
+    api_timeout_seconds: config.apiTimeoutSeconds,
+  }
+}
+
+/**
+ * Stores the document under a key nobody has taken, and the rejected rows, if there are any, beside it with the same
+ * stem. `redact` blots secrets out of both. Returns the document's key. Throws an IngestError when the store fails.
+ */
+export async function storeMetrics(
+  store: Store,
+  metrics: Metrics,
+  { outcomes, startMs }: RunFacts,
+  redact: (text: string) => string,
+): Promise<string> {
+  const encode = (body: string) => new TextEncoder().encode(redact(body))
+  const stem = await createFirstFree(store, stemOf(startMs), encode(`${JSON.stringify(metrics, undefined, 2)}\n`))
+  const rejects = outcomes.flatMap((outcome) => outcome.rejects)
+  if (rejects.length > 0) {
+    const lines = rejects.map((reject) => `${JSON.stringify(reject)}\n`).join('')
+    await store.create(`${stem}.rejects.jsonl`, encode(lines), {})
+  }
+  return `${stem}.json`
+}
+
+function stemOf(startMs: number): string {
+  return `logs/ingest/date=${utcDate(startMs)}/run-${Math.floor(startMs / 1_000)}`
+}
+
+async function createFirstFree(store: Store, stem: string, bytes: Uint8Array): Promise<string> {
+  for (let suffix = 1; suffix <= MAX_SUFFIX; suffix += 1) {
+    const candidate = suffix === 1 ? stem : `${stem}-${suffix}`
+    if ((await store.create(`${candidate}.json`, bytes, {})) === 'created') return candidate
+  }
+  throw new Error(`${MAX_SUFFIX} metrics documents begin with ${stem}`)
+}

@@ -1,0 +1,147 @@
+// Rows to Parquet bytes and Parquet bytes to the facts of their footer. The same rows at the same instant give the
+// same bytes.
+
+import { createHash } from 'node:crypto'
+import { parquetMetadata, type FileMetaData, type SchemaElement, type Statistics } from 'hyparquet'
+import { parquetWriteBuffer } from 'hyparquet-writer'
+import type { Column, Row } from './datasets/dataset.ts'
+import { dayNumber, isIsoDate, utcDate, type DateRange, type IsoDate } from './dates.ts'
+
+/** The writer's name in a file's `created_by`; only files that begin with it are this program's. */
+const CREATOR = 'fmp-ingest'
+
+/** What a year file's footer says: enough to judge the file without reading its rows. */
+export type Footer = {
+  readonly createdBy: string
+  readonly rows: number
+  /** Oldest and newest date in the file. */
+  readonly span: DateRange
+  /** Milliseconds since 1970 of the run that wrote it. */
+  readonly ingestMs: number
+  readonly rowsSha256: string | undefined
+  /** The dates whose answer this file is (DESIGN: `asked`); undefined in day files. */
+  readonly asked: DateRange | undefined
+}
+
+export type FileContent = {
+  readonly columns: readonly Column[]
+  /** Newest first, at least one. */
+  readonly rows: readonly Row[]
+  readonly ingestMs: number
+  readonly rowsSha256: string
+  readonly asked: DateRange | undefined
+  /** The program's own version, for `created_by`. */
+  readonly version: string
+}
+
+const ELEMENTS: Readonly<Record<Column['type'], Omit<SchemaElement, 'name' | 'repetition_type'>>> = {
+  string: { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } },
+  date: { type: 'INT32', converted_type: 'DATE', logical_type: { type: 'DATE' } },
+  double: { type: 'DOUBLE' },
+  int64: { type: 'INT64' },
+  instant: {
+    type: 'INT64',
+    converted_type: 'TIMESTAMP_MICROS',
+    logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' },
+  },
+}
+
+/**
+ * One row group, SNAPPY, statistics on. Columns are laid out from the schema's order, because readers go by position.
+ * Throws where a value does not fit its column; a file without rows is refused, since some readers cannot open one.
+ */
+export function encodeParquet(content: FileContent): Uint8Array {
+  const { columns, rows, asked } = content
+  if (rows.length === 0) throw new RangeError('A Parquet file needs at least one row')
+  const schema: SchemaElement[] = [
+    { name: 'root', num_children: columns.length },
+    ...columns.map(({ name, type, isNullable }) => ({
+      name,
+      ...ELEMENTS[type],
+      repetition_type: isNullable ? ('OPTIONAL' as const) : ('REQUIRED' as const),
+    })),
+  ]
+  const kvMetadata = [{ key: 'rows-sha256', value: content.rowsSha256 }]
+  if (asked !== undefined) kvMetadata.push({ key: 'asked', value: `${asked.from}..${asked.to}` })
+  const buffer = parquetWriteBuffer({
+    schema,
+    columnData: columns.map((column) => ({ name: column.name, data: columnValues(column, content) })),
+    codec: 'SNAPPY',
+    statistics: true,
+    rowGroupSize: rows.length,
+    kvMetadata,
+    createdBy: `${CREATOR} version ${content.version}`,
+  })
+  return new Uint8Array(buffer)
+}
+
+function columnValues({ name, type }: Column, { rows, ingestMs }: FileContent): unknown[] {
+  switch (type) {
+    case 'instant':
+      return rows.map(() => BigInt(ingestMs) * 1000n)
+    case 'date':
+      return rows.map((row) => dayNumber(row[name] as IsoDate))
+    case 'int64':
+      return rows.map((row) => (typeof row[name] === 'number' ? BigInt(row[name]) : null))
+    default:
+      return rows.map((row) => row[name])
+  }
+}
+
+/**
+ * SHA-256 in hex over the rows as the file has them, without `ingest_ts`: per row one JSON array in column order and
+ * one newline. Equal for equal data, whenever it was fetched.
+ */
+export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): string {
+  const names = columns.filter(({ type }) => type !== 'instant').map(({ name }) => name)
+  const hash = createHash('sha256')
+  for (const row of rows) hash.update(`${JSON.stringify(names.map((name) => row[name]))}\n`)
+  return hash.digest('hex')
+}
+
+/** The footer of a file of ours, or in a sentence why it is none. `tail` is the file's end, its footer included. */
+export function readFooter(tail: Uint8Array): Footer | { readonly problem: string } {
+  let metadata: FileMetaData
+  try {
+    metadata = parquetMetadata(tail)
+  } catch {
+    // The reader's own words differ with every kind of garbage and name no cure.
+    return { problem: 'is not a readable Parquet file' }
+  }
+  const createdBy = metadata.created_by ?? ''
+  if (!createdBy.startsWith(`${CREATOR} `)) {
+    return { problem: `was not written by this program (created_by is ${JSON.stringify(createdBy.slice(0, 100))})` }
+  }
+  const dates = statisticsOf(metadata, 'date')
+  const instants = statisticsOf(metadata, 'ingest_ts')
+  const [from, to] = [dateIn(dates?.min_value), dateIn(dates?.max_value)]
+  const ingestMs = instants?.max_value instanceof Date ? instants.max_value.getTime() : undefined
+  if (from === undefined || to === undefined || ingestMs === undefined) {
+    return { problem: 'has no statistics of its dates in the footer' }
+  }
+  const facts = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value]))
+  return {
+    createdBy,
+    rows: Number(metadata.num_rows),
+    span: { from, to },
+    ingestMs,
+    rowsSha256: facts.get('rows-sha256'),
+    asked: rangeIn(facts.get('asked')),
+  }
+}
+
+function statisticsOf(metadata: FileMetaData, column: string): Statistics | undefined {
+  const chunks = metadata.row_groups[0]?.columns ?? []
+  return chunks.find(({ meta_data }) => meta_data?.path_in_schema.join('.') === column)?.meta_data?.statistics
+}
+
+function dateIn(value: unknown): IsoDate | undefined {
+  return value instanceof Date ? utcDate(value.getTime()) : undefined
+}
+
+function rangeIn(text: string | undefined): DateRange | undefined {
+  const [from, to, rest] = text?.split('..') ?? []
+  return from !== undefined && to !== undefined && rest === undefined && isIsoDate(from) && isIsoDate(to)
+    ? { from, to }
+    : undefined
+}

@@ -1,0 +1,108 @@
+// Which dates a run is about, from what the user asked and the instant the run stands at.
+
+import { lastFinishedSession, type Calendar } from './calendar.ts'
+import {
+  addDays,
+  earlierOf,
+  FIRST_YEAR,
+  LAST_YEAR,
+  laterOf,
+  newYorkClock,
+  wholeYear,
+  yearOf,
+  type DateRange,
+  type IsoDate,
+} from './dates.ts'
+import { usageError } from './errors.ts'
+
+/** How far back a daily run without dates looks for the newest stored session of a symbol, in sessions. */
+const REACH_SESSIONS = 250
+
+/** The dates as the user gave them; everything absent is an open end. */
+export type AskedDates = {
+  readonly mode: 'daily' | 'backfill'
+  readonly fromDate: IsoDate | undefined
+  readonly toDate: IsoDate | undefined
+  readonly backfillDays: number | undefined
+  /** In sessions; counts only for daily runs without dates. */
+  readonly lookback: number
+}
+
+export type Period = {
+  /** New York's date now. */
+  readonly today: IsoDate
+  /** The last session before today: where every open end is. */
+  readonly lastSession: IsoDate
+  /** What may be stored, both ends inclusive; undefined when that holds no finished session. */
+  readonly range: DateRange | undefined
+  /**
+   * In daily runs without dates: the first session that every symbol with files is filled from. The range then is only
+   * how far back to look for a symbol's newest session.
+   */
+  readonly lookbackFrom: IsoDate | undefined
+  /** What the user should be told about how the dates were read. */
+  readonly notes: readonly string[]
+}
+
+/** Throws a usage error when the instant or a date lies outside the years the calendar knows. */
+export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: number): Period {
+  const today = newYorkClock(nowMs).date
+  if (yearOf(today) < FIRST_YEAR || yearOf(today) > LAST_YEAR) {
+    throw usageError(`Today is ${today}, but the trading calendar covers ${FIRST_YEAR} to ${LAST_YEAR}`)
+  }
+  const lastSession = calendar.lastSessionBefore(today)
+  const finished = lastFinishedSession(calendar, nowMs)
+  const base = { today, lastSession, lookbackFrom: undefined }
+
+  const from = asked.backfillDays === undefined ? asked.fromDate : addDays(today, -asked.backfillDays)
+  if (from !== undefined && yearOf(from) < FIRST_YEAR) {
+    throw usageError(
+      `--backfill-days ${asked.backfillDays} reaches back to ${from}`,
+      `The first year is ${FIRST_YEAR}.`,
+    )
+  }
+  const notes = unfinishedNotes(asked.toDate, calendar, finished)
+  if (asked.mode === 'backfill') {
+    const start = from ?? lastSession
+    const range = wholeYears(start, asked.toDate, { lastSession, finished })
+    return { ...base, range: nonEmpty(range, calendar), notes: [...notes, ...widenedNotes(from, asked.toDate, range)] }
+  }
+  if (from === undefined) {
+    const range = {
+      from: calendar.sessionsBack(lastSession, Math.max(REACH_SESSIONS, asked.lookback)),
+      to: lastSession,
+    }
+    return { ...base, range, lookbackFrom: calendar.sessionsBack(lastSession, asked.lookback), notes }
+  }
+  const to = asked.toDate === undefined ? lastSession : earlierOf(asked.toDate, finished)
+  return { ...base, range: nonEmpty({ from, to }, calendar), notes }
+}
+
+/** Whole calendar years; the end is cut where no session is finished yet. */
+function wholeYears(
+  from: IsoDate,
+  toDate: IsoDate | undefined,
+  { lastSession, finished }: { lastSession: IsoDate; finished: IsoDate },
+): DateRange {
+  const named = toDate === undefined ? lastSession : earlierOf(toDate, finished)
+  const end = wholeYear(yearOf(toDate ?? lastSession)).to
+  return { from: wholeYear(yearOf(from)).from, to: earlierOf(end, laterOf(lastSession, named)) }
+}
+
+function nonEmpty(range: DateRange, calendar: Calendar): DateRange | undefined {
+  return range.from <= range.to && calendar.sessions(range).length > 0 ? range : undefined
+}
+
+function unfinishedNotes(toDate: IsoDate | undefined, calendar: Calendar, finished: IsoDate): readonly string[] {
+  if (toDate === undefined || toDate <= finished) return []
+  const unfinished = calendar.sessions({ from: addDays(finished, 1), to: toDate })
+  const [first, last] = [unfinished[0], unfinished.at(-1)]
+  if (first === undefined || last === undefined) return []
+  const named = first === last ? `${first} is` : `${first} to ${last} are`
+  return [`${named} not finished (a session is at 18:30 New York) and left out.`]
+}
+
+function widenedNotes(from: IsoDate | undefined, toDate: IsoDate | undefined, range: DateRange): readonly string[] {
+  const isWidened = (from !== undefined && from > range.from) || (toDate !== undefined && toDate < range.to)
+  return isWidened ? [`A backfill takes whole years: the range is ${range.from} to ${range.to}.`] : []
+}

@@ -1,0 +1,210 @@
+// The run: each symbol from its plan to its outcome, several at once, until all are done or something stops them all.
+
+import PQueue from 'p-queue'
+import type { CallBudget, Reservation } from './budget.ts'
+import type { Ask, Dataset, RawRow, Row } from './datasets/dataset.ts'
+import type { Clock } from './clock.ts'
+import { yearOf, type DateRange, type IsoDate } from './dates.ts'
+import { IngestError } from './errors.ts'
+import { allOpen, nothingDone, settleSymbol, type SymbolOutcome, type Tried } from './outcome.ts'
+import type { PlannedFile, SymbolPlan } from './plan.ts'
+import { validateRows, type Checked } from './validate.ts'
+import { writeFile, type FileRows, type WriteContext } from './write.ts'
+import { askedBy } from './years.ts'
+
+/** What a run needs of the world, as plain functions and values. */
+export type Steps = WriteContext & {
+  /** One API call, retries and all. */
+  readonly ask: (ask: Ask, reservation: Reservation) => Promise<readonly RawRow[]>
+  readonly budget: CallBudget
+  /** The newest session stored of a symbol, however far back. */
+  readonly newestEver: (symbol: string) => Promise<IsoDate | undefined>
+  /** Called as each symbol ends. */
+  readonly onOutcome: (outcome: SymbolOutcome) => void
+  /** Stops the run, for an IngestError or for a defect; writes in flight are finished. */
+  readonly stop: AbortController
+  readonly clock: Clock
+  readonly maxWorkers: number
+  readonly maxUploads: number
+}
+
+export type RunResult = {
+  /** One a plan, in the plan's order. */
+  readonly outcomes: readonly SymbolOutcome[]
+  /** What stopped the run early: an error of the run, a spent budget, an interrupt. */
+  readonly stoppedBy: IngestError | undefined
+  /** A defect of this program: to be thrown once the metrics are written. */
+  readonly bug: unknown
+}
+
+type Session = Steps & {
+  readonly uploads: PQueue
+  /** Resolves once an interrupted run need not wait for its writes any longer. */
+  readonly patienceOver: Promise<undefined>
+}
+
+/** How long an interrupted run waits for the writes in flight; CI systems kill within ten seconds. */
+const INTERRUPT_GRACE_MS = 5_000
+
+/** Never rejects: a defect ends the run too, and is handed back for the end. */
+export async function ingestAll(plans: readonly SymbolPlan[], steps: Steps): Promise<RunResult> {
+  const { stop } = steps
+  const workers = new PQueue({ concurrency: steps.maxWorkers })
+  const session: Session = {
+    ...steps,
+    uploads: new PQueue({ concurrency: steps.maxUploads }),
+    patienceOver: waitOutInterrupt(steps),
+  }
+  // A spent budget lets the symbols under way finish with the calls they have reserved; other stops end those too.
+  let budgetSpent: IngestError | undefined
+
+  const ingest = async (plan: SymbolPlan): Promise<SymbolOutcome> => {
+    if (plan.files.length === 0) return nothingDone(plan)
+    if (stop.signal.aborted || budgetSpent !== undefined) return allOpen(plan, 'not_reached', [])
+    try {
+      return await ingestSymbol(plan, session)
+    } catch (error) {
+      if (error instanceof IngestError && error.scope !== 'run') return allOpen(plan, 'failed', [error])
+      if (error instanceof IngestError && error.kind === 'budget') budgetSpent ??= error
+      else stop.abort(error)
+      return allOpen(plan, 'not_reached', [])
+    }
+  }
+  const outcomes = await Promise.all(
+    plans.map(
+      async (plan) =>
+        await workers.add(async () => {
+          const outcome = await ingest(plan)
+          steps.onOutcome(outcome)
+          return outcome
+        }),
+    ),
+  )
+  const reason: unknown = stop.signal.aborted ? stop.signal.reason : budgetSpent
+  return reason instanceof IngestError
+    ? { outcomes, stoppedBy: reason, bug: undefined }
+    : { outcomes, stoppedBy: undefined, bug: reason }
+}
+
+async function waitOutInterrupt({ stop, clock }: Steps): Promise<undefined> {
+  await new Promise<void>((resolve) => {
+    stop.signal.addEventListener('abort', () => {
+      const { reason } = stop.signal
+      if (reason instanceof IngestError && reason.kind === 'interrupted') resolve(clock.sleep(INTERRUPT_GRACE_MS))
+    })
+  })
+  return undefined
+}
+
+/** Throws an IngestError of the symbol or of the run; nothing is written before every window is answered. */
+async function ingestSymbol(plan: SymbolPlan, session: Session): Promise<SymbolOutcome> {
+  const { dataset, calendar } = session
+  const { symbol, windows, range, recentFrom } = plan
+  if (range === undefined || recentFrom === undefined) return nothingDone(plan)
+  const raw = await fetchRows(plan, session)
+  if (raw.length === 0) return await noRows(plan, session)
+  const checked = validateRows(dataset, raw, { symbol, windows, recentFrom })
+  if (checked.rows.length === 0 && checked.withheld.length === 0) {
+    const outcome = settleSymbol({ plan, checked, tried: [], dataset, closedDays: [] })
+    return { ...outcome, errors: [...outcome.errors, nothingValid(raw, checked)] }
+  }
+  const groups = groupRows(plan, raw, { checked, dataset, range })
+  const closedDays = checked.rows.map(({ date }) => date).filter((date) => !calendar.isSession(date))
+  const tried = await Promise.all(groups.map(async (group) => await tryWrite(group, session)))
+  return settleSymbol({ plan, checked, tried, dataset, closedDays })
+}
+
+async function fetchRows(plan: SymbolPlan, { budget, dataset, ask }: Session): Promise<readonly RawRow[]> {
+  const reservation = budget.reserve(plan.calls)
+  if (reservation === undefined) {
+    throw new IngestError(`The call budget cannot pay the ${plan.calls} calls of ${plan.symbol}`, {
+      kind: 'budget',
+      scope: 'run',
+      hint: 'Run again to go on where it stopped, or raise --max-calls.',
+    })
+  }
+  try {
+    const rows: RawRow[] = []
+    for (const window of plan.windows) {
+      const replies: (readonly RawRow[])[] = []
+      for (const call of dataset.asks(plan.symbol, window)) replies.push(await ask(call, reservation))
+      rows.push(...dataset.merge(replies))
+    }
+    return rows
+  } finally {
+    reservation.release()
+  }
+}
+
+/** An empty answer: an error that helps where nothing was ever stored, else a warning. */
+async function noRows(plan: SymbolPlan, { newestEver, dataset }: Session): Promise<SymbolOutcome> {
+  const newest = plan.newest ?? (await newestEver(plan.symbol))
+  const { from, to } = { from: plan.windows.at(-1)?.from, to: plan.windows[0]?.to }
+  if (newest === undefined) {
+    const error = new IngestError(`FMP has no data for ${plan.symbol} from ${from} to ${to}`, {
+      kind: 'no-data',
+      scope: 'symbol',
+      hint: 'Check the spelling; class shares take a dash (BRK-B); a delisted symbol needs --from-date and --to-date from when it traded.',
+    })
+    return allOpen(plan, 'failed', [error])
+  }
+  const checked = { rows: [], rejects: [], suspects: 0, withheld: [], incomplete: 0, unknownFields: [] }
+  const outcome = settleSymbol({
+    plan,
+    checked: { ...checked, firstSuspicion: undefined, lacking: undefined },
+    tried: [],
+    dataset,
+    closedDays: [],
+  })
+  const lateWarning = `FMP has no data from ${from} to ${to}; the newest stored is ${newest}.`
+  return { ...outcome, through: newest, lateWarning }
+}
+
+function nothingValid(raw: readonly RawRow[], { rejects }: Checked): IngestError {
+  const reason = rejects[0] === undefined ? 'all lie outside the dates asked for' : `the first: ${rejects[0].reason}`
+  return new IngestError(
+    `No valid data after validation: ${raw.length} rows received, ${rejects.length} rejected, ${reason}`,
+    {
+      kind: 'validation',
+      scope: 'symbol',
+      hint: rejects.length > 0 ? 'The rejects file beside the metrics holds the rows.' : undefined,
+    },
+  )
+}
+
+/** The checked rows by the planned file they belong to, newest file first. */
+function groupRows(
+  plan: SymbolPlan,
+  raw: readonly RawRow[],
+  { checked, dataset, range }: { checked: Checked; dataset: Dataset; range: DateRange },
+): readonly FileRows[] {
+  const { symbol, windows } = plan
+  const kind = plan.files[0]?.partition.kind
+  const byKey = Map.groupBy(checked.rows, ({ date }: Row) =>
+    dataset.key(symbol, kind === 'year' ? { kind, year: yearOf(date) } : { kind: 'day', date }),
+  )
+  // Bad rows too show that a year is not empty.
+  const years = raw.map((row) => Number(String(row['date']).slice(0, 4))).filter((year) => !Number.isNaN(year))
+  const yearsWithRows = new Set([...plan.yearsStored, ...years])
+  const asked = ({ partition }: PlannedFile) =>
+    partition.kind === 'year' ? askedBy(partition.year, { range, windows, yearsWithRows }) : undefined
+  return plan.files.flatMap((file) => {
+    const rows = byKey.get(file.key)
+    return rows === undefined ? [] : [{ file, symbol, rows, range, asked: asked(file) }]
+  })
+}
+
+async function tryWrite(group: FileRows, session: Session): Promise<Tried> {
+  const { stop, uploads, patienceOver } = session
+  const result = await uploads.add(async () => {
+    if (stop.signal.aborted) return undefined
+    try {
+      return await Promise.race([writeFile(group, session), patienceOver])
+    } catch (error) {
+      if (!(error instanceof IngestError)) throw error
+      if (error.scope === 'run') stop.abort(error)
+      return error
+    }
+  })
+  return { ...group, result }
+}

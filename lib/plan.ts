@@ -1,0 +1,240 @@
+// From what is asked and what is stored to what to fetch and what to write, as plain data. Nothing here does I/O.
+
+import type { Calendar } from './calendar.ts'
+import { NO_SESSIONS, withFate, type Counts } from './counts.ts'
+import type { Dataset, Partition } from './datasets/dataset.ts'
+import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from './dates.ts'
+import { IngestError } from './errors.ts'
+import type { Footer } from './parquet.ts'
+import type { Period } from './period.ts'
+import type { StoredFile } from './store.ts'
+import type { Holdings } from './survey.ts'
+import { isFinished, isKnownEmpty, yearPart } from './years.ts'
+
+/** A file that the run may write. */
+export type PlannedFile = {
+  readonly key: string
+  readonly partition: Partition
+  /** The sessions it answers for, oldest first. */
+  readonly sessions: readonly IsoDate[]
+  /** What stands there already and may be replaced; its footer where it is a year file of ours. */
+  readonly stored: { readonly file: StoredFile; readonly footer: Footer | undefined } | undefined
+}
+
+export type SymbolPlan = {
+  readonly symbol: string
+  readonly range: DateRange | undefined
+  /** What to ask the vendor for, newest first, none longer than ten years. */
+  readonly windows: readonly DateRange[]
+  readonly calls: number
+  /** Newest first. */
+  readonly files: readonly PlannedFile[]
+  /** Sessions whose fate is known without asking. */
+  readonly settled: Counts
+  /** Files that are left alone because they are not this program's. */
+  readonly errors: readonly IngestError[]
+  /** Oldest and newest stored bar, as far as the survey saw. */
+  readonly known: DateRange | undefined
+  readonly newest: IsoDate | undefined
+  /** Years with a file in the store. */
+  readonly yearsStored: readonly number[]
+  /** Sessions from here on are the last five of the range. */
+  readonly recentFrom: IsoDate | undefined
+}
+
+export type PlanContext = {
+  readonly dataset: Dataset
+  readonly calendar: Calendar
+  readonly mode: 'daily' | 'backfill'
+  readonly period: Period
+  readonly isForced: boolean
+}
+
+/** A window's greatest length: 5,000 rows, the vendor's cut, are 13.7 years of a series that trades every day. */
+const MAX_WINDOW_YEARS = 10
+
+/** The sessions at the range's end whose adjusted close may still be on its way. */
+const RECENT_SESSIONS = 5
+
+/** One plan a symbol: those whose newest stored session is oldest come first, ties in the order of the list. */
+export function planRun(holdings: readonly Holdings[], context: PlanContext): readonly SymbolPlan[] {
+  return holdings
+    .map((held) => (context.mode === 'daily' ? planDays(held, context) : planYears(held, context)))
+    .toSorted((a, b) => (a.newest ?? '').localeCompare(b.newest ?? ''))
+}
+
+function planDays(held: Holdings, { dataset, calendar, period, isForced }: PlanContext): SymbolPlan {
+  const { symbol, days } = held
+  const range = daysRange(held, period)
+  const sessions = range === undefined ? [] : calendar.sessions(range)
+  const open = isForced ? sessions : sessions.filter((session) => !days.has(session))
+  const stored = [...days.keys()].toSorted()
+  const files = open.map((date): PlannedFile => {
+    const partition: Partition = { kind: 'day', date }
+    const file = days.get(date)
+    return {
+      key: dataset.key(symbol, partition),
+      partition,
+      sessions: [date],
+      stored: file && { file, footer: undefined },
+    }
+  })
+  return {
+    ...shared(held, range, calendar),
+    ...fetching(
+      open.map((date) => ({ from: date, to: date })),
+      dataset,
+    ),
+    files: files.toReversed(),
+    settled: withFate(NO_SESSIONS, 'already_stored', sessions.length - open.length),
+    errors: [],
+    known: span(stored[0], stored.at(-1)),
+    yearsStored: [],
+  }
+}
+
+/** With dates the range itself; without, as far back as the lookback, and further to the newest stored session. */
+function daysRange({ newest }: Holdings, { range, lookbackFrom }: Period): DateRange | undefined {
+  if (range === undefined || lookbackFrom === undefined) return range
+  return { from: newest === undefined ? range.to : earlierOf(lookbackFrom, newest), to: range.to }
+}
+
+function planYears(held: Holdings, context: PlanContext): SymbolPlan {
+  const { dataset, calendar, period } = context
+  const { range } = period
+  const years = range === undefined ? [] : judgeYears(held, range, context)
+  const asking = years.filter(({ verdict }) => verdict === 'ask').toReversed()
+  const footers = footersOf(held)
+  const known = span(
+    footers
+      .map(({ span: { from } }) => from)
+      .toSorted()
+      .at(0),
+    held.newest,
+  )
+  return {
+    ...shared(held, range, calendar),
+    ...fetching(
+      asking.map(({ part }) => part),
+      dataset,
+    ),
+    files: asking.map(({ year, sessions }) => plannedYear(year, sessions, { held, dataset })),
+    settled: years.reduce((counts, judged) => settle(counts, judged), NO_SESSIONS),
+    errors: years.flatMap(({ year, verdict }) => (verdict === 'foreign' ? [foreignFile(year, held)] : [])),
+    known,
+    yearsStored: [...held.years.keys()],
+  }
+}
+
+type JudgedYear = {
+  readonly year: number
+  readonly part: DateRange
+  readonly sessions: readonly IsoDate[]
+  readonly verdict: 'ask' | 'finished' | 'empty' | 'foreign'
+  /** Rows of the stored file. */
+  readonly rows: number
+}
+
+/** What becomes of every year of the range, oldest first. */
+function judgeYears(
+  held: Holdings,
+  range: DateRange,
+  { calendar, period, isForced }: PlanContext,
+): readonly JudgedYear[] {
+  const context = { calendar, range, today: period.today }
+  const footers = footersOf(held)
+  const extended = yearToExtend(held, range)
+  return yearsIn(range).map((year) => {
+    const stored = held.years.get(year)
+    const footer = stored !== undefined && 'footer' in stored ? stored.footer : undefined
+    const part = yearPart(year, range)
+    const verdict = (): JudgedYear['verdict'] => {
+      if (isForced) return 'ask'
+      if (stored !== undefined && footer === undefined) return 'foreign'
+      // The file that is to claim the years before it must come from the run that asked for all of them.
+      if (extended !== undefined && year <= extended) return 'ask'
+      if (footer !== undefined) return isFinished(year, footer, context) ? 'finished' : 'ask'
+      return isKnownEmpty(year, footers, context) ? 'empty' : 'ask'
+    }
+    return { year, part, sessions: calendar.sessions(part), verdict: verdict(), rows: footer?.rows ?? 0 }
+  })
+}
+
+/** The oldest stored year, when the range holds earlier years and begins before what that year's file has asked. */
+function yearToExtend({ years }: Holdings, range: DateRange): number | undefined {
+  const oldest = [...years].filter(([, stored]) => 'footer' in stored).toSorted(([a], [b]) => a - b)[0]
+  if (oldest === undefined || !('footer' in oldest[1])) return undefined
+  const [year, { footer }] = oldest
+  const isAhead = year > yearOf(range.from) && range.from < (footer.asked?.from ?? footer.span.from)
+  return isAhead ? year : undefined
+}
+
+function settle(counts: Counts, { verdict, sessions, rows }: JudgedYear): Counts {
+  const count = sessions.length
+  switch (verdict) {
+    case 'finished':
+      return withFate(withFate(counts, 'already_stored', Math.min(rows, count)), 'no_data', Math.max(0, count - rows))
+    case 'empty':
+      return withFate(counts, 'no_data', count)
+    case 'foreign':
+      return withFate(counts, 'failed', count)
+    case 'ask':
+      return counts
+  }
+}
+
+function plannedYear(
+  year: number,
+  sessions: readonly IsoDate[],
+  { held, dataset }: { held: Holdings; dataset: Dataset },
+): PlannedFile {
+  const partition: Partition = { kind: 'year', year }
+  const stored = held.years.get(year)
+  return {
+    key: dataset.key(held.symbol, partition),
+    partition,
+    sessions,
+    stored: stored && { file: stored.file, footer: 'footer' in stored ? stored.footer : undefined },
+  }
+}
+
+function foreignFile(year: number, { symbol, years }: Holdings): IngestError {
+  const stored = years.get(year)
+  const problem = stored !== undefined && 'problem' in stored ? stored.problem : 'cannot be judged'
+  return new IngestError(`${stored?.file.key ?? `The file of ${symbol} ${year}`} ${problem} and is left as it is`, {
+    kind: 'foreign-file',
+    scope: 'symbol',
+    hint: 'Move it away, or replace it with --force.',
+  })
+}
+
+function shared({ symbol, newest }: Holdings, range: DateRange | undefined, calendar: Calendar) {
+  const recentFrom = range && calendar.sessionsBack(range.to, RECENT_SESSIONS)
+  return { symbol, range, newest, recentFrom }
+}
+
+function fetching(spans: readonly DateRange[], { callsPerWindow }: Dataset) {
+  const windows = coverSpans(spans.toSorted((a, b) => b.to.localeCompare(a.to)))
+  return { windows, calls: windows.length * callsPerWindow }
+}
+
+/** The fewest windows of at most ten years that hold all spans, given newest first. */
+export function coverSpans(spans: readonly DateRange[]): readonly DateRange[] {
+  const windows: DateRange[] = []
+  for (const { from, to } of spans) {
+    const last = windows.at(-1)
+    // As text: a 29 February ten years back need not be a real date to compare right.
+    const limit = last && `${yearOf(last.to) - MAX_WINDOW_YEARS}${last.to.slice(4)}`
+    if (last !== undefined && limit !== undefined && from > limit) windows[windows.length - 1] = { from, to: last.to }
+    else windows.push({ from, to })
+  }
+  return windows
+}
+
+function footersOf({ years }: Holdings): readonly Footer[] {
+  return [...years.values()].flatMap((stored) => ('footer' in stored ? [stored.footer] : []))
+}
+
+function span(from: IsoDate | undefined, to: IsoDate | undefined): DateRange | undefined {
+  return from === undefined || to === undefined ? undefined : { from, to }
+}

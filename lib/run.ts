@@ -1,0 +1,244 @@
+// One run from its settings to its exit code: list the symbols, survey the store, plan, ingest, account for it.
+
+import { createCallBudget } from './budget.ts'
+import { XNYS } from './calendar.ts'
+import type { Clock } from './clock.ts'
+import type { Config, Target } from './config.ts'
+import type { Dataset } from './datasets/dataset.ts'
+import { createPrices } from './datasets/prices.ts'
+import { createRedactor, IngestError } from './errors.ts'
+import { createFmp } from './fmp.ts'
+import { createHttp, type Fetch, type Http } from './http.ts'
+import { buildMetrics, storeMetrics, type RunFacts } from './metrics.ts'
+import { resolvePeriod, type Period } from './period.ts'
+import { ingestAll, type RunResult } from './pipeline.ts'
+import { planRun, type SymbolPlan } from './plan.ts'
+import { createProgress, type Progress } from './progress.ts'
+import {
+  callsOf,
+  dryRunJson,
+  dryRunText,
+  exitCodeOf,
+  judgeNewest,
+  newestOf,
+  planLine,
+  rangeOf,
+  summaryText,
+  type Ending,
+} from './report.ts'
+import type { Store } from './store.ts'
+import { newestEver, surveyAll, type Holdings, type Scope } from './survey.ts'
+import { readSymbols } from './tickers-source.ts'
+
+/** The doors to the world, handed in. */
+export type World = {
+  /** Milliseconds since 1970 now, unless the settings say otherwise. */
+  readonly nowMs: number
+  readonly clock: Clock
+  /** From 0 up to, but without, 1. */
+  readonly random: () => number
+  readonly fetch: Fetch
+  readonly version: string
+  /** Aborted with an IngestError of kind 'interrupted' when the user wants the run to end. */
+  readonly stop: AbortController
+  readonly print: (text: string) => void
+  readonly printError: (text: string) => void
+  readonly isTerminal: boolean
+  readonly openStore: (target: Target, config: Config, options: StoreOptions) => Promise<Store>
+  /** A file's text, or undefined where there is none. Throws an IngestError when it cannot be read or is too large. */
+  readonly readTextFile: (path: string, maxBytes: number) => Promise<string | undefined>
+}
+
+export type StoreOptions = { readonly runUuid: string; readonly onWarning: (text: string) => void }
+
+type Run = {
+  readonly config: Config
+  readonly world: World
+  readonly startMs: number
+  readonly startedMs: number
+  readonly runUuid: string
+  readonly dataset: Dataset
+  readonly period: Period
+  readonly store: Store
+  readonly progress: Progress
+  readonly redact: (text: string) => string
+}
+
+/**
+ * The exit code of a run that was not interrupted. Throws an IngestError for what went wrong before the first call
+ * could be made (of kind 'usage' for the user's own mistakes); a defect of this program is thrown as it is.
+ */
+export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3> {
+  const startedMs = world.clock.elapsedMs()
+  const startMs = config.nowMs ?? world.nowMs
+  const redact = createRedactor(config.secrets)
+  const period = resolvePeriod(config.dates, XNYS, startMs)
+  const speech = { write: world.printError, isTerminal: world.isTerminal, isQuiet: config.isQuiet, clock: world.clock }
+  const progress = createProgress({ ...speech, redact })
+  const options = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
+  const openStore = (target: Target) => world.openStore(target, config, options)
+
+  const { symbols, duplicates } = await unlessStopped(readSymbols(config.tickers, { ...world, openStore }), world)
+  if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
+  const dataset = createPrices({ api: config.api, withAdjClose: config.withAdjClose, prefix: config.prefix })
+  const store = await openStore(config.target)
+  const run: Run = {
+    config,
+    world,
+    startMs,
+    startedMs,
+    runUuid: options.runUuid,
+    dataset,
+    period,
+    store,
+    progress,
+    redact,
+  }
+  for (const note of period.notes) progress.note(note)
+  if (period.range === undefined) progress.note('There is no finished session in these dates: nothing to fetch.')
+
+  const scope: Scope = { store, dataset, mode: config.dates.mode, period }
+  const holdings = await unlessStopped(surveyAll(symbols, scope), world)
+  const plans = planRun(holdings, {
+    dataset,
+    calendar: XNYS,
+    mode: config.dates.mode,
+    period,
+    isForced: config.isForced,
+  })
+  if (config.isDryRun) return dryRun(plans, holdings, run)
+
+  noteNewcomers(plans, run)
+  progress.note(`${planLine(callsOf(plans), config.rateLimitSeconds)}.`)
+  const { http, result } = await execute(plans, scope, run)
+  const code = await conclude(plans, result, { ...run, http })
+  if (result.bug !== undefined) throw result.bug
+  return code
+}
+
+/** Lets go of work that is only reading as soon as the user wants the run to end. */
+async function unlessStopped<T>(work: Promise<T>, { stop }: World): Promise<T> {
+  const stopped = new Promise<never>((_resolve, reject) => {
+    stop.signal.addEventListener('abort', () => reject(stop.signal.reason as Error), { once: true })
+  })
+  stop.signal.throwIfAborted()
+  return await Promise.race([work, stopped])
+}
+
+function dryRun(plans: readonly SymbolPlan[], holdings: readonly Holdings[], { config, world, progress }: Run): 0 | 1 {
+  const { isJson } = config
+  world.print(isJson ? `${JSON.stringify(dryRunJson(plans, config))}\n` : dryRunText(plans, holdings, config))
+  const errors = plans.flatMap((plan) => plan.errors.map((error) => ({ symbol: plan.symbol, error })))
+  for (const { symbol, error } of errors) progress.fail(error, symbol)
+  return errors.length > 0 ? 1 : 0
+}
+
+const MAX_SYMBOLS_NAMED = 20
+
+function noteNewcomers(plans: readonly SymbolPlan[], { period, config, progress }: Run): void {
+  if (period.lookbackFrom === undefined) return
+  const symbols = plans.filter(({ newest }) => newest === undefined).map(({ symbol }) => symbol)
+  if (symbols.length === 0) return
+  const named = symbols.length <= MAX_SYMBOLS_NAMED ? ` --tickers ${symbols.join(',')}` : ''
+  const out = config.target.kind === 'folder' ? ` --out ${config.target.folder}` : ''
+  const many = symbols.length === 1 ? `${symbols[0]} has` : `${symbols.length} symbols have`
+  progress.note(
+    `${many} nothing stored yet and get the last session only; their history: bun run ingest.ts --backfill --backfill-days 1825${named}${out}`,
+  )
+}
+
+async function execute(
+  plans: readonly SymbolPlan[],
+  scope: Scope,
+  run: Run,
+): Promise<{ http: Http; result: RunResult }> {
+  const { config, world, progress, dataset, store } = run
+  const { clock, random, stop } = world
+  const fmp = createFmp({ api: config.api, baseUrl: config.apiBaseUrl, key: config.apiKey })
+  const http = createHttp({
+    fetch: world.fetch,
+    clock,
+    random,
+    intervalMs: config.rateLimitSeconds * 1_000,
+    timeoutMs: config.apiTimeoutSeconds * 1_000,
+    signal: stop.signal,
+    redact: run.redact,
+  })
+  progress.begin(plans.length)
+  const result = await ingestAll(plans, {
+    ask: async (ask, reservation) =>
+      await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation),
+    budget: createCallBudget(config.maxCalls),
+    newestEver: async (symbol) => await newestEver(symbol, scope),
+    onOutcome: progress.ended,
+    stop,
+    clock,
+    maxWorkers: config.maxWorkers,
+    maxUploads: config.uploadConcurrency,
+    store,
+    dataset,
+    calendar: XNYS,
+    today: run.period.today,
+    isForced: config.isForced,
+    ingestMs: run.startMs,
+    version: world.version,
+  })
+  return { http, result }
+}
+
+/** Says what only the end can tell, stores the metrics, prints the summary. */
+async function conclude(
+  plans: readonly SymbolPlan[],
+  { outcomes: ended, stoppedBy, bug }: RunResult,
+  run: Run & { readonly http: Http },
+): Promise<0 | 1 | 3> {
+  const { config, world, period, progress, store } = run
+  const newest = newestOf(period, XNYS)
+  const { outcomes, error } = judgeNewest(ended, { newest, lastSession: period.lastSession })
+  for (const { symbol, errors, lateWarning } of outcomes) {
+    for (const late of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(late, symbol)
+    if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
+  }
+  if (error !== undefined) progress.fail(error)
+  if (stoppedBy !== undefined) progress.stopped(stoppedBy)
+  const unknown = [...new Set(outcomes.flatMap(({ unknownFields }) => unknownFields))]
+  if (unknown.length > 0) progress.note(`FMP sends fields that are not stored: ${unknown.join(', ')}.`)
+
+  const facts: RunFacts = {
+    config,
+    version: world.version,
+    runUuid: run.runUuid,
+    startMs: run.startMs,
+    durationSeconds: (world.clock.elapsedMs() - run.startedMs) / 1_000,
+    range: rangeOf(plans),
+    outcomes,
+    runErrors: [error, runErrorIn(stoppedBy), bugIn(bug)].filter((found) => found !== undefined),
+    stoppedBy,
+    http: run.http.stats(),
+    recoveredWrites: store.recoveredWrites(),
+  }
+  const metrics = buildMetrics(facts)
+  const key = await storeMetrics(store, metrics, facts, run.redact).catch((failure: unknown) => {
+    if (!(failure instanceof IngestError)) throw failure
+    progress.fail(failure)
+    return undefined
+  })
+  const ending: Ending = { metrics, stoppedBy, metricsPlace: key && store.locate(key), newest }
+  progress.clear()
+  world.print(run.redact(config.isJson ? `${JSON.stringify(metrics)}\n` : summaryText(ending)))
+  return exitCodeOf(ending)
+}
+
+/** What stopped the run, where that is an error: a spent budget and an interrupt are none. */
+function runErrorIn(stoppedBy: IngestError | undefined): IngestError | undefined {
+  return stoppedBy?.kind === 'budget' || stoppedBy?.kind === 'interrupted' ? undefined : stoppedBy
+}
+
+function bugIn(bug: unknown): IngestError | undefined {
+  if (bug === undefined) return undefined
+  return new IngestError('A defect of this program ended the run; its trace follows', {
+    kind: 'bug',
+    scope: 'run',
+    cause: bug,
+  })
+}

@@ -1,0 +1,123 @@
+// The connection to S3: region and client, how many requests are in flight, how often one is sent again. The SDK's own
+// retries are off: they share a quota per client that a short storm of 503s uses up, and then every write fails.
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import PQueue from 'p-queue'
+import type { Clock } from '../clock.ts'
+import { IngestError, usageError } from '../errors.ts'
+import { retry, type RetryPolicy } from '../retry.ts'
+import { isDamage, toStoreError, type Operation } from './s3-errors.ts'
+
+export type ConnectionOptions = {
+  /** The region where neither AWS_REGION nor the profile gives one: AWS_DEFAULT_REGION. */
+  readonly region?: string | undefined
+  /** Whether AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is set; the SDK reads the endpoint itself. */
+  readonly hasCustomEndpoint: boolean
+  /** Requests in flight. */
+  readonly concurrency: number
+  readonly clock: Clock
+  /** From 0 up to, but without, 1. */
+  readonly random: () => number
+  /** How long one request may keep silent; 20 s if not given. */
+  readonly timeoutMs?: number
+}
+
+/** One request's answer, and whether an earlier try may have reached the store without its answer coming back. */
+export type Answer<T> = { readonly value: T; readonly resent: boolean }
+
+export type Connection = {
+  readonly client: S3Client
+  /** Sends until an answer comes; throws an IngestError of scope 'run' or 'symbol'. */
+  request<T>(operation: Operation, send: () => Promise<T>): Promise<Answer<T>>
+}
+
+/** About 20 s of waiting in all, so a store that is away for a moment is waited for. */
+const POLICY: RetryPolicy = { maxTries: 10, baseMs: 100, capMs: 15_000 }
+/** Bytes damaged on the way three times are damaged by something that stays. */
+const MAX_DAMAGED_TRIES = 3
+const TIMEOUT_MS = 20_000
+const CONNECTION_TIMEOUT_MS = 5_000
+
+/** Opens nothing yet: the first request does. Throws a usage error where no region can be found. */
+export async function connect(options: ConnectionOptions): Promise<Connection> {
+  const { clock, random, concurrency } = options
+  const client = new S3Client(clientConfig(options, await findRegion(options)))
+  const inFlight = new PQueue({ concurrency })
+
+  async function request<T>(operation: Operation, send: () => Promise<T>): Promise<Answer<T>> {
+    let tries = 0
+    const attempt = async (number: number): Promise<T> => {
+      tries = number
+      try {
+        return await inFlight.add(send)
+      } catch (error) {
+        throw toStoreError(error, operation)
+      }
+    }
+    try {
+      const value = await retry(attempt, { policy: POLICY, clock, random, isRetryable })
+      return { value, resent: tries > 1 }
+    } catch (error) {
+      throw isAttempt(error) ? exhausted(error, tries) : error
+    }
+  }
+  return { client, request }
+}
+
+function isRetryable(error: unknown, attempt: number): boolean {
+  return isAttempt(error) && (attempt < MAX_DAMAGED_TRIES || !isDamage(error))
+}
+
+function isAttempt(error: unknown): error is IngestError {
+  return error instanceof IngestError && error.scope === 'attempt'
+}
+
+/** A store that stays away after all tries is away for every symbol. */
+function exhausted(error: IngestError, tries: number): IngestError {
+  const { kind, hint, cause } = error
+  return new IngestError(`${error.message}, ${tries} tries`, { kind, scope: 'run', hint, cause })
+}
+
+function clientConfig(options: ConnectionOptions, region: string): S3ClientConfig {
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
+  const agent = { maxSockets: options.concurrency, keepAlive: true }
+  return {
+    region,
+    maxAttempts: 1,
+    // Without throwOnRequestTimeout the handler prints a warning and waits for ever; socketTimeout covers bodies.
+    requestHandler: {
+      requestTimeout: timeoutMs,
+      throwOnRequestTimeout: true,
+      socketTimeout: timeoutMs,
+      connectionTimeout: Math.min(CONNECTION_TIMEOUT_MS, timeoutMs),
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+    ...(options.hasCustomEndpoint ? { forcePathStyle: true } : {}),
+  }
+}
+
+async function findRegion({ region, hasCustomEndpoint }: ConnectionOptions): Promise<string> {
+  const found = (await regionOfSdk()) ?? region
+  if (found !== undefined && found !== '') return found
+  if (hasCustomEndpoint) return 'us-east-1'
+  throw usageError(
+    'No AWS region is set.',
+    "Set AWS_REGION to the bucket's region, for instance AWS_REGION=eu-central-1.",
+  )
+}
+
+/** What AWS_REGION or the profile says; undefined where they say nothing. */
+async function regionOfSdk(): Promise<string | undefined> {
+  const probe = new S3Client({})
+  try {
+    return await probe.config.region()
+  } catch (error) {
+    const message = error instanceof Error ? error.message : ''
+    // An empty variable is an unset one here, but not to the SDK.
+    if (message === 'Region is missing' || message.includes('region=""')) return undefined
+    if (message.startsWith('Region not accepted')) throw usageError('AWS_REGION (or the profile) names no region.')
+    throw error
+  } finally {
+    probe.destroy()
+  }
+}

@@ -1,0 +1,219 @@
+// Files in an S3 bucket. Owns the requests and what their answers mean; asks with GET, never with HEAD, whose answers
+// carry no reason. Bodies are byte arrays: streams are sent in a framing that other stores reject or store.
+import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type GetObjectCommandOutput,
+} from '@aws-sdk/client-s3'
+import { IngestError } from '../errors.ts'
+import type { ByteRange, Metadata, Store, StoredFile } from '../store.ts'
+import { compareKeys } from './keys.ts'
+import { proveFirst, type Condition, type PutOutcome, type PutResult, type Upload } from './proof.ts'
+import { connect, type Answer, type Connection, type ConnectionOptions } from './s3-client.ts'
+import { errorCode, strangeAnswer, type Operation } from './s3-errors.ts'
+
+export type S3StoreOptions = ConnectionOptions & {
+  readonly bucket: string
+  /** This process's own random id: tells its writes from others' when an answer was lost. */
+  readonly runUuid: string
+  /** Accept a store that ignores create-only writes: creates overwrite there. */
+  readonly allowUnsafe: boolean
+  readonly onWarning: (text: string) => void
+}
+
+type Bucket = Connection & { readonly bucket: string; readonly locate: (key: string) => string }
+
+/**
+ * The bucket as a store. Sends nothing yet. Throws a usage error where no region is to be found; the store's functions
+ * throw IngestErrors of kind 'store'.
+ */
+export async function openS3Store(options: S3StoreOptions): Promise<Store> {
+  const { bucket, runUuid } = options
+  const name = `s3://${bucket}`
+  const locate = (key: string) => (key === '' ? name : `${name}/${key}`)
+  const at: Bucket = { ...(await connect(options)), bucket, locate }
+  const put = proveFirst((file, condition) => putFile(at, file, condition), { ...options, locate })
+  let recovered = 0
+
+  function upload(key: string, bytes: Uint8Array, metadata: Metadata): Upload {
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    return { key, bytes, metadata: { ...metadata, sha256, 'run-id': runUuid } }
+  }
+
+  /** Whether the write is done. A refusal after a lost answer may be of the file that this very call has stored. */
+  async function isDone(file: Upload, { outcome, resent }: PutResult<'stored' | 'refused'>): Promise<boolean> {
+    if (outcome === 'stored') return true
+    if (!resent || !(await isOwn(at, file))) return false
+    recovered += 1
+    return true
+  }
+
+  return {
+    name,
+    locate,
+    list: (prefix, after, until) => listFiles(at, prefix, after, until),
+    read: async (key, range, maxBytes) => (await getFile(at, key, range, maxBytes)).value?.bytes,
+    create: async (key, bytes, metadata) => {
+      const file = upload(key, bytes, metadata)
+      return (await isDone(file, await put(file, 'absent'))) ? 'created' : 'exists'
+    },
+    replace: async (key, bytes, metadata, tag) => {
+      const file = upload(key, bytes, metadata)
+      const condition = tag === undefined ? undefined : { tag }
+      return (await isDone(file, await put(file, condition))) ? 'replaced' : 'conflict'
+    },
+    recoveredWrites: () => recovered,
+  }
+}
+
+async function putFile(at: Bucket, file: Upload, condition: Condition | undefined): Promise<PutResult<PutOutcome>> {
+  const operation = operationOn(at, 's3:PutObject', file.key)
+  const { value, resent } = await at.request(operation, async (): Promise<PutOutcome> => {
+    const command = new PutObjectCommand({
+      Bucket: at.bucket,
+      Key: file.key,
+      Body: file.bytes,
+      Metadata: file.metadata,
+      ...headersFor(condition),
+    })
+    try {
+      const { ETag } = await at.client.send(command)
+      if (ETag === undefined) throw strangeAnswer(operation, 'an answer without an ETag to a write')
+      return 'stored'
+    } catch (error) {
+      const refusal = condition === undefined ? undefined : refusalOf(errorCode(error), condition)
+      if (refusal === undefined) throw error
+      return refusal
+    }
+  })
+  return { outcome: value, resent }
+}
+
+function headersFor(condition: Condition | undefined): { IfNoneMatch?: string; IfMatch?: string } {
+  if (condition === undefined) return {}
+  return condition === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.tag }
+}
+
+function refusalOf(code: string, condition: Condition): PutOutcome | undefined {
+  if (code === 'PreconditionFailed') return 'refused'
+  if (code === 'NotImplemented') return 'unsupported'
+  // A file that is gone has no tag to match: S3 answers 404 there.
+  return code === 'NoSuchKey' && condition !== 'absent' ? 'refused' : undefined
+}
+
+/** Whether the file that is there was written by this run, with these bytes. */
+async function isOwn(at: Bucket, file: Upload): Promise<boolean> {
+  const { value } = await getFile(at, file.key, 'first byte', 1)
+  return value?.metadata['run-id'] === file.metadata['run-id'] && value?.metadata['sha256'] === file.metadata['sha256']
+}
+
+type Gotten = { readonly bytes: Uint8Array; readonly metadata: Record<string, string> }
+type Range = ByteRange | 'first byte' | undefined
+
+function getFile(at: Bucket, key: string, range: Range, maxBytes: number): Promise<Answer<Gotten | undefined>> {
+  const operation = operationOn(at, 's3:GetObject', key)
+  const command = { Bucket: at.bucket, Key: key, ...rangeFor(range) }
+  return at.request(operation, async () => {
+    try {
+      const answer = await at.client.send(new GetObjectCommand(command))
+      if (answer.ETag === undefined) throw strangeAnswer(operation, 'an answer without an ETag to a read')
+      const bytes = await readBody(operation, answer, maxBytes)
+      return { bytes, metadata: answer.Metadata ?? {} }
+    } catch (error) {
+      const code = errorCode(error)
+      if (code === 'NoSuchKey' || code === 'NotFound') return undefined
+      // An empty file has no range that could be given.
+      if (code === 'InvalidRange' && range !== undefined) return { bytes: new Uint8Array(0), metadata: {} }
+      throw error
+    }
+  })
+}
+
+function rangeFor(range: Range): { Range?: string } {
+  if (range === undefined) return {}
+  return { Range: range === 'first byte' ? 'bytes=0-0' : `bytes=-${range.suffixBytes}` }
+}
+
+async function readBody(operation: Operation, answer: GetObjectCommandOutput, maxBytes: number): Promise<Uint8Array> {
+  // In this runtime the SDK's body is always a Node stream.
+  const body = answer.Body as Readable | undefined
+  if (body === undefined) throw strangeAnswer(operation, 'an answer without a body to a read')
+  const announced = answer.ContentLength
+  if (announced !== undefined && announced > maxBytes) {
+    body.destroy()
+    throw tooLarge(operation, announced, maxBytes)
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  // Leaving the loop by throwing closes the stream.
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge(operation, size, maxBytes)
+    chunks.push(chunk)
+  }
+  if (announced !== undefined && size !== announced) throw strangeAnswer(operation, 'an answer that was cut short')
+  return new Uint8Array(Buffer.concat(chunks))
+}
+
+function tooLarge({ location }: Operation, size: number, maxBytes: number): IngestError {
+  const message = `${location}: ${size} bytes or more, but at most ${maxBytes} are read.`
+  return new IngestError(message, {
+    kind: 'store',
+    scope: 'symbol',
+    hint: 'This is hardly a file of this program: look at it.',
+  })
+}
+
+async function listFiles(at: Bucket, prefix: string, after?: string, until?: string): Promise<readonly StoredFile[]> {
+  const files: StoredFile[] = []
+  let token: string | undefined
+  do {
+    const page = await listPage(at, prefix, token ?? { after })
+    for (const file of page.files) {
+      if (until !== undefined && compareKeys(file.key, until) > 0) return files
+      files.push(file)
+    }
+    token = page.nextToken
+  } while (token !== undefined)
+  return files
+}
+
+type Page = { readonly files: readonly StoredFile[]; readonly nextToken: string | undefined }
+
+/** One page, from a token or from the start. Never by the last key: a page may be cut at a key that is not listed. */
+async function listPage(at: Bucket, prefix: string, from: string | { after: string | undefined }): Promise<Page> {
+  const operation: Operation = { permission: 's3:ListBucket', bucket: at.bucket, location: at.locate(prefix) }
+  const start = typeof from === 'string' ? { ContinuationToken: from } : { StartAfter: from.after }
+  const { value } = await at.request(operation, async () => {
+    const answer = await at.client.send(new ListObjectsV2Command({ Bucket: at.bucket, Prefix: prefix, ...start }))
+    const { IsTruncated, NextContinuationToken: nextToken, Contents = [] } = answer
+    // An empty body with status 200 must not pass for an empty bucket, nor half a listing for a whole one.
+    if (IsTruncated === undefined || (IsTruncated && (nextToken === undefined || nextToken === from))) {
+      throw strangeAnswer(operation, 'a listing that does not say whether it goes on')
+    }
+    return { files: Contents.map((object) => toStoredFile(operation, object)), nextToken }
+  })
+  return value
+}
+
+type Listed = {
+  Key?: string | undefined
+  Size?: number | undefined
+  LastModified?: Date | undefined
+  ETag?: string | undefined
+}
+
+function toStoredFile(operation: Operation, { Key, Size, LastModified, ETag }: Listed): StoredFile {
+  if (Key === undefined || Size === undefined || LastModified === undefined || ETag === undefined) {
+    throw strangeAnswer(operation, 'a listing with an entry that lacks key, size, time or ETag')
+  }
+  // Without its quotes, because some stores compare If-Match without them and AWS takes both.
+  return { key: Key, sizeBytes: Size, modifiedMs: LastModified.getTime(), tag: ETag.replaceAll('"', '') }
+}
+
+function operationOn(at: Bucket, permission: Operation['permission'], key: string): Operation {
+  return { permission, bucket: at.bucket, location: at.locate(key) }
+}

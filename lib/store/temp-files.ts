@@ -1,0 +1,91 @@
+// Files on their way into a folder. They are written aside, in DIR/.ingest-tmp, and appear under their own name whole
+// or not at all; what a killed run left there is removed by the next one.
+import { randomUUID } from 'node:crypto'
+import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { IngestError } from '../errors.ts'
+import { errnoOf, toFolderError } from './folder-errors.ts'
+
+export const TEMP_FOLDER = '.ingest-tmp'
+
+const MS_PER_DAY = 86_400_000
+
+/** A new temporary file's path in `tempFolder`, its name saying whose it is. */
+export function tempPath(tempFolder: string): string {
+  return join(tempFolder, `${process.pid}.${hostname()}.${randomUUID()}`)
+}
+
+/**
+ * Makes the folder for temporary files and removes the stale ones in it: of a process of this machine that is gone, or
+ * older than a day. Throws where a symbolic link stands in its place: it would lead the writing elsewhere.
+ */
+export async function prepareTempFolder(tempFolder: string, nowMs: number): Promise<void> {
+  try {
+    await mkdir(tempFolder, { recursive: true })
+    if (!(await lstat(tempFolder)).isDirectory()) throw notAFolder(tempFolder)
+    for (const name of await readdir(tempFolder)) {
+      const path = join(tempFolder, name)
+      if (await isStale(path, name, nowMs)) await rm(path, { force: true })
+    }
+  } catch (error) {
+    // mkdir says so of a link that leads nowhere, and of a file.
+    throw errnoOf(error) === 'EEXIST' ? notAFolder(tempFolder) : toFolderError(error, tempFolder)
+  }
+}
+
+function notAFolder(path: string): IngestError {
+  return new IngestError(`${path} is not a folder of its own (a symbolic link or a file).`, {
+    kind: 'store',
+    scope: 'run',
+    hint: 'Remove it: temporary files are written there.',
+  })
+}
+
+async function isStale(path: string, name: string, nowMs: number): Promise<boolean> {
+  const info = await lstat(path).catch(absent)
+  if (info === undefined || info.isDirectory()) return false
+  if (nowMs - info.mtimeMs > MS_PER_DAY) return true
+  const [, pid, host] = /^(\d+)\.(.+)\.[0-9a-f-]{36}$/.exec(name) ?? []
+  return pid !== undefined && host === hostname() && !isRunning(Number(pid))
+}
+
+/** Another run may have removed or finished the file between the listing and the look. */
+function absent(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // EPERM: it runs, as another user.
+    return errnoOf(error) !== 'ESRCH'
+  }
+}
+
+/** Writes a new file and waits until the disk has it. */
+export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(path, 'wx')
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Waits until the disk has the folder's entries; without it a new name may be gone after a power cut. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } catch (error) {
+    // Some network file systems cannot sync a folder; there is nothing better to do then.
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) throw error
+  } finally {
+    await handle.close()
+  }
+}

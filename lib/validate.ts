@@ -1,0 +1,111 @@
+// Raw rows to rows worth storing, with an account of every row that was dropped, doubted or left for later.
+
+import type { Dataset, RawRow, Row } from './datasets/dataset.ts'
+import { isWithin, type DateRange, type IsoDate } from './dates.ts'
+import { IngestError } from './errors.ts'
+
+/** A row that broke a hard rule, as the rejects file records it. `date` is what the row says, real or not. */
+export type Reject = {
+  readonly symbol: string
+  readonly date: string | null
+  readonly reason: string
+  readonly row: RawRow
+}
+
+export type Checked = {
+  /** Inside the windows, one a date, newest first. */
+  readonly rows: readonly Row[]
+  readonly rejects: readonly Reject[]
+  /** Rows that broke a soft rule and were kept, with the first such rule. */
+  readonly suspects: number
+  readonly firstSuspicion: string | undefined
+  /** Recent dates whose row lacks something the vendor adds later; the row was left out, to be asked for again. */
+  readonly withheld: readonly IsoDate[]
+  /** Older rows that were kept although they lack it, and what they lack. */
+  readonly incomplete: number
+  readonly lacking: string | undefined
+  readonly unknownFields: readonly string[]
+}
+
+export type Expectation = {
+  readonly symbol: string
+  readonly windows: readonly DateRange[]
+  /** Rows from this date on are recent: the vendor may still complete them. */
+  readonly recentFrom: IsoDate
+}
+
+/**
+ * Checks the rows of one symbol: hard rules first, then the windows, then what is still lacking. Of several good rows
+ * of a date the last wins and the others are rejects.
+ *
+ * Throws an IngestError of the symbol when a required field is in no row, or when no row at all has what recent rows
+ * may lack: then the API has changed or refuses it, and storing nulls would hide that.
+ */
+export function validateRows(dataset: Dataset, raw: readonly RawRow[], expectation: Expectation): Checked {
+  refuseMissingFields(dataset, raw, expectation.symbol)
+  const { good, rejects } = applyHardRules(dataset, raw, expectation.symbol)
+  const inside = [...good.values()]
+    .filter(({ row }) => expectation.windows.some((window) => isWithin(row.date, window)))
+    .toSorted((a, b) => (a.row.date < b.row.date ? 1 : -1))
+
+  const incomplete = inside.filter(({ row }) => dataset.lacks(row) !== undefined)
+  const withheld = incomplete.map(({ row }) => row.date).filter((date) => date >= expectation.recentFrom)
+  const firstIncomplete = incomplete[0]
+  const lacking = firstIncomplete === undefined ? undefined : dataset.lacks(firstIncomplete.row)
+  if (incomplete.length === inside.length && incomplete.length > withheld.length) {
+    throw new IngestError(`FMP sent no ${lacking} for any of ${inside.length} rows`, {
+      kind: 'payload',
+      scope: 'symbol',
+      hint: 'Try again later; --no-adj-close stores the rows without it.',
+    })
+  }
+  const kept = inside.filter(({ row }) => !withheld.includes(row.date))
+  const suspects = kept.filter(({ suspicions }) => suspicions.length > 0)
+  return {
+    rows: kept.map(({ row }) => row),
+    rejects,
+    suspects: suspects.length,
+    firstSuspicion: suspects[0] && `${suspects[0].row.date}: ${suspects[0].suspicions[0]}`,
+    withheld,
+    incomplete: incomplete.length - withheld.length,
+    lacking,
+    unknownFields: unknownFieldsOf(dataset, raw),
+  }
+}
+
+type Good = { readonly row: Row; readonly suspicions: readonly string[]; readonly raw: RawRow }
+
+function applyHardRules(dataset: Dataset, raw: readonly RawRow[], symbol: string) {
+  const good = new Map<IsoDate, Good>()
+  const rejects: Reject[] = []
+  const reject = (row: RawRow, reason: string) => {
+    rejects.push({ symbol, date: typeof row['date'] === 'string' ? row['date'] : null, reason, row })
+  }
+  for (const candidate of raw) {
+    const verdict = dataset.check(symbol, candidate)
+    if ('reason' in verdict) {
+      reject(candidate, verdict.reason)
+      continue
+    }
+    const earlier = good.get(verdict.row.date)
+    if (earlier !== undefined) reject(earlier.raw, 'a later row has the same date')
+    good.set(verdict.row.date, { ...verdict, raw: candidate })
+  }
+  return { good, rejects }
+}
+
+function refuseMissingFields(dataset: Dataset, raw: readonly RawRow[], symbol: string): void {
+  if (raw.length === 0) return
+  const missing = ['date', ...dataset.requiredFields].filter((field) => raw.every((row) => row[field] === undefined))
+  if (missing.length === 0) return
+  throw new IngestError(`None of FMP's ${raw.length} rows for ${symbol} has the field ${missing.join(', ')}`, {
+    kind: 'payload',
+    scope: 'symbol',
+    hint: 'FMP may have changed its API; nothing was stored for this symbol.',
+  })
+}
+
+function unknownFieldsOf(dataset: Dataset, raw: readonly RawRow[]): readonly string[] {
+  const names = new Set(raw.flatMap((row) => Object.keys(row)))
+  return [...names].filter((name) => !dataset.knownFields.has(name)).toSorted()
+}

@@ -1,0 +1,180 @@
+// The rules of the house that neither the linter nor the compiler knows.
+import { describe, expect, test } from 'bun:test'
+import { dirname, join, normalize } from 'node:path'
+
+const ROOT = join(import.meta.dir, '..')
+
+const MAX_LIB_LINES = 250
+const MAX_ENTRY_LINES = 99
+
+/** Every variable that a user may set, as the design lists them. */
+const ENVIRONMENT = [
+  'FMP_API_KEY',
+  'S3_BUCKET',
+  'S3_RAW_PREFIX',
+  'RATE_LIMIT_SECONDS',
+  'MAX_WORKERS',
+  'UPLOAD_CONCURRENCY',
+  'API_TIMEOUT_SECONDS',
+  'FMP_API',
+  'FMP_BASE_URL',
+  'AWS_ENDPOINT_URL_S3',
+  'AWS_DEFAULT_REGION',
+]
+
+/** Files that compute and do nothing else. Whatever they import at run time has to be as pure. */
+const PURE_FILES = [
+  'lib/dates.ts',
+  'lib/calendar.ts',
+  'lib/tickers.ts',
+  'lib/plan.ts',
+  'lib/validate.ts',
+  'lib/errors.ts',
+  'lib/budget.ts',
+  'lib/report.ts',
+  ...filesUnder('lib/datasets'),
+]
+
+const LIB_FILES = filesUnder('lib')
+
+function filesUnder(folder: string): string[] {
+  return [...new Bun.Glob('**/*.ts').scanSync({ cwd: join(ROOT, folder) })]
+    .filter((name) => !name.endsWith('.d.ts'))
+    .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
+    .toSorted()
+}
+
+/** A file's text; a missing file fails the test by name. */
+function read(path: string): Promise<string> {
+  return Bun.file(join(ROOT, path)).text()
+}
+
+function lineCount(text: string): number {
+  return text.trimEnd().split('\n').length
+}
+
+/** Whether a text names a word, not as a part of a longer one. */
+function names(text: string, word: string): boolean {
+  const escaped = word.replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&')
+  return new RegExp(`(?<![\\w-])${escaped}(?![\\w-])`).test(text)
+}
+
+type Manifest = {
+  dependencies: Record<string, string>
+  devDependencies: Record<string, string>
+  trustedDependencies: string[]
+}
+
+describe('package.json', () => {
+  test('pins exact versions and trusts no install script', async () => {
+    const { dependencies, devDependencies, trustedDependencies }: Manifest = JSON.parse(await read('package.json'))
+    const all = Object.entries({ ...dependencies, ...devDependencies })
+    expect(all.length).toBeGreaterThan(0)
+    expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([])
+    expect(trustedDependencies).toEqual([])
+  })
+})
+
+describe('the code', () => {
+  test('stands in the contributing guide’s map, file by file', async () => {
+    const map = await read('.github/CONTRIBUTING.md')
+    const absent = LIB_FILES.filter((path) => !namesFile(map, path.replace('lib/', '')))
+    expect(LIB_FILES).toContain('lib/calendar.ts')
+    expect(absent).toEqual([])
+  })
+
+  test.each(LIB_FILES)(`%s has at most ${MAX_LIB_LINES} lines`, async (path) => {
+    expect(lineCount(await read(path))).toBeLessThanOrEqual(MAX_LIB_LINES)
+  })
+
+  test('ingest.ts has less than 100', async () => {
+    expect(lineCount(await read('ingest.ts'))).toBeLessThanOrEqual(MAX_ENTRY_LINES)
+  })
+})
+
+/** With or without `lib/` before it, but `store.ts` is not named by `metrics/store.ts`. */
+function namesFile(text: string, path: string): boolean {
+  const escaped = path.replaceAll('.', '\\.')
+  return new RegExp(`(?<![\\w./-])(?:lib/)?${escaped}(?![\\w-])`).test(text)
+}
+
+describe('README.md', () => {
+  test.each([[['--help']], [['demo', '--help']]])('names every flag of %p', async (args) => {
+    const ran = Bun.spawnSync([process.execPath, '--no-env-file', 'ingest.ts', ...args], { cwd: ROOT })
+    const help = ran.stdout.toString()
+    const flags = new Set(help.match(/(?<![\w-])--[a-z][a-z-]*/g))
+    expect(ran.exitCode).toBe(0)
+    expect([...flags]).toContain(args.includes('demo') ? '--out' : '--lookback')
+    const readme = await read('README.md')
+    expect([...flags].filter((flag) => !names(readme, flag))).toEqual([])
+  })
+
+  test('names every environment variable', async () => {
+    const readme = await read('README.md')
+    expect(ENVIRONMENT.filter((name) => !names(readme, name))).toEqual([])
+  })
+})
+
+describe('the pure core', () => {
+  test.each(PURE_FILES)('%s does no I/O, nor does what it imports', async (path) => {
+    expect(await impuritiesOf(path, new Set())).toEqual([])
+  })
+
+  test('this test would see it', () => {
+    const types = "import type { Store } from './store.ts'\nexport const now = (store: Store): number => store.size\n"
+    expect(impurities('lib/x.ts', types)).toEqual([])
+    expect(
+      impurities('lib/x.ts', "// process.exit(), fetch(url), Bun.file('x')\nexport const a = { fetch: 1 }"),
+    ).toEqual([])
+    const impure = [
+      "import { readFile } from 'node:fs'\nexport const a = readFile",
+      "import { createS3 } from './store/s3.ts'\nexport const a = createS3",
+      "import { getJson } from './http.ts'\nexport const a = getJson",
+      "import * as bun from 'bun'\nexport const a = bun",
+      "export const a = () => Bun.file('x')",
+      'export const a = () => process.env',
+      'export const { env } = process',
+      'export const a = () => fetch(url)',
+      'export const a = () => globalThis.fetch(url)',
+      'export const a = () => Date.now()',
+      'export const a = () => new Date()',
+      'export const a = () => Math.random()',
+    ]
+    expect(impure.filter((source) => impurities('lib/x.ts', source).length === 0)).toEqual([])
+  })
+})
+
+const IMPURE_IMPORT = /^(?:node:|bun$|bun:)|^lib\/store(?:\/|\.ts$)|^lib\/http\.ts$/
+const IMPURE_USE =
+  /(?<![.\w$'"`-])(?:Bun\b|process\b(?!['"`:-])|fetch\(|Date\.now\b|new Date\b(?!\()|Math\.random\b)|\bglobalThis\b/
+
+/** What a file does at run time that a pure one does not: imports and globals. */
+function impurities(path: string, source: string): string[] {
+  const imports = runtimeImports(path, source).filter((name) => IMPURE_IMPORT.test(name))
+  // Transpiled, so that comments and types do not count; texts are left out too.
+  const code = new Bun.Transpiler({ loader: 'ts' }).transformSync(source)
+  const use = IMPURE_USE.exec(withoutTexts(code))
+  return [...imports, ...(use === null ? [] : [use[0]])].map((what) => `${path}: ${what}`)
+}
+
+/** Imports left when types are gone, relative ones as paths from the root. */
+function runtimeImports(path: string, source: string): string[] {
+  const imports = new Bun.Transpiler({ loader: 'ts' }).scanImports(source)
+  return imports.map((found) => (found.path.startsWith('.') ? normalize(join(dirname(path), found.path)) : found.path))
+}
+
+/** Code with its string literals emptied. Template literals stay: code stands in them. */
+function withoutTexts(code: string): string {
+  return code.replaceAll(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, '""')
+}
+
+async function impuritiesOf(path: string, seen: Set<string>): Promise<string[]> {
+  if (seen.has(path)) return []
+  seen.add(path)
+  const source = await read(path)
+  const found = impurities(path, source)
+  for (const name of runtimeImports(path, source)) {
+    if (name.startsWith('lib/')) found.push(...(await impuritiesOf(name, seen)))
+  }
+  return found
+}
