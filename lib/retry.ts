@@ -7,7 +7,7 @@ export type Backoff = { readonly baseMs: number; readonly capMs: number }
 
 export type RetryPolicy = Backoff & { readonly maxTries: number }
 
-export type RetryOptions = {
+type RetryOptions = {
   readonly policy: RetryPolicy
   readonly clock: Clock
   /** From 0 up to, but without, 1. */

@@ -167,6 +167,13 @@ describe('a lost answer', () => {
     expect(store.recoveredWrites()).toBe(0)
   })
 
+  test('does not claim other bytes of its own run', async () => {
+    const store = await openProven()
+    script('put', [{ action: 'drop-before' }])
+    fake.put('p/a', TWO, { 'run-id': RUN, sha256: new Bun.CryptoHasher('sha256').update(TWO).digest('hex') })
+    expect(await store.create('p/a', ONE, {})).toBe('exists')
+  })
+
   test('does not claim an empty file of another', async () => {
     const store = await openProven()
     script('put', [{ action: 'drop-before' }])

@@ -8,7 +8,7 @@ import { errnoOf, toFolderError } from './folder-errors.ts'
 import { compareKeys } from './keys.ts'
 import { TEMP_FOLDER } from './temp-files.ts'
 
-export type Listing = {
+type Listing = {
   readonly folder: string
   /** Ends with `/`, or is empty for everything. */
   readonly prefix: string

@@ -9,7 +9,7 @@ import { errnoOf, noHardLinks, toFolderError } from './folder-errors.ts'
 import { listFolder, tagOf } from './folder-list.ts'
 import { prepareTempFolder, syncFolder, TEMP_FOLDER, tempPath, writeDurably } from './temp-files.ts'
 
-export type FolderStoreOptions = {
+type FolderStoreOptions = {
   /** Made at the first write if it is not there. */
   readonly folder: string
   /** Milliseconds since 1970, to tell old temporary files by. */
@@ -125,8 +125,13 @@ async function store<T>(
   } catch (error) {
     throw toFolderError(error, path)
   } finally {
-    await rm(temp, { force: true })
+    await discard(temp)
   }
+}
+
+/** What cannot be removed now is stale to a later run; that must not hide how the write went. */
+async function discard(temp: string): Promise<void> {
+  await rm(temp, { force: true }).catch(() => undefined)
 }
 
 /** From the file's folder up to the one that holds the first folder that was made for it. */

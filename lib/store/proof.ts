@@ -14,10 +14,10 @@ export type PutOutcome = 'stored' | 'refused' | 'unsupported'
 /** `resent`: an earlier try of this write may have landed without its answer coming back. */
 export type PutResult<Outcome extends PutOutcome> = { readonly outcome: Outcome; readonly resent: boolean }
 
-export type Put = (file: Upload, condition: Condition | undefined) => Promise<PutResult<PutOutcome>>
-export type ProvenPut = (file: Upload, condition: Condition | undefined) => Promise<PutResult<'stored' | 'refused'>>
+type Put = (file: Upload, condition: Condition | undefined) => Promise<PutResult<PutOutcome>>
+type ProvenPut = (file: Upload, condition: Condition | undefined) => Promise<PutResult<'stored' | 'refused'>>
 
-export type ProofOptions = {
+type ProofOptions = {
   readonly locate: (key: string) => string
   /** Go on, without conditions and after one warning, with a store that fails the proof. */
   readonly allowUnsafe: boolean

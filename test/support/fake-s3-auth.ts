@@ -3,7 +3,7 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 
 export type Refusal = { readonly status: number; readonly code: string; readonly extra?: string }
 
-export type SignedRequest = {
+type SignedRequest = {
   readonly method: string
   /** Path and query as they stood in the request line. */
   readonly target: string

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { checkBody, checkSignature, crc32, md5Hex, type Identity, type Refusal } from './fake-s3-auth.ts'
 
-export type FakeObject = {
+type FakeObject = {
   readonly bytes: Uint8Array
   /** User metadata without `x-amz-meta-`. */
   readonly metadata: Readonly<Record<string, string>>
@@ -46,7 +46,7 @@ export type Fault =
   /** The answer's body is cut in the middle, or has a byte changed. */
   | { readonly action: 'truncate' | 'corrupt' }
 
-export type FakeS3Options = {
+type FakeS3Options = {
   readonly bucket?: string
   readonly region?: string
   /** When given, requests must carry it. */
