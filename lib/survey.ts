@@ -2,6 +2,7 @@
 
 import type { Dataset } from './datasets/dataset.ts'
 import { isWithin, type DateRange, type IsoDate } from './dates.ts'
+import { IngestError } from './errors.ts'
 import { readFooter, type Footer } from './parquet.ts'
 import type { Period } from './period.ts'
 import type { Store, StoredFile } from './store.ts'
@@ -84,10 +85,17 @@ async function readYears(files: ReadonlyMap<number, StoredFile>, store: Store): 
 
 /** One year file's footer in one request, or undefined where the file is gone. */
 export async function readYear(file: StoredFile, store: Store): Promise<StoredYear | undefined> {
-  const tail = await store.read(file.key, { suffixBytes: FOOTER_BYTES }, FOOTER_BYTES)
+  const tail = await store.read(file.key, { suffixBytes: FOOTER_BYTES }, FOOTER_BYTES).catch(problemOf)
   if (tail === undefined) return undefined
+  if ('problem' in tail) return { file, problem: tail.problem }
   const footer = readFooter(tail)
   return 'problem' in footer ? { file, problem: footer.problem } : { file, footer }
+}
+
+/** What is wrong with this one file; what is wrong with the store is thrown on. */
+function problemOf(error: unknown): { readonly problem: string } {
+  if (error instanceof IngestError && error.scope === 'symbol') return { problem: `cannot be read (${error.message})` }
+  throw error
 }
 
 /**

@@ -1,7 +1,7 @@
 // Where a ticker list comes from: the command line, a file, or an object in S3.
 
 import type { Target, TickerSource } from './config.ts'
-import { usageError } from './errors.ts'
+import { IngestError, usageError } from './errors.ts'
 import type { Store } from './store.ts'
 import { MAX_TICKER_LIST_BYTES, parseTickerFlag, parseTickers, type TickerList } from './tickers.ts'
 
@@ -23,7 +23,7 @@ export async function readSymbols(source: TickerSource, doors: TickerDoors): Pro
     case 's3': {
       const place = `s3://${source.bucket}/${source.key}`
       const store = await doors.openStore({ kind: 's3', bucket: source.bucket })
-      const bytes = await store.read(source.key, undefined, MAX_TICKER_LIST_BYTES)
+      const bytes = await store.read(source.key, undefined, MAX_TICKER_LIST_BYTES).catch(tooLargeIsUsage)
       if (bytes === undefined) throw notFound(place)
       return parseTickers(new TextDecoder().decode(bytes), place)
     }
@@ -32,4 +32,10 @@ export async function readSymbols(source: TickerSource, doors: TickerDoors): Pro
 
 function notFound(place: string) {
   return usageError(`There is no ticker list at ${place}.`, 'Name one with --tickers-path, or symbols with --tickers.')
+}
+
+/** What is wrong with the list itself is the user's to mend; what is wrong with the bucket is thrown on. */
+function tooLargeIsUsage(error: unknown): never {
+  if (error instanceof IngestError && error.scope === 'symbol') throw usageError(error.message)
+  throw error
 }

@@ -43,6 +43,8 @@ export type Fault =
   | { readonly action: 'no-etag' }
   /** From this request on all are answered ExpiredToken. */
   | { readonly action: 'expire-credentials' }
+  /** The answer does not announce its length. */
+  | { readonly action: 'chunked' }
   /** The answer's body is cut in the middle, or has a byte changed. */
   | { readonly action: 'truncate' | 'corrupt' }
 
@@ -153,7 +155,7 @@ function reply(response: ServerResponse, { status, headers = {}, body = '' }: An
   const bytes = Uint8Array.from(typeof body === 'string' ? Buffer.from(body) : body)
   if (fault?.action === 'corrupt' && bytes.length > 0) bytes[0] = (bytes[0] ?? 0) ^ 1
   const isHead = 'content-length' in headers
-  const length = isHead ? {} : { 'content-length': String(bytes.length) }
+  const length = isHead || fault?.action === 'chunked' ? {} : { 'content-length': String(bytes.length) }
   response.writeHead(status, { ...(fault?.action === 'no-etag' ? withoutEtag : headers), ...length })
   if (fault?.action !== 'truncate') return void response.end(isHead ? undefined : bytes)
   response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
