@@ -54,9 +54,10 @@ export function usageError(message: string, hint?: string): IngestError {
   return new IngestError(message, { kind: 'usage', scope: 'run', hint })
 }
 
-/** Message and hint in one line. */
-export function describeError(error: IngestError): string {
-  return error.hint === undefined ? error.message : `${error.message} ${error.hint}`
+/** Message and hint as sentences, one after the other. */
+export function describeError({ message, hint }: IngestError): string {
+  if (hint === undefined) return message
+  return /[.!?:]$/.test(message) ? `${message} ${hint}` : `${message}. ${hint}`
 }
 
 const MAX_LINE_CHARACTERS = 1_000

@@ -61,7 +61,7 @@ export function createGate({ clock, intervalMs, signal }: GateOptions): Gate {
   const queue = new PQueue(spacing)
   const closing = new AbortController()
   const halted = AbortSignal.any([signal, closing.signal])
-  let closedBy: IngestError | undefined
+  const spaced = createSpacer(clock, intervalMs, halted)
   let waitedMs = 0
   let turn: Turn = 0
   let pausesInARow = 0
@@ -78,20 +78,23 @@ export function createGate({ clock, intervalMs, signal }: GateOptions): Gate {
 
   return {
     async pass(send, isUrgent) {
-      signal.throwIfAborted()
-      if (closedBy !== undefined) throw closedBy
+      halted.throwIfAborted()
       const queuedMs = clock.elapsedMs()
       let isSent = false
-      const inTurn = (): ReturnType<typeof send> => {
-        isSent = true
-        waitedMs += clock.elapsedMs() - queuedMs
-        return send(turn)
+      const start = (): ReturnType<typeof send> => {
+        const sentIn = turn
+        return spaced(() => {
+          isSent = true
+          waitedMs += clock.elapsedMs() - queuedMs
+          return send(sentIn)
+        })
       }
       try {
-        return await queue.add(inTurn, { signal, priority: isUrgent ? 1 : 0 })
+        return await queue.add(start, { signal, priority: isUrgent ? 1 : 0 })
       } catch (error) {
         // Closing the gate clears the queue, and p-queue then rejects with an error of its own.
-        throw !isSent && closedBy !== undefined && !signal.aborted ? closedBy : error
+        if (!isSent) halted.throwIfAborted()
+        throw error
       }
     },
 
@@ -115,14 +118,36 @@ export function createGate({ clock, intervalMs, signal }: GateOptions): Gate {
     },
 
     close(error) {
-      if (closedBy !== undefined) return
-      closedBy = error
+      closing.abort(error)
       queue.clear()
-      closing.abort()
     },
 
     halted,
     waitedMs: () => waitedMs,
+  }
+}
+
+/**
+ * Starts things at least `intervalMs` apart. p-queue spaces its own ticks, on a clock that may be set; a start that comes
+ * late after its tick, on a busy machine, would leave the next too little. Here the starts themselves are spaced, on the
+ * clock that never jumps.
+ */
+function createSpacer(
+  clock: Clock,
+  intervalMs: number,
+  halted: AbortSignal,
+): <T>(send: () => Promise<T>) => Promise<T> {
+  let startedMs = -Infinity
+  const restOfIntervalMs = (): number => startedMs + intervalMs - clock.elapsedMs()
+  return async (send) => {
+    for (let restMs = restOfIntervalMs(); restMs > 0; restMs = restOfIntervalMs()) {
+      await clock.sleep(restMs, halted)
+      halted.throwIfAborted()
+    }
+    // Nothing may come between the last look at the clock and this.
+    const sent = send()
+    startedMs = clock.elapsedMs()
+    return sent
   }
 }
 

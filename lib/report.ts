@@ -1,19 +1,13 @@
-// What a run says to people: the plan line, the summary, and the exit code that goes with them. Pure text.
+// What a run says to people: the plan line, the dry run, the note on newcomers and the summary. Pure text.
 
 import type { Config } from './config.ts'
-import type { Calendar } from './calendar.ts'
-import { earlierOf, laterOf, type DateRange, type IsoDate } from './dates.ts'
-import { IngestError } from './errors.ts'
-import type { Metrics } from './metrics.ts'
-import type { SymbolOutcome } from './outcome.ts'
+import type { IngestError } from './errors.ts'
 import type { Period } from './period.ts'
 import type { SymbolPlan } from './plan.ts'
 import type { Holdings } from './survey.ts'
+import type { Ending } from './verdict.ts'
 
 const RULE = '='.repeat(60)
-
-/** Fewer symbols than this without the newest session say little about the session. */
-const MIN_SYMBOLS_TO_JUDGE = 5
 
 /** `1,000 calls, one per 15 s: about 4 h 10 min`. */
 export function planLine(calls: number, rateLimitSeconds: number): string {
@@ -54,66 +48,24 @@ export function dryRunJson(plans: readonly SymbolPlan[], { rateLimitSeconds }: C
   return { files: plans.flatMap(({ files }) => files.map(({ key }) => key)), calls, seconds: calls * rateLimitSeconds }
 }
 
+/** The calls of all symbols, retries aside. */
 export function callsOf(plans: readonly SymbolPlan[]): number {
   return plans.reduce((sum, { calls }) => sum + calls, 0)
 }
 
-/** The range of a run: from the earliest to the latest of all symbols. */
-export function rangeOf(plans: readonly SymbolPlan[]): DateRange | undefined {
-  const ranges = plans.flatMap(({ range }) => range ?? [])
-  return ranges.length === 0
-    ? undefined
-    : ranges.reduce((a, b) => ({ from: earlierOf(a.from, b.from), to: laterOf(a.to, b.to) }))
-}
+/** A command with more symbols than this on its line is no help. */
+const MAX_SYMBOLS_NAMED = 20
 
-/** The newest session that a run may store. */
-export function newestOf({ range }: Period, calendar: Calendar): IsoDate | undefined {
-  return range && calendar.sessions(range).at(-1)
-}
-
-/**
- * The outcomes as the run judges them together. When the range reaches the last session before today and not one of
- * five or more answered symbols has its newest session, that is one error of the run, which takes the place of the
- * symbols' own complaints that there is no data.
- */
-export function judgeNewest(
-  outcomes: readonly SymbolOutcome[],
-  { newest, lastSession }: { readonly newest: string | undefined; readonly lastSession: string },
-): { readonly outcomes: readonly SymbolOutcome[]; readonly error: IngestError | undefined } {
-  const answered = outcomes.filter(
-    ({ isFinished, errors }) => isFinished && errors.every(({ kind }) => kind === 'no-data'),
-  )
-  const isJudged = newest !== undefined && newest >= lastSession && answered.length >= MIN_SYMBOLS_TO_JUDGE
-  if (!isJudged || answered.some(({ through }) => (through ?? '') >= newest)) return { outcomes, error: undefined }
-  const error = new IngestError(
-    `FMP has no bars for ${newest} yet, or the market was closed: none of ${answered.length} symbols has it`,
-    {
-      kind: 'session-absent',
-      scope: 'run',
-      hint: 'Run again later; older sessions were stored as usual.',
-    },
-  )
-  return { outcomes: outcomes.map(withoutComplaint), error }
-}
-
-function withoutComplaint(outcome: SymbolOutcome): SymbolOutcome {
-  const own = outcome.errors.filter(({ kind }) => kind !== 'no-data')
-  if (own.length === outcome.errors.length) return { ...outcome, lateWarning: undefined }
-  const { failed, no_data, ...others } = outcome.counts
-  return {
-    ...outcome,
-    errors: own,
-    lateWarning: undefined,
-    counts: { ...others, no_data: no_data + failed, failed: 0 },
-  }
-}
-
-export type Ending = {
-  readonly metrics: Metrics
-  readonly stoppedBy: IngestError | undefined
-  /** Where the metrics document is, or undefined where it could not be written. */
-  readonly metricsPlace: string | undefined
-  readonly newest: string | undefined
+/** One note for all symbols that a daily run without dates found nothing of: how to get their history. */
+export function newcomersNote(plans: readonly SymbolPlan[], period: Period, config: Config): string | undefined {
+  const symbols = plans.filter(({ newest }) => newest === undefined).map(({ symbol }) => symbol)
+  if (period.lookbackFrom === undefined || symbols.length === 0) return undefined
+  const { tickers, target } = config
+  const path = tickers.kind === 'file' ? ` --tickers-path ${tickers.path}` : ''
+  const list = symbols.length <= MAX_SYMBOLS_NAMED ? ` --tickers ${symbols.join(',')}` : path
+  const out = target.kind === 'folder' ? ` --out ${target.folder}` : ` --out s3://${target.bucket}`
+  const many = symbols.length === 1 ? `${symbols[0]} has` : `${symbols.length} symbols have`
+  return `${many} nothing stored and get the last session only. Their history: ingest --backfill --backfill-days 1825${list}${out}`
 }
 
 /** The summary for stdout. */
@@ -155,15 +107,6 @@ function headline(stoppedBy: IngestError | undefined, errors: number, metricsPla
   if (stoppedBy?.kind === 'interrupted') return '🛑 Ingestion Interrupted'
   if (stoppedBy !== undefined) return `🛑 Ingestion Stopped Early (${stoppedBy.kind})`
   return errors > 0 || metricsPlace === undefined ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
-}
-
-const RESUMABLE: ReadonlySet<string> = new Set(['quota', 'bandwidth', 'budget'])
-
-/** The exit code of a run that was not interrupted. */
-export function exitCodeOf({ metrics, stoppedBy, metricsPlace }: Ending): 0 | 1 | 3 {
-  if (metricsPlace === undefined) return 1
-  if (stoppedBy !== undefined && RESUMABLE.has(stoppedBy.kind)) return 3
-  return metrics.errors + metrics.run_errors.length > 0 || stoppedBy !== undefined ? 1 : 0
 }
 
 function grouped(value: number): string {

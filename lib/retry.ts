@@ -14,8 +14,6 @@ type RetryOptions = {
   readonly random: () => number
   /** Whether the failure of try number `attempt` (from 1) may pass by itself. */
   readonly isRetryable: (error: unknown, attempt: number) => boolean
-  /** Cuts a wait short; the failure before it is thrown then. */
-  readonly signal?: AbortSignal
 }
 
 /**
@@ -28,14 +26,13 @@ export function backoffMs(attempt: number, backoff: Backoff, random: () => numbe
 
 /** Runs `task`, handing it the number of the try, until it succeeds; throws the failure that ends the trying. */
 export async function retry<T>(task: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
-  const { policy, clock, random, isRetryable, signal } = options
+  const { policy, clock, random, isRetryable } = options
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await task(attempt)
     } catch (error) {
       if (attempt >= policy.maxTries || !isRetryable(error, attempt)) throw error
-      await clock.sleep(backoffMs(attempt, policy, random), signal)
-      if (signal?.aborted === true) throw error
+      await clock.sleep(backoffMs(attempt, policy, random))
     }
   }
 }

@@ -14,21 +14,11 @@ import { resolvePeriod, type Period } from './period.ts'
 import { ingestAll, type RunResult } from './pipeline.ts'
 import { planRun, type SymbolPlan } from './plan.ts'
 import { createProgress, type Progress } from './progress.ts'
-import {
-  callsOf,
-  dryRunJson,
-  dryRunText,
-  exitCodeOf,
-  judgeNewest,
-  newestOf,
-  planLine,
-  rangeOf,
-  summaryText,
-  type Ending,
-} from './report.ts'
+import { callsOf, dryRunJson, dryRunText, newcomersNote, planLine, summaryText } from './report.ts'
 import type { Store } from './store.ts'
 import { newestEver, surveyAll, type Holdings, type Scope } from './survey.ts'
 import { readSymbols } from './tickers-source.ts'
+import { exitCodeOf, judgeNewest, newestOf, rangeOf, type Ending } from './verdict.ts'
 
 /** The doors to the world, handed in. */
 export type World = {
@@ -108,7 +98,8 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
   })
   if (config.isDryRun) return dryRun(plans, holdings, run)
 
-  noteNewcomers(plans, run)
+  const newcomers = newcomersNote(plans, period, config)
+  if (newcomers !== undefined) progress.note(newcomers)
   progress.note(`${planLine(callsOf(plans), config.rateLimitSeconds)}.`)
   const { http, result } = await execute(plans, scope, run)
   const code = await conclude(plans, result, { ...run, http })
@@ -131,20 +122,6 @@ function dryRun(plans: readonly SymbolPlan[], holdings: readonly Holdings[], { c
   const errors = plans.flatMap((plan) => plan.errors.map((error) => ({ symbol: plan.symbol, error })))
   for (const { symbol, error } of errors) progress.fail(error, symbol)
   return errors.length > 0 ? 1 : 0
-}
-
-const MAX_SYMBOLS_NAMED = 20
-
-function noteNewcomers(plans: readonly SymbolPlan[], { period, config, progress }: Run): void {
-  if (period.lookbackFrom === undefined) return
-  const symbols = plans.filter(({ newest }) => newest === undefined).map(({ symbol }) => symbol)
-  if (symbols.length === 0) return
-  const named = symbols.length <= MAX_SYMBOLS_NAMED ? ` --tickers ${symbols.join(',')}` : ''
-  const out = config.target.kind === 'folder' ? ` --out ${config.target.folder}` : ''
-  const many = symbols.length === 1 ? `${symbols[0]} has` : `${symbols.length} symbols have`
-  progress.note(
-    `${many} nothing stored yet and get the last session only; their history: bun run ingest.ts --backfill --backfill-days 1825${named}${out}`,
-  )
 }
 
 async function execute(

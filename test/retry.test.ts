@@ -62,12 +62,4 @@ describe('retry()', () => {
       ['failure 2', 2],
     ])
   })
-
-  test('gives up during a wait when the signal aborts', async () => {
-    const stop = new AbortController()
-    const clock = createFakeClock()
-    const options = { policy, random: () => 0.5, isRetryable: always, signal: stop.signal }
-    const sleep = async () => stop.abort()
-    await expect(retry(flaky(9), { ...options, clock: { ...clock, sleep } })).rejects.toThrow('failure 1')
-  })
 })

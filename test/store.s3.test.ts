@@ -520,6 +520,7 @@ describe('trouble that passes', () => {
     reply(409, 'ConditionalRequestConflict'),
     { action: 'drop-before' },
     { action: 'html200' },
+    { action: 'empty200' },
   ]
 
   test.each(named(PASSING))('is waited out: %s', async (_name, fault) => {

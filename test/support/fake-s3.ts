@@ -35,8 +35,8 @@ export type Fault =
   | { readonly action: 'delay'; readonly ms: number }
   /** No answer ever. */
   | { readonly action: 'hang' }
-  /** `200 text/html` of a login page; nothing is stored. */
-  | { readonly action: 'html200' }
+  /** `200 text/html` of a login page, or 200 and no body; nothing is stored. */
+  | { readonly action: 'html200' | 'empty200' }
   /** Carried out as if it had no If-Match and no If-None-Match. */
   | { readonly action: 'ignore-preconditions' }
   /** Carried out; the answer lacks its ETag. */
@@ -197,11 +197,8 @@ function operationOf(method: string, key: string): FakeRequest['operation'] {
 type Serving = { readonly fault: Fault | undefined; readonly target: string }
 
 function answerFor(fake: State, request: FakeRequest, { fault, target }: Serving): Answer {
-  if (fault?.action === 'html200') {
-    const headers = { 'content-type': 'text/html' }
-    return { status: 200, headers, body: '<!doctype html><html><body>Please log in<br></body></html>' }
-  }
-  if (fault?.action === 'reply') return refuse(request, fault)
+  const stranger = strangeAnswer(request, fault)
+  if (stranger !== undefined) return stranger
   if (fake.isExpired) return refuse(request, { status: 400, code: 'ExpiredToken' })
   const { method, headers, body } = request
   const signed = { method, target, headers, body }
@@ -214,6 +211,15 @@ function answerFor(fake: State, request: FakeRequest, { fault, target }: Serving
   if (fake.denied.has(isPut ? 's3:PutObject' : 's3:GetObject'))
     return refuse(request, { status: 403, code: 'AccessDenied' })
   return isPut ? storeObject(fake, request, fault) : getObject(fake, request)
+}
+
+/** An answer that does not come from serving the request. */
+function strangeAnswer(request: FakeRequest, fault: Fault | undefined): Answer | undefined {
+  if (fault?.action === 'reply') return refuse(request, fault)
+  if (fault?.action === 'empty200') return { status: 200 }
+  if (fault?.action !== 'html200') return undefined
+  const body = '<!doctype html><html><body>Please log in<br></body></html>'
+  return { status: 200, headers: { 'content-type': 'text/html' }, body }
 }
 
 function refuse(request: FakeRequest, { status, code, extra = '', message }: Refusal & { message?: string }): Answer {

@@ -1,0 +1,79 @@
+// What the run as a whole came to: its range, whether anybody has the newest session, and the exit code.
+
+import type { Calendar } from './calendar.ts'
+import { earlierOf, laterOf, type DateRange, type IsoDate } from './dates.ts'
+import { IngestError } from './errors.ts'
+import type { Metrics } from './metrics.ts'
+import type { SymbolOutcome } from './outcome.ts'
+import type { Period } from './period.ts'
+import type { SymbolPlan } from './plan.ts'
+
+/** Fewer symbols than this without the newest session say little about the session. */
+const MIN_SYMBOLS_TO_JUDGE = 5
+
+export type Ending = {
+  readonly metrics: Metrics
+  readonly stoppedBy: IngestError | undefined
+  /** Where the metrics document is, or undefined where it could not be written. */
+  readonly metricsPlace: string | undefined
+  readonly newest: string | undefined
+}
+
+/** The range of a run: from the earliest to the latest of all symbols. */
+export function rangeOf(plans: readonly SymbolPlan[]): DateRange | undefined {
+  const ranges = plans.flatMap(({ range }) => range ?? [])
+  return ranges.length === 0
+    ? undefined
+    : ranges.reduce((a, b) => ({ from: earlierOf(a.from, b.from), to: laterOf(a.to, b.to) }))
+}
+
+/** The newest session that a run may store. */
+export function newestOf({ range }: Period, calendar: Calendar): IsoDate | undefined {
+  return range && calendar.sessions(range).at(-1)
+}
+
+/**
+ * The outcomes as the run judges them together. When the range reaches the last session before today and not one of
+ * five or more answered symbols has its newest session, that is one error of the run, which takes the place of the
+ * symbols' own complaints that there is no data.
+ */
+export function judgeNewest(
+  outcomes: readonly SymbolOutcome[],
+  { newest, lastSession }: { readonly newest: string | undefined; readonly lastSession: string },
+): { readonly outcomes: readonly SymbolOutcome[]; readonly error: IngestError | undefined } {
+  const answered = outcomes.filter(
+    ({ isFinished, errors }) => isFinished && errors.every(({ kind }) => kind === 'no-data'),
+  )
+  const isJudged = newest !== undefined && newest >= lastSession && answered.length >= MIN_SYMBOLS_TO_JUDGE
+  if (!isJudged || answered.some(({ through }) => (through ?? '') >= newest)) return { outcomes, error: undefined }
+  const error = new IngestError(
+    `FMP has no bars for ${newest} yet, or the market was closed: none of ${answered.length} symbols has it`,
+    {
+      kind: 'session-absent',
+      scope: 'run',
+      hint: 'Run again later; older sessions were stored as usual.',
+    },
+  )
+  return { outcomes: outcomes.map(withoutComplaint), error }
+}
+
+function withoutComplaint(outcome: SymbolOutcome): SymbolOutcome {
+  const own = outcome.errors.filter(({ kind }) => kind !== 'no-data')
+  if (own.length === outcome.errors.length) return { ...outcome, lateWarning: undefined }
+  const { failed, no_data, ...others } = outcome.counts
+  return {
+    ...outcome,
+    errors: own,
+    lateWarning: undefined,
+    counts: { ...others, no_data: no_data + failed, failed: 0 },
+  }
+}
+
+const RESUMABLE: ReadonlySet<string> = new Set(['quota', 'bandwidth', 'budget'])
+
+/** The exit code of a run that was not interrupted. */
+export function exitCodeOf({ metrics, stoppedBy, metricsPlace }: Ending): 0 | 1 | 3 {
+  if (metricsPlace === undefined) return 1
+  if (stoppedBy !== undefined && RESUMABLE.has(stoppedBy.kind)) return 3
+  return metrics.errors + metrics.run_errors.length > 0 || stoppedBy !== undefined ? 1 : 0
+}
