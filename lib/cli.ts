@@ -153,8 +153,8 @@ function checkArguments(argv: readonly string[], args: ArgsDef): { accepted: str
   const seen = new Set<string>()
   for (const token of tokensOf(argv, args)) {
     const { name = '', value } = token
-    const problem = seen.has(name) ? `--${name} is given more than once.` : problemOf(token, args)
-    seen.add(name === '' ? token.argument : name)
+    const problem = name !== '' && seen.has(name) ? `--${name} is given more than once.` : problemOf(token, args)
+    seen.add(name)
     if (problem !== undefined) problems.push(problem)
     else accepted.push(value === undefined ? `--${unnegated(name)}` : `--${unnegated(name)}=${value}`)
   }
@@ -165,10 +165,10 @@ function tokensOf(argv: readonly string[], args: ArgsDef): readonly Token[] {
   const tokens: Token[] = []
   for (let index = 0; index < argv.length; index += 1) {
     const argument = argv[index] ?? ''
-    const [, name, inline] = /^--([^=]+)(?:=(.*))?$/s.exec(argument) ?? []
+    const { name, inline } = nameOf(argument)
     const next = argv[index + 1]
     // An unknown option may have a value too: it is taken with it, because it may be a secret and is not to be shown.
-    const takesNext = name !== undefined && inline === undefined && args[name]?.type !== 'boolean'
+    const takesNext = name !== undefined && inline === undefined && definitionOf(name, args)?.type !== 'boolean'
     const isTaken = takesNext && next !== undefined && !next.startsWith('--')
     tokens.push({ argument, name, value: isTaken ? next : inline })
     if (isTaken) index += 1
@@ -176,13 +176,26 @@ function tokensOf(argv: readonly string[], args: ArgsDef): readonly Token[] {
   return tokens
 }
 
+/** Not by the index alone: every object answers to `constructor`. */
+function definitionOf(name: string, args: ArgsDef): ArgsDef[string] | undefined {
+  return Object.hasOwn(args, name) ? args[name] : undefined
+}
+
+function nameOf(argument: string): { name: string | undefined; inline: string | undefined } {
+  // There are no options with one dash; whatever follows the letter may be a value.
+  if (/^-[^-]/.test(argument)) return { name: argument.slice(0, 2), inline: argument.length > 2 ? '' : undefined }
+  const [, name, inline] = /^--([^=]+)(?:=(.*))?$/s.exec(argument) ?? []
+  return { name, inline }
+}
+
 function problemOf({ argument, name, value }: Token, args: ArgsDef): string | undefined {
   if (name === undefined) return `${quoted(argument)} is no command and no option${suggestion(argument, ['demo'])}.`
-  const definition = args[name]
+  if (name.startsWith('-')) return `${name} is no option.`
+  const definition = definitionOf(name, args)
   if (definition === undefined)
     return `--${name} is no option${suggestion(name, Object.keys(args), '--')}.${keyHint(name)}`
   if (definition.type === 'boolean') return value === undefined ? undefined : `--${name} takes no value.`
-  return value === undefined || value === '' ? `--${name} needs a value (${definition.valueHint}).` : undefined
+  return value === undefined || value.trim() === '' ? `--${name} needs a value (${definition.valueHint}).` : undefined
 }
 
 function keyHint(name: string): string {

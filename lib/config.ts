@@ -108,7 +108,9 @@ function createReader(flags: Flags, environment: Environment, problems: string[]
       if (value === undefined) return undefined
       const parsed = v.safeParse(SCHEMAS[name], value)
       if (parsed.success) return parsed.output
-      problems.push(`${name} is ${quoted(value)}, expected ${parsed.issues[0].message}.`)
+      // An address may carry a password or a key.
+      const shown = name === 'FMP_BASE_URL' ? 'is not accepted' : `is ${quoted(value)}`
+      problems.push(`${name} ${shown}, expected ${parsed.issues[0].message}.`)
       return undefined
     },
     isOn: (flag) => flags[flag] === true,
@@ -226,7 +228,7 @@ function targetOf(out: string | undefined, bucket: string | undefined): Target |
 
 function isVendor(url: string): boolean {
   const host = new URL(FMP_BASE_URL).hostname
-  const { hostname } = new URL(url)
+  const hostname = new URL(url).hostname.replace(/\.$/, '')
   return hostname === host || hostname.endsWith(`.${host}`)
 }
 

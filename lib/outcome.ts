@@ -1,11 +1,11 @@
 // What became of one symbol: the fate of each of its sessions, what was written, what is to be said.
 
 import { addCounts, NO_SESSIONS, withFate, type Counts, type Fate } from './counts.ts'
-import type { Dataset } from './datasets/dataset.ts'
 import { earlierOf, isWithin, laterOf, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
 import type { Checked, Reject } from './validate.ts'
+import { shrinkErrors, warningsOf } from './warnings.ts'
 import type { FileRows, WriteResult } from './write.ts'
 
 export type SymbolOutcome = {
@@ -19,6 +19,8 @@ export type SymbolOutcome = {
   /** Said only when other symbols have the range's newest session: that this one lacks it. */
   readonly lateWarning: string | undefined
   readonly counts: Counts
+  /** The part of the counts that the plan knew without asking. */
+  readonly settled: Counts
   readonly rejects: readonly Reject[]
   readonly suspects: number
   readonly incomplete: number
@@ -43,6 +45,7 @@ export function nothingDone(plan: SymbolPlan): SymbolOutcome {
     warnings: [],
     lateWarning: undefined,
     counts: plan.settled,
+    settled: plan.settled,
     rejects: [],
     suspects: 0,
     incomplete: 0,
@@ -78,7 +81,6 @@ export type Answer = {
   readonly plan: SymbolPlan
   readonly checked: Checked
   readonly tried: readonly Tried[]
-  readonly dataset: Dataset
   readonly closedDays: readonly IsoDate[]
 }
 
@@ -104,8 +106,15 @@ export function settleSymbol(answer: Answer): SymbolOutcome {
     filesWritten: written.length,
     rowsWritten: written.reduce((sum, { rows }) => sum + rows.length, 0),
     errors: [...plan.errors, ...shrinkErrors(shrunk), ...symbolErrors(tried)],
-    warnings: warningsOf(answer, { known, differing, shrunk }),
-    lateWarning: lateWarning(plan, through),
+    warnings: warningsOf({
+      checked,
+      missing: missingSessions(answer, known),
+      closedDays,
+      isByYear: plan.files[0]?.partition.kind === 'year',
+      differing,
+      shrunk,
+    }),
+    lateWarning: lateWarning(plan, checked),
     counts,
     rejects: checked.rejects,
     suspects: checked.suspects,
@@ -120,23 +129,27 @@ export function settleSymbol(answer: Answer): SymbolOutcome {
 }
 
 function fatesOf(file: PlannedFile, tried: Tried | undefined, absent: (session: IsoDate) => Fate): Counts {
-  if (tried === undefined)
-    return file.sessions.reduce((counts, session) => withFate(counts, absent(session)), NO_SESSIONS)
-  const { result, rows } = tried
   const size = file.sessions.length
+  if (tried === undefined && file.stored !== undefined) return storedFates(file, 'no_data')
+  if (tried === undefined) return eachFate(file, absent)
+  const { result, rows } = tried
   if (result === undefined || isNotReached(result)) return withFate(NO_SESSIONS, 'not_reached', size)
   if (result instanceof IngestError) return withFate(NO_SESSIONS, 'failed', size)
-  if (result.kind === 'shrink') {
-    const stored = Math.min(size, file.stored?.footer?.rows ?? 0)
-    const rest = result.isOnlyOldestEnd ? 'no_data' : 'failed'
-    return withFate(withFate(NO_SESSIONS, 'already_stored', stored), rest, size - stored)
-  }
+  if (result.kind === 'shrink') return storedFates(file, result.isOnlyOldestEnd ? 'no_data' : 'failed')
   const dates = new Set(rows.map(({ date }) => date))
   const present = result.kind === 'written' ? 'stored' : 'already_stored'
-  return file.sessions.reduce(
-    (counts, session) => withFate(counts, dates.has(session) ? present : absent(session)),
-    NO_SESSIONS,
-  )
+  return eachFate(file, (session) => (dates.has(session) ? present : absent(session)))
+}
+
+function eachFate({ sessions }: PlannedFile, fateOf: (session: IsoDate) => Fate): Counts {
+  return sessions.reduce((counts, session) => withFate(counts, fateOf(session)), NO_SESSIONS)
+}
+
+/** A file that stays as it is: as many sessions as it has rows are stored, the others end as `rest`. */
+function storedFates({ sessions, stored, partition }: PlannedFile, rest: Fate): Counts {
+  const rows = stored?.footer?.rows ?? (partition.kind === 'day' ? 1 : 0)
+  const kept = Math.min(sessions.length, rows)
+  return withFate(withFate(NO_SESSIONS, 'already_stored', kept), rest, sessions.length - kept)
 }
 
 /** What a session without a stored row is: its row was bad, it lies between two bars, or there is no data for it. */
@@ -148,70 +161,33 @@ function absentFates({ checked }: Answer, known: DateRange | undefined): (sessio
   }
 }
 
-type Findings = {
-  readonly known: DateRange | undefined
-  readonly differing: number
-  readonly shrunk: readonly { file: PlannedFile; message: string; isOnlyOldestEnd: boolean }[]
-}
-
-function warningsOf({ plan, checked, tried, closedDays, dataset }: Answer, { known, differing, shrunk }: Findings) {
-  const { rejects, withheld, incomplete, lacking, suspects, firstSuspicion } = checked
-  const dates = new Set(checked.rows.map(({ date }) => date))
-  const rejectedDates = new Set(rejects.map(({ date }) => date))
-  const missing = plan.files
-    .flatMap(({ sessions }) => sessions)
-    .filter((session) => known !== undefined && isWithin(session, known) && !dates.has(session))
-    .filter((session) => !rejectedDates.has(session) && !withheld.includes(session))
-    .toSorted()
-  const isKept = tried.some(({ file }) => file.partition.kind === 'year')
-  const warnings: readonly [number, string][] = [
-    [
-      rejects.length,
-      `${countedRows(rejects.length)} rejected, the first (${rejects[0]?.date}) because ${rejects[0]?.reason}.`,
-    ],
-    [suspects, `${countedRows(suspects)} look wrong and were stored as they are, the first is ${firstSuspicion}.`],
-    [missing.length, `FMP has no bar for ${someDates(missing)}, but bars before and after.`],
-    [withheld.length, `No ${lacking} yet for ${someDates(withheld)}: left for a later run.`],
-    [incomplete, `${countedRows(incomplete)} stored without ${lacking}, because FMP has none.`],
-    [
-      closedDays.length,
-      `${closedDays.length} bars on days when the market is closed (${someDates(closedDays)}) ${isKept ? 'are kept' : 'are not written'}.`,
-    ],
-    [
-      differing,
-      `${differing} ${dataset.name} files that another run stored meanwhile have other rows than FMP's answer now.`,
-    ],
-  ]
-  const shrinks = shrunk
-    .filter(({ isOnlyOldestEnd }) => isOnlyOldestEnd)
-    .map(
-      ({ file, message }) =>
-        `${file.key} ${message} (its oldest end is lacking) and is left; delete the file to accept that.`,
-    )
-  return [...warnings.filter(([count]) => count > 0).map(([, text]) => text), ...shrinks]
-}
-
-function shrinkErrors(shrunk: Findings['shrunk']): readonly IngestError[] {
-  return shrunk
-    .filter(({ isOnlyOldestEnd }) => !isOnlyOldestEnd)
-    .map(
-      ({ file, message }) =>
-        new IngestError(`${file.key} ${message} and is left as it is`, {
-          kind: 'shrink',
-          scope: 'symbol',
-          hint: 'FMP may have answered short: run again later. Delete the file to accept the shorter one.',
-        }),
-    )
-}
-
 function symbolErrors(tried: readonly Tried[]): readonly IngestError[] {
   return tried.flatMap(({ result }) => (result instanceof IngestError && result.scope !== 'run' ? [result] : []))
 }
 
-function lateWarning({ range, files }: SymbolPlan, through: IsoDate | undefined): string | undefined {
-  const newest = files[0]?.sessions.at(-1)
-  if (range === undefined || newest === undefined || (through ?? '') >= newest) return undefined
-  return `FMP has no bar after ${through ?? 'none'}, though it was asked up to ${newest}.`
+function lateWarning({ newest, files }: SymbolPlan, { rows, withheld }: Checked): string | undefined {
+  const asked = files[0]?.sessions.at(-1)
+  const [last] = [newest, rows[0]?.date, ...withheld]
+    .filter((date) => date !== undefined)
+    .toSorted()
+    .toReversed()
+  if (asked === undefined || (last ?? '') >= asked) return undefined
+  return `FMP has no bar after ${last ?? 'none'}, though it was asked up to ${asked}.`
+}
+
+/** Planned sessions between two bars that have none themselves, oldest first. */
+function missingSessions({ plan: { files }, checked, tried: all }: Answer, known: DateRange | undefined) {
+  if (known === undefined) return []
+  const { rows, rejects, withheld } = checked
+  const tried = new Set(all.filter(({ result }) => isKind(result, 'written')).map(({ file }) => file.key))
+  const accounted = new Set<string | null>([
+    ...rows.map(({ date }) => date),
+    ...rejects.map(({ date }) => date),
+    ...withheld,
+  ])
+  // What stands in a stored file is not missing, whatever the vendor says now.
+  const sessions = files.flatMap((file) => (file.stored === undefined || tried.has(file.key) ? file.sessions : []))
+  return sessions.filter((session) => isWithin(session, known) && !accounted.has(session)).toSorted()
 }
 
 /** Whether the run stopped before or in this write. */
@@ -233,16 +209,6 @@ function spanOf(dates: readonly IsoDate[]): DateRange | undefined {
 }
 
 function unionSpan(a: DateRange | undefined, b: DateRange | undefined): DateRange | undefined {
-  if (a === undefined || b === undefined) return a ?? b
+  if (!a || !b) return a ?? b
   return { from: earlierOf(a.from, b.from), to: laterOf(a.to, b.to) }
-}
-
-function countedRows(count: number): string {
-  return count === 1 ? '1 row' : `${count} rows`
-}
-
-function someDates(dates: readonly IsoDate[]): string {
-  const sorted = dates.toSorted()
-  const shown = sorted.slice(0, 3).join(', ')
-  return sorted.length > 3 ? `${shown} and ${sorted.length - 3} more` : shown
 }

@@ -64,7 +64,7 @@ export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: numb
   const notes = unfinishedNotes(asked.toDate, calendar, finished)
   if (asked.mode === 'backfill') {
     const start = from ?? lastSession
-    const range = wholeYears(start, asked.toDate, { lastSession, finished })
+    const range = wholeYears(start, asked.toDate, { calendar, lastSession, finished })
     return { ...base, range: nonEmpty(range, calendar), notes: [...notes, ...widenedNotes(from, asked.toDate, range)] }
   }
   if (from === undefined) {
@@ -82,9 +82,9 @@ export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: numb
 function wholeYears(
   from: IsoDate,
   toDate: IsoDate | undefined,
-  { lastSession, finished }: { lastSession: IsoDate; finished: IsoDate },
+  { calendar, lastSession, finished }: { calendar: Calendar; lastSession: IsoDate; finished: IsoDate },
 ): DateRange {
-  const named = toDate === undefined ? lastSession : earlierOf(toDate, finished)
+  const named = toDate === undefined ? lastSession : calendar.sessionsBack(earlierOf(toDate, finished), 1)
   const end = wholeYear(yearOf(toDate ?? lastSession)).to
   return { from: wholeYear(yearOf(from)).from, to: earlierOf(end, laterOf(lastSession, named)) }
 }

@@ -10,7 +10,7 @@ import { allOpen, nothingDone, settleSymbol, type SymbolOutcome, type Tried } fr
 import type { PlannedFile, SymbolPlan } from './plan.ts'
 import { validateRows, type Checked } from './validate.ts'
 import { writeFile, type FileRows, type WriteContext } from './write.ts'
-import { askedBy } from './years.ts'
+import { askedBy, vanishing } from './years.ts'
 
 /** What a run needs of the world, as plain functions and values. */
 export type Steps = WriteContext & {
@@ -105,13 +105,28 @@ async function ingestSymbol(plan: SymbolPlan, session: Session): Promise<SymbolO
   if (raw.length === 0) return await noRows(plan, session)
   const checked = validateRows(dataset, raw, { symbol, windows, recentFrom })
   if (checked.rows.length === 0 && checked.withheld.length === 0) {
-    const outcome = settleSymbol({ plan, checked, tried: [], dataset, closedDays: [] })
+    const outcome = settleSymbol({ plan, checked, tried: [], closedDays: [] })
     return { ...outcome, errors: [...outcome.errors, nothingValid(raw, checked)] }
   }
   const groups = groupRows(plan, raw, { checked, dataset, range })
   const closedDays = checked.rows.map(({ date }) => date).filter((date) => !calendar.isSession(date))
   const tried = await Promise.all(groups.map(async (group) => await tryWrite(group, session)))
-  return settleSymbol({ plan, checked, tried, dataset, closedDays })
+  return settleSymbol({ plan, checked, tried: [...tried, ...vanished(plan, { groups, checked, range })], closedDays })
+}
+
+/** Stored years that were asked for again and of which nothing came, while other years did: they stay. */
+function vanished(
+  { files, symbol }: SymbolPlan,
+  { groups, checked, range }: { groups: readonly FileRows[]; checked: Checked; range: DateRange },
+): readonly Tried[] {
+  const answered = new Set(groups.map(({ file }) => file.key))
+  const freshFrom = checked.rows.at(-1)?.date
+  return files.flatMap((file) => {
+    const footer = file.stored?.footer
+    if (footer === undefined || freshFrom === undefined || answered.has(file.key)) return []
+    const result = { kind: 'shrink', ...vanishing(footer, freshFrom) } as const
+    return [{ file, symbol, rows: [], range, asked: undefined, result }]
+  })
 }
 
 async function fetchRows(plan: SymbolPlan, { budget, dataset, ask }: Session): Promise<readonly RawRow[]> {
@@ -137,7 +152,7 @@ async function fetchRows(plan: SymbolPlan, { budget, dataset, ask }: Session): P
 }
 
 /** An empty answer: an error that helps where nothing was ever stored, else a warning. */
-async function noRows(plan: SymbolPlan, { newestEver, dataset }: Session): Promise<SymbolOutcome> {
+async function noRows(plan: SymbolPlan, { newestEver }: Session): Promise<SymbolOutcome> {
   const newest = plan.newest ?? (await newestEver(plan.symbol))
   const { from, to } = { from: plan.windows.at(-1)?.from, to: plan.windows[0]?.to }
   if (newest === undefined) {
@@ -153,7 +168,6 @@ async function noRows(plan: SymbolPlan, { newestEver, dataset }: Session): Promi
     plan,
     checked: { ...checked, firstSuspicion: undefined, lacking: undefined },
     tried: [],
-    dataset,
     closedDays: [],
   })
   const lateWarning = `FMP has no data from ${from} to ${to}; the newest stored is ${newest}.`

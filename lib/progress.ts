@@ -50,7 +50,7 @@ export function createProgress({ write, isTerminal, isQuiet, clock, redact }: Sp
     write(`${oneLine(redact(text))}\n`)
   }
   const warn = (text: string): void => {
-    if (!isQuiet) say(`⚠️  ${text}`)
+    if (!isQuiet) say(`⚠️ ${text}`)
   }
   const fail = (error: IngestError, symbol?: string): void => {
     say(symbol === undefined ? `❌ ${describeError(error)}` : `❌ ${symbol}: ${describeError(error)}`)
@@ -58,7 +58,7 @@ export function createProgress({ write, isTerminal, isQuiet, clock, redact }: Sp
 
   const showPlace = (): void => {
     const nowMs = clock.elapsedMs()
-    if (isQuiet || nowMs - saidMs < (isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)) return
+    if (isQuiet || done === symbols || nowMs - saidMs < (isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)) return
     saidMs = nowMs
     const minutes = (nowMs - startMs) / 60_000
     const left = (minutes / done) * (symbols - done)

@@ -64,8 +64,11 @@ export function newcomersNote(plans: readonly SymbolPlan[], period: Period, conf
   const path = tickers.kind === 'file' ? ` --tickers-path ${tickers.path}` : ''
   const list = symbols.length <= MAX_SYMBOLS_NAMED ? ` --tickers ${symbols.join(',')}` : path
   const out = target.kind === 'folder' ? ` --out ${target.folder}` : ` --out s3://${target.bucket}`
-  const many = symbols.length === 1 ? `${symbols[0]} has` : `${symbols.length} symbols have`
-  return `${many} nothing stored and get the last session only. Their history: ingest --backfill --backfill-days 1825${list}${out}`
+  const many =
+    symbols.length === 1
+      ? `${symbols[0]} has nothing stored and gets`
+      : `${symbols.length} symbols have nothing stored and get`
+  return `${many} the last session only. Their history: ingest --backfill --backfill-days 1825${list}${out}`
 }
 
 /** The summary for stdout. */

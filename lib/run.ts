@@ -107,6 +107,9 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
   return code
 }
 
+/** How long an ended run waits for its metrics to be written, once it was told to end. */
+const METRICS_GRACE_MS = 2_000
+
 /** Lets go of work that is only reading as soon as the user wants the run to end. */
 async function unlessStopped<T>(work: Promise<T>, { stop }: World): Promise<T> {
   const stopped = new Promise<never>((_resolve, reject) => {
@@ -195,15 +198,27 @@ async function conclude(
     recoveredWrites: store.recoveredWrites(),
   }
   const metrics = buildMetrics(facts)
-  const key = await storeMetrics(store, metrics, facts, run.redact).catch((failure: unknown) => {
-    if (!(failure instanceof IngestError)) throw failure
-    progress.fail(failure)
-    return undefined
-  })
+  const key = await Promise.race([storeMetrics(store, metrics, facts, run.redact), impatience(run)]).catch(
+    (failure: unknown) => {
+      if (!(failure instanceof IngestError)) throw failure
+      progress.fail(failure)
+      return undefined
+    },
+  )
   const ending: Ending = { metrics, stoppedBy, metricsPlace: key && store.locate(key), newest }
   progress.clear()
   world.print(run.redact(config.isJson ? `${JSON.stringify(metrics)}\n` : summaryText(ending)))
   return exitCodeOf(ending)
+}
+
+/** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
+async function impatience({ world: { stop, clock } }: Run): Promise<never> {
+  await new Promise<void>((resolve) => {
+    if (stop.signal.aborted) resolve()
+    else stop.signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await clock.sleep(METRICS_GRACE_MS)
+  throw new IngestError('The metrics could not be written in time', { kind: 'store', scope: 'run' })
 }
 
 /** What stopped the run, where that is an error: a spent budget and an interrupt are none. */

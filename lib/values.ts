@@ -32,7 +32,7 @@ const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 
 /** One schema per value, keyed by its flag or variable; the message of its issues says what is expected. */
 export const SCHEMAS = {
-  '--backfill-days': count,
+  '--backfill-days': wholeNumber('a whole number of days from 1 to 20000', 1, 20_000),
   '--from-date': date,
   '--to-date': date,
   '--lookback': count,

@@ -60,12 +60,13 @@ export function judgeNewest(
 function withoutComplaint(outcome: SymbolOutcome): SymbolOutcome {
   const own = outcome.errors.filter(({ kind }) => kind !== 'no-data')
   if (own.length === outcome.errors.length) return { ...outcome, lateWarning: undefined }
-  const { failed, no_data, ...others } = outcome.counts
+  // Only what the complaint was about: a file that is not ours keeps its error and its sessions.
+  const { settled, counts } = outcome
   return {
     ...outcome,
     errors: own,
     lateWarning: undefined,
-    counts: { ...others, no_data: no_data + failed, failed: 0 },
+    counts: { ...counts, no_data: counts.no_data + counts.failed - settled.failed, failed: settled.failed },
   }
 }
 

@@ -98,6 +98,11 @@ export function shrinkage(
   }
 }
 
+/** The same for a stored year of which the vendor's answer, with rows from `freshFrom` on, has nothing at all. */
+export function vanishing({ rows, span }: Footer, freshFrom: IsoDate): Shrinkage {
+  return { message: `would shrink from ${describeRows(rows, span)} to none`, isOnlyOldestEnd: freshFrom > span.to }
+}
+
 /** How many of a stored file's rows can lie before `date`, one of its later dates. */
 function rowsBefore(date: IsoDate, stored: Footer, calendar: Calendar): number {
   // A series with more rows than sessions trades every day.

@@ -197,8 +197,9 @@ describe('the gate', () => {
 
   test('keeps it beside a call that takes longer than the time itself', async () => {
     const slow = hold()
+    const { startsMs, timed } = timing()
     const server = serve({ onRequest: ({ n }) => (n === 2 ? slow.fault : undefined) })
-    const client = clientOf(server.url, { intervalMs: 40 })
+    const client = clientOf(server.url, { fetch: timed, intervalMs: 40, clock: realClock })
     await client.get()
     const calls = [client.get()]
     await until(() => server.requests.length === 2)
@@ -208,8 +209,7 @@ describe('the gate', () => {
     await until(() => server.requests.length === 4)
     slow.release()
     await Promise.all(calls)
-    const [third, fourth] = server.requests.slice(2).map(({ atMs }) => atMs)
-    expect((fourth ?? 0) - (third ?? 0)).toBeGreaterThan(30)
+    expect(Math.min(...gapsOf(startsMs))).toBeGreaterThanOrEqual(40)
   })
 
   test('is absent at 0', async () => {
@@ -224,7 +224,8 @@ describe('the gate', () => {
     const server = serve({ onRequest: ({ n }) => (n === 1 ? first.fault : undefined) })
     const client = clientOf(server.url)
     const calls = SYMBOLS.map((symbol) => client.get(symbol))
-    await Bun.sleep(20)
+    await until(() => server.requests.length > 0)
+    await Bun.sleep(10)
     expect(server.requests).toHaveLength(1)
     first.release()
     await Promise.all(calls)
@@ -276,7 +277,8 @@ describe('the gate', () => {
   test('an error of the run leaves calls on their way alone, and reaches those that wait', async () => {
     const second = hold()
     const server = serve({
-      onRequest: ({ n }) => (n === 2 ? second.fault : n === 3 ? recordedError('bandwidth-limit') : undefined),
+      onRequest: ({ symbol }) =>
+        symbol === 'MSFT' ? second.fault : symbol === 'NVDA' ? recordedError('bandwidth-limit') : undefined,
     })
     const client = clientOf(server.url, { intervalMs: 40 })
     await client.get()
@@ -544,9 +546,10 @@ describe('broken answers', () => {
       timeoutMs: 30,
       clock: realClock,
     })
+    await client.get()
     await Promise.all([client.get(), client.get()])
-    expect(isLate).toEqual([false, false])
-    expect(client.http.stats().gateWaitMs).toBeGreaterThan(30)
+    expect(isLate).toEqual([false, false, false])
+    expect(client.http.stats().gateWaitMs).toBeGreaterThan(50)
   })
 
   test('a bomb in gzip stops at the cap', async () => {
@@ -720,9 +723,10 @@ test('under time-warp a day limit is over in under a second, and the gate still 
   expect(told).toMatchObject({ kind: 'quota', scope: 'run' })
   expect(told.tookMs).toBeGreaterThanOrEqual(130_000)
   expect(performance.now() - startedMs).toBeLessThan(5_000)
-  // The waits are 5, 10, 20, 40 and 60 s, and the gate stretches the first two to its 15 s.
+  // The waits are 5, 10, 20, 40 and 60 s (fewer where a busy machine makes them longer), and the gate stretches the first
+  // two to its 15 s.
   const gapsMs = gapsOf(told.startsMs)
-  expect(gapsMs).toHaveLength(5)
+  expect(gapsMs).not.toBeEmpty()
   expect(Math.min(...gapsMs)).toBeGreaterThanOrEqual(15_000)
 })
 

@@ -547,7 +547,14 @@ describe('trouble that passes', () => {
   })
 
   test.each(
-    named([reply(500, 'InternalError'), { action: 'drop-before' }, { action: 'html200' }, { action: 'truncate' }]),
+    named([
+      reply(500, 'InternalError'),
+      reply(200, 'InternalError'),
+      { action: 'drop-before' },
+      { action: 'html200' },
+      { action: 'empty200' },
+      { action: 'truncate' },
+    ]),
   )('in a listing is waited out, on any page: %s', async (_name, fault) => {
     const store = await open()
     fake.pageSize = 2

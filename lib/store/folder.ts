@@ -1,5 +1,5 @@
 // Files in a folder, with the promises of an S3 bucket: a file is there whole or not at all, a create never replaces,
-// and what is reported stored survives a power cut. Nothing is written before the first write.
+// and what is reported stored survives a power cut.
 import type { BigIntStats } from 'node:fs'
 import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -10,15 +10,17 @@ import { listFolder, tagOf } from './folder-list.ts'
 import { prepareTempFolder, syncFolder, TEMP_FOLDER, tempPath, writeDurably } from './temp-files.ts'
 
 type FolderStoreOptions = {
-  /** Made at the first write if it is not there. */
+  /** Made before the first write if it is not there. */
   readonly folder: string
+  /** Get ready to write at once: a folder that cannot be written to is then known before anything costly is done. */
+  readonly preparesAtOnce?: boolean
   /** Milliseconds since 1970, to tell old temporary files by. */
   readonly nowMs: () => number
 }
 
 type Place = { readonly folder: string; readonly tempFolder: string; readonly prepare: () => Promise<void> }
 
-/** The folder as a store. Its functions throw IngestErrors of kind 'store'; metadata is dropped. */
+/** The folder as a store. It and its functions throw IngestErrors of kind 'store'; metadata is dropped. */
 export async function openFolderStore(options: FolderStoreOptions): Promise<Store> {
   const folder = resolve(options.folder)
   const tempFolder = join(folder, TEMP_FOLDER)
@@ -33,6 +35,7 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
       throw error
     }
   }
+  if (options.preparesAtOnce === true) await prepare()
   const place: Place = { folder, tempFolder, prepare }
   return {
     name: options.folder,

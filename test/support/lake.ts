@@ -162,7 +162,8 @@ async function query(sql: string): Promise<Record<string, unknown>[]> {
   database ??= DuckDBInstance.create()
   const connection = await (await database).connect()
   try {
-    return await (await connection.runAndReadAll(sql)).getRowObjectsJS()
+    const reader = await connection.runAndReadAll(sql)
+    return reader.getRowObjectsJS()
   } finally {
     connection.closeSync()
   }

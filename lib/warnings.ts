@@ -1,0 +1,67 @@
+// What is to be said of a symbol that was ingested: warnings in words, and errors for what was left undone.
+
+import type { IsoDate } from './dates.ts'
+import { IngestError } from './errors.ts'
+import type { PlannedFile } from './plan.ts'
+import type { Checked } from './validate.ts'
+
+export type Shrunk = { readonly file: PlannedFile; readonly message: string; readonly isOnlyOldestEnd: boolean }
+
+export type Findings = {
+  readonly checked: Checked
+  /** Sessions between two bars that have none, oldest first. */
+  readonly missing: readonly IsoDate[]
+  /** Dates of bars on days when the market is closed. */
+  readonly closedDays: readonly IsoDate[]
+  /** Year files keep such bars, day files do not exist for them. */
+  readonly isByYear: boolean
+  /** Files that another run stored meanwhile, with other rows. */
+  readonly differing: number
+  readonly shrunk: readonly Shrunk[]
+}
+
+/** One sentence for each thing worth knowing, none where all is well. */
+export function warningsOf(findings: Findings): readonly string[] {
+  const { checked, missing, closedDays, isByYear, differing, shrunk } = findings
+  const { rejects, withheld, incomplete, lacking, suspects, firstSuspicion } = checked
+  const [firstReject] = rejects
+  const warnings: readonly [number, string][] = [
+    [rejects.length, `${rows(rejects.length)} rejected, the first (${firstReject?.date}): ${firstReject?.reason}.`],
+    [suspects, `${rows(suspects)} stored that look wrong, the first is ${firstSuspicion}.`],
+    [missing.length, `FMP has no bar for ${someDates(missing)}, but bars before and after.`],
+    [withheld.length, `No ${lacking} yet for ${someDates(withheld)}: left for a later run.`],
+    [incomplete, `${rows(incomplete)} stored without ${lacking}, because FMP has none.`],
+    [
+      closedDays.length,
+      `FMP has bars for days when the market was closed (${someDates(closedDays)}), which are ${isByYear ? 'kept' : 'not written'}.`,
+    ],
+    [differing, `${differing} files that another run stored meanwhile have other rows than FMP's answer now.`],
+  ]
+  const shrinks = shrunk
+    .filter(({ isOnlyOldestEnd }) => isOnlyOldestEnd)
+    .map(
+      ({ file, message }) =>
+        `${file.key} ${message}: its oldest end is lacking. It is left; delete it to accept the shorter one.`,
+    )
+  return [...warnings.filter(([count]) => count > 0).map(([, text]) => text), ...shrinks]
+}
+
+/** The files that would lose more than their oldest end: each an error of its symbol. */
+export function shrinkErrors(shrunk: readonly Shrunk[]): readonly IngestError[] {
+  return shrunk
+    .filter(({ isOnlyOldestEnd }) => !isOnlyOldestEnd)
+    .map(({ file, message }) => {
+      const hint = 'FMP may have answered short: run again later. Delete the file to accept the shorter one.'
+      return new IngestError(`${file.key} ${message} and is left as it is`, { kind: 'shrink', scope: 'symbol', hint })
+    })
+}
+
+function rows(count: number): string {
+  return count === 1 ? '1 row' : `${count} rows`
+}
+
+function someDates(dates: readonly IsoDate[]): string {
+  const sorted = dates.toSorted()
+  const shown = sorted.slice(0, 3).join(', ')
+  return sorted.length > 3 ? `${shown} and ${sorted.length - 3} more` : shown
+}

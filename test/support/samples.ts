@@ -1,0 +1,146 @@
+// Values that many tests start from, each whole and ordinary; a test says only what is special about its own.
+
+import { XNYS } from '../../lib/calendar.ts'
+import type { Config } from '../../lib/config.ts'
+import { NO_SESSIONS } from '../../lib/counts.ts'
+import type { Dataset, RawRow, Row } from '../../lib/datasets/dataset.ts'
+import { createPrices, type PricesOptions } from '../../lib/datasets/prices.ts'
+import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/dates.ts'
+import { IngestError } from '../../lib/errors.ts'
+import type { SymbolOutcome } from '../../lib/outcome.ts'
+import type { Footer } from '../../lib/parquet.ts'
+import { resolvePeriod, type AskedDates, type Period } from '../../lib/period.ts'
+import type { StoredFile } from '../../lib/store.ts'
+
+/** A date of a test's table; a misspelt one fails the test. */
+export function day(text: string): IsoDate {
+  const date = parseIsoDate(text)
+  if (date === undefined) throw new Error(`${text} is no date`)
+  return date
+}
+
+/** `FROM..TO`. */
+export function span(text: string): DateRange {
+  const [from = '', to = ''] = text.split('..')
+  return { from: day(from), to: day(to) }
+}
+
+/** Milliseconds since 1970. */
+export const at = (instant: string): number => Date.parse(instant)
+
+export function prices(options: Partial<PricesOptions> = {}): Dataset {
+  return createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw', ...options })
+}
+
+/** What FMP sends for a day, merged; the numbers are plain and pass every rule. */
+export function rawPrice(date: string, changes: RawRow = {}): RawRow {
+  const bar = { open: 10.5, high: 12, low: 9.25, close: 11, volume: 1_000 }
+  return { symbol: 'AAPL', date, ...bar, change: 0.5, changePercent: 4.76, vwap: 10.7, adjClose: 10.9, ...changes }
+}
+
+export function priceRow(date: string, changes: Partial<Row> = {}): Row {
+  const bar = { open: 10.5, high: 12, low: 9.25, close: 11, adjClose: 10.9, volume: 1_000 }
+  return { symbol: 'AAPL', date: day(date), ...bar, ...changes } as Row
+}
+
+/** A footer of ours with a row for every session of its span, written on the evening after it. */
+export function footerOf(dates: string, changes: Partial<Footer> = {}): Footer {
+  const own = span(dates)
+  return {
+    createdBy: 'fmp-ingest version 1.2.3',
+    rows: XNYS.sessions(own).length,
+    span: own,
+    ingestMs: at(`${own.to}T23:59:00Z`),
+    rowsSha256: 'ab'.repeat(32),
+    asked: undefined,
+    ...changes,
+  }
+}
+
+export function storedFile(key: string, tag = 'tag'): StoredFile {
+  return { key, sizeBytes: 1_000, modifiedMs: 0, tag }
+}
+
+/** What the user asked, nothing but the mode being given. */
+export function askedDates(changes: Partial<AskedDates> = {}): AskedDates {
+  return { mode: 'daily', fromDate: undefined, toDate: undefined, backfillDays: undefined, lookback: 5, ...changes }
+}
+
+/** The period of `FROM..TO` seen from an instant. */
+export function periodOf(mode: AskedDates['mode'], dates: string, now: string): Period {
+  const { from, to } = span(dates)
+  return resolvePeriod(askedDates({ mode, fromDate: from, toDate: to }), XNYS, at(now))
+}
+
+export function configOf(changes: Partial<Config> = {}): Config {
+  return {
+    tickers: { kind: 'file', path: 'tickers.csv' },
+    dates: askedDates(),
+    target: { kind: 'folder', folder: './lake' },
+    prefix: 'raw',
+    isForced: false,
+    isDryRun: false,
+    isJson: false,
+    isQuiet: false,
+    allowsUnsafeStore: false,
+    withAdjClose: true,
+    maxCalls: undefined,
+    nowMs: undefined,
+    apiKey: 'key-of-a-test-0123456789',
+    api: 'stable',
+    apiBaseUrl: 'http://127.0.0.1:9',
+    rateLimitSeconds: 0,
+    maxWorkers: 5,
+    uploadConcurrency: 8,
+    apiTimeoutSeconds: 30,
+    secrets: ['key-of-a-test-0123456789'],
+    defaultRegion: undefined,
+    hasCustomEndpoint: false,
+    ...changes,
+  }
+}
+
+/** The outcome of a symbol for which nothing had to be done. */
+export function outcomeOf(symbol: string, changes: Partial<SymbolOutcome> = {}): SymbolOutcome {
+  return {
+    symbol,
+    isFinished: true,
+    filesWritten: 0,
+    rowsWritten: 0,
+    errors: [],
+    warnings: [],
+    lateWarning: undefined,
+    counts: NO_SESSIONS,
+    rejects: [],
+    suspects: 0,
+    incomplete: 0,
+    closedDayBars: 0,
+    wouldShrink: 0,
+    differing: 0,
+    first: undefined,
+    through: undefined,
+    unknownFields: [],
+    ...changes,
+  }
+}
+
+/** The IngestError that `run` throws. */
+export function errorOf(run: () => unknown): IngestError {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof IngestError) return error
+    throw error
+  }
+  throw new Error('Nothing was thrown')
+}
+
+/** The IngestError that a promise rejects with. */
+export async function failureOf(running: Promise<unknown>): Promise<IngestError> {
+  const error: unknown = await running.then(
+    () => new Error('it did not fail'),
+    (thrown: unknown) => thrown,
+  )
+  if (!(error instanceof IngestError)) throw error
+  return error
+}
