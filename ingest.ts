@@ -4,7 +4,7 @@
 import { helpText, parseCommandLine } from './lib/cli.ts'
 import { resolveConfig, resolveDemoFolder, unsetEmpty } from './lib/config.ts'
 import { createRedactor, describeError, IngestError } from './lib/errors.ts'
-import { openWorld } from './lib/world.ts'
+import { allSaid, openWorld, print, printError } from './lib/world.ts'
 import packageJson from './package.json' with { type: 'json' }
 
 type Signal = 'SIGINT' | 'SIGTERM'
@@ -24,8 +24,8 @@ function onSignal(signal: Signal): void {
 
 async function main(): Promise<number> {
   const line = parseCommandLine(process.argv.slice(2))
-  if (line.kind === 'version') process.stdout.write(`ingest ${version}\n`)
-  if (line.kind === 'help') process.stdout.write(await helpText(line.command, version, process.stdout.isTTY))
+  if (line.kind === 'version') await print(`ingest ${version}\n`)
+  if (line.kind === 'help') await print(await helpText(line.command, version, process.stdout.isTTY))
   if (line.kind !== 'run') return 0
 
   const world = openWorld(version, stop)
@@ -43,13 +43,17 @@ async function main(): Promise<number> {
 
 /** The exit code of what ended the program before its run could account for it. */
 function failedWith(error: unknown): number {
-  const redact = createRedactor([process.env['FMP_API_KEY'], process.env['AWS_SECRET_ACCESS_KEY']])
+  const redact = createRedactor([
+    process.env['FMP_API_KEY'],
+    process.env['AWS_SECRET_ACCESS_KEY'],
+    process.env['AWS_SESSION_TOKEN'],
+  ])
   if (error instanceof IngestError) {
-    process.stderr.write(redact(`❌ ${describeError(error)}\n`))
+    printError(redact(`❌ ${describeError(error)}\n`))
     return error.kind === 'usage' ? 2 : 1
   }
   // A defect: loud, with its trace.
-  process.stderr.write(redact(`💥 This is a defect of the program, please report it.\n${Bun.inspect(error)}\n`))
+  printError(redact(`💥 This is a defect of the program, please report it.\n${Bun.inspect(error)}\n`))
   return 1
 }
 
@@ -57,6 +61,6 @@ process.on('SIGINT', onSignal)
 process.on('SIGTERM', onSignal)
 
 const code = await main().catch(failedWith)
-// Explicitly, because a timer of the S3 client can outlive the run by seconds; after the streams have taken everything.
-for (const stream of [process.stdout, process.stderr]) await new Promise((done) => stream.write('', done))
+await allSaid()
+// Explicitly, because a timer of the S3 client can outlive the run by seconds.
 process.exit(interruptedBy === undefined ? code : EXIT_CODES[interruptedBy])

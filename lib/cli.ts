@@ -189,7 +189,9 @@ function nameOf(argument: string): { name: string | undefined; inline: string | 
 }
 
 function problemOf({ argument, name, value }: Token, args: ArgsDef): string | undefined {
-  if (name === undefined) return `${quoted(argument)} is no command and no option${suggestion(argument, ['demo'])}.`
+  // What stands behind an equals sign may be a secret.
+  if (name === undefined)
+    return `${quoted(argument.replace(/=.*/s, '=…'))} is no command and no option${suggestion(argument, ['demo'])}.`
   if (name.startsWith('-')) return `${name} is no option.`
   const definition = definitionOf(name, args)
   if (definition === undefined)

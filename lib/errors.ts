@@ -20,6 +20,7 @@ export type ErrorKind =
   | 'foreign-file'
   | 'session-absent'
   | 'interrupted'
+  | 'output'
   | 'bug'
 
 /** How far an error reaches: one attempt (try again), one symbol (the others go on), the run (stop). */

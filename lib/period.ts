@@ -61,7 +61,7 @@ export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: numb
       `The first year is ${FIRST_YEAR}.`,
     )
   }
-  const notes = unfinishedNotes(asked.toDate, calendar, finished)
+  const notes = unfinishedNotes({ from, to: asked.toDate }, calendar, finished)
   if (asked.mode === 'backfill') {
     const start = from ?? lastSession
     const range = wholeYears(start, asked.toDate, { calendar, lastSession, finished })
@@ -93,9 +93,13 @@ function nonEmpty(range: DateRange, calendar: Calendar): DateRange | undefined {
   return range.from <= range.to && calendar.sessions(range).length > 0 ? range : undefined
 }
 
-function unfinishedNotes(toDate: IsoDate | undefined, calendar: Calendar, finished: IsoDate): readonly string[] {
-  if (toDate === undefined || toDate <= finished) return []
-  const unfinished = calendar.sessions({ from: addDays(finished, 1), to: toDate })
+function unfinishedNotes(
+  { from, to }: { readonly from: IsoDate | undefined; readonly to: IsoDate | undefined },
+  calendar: Calendar,
+  finished: IsoDate,
+): readonly string[] {
+  if (from === undefined || to === undefined || to <= finished) return []
+  const unfinished = calendar.sessions({ from: laterOf(from, addDays(finished, 1)), to })
   const [first, last] = [unfinished[0], unfinished.at(-1)]
   if (first === undefined || last === undefined) return []
   const named = first === last ? `${first} is` : `${first} to ${last} are`

@@ -1,7 +1,7 @@
 // The run: each symbol from its plan to its outcome, several at once, until all are done or something stops them all.
 
 import PQueue from 'p-queue'
-import type { CallBudget, Reservation } from './budget.ts'
+import { budgetError, type CallBudget, type Reservation } from './budget.ts'
 import type { Ask, Dataset, RawRow, Row } from './datasets/dataset.ts'
 import type { Clock } from './clock.ts'
 import { yearOf, type DateRange, type IsoDate } from './dates.ts'
@@ -110,7 +110,10 @@ async function ingestSymbol(plan: SymbolPlan, session: Session): Promise<SymbolO
   }
   const groups = groupRows(plan, raw, { checked, dataset, range })
   const closedDays = checked.rows.map(({ date }) => date).filter((date) => !calendar.isSession(date))
-  const tried = await Promise.all(groups.map(async (group) => await tryWrite(group, session)))
+  // What stands already comes first: a year file that is to claim empty years must not be left behind by a kill once
+  // older files stand that hide those years from the next survey.
+  const [standing, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
+  const tried = [...(await tryWrites(standing, session)), ...(await tryWrites(fresh, session))]
   return settleSymbol({ plan, checked, tried: [...tried, ...vanished(plan, { groups, checked, range })], closedDays })
 }
 
@@ -132,11 +135,7 @@ function vanished(
 async function fetchRows(plan: SymbolPlan, { budget, dataset, ask }: Session): Promise<readonly RawRow[]> {
   const reservation = budget.reserve(plan.calls)
   if (reservation === undefined) {
-    throw new IngestError(`The call budget cannot pay the ${plan.calls} calls of ${plan.symbol}`, {
-      kind: 'budget',
-      scope: 'run',
-      hint: 'Run again to go on where it stopped, or raise --max-calls.',
-    })
+    throw budgetError(`The call budget cannot pay the ${plan.calls} calls of ${plan.symbol}.`)
   }
   try {
     const rows: RawRow[] = []
@@ -206,6 +205,10 @@ function groupRows(
     const rows = byKey.get(file.key)
     return rows === undefined ? [] : [{ file, symbol, rows, range, asked: asked(file) }]
   })
+}
+
+async function tryWrites(groups: readonly FileRows[], session: Session): Promise<readonly Tried[]> {
+  return await Promise.all(groups.map(async (group) => await tryWrite(group, session)))
 }
 
 async function tryWrite(group: FileRows, session: Session): Promise<Tried> {

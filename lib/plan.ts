@@ -142,19 +142,21 @@ function judgeYears(
   { calendar, period, isForced }: PlanContext,
 ): readonly JudgedYear[] {
   const context = { calendar, range, today: period.today }
-  const footers = footersOf(held)
   const extended = yearToExtend(held, range)
+  const isAskedAgain = (year: number, footer: Footer) =>
+    isForced || year === extended || !isFinished(year, footer, context)
+  // A file that is written anew may claim only what its own run asked for: the years it knew to be empty are asked again.
+  const lasting = [...held.years].flatMap(([year, stored]) =>
+    'footer' in stored && !isAskedAgain(year, stored.footer) ? [stored.footer] : [],
+  )
   return yearsIn(range).map((year) => {
     const stored = held.years.get(year)
     const footer = stored !== undefined && 'footer' in stored ? stored.footer : undefined
     const part = yearPart(year, range)
     const verdict = (): JudgedYear['verdict'] => {
-      if (isForced) return 'ask'
-      if (stored !== undefined && footer === undefined) return 'foreign'
-      // The file that is to claim the years before it must come from the run that asked for all of them.
-      if (extended !== undefined && year <= extended) return 'ask'
-      if (footer !== undefined) return isFinished(year, footer, context) ? 'finished' : 'ask'
-      return isKnownEmpty(year, footers, context) ? 'empty' : 'ask'
+      if (footer !== undefined) return isAskedAgain(year, footer) ? 'ask' : 'finished'
+      if (stored !== undefined) return isForced ? 'ask' : 'foreign'
+      return !isForced && isKnownEmpty(year, lasting, context) ? 'empty' : 'ask'
     }
     return { year, part, sessions: calendar.sessions(part), verdict: verdict(), rows: footer?.rows ?? 0 }
   })

@@ -31,7 +31,8 @@ export type World = {
   readonly version: string
   /** Aborted with an IngestError of kind 'interrupted' when the user wants the run to end. */
   readonly stop: AbortController
-  readonly print: (text: string) => void
+  /** Resolves once stdout has the text. Rejects with an IngestError when it takes none. */
+  readonly print: (text: string) => Promise<void>
   readonly printError: (text: string) => void
   readonly isTerminal: boolean
   readonly openStore: (target: Target, config: Config, options: StoreOptions) => Promise<Store>
@@ -96,7 +97,7 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
     period,
     isForced: config.isForced,
   })
-  if (config.isDryRun) return dryRun(plans, holdings, run)
+  if (config.isDryRun) return await dryRun(plans, holdings, run)
 
   const newcomers = newcomersNote(plans, period, config)
   if (newcomers !== undefined) progress.note(newcomers)
@@ -119,9 +120,13 @@ async function unlessStopped<T>(work: Promise<T>, { stop }: World): Promise<T> {
   return await Promise.race([work, stopped])
 }
 
-function dryRun(plans: readonly SymbolPlan[], holdings: readonly Holdings[], { config, world, progress }: Run): 0 | 1 {
+async function dryRun(
+  plans: readonly SymbolPlan[],
+  holdings: readonly Holdings[],
+  { config, world, progress }: Run,
+): Promise<0 | 1> {
   const { isJson } = config
-  world.print(isJson ? `${JSON.stringify(dryRunJson(plans, config))}\n` : dryRunText(plans, holdings, config))
+  await world.print(isJson ? `${JSON.stringify(dryRunJson(plans, config))}\n` : dryRunText(plans, holdings, config))
   const errors = plans.flatMap((plan) => plan.errors.map((error) => ({ symbol: plan.symbol, error })))
   for (const { symbol, error } of errors) progress.fail(error, symbol)
   return errors.length > 0 ? 1 : 0
@@ -207,7 +212,7 @@ async function conclude(
   )
   const ending: Ending = { metrics, stoppedBy, metricsPlace: key && store.locate(key), newest }
   progress.clear()
-  world.print(run.redact(config.isJson ? `${JSON.stringify(metrics)}\n` : summaryText(ending)))
+  await world.print(run.redact(config.isJson ? `${JSON.stringify(metrics)}\n` : summaryText(ending)))
   return exitCodeOf(ending)
 }
 

@@ -2,7 +2,6 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import process from 'node:process'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Config, Target } from './config.ts'
 import { IngestError, usageError } from './errors.ts'
 import type { StoreOptions, World } from './run.ts'
@@ -10,6 +9,8 @@ import type { Store } from './store.ts'
 
 /** The real world. `stop` ends a run early. */
 export function openWorld(version: string, stop: AbortController): World {
+  // A log that nobody takes is no reason to leave data behind.
+  process.stderr.on('error', () => undefined)
   return {
     nowMs: Date.now(),
     clock,
@@ -17,18 +18,54 @@ export function openWorld(version: string, stop: AbortController): World {
     fetch: async (url, init) => await fetch(url, init),
     version,
     stop,
-    print: (text) => void process.stdout.write(text),
-    printError: (text) => void process.stderr.write(text),
+    print,
+    printError,
     isTerminal: process.stderr.isTTY,
     openStore,
     readTextFile,
   }
 }
 
+let lastSaid: Promise<void> = Promise.resolve()
+
+/** Writes to stderr, in order. */
+export function printError(text: string): void {
+  lastSaid = new Promise((resolve) => process.stderr.write(text, () => resolve()))
+}
+
+/** Resolves once stderr has taken all there was to say: a pipe can be slower than the program's end. */
+export async function allSaid(): Promise<void> {
+  await lastSaid
+}
+
+/** Writes to stdout. Rejects with an IngestError when the text does not get there: results must not get lost silently. */
+export async function print(text: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(text, (error) => {
+      if (error instanceof Error) reject(outputLost(error))
+      else resolve()
+    })
+  })
+}
+
+function outputLost(error: Error & { readonly code?: string }): IngestError {
+  const message = `The output could not be written to stdout (${error.code ?? error.name}); the run itself has ended.`
+  return new IngestError(message, { kind: 'output', scope: 'run', cause: error })
+}
+
 const clock: World['clock'] = {
   elapsedMs: () => performance.now(),
-  // An abort ends the wait early and is no failure of it.
-  sleep: async (ms, signal) => await wait(ms, undefined, signal && { signal }).catch(() => undefined),
+  sleep: async (ms, signal) => {
+    if (signal?.aborted === true) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      const wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      signal?.addEventListener('abort', wake, { once: true })
+    })
+  },
 }
 
 async function openStore(target: Target, config: Config, options: StoreOptions): Promise<Store> {

@@ -17,14 +17,14 @@ No key, no bucket and no network beyond this machine are used.
 
 /** Backfills all symbols over their whole history, then runs the nightly mode an hour later. Returns the exit code. */
 export async function runDemo(folder: string, world: World): Promise<0 | 1 | 3> {
-  world.print(INTRODUCTION)
+  await world.print(INTRODUCTION)
   const server = await startDemoServer()
   try {
-    world.print('1. A backfill of the whole history, one file per symbol and year\n\n')
+    await world.print('1. A backfill of the whole history, one file per symbol and year\n\n')
     const backfill = await runIngest(demoConfig(folder, server, 'backfill'), world)
-    world.print('\n2. The nightly run an hour later, one file per symbol and session\n\n')
+    await world.print('\n2. The nightly run an hour later, one file per symbol and session\n\n')
     const daily = await runIngest(demoConfig(folder, server, 'daily'), world)
-    world.print(closing(folder))
+    await world.print(closing(folder))
     return backfill === 0 ? daily : backfill
   } finally {
     await server.stop()
