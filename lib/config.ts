@@ -4,6 +4,7 @@
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
 import { oneLine, usageError, type IngestError } from './errors.ts'
+import { absences, cautionsOf, contradictions, type Start } from './config-checks.ts'
 import { FMP_BASE_URL, type FmpApi } from './fmp.ts'
 import type { AskedDates } from './period.ts'
 import { bucketOf, SCHEMAS, type Name, type Value } from './values.ts'
@@ -40,6 +41,8 @@ export type Config = {
   readonly maxWorkers: number
   readonly uploadConcurrency: number
   readonly apiTimeoutSeconds: number
+  /** Settings of the environment that are allowed and dangerous, in sentences. */
+  readonly cautions: readonly string[]
   /** What must never be shown. */
   readonly secrets: readonly string[]
   /** `AWS_DEFAULT_REGION`, for where the SDK finds no region itself. */
@@ -49,13 +52,10 @@ export type Config = {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** What is neither flag nor environment: how the program was started. */
-export type Start = { readonly isCompiled: boolean }
-
 type RunLine = Extract<CommandLine, { kind: 'run' }>
 
 /** Flags and environment under one roof; what does not fit its schema becomes a problem and reads as absent. */
-type Reader = {
+export type Reader = {
   readonly raw: (name: string) => string | undefined
   readonly read: <N extends Name>(name: N) => Value<N> | undefined
   readonly isOn: (flag: keyof Flags) => boolean
@@ -87,6 +87,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     nowMs: read('--now'),
     ...vendorSettings(reader),
     ...storeSettings(reader),
+    cautions: cautionsOf(reader),
     secrets: ['FMP_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'].flatMap((name) => raw(name) ?? []),
   }
   problems.push(...contradictions(reader, config), ...absences(reader, config, start))
@@ -164,55 +165,6 @@ function usageErrorOf(problems: readonly string[]): IngestError {
   return usageError(`${many}, nothing was called (see --help):${list}`)
 }
 
-const CONTRADICTIONS = [
-  ['--tickers', '--tickers-path'],
-  ['--backfill-days', '--from-date'],
-  ['--backfill-days', '--to-date'],
-  ['--lookback', '--from-date'],
-  ['--lookback', '--to-date'],
-  ['--lookback', '--backfill-days'],
-] as const
-
-function contradictions({ raw, isOn }: Reader, { dates }: Config): readonly string[] {
-  const problems: string[] = CONTRADICTIONS.filter(([a, b]) => raw(a) !== undefined && raw(b) !== undefined).map(
-    ([a, b]) => `${a} and ${b} contradict each other: give one.`,
-  )
-  const { fromDate, toDate } = dates
-  if (raw('--lookback') !== undefined && isOn('backfill')) {
-    problems.push('--lookback and --backfill contradict each other: give one.')
-  }
-  if (raw('--to-date') !== undefined && raw('--from-date') === undefined && raw('--backfill-days') === undefined) {
-    problems.push('--to-date needs --from-date.')
-  }
-  if (fromDate !== undefined && toDate !== undefined && fromDate > toDate) {
-    problems.push(`--from-date ${fromDate} is after --to-date ${toDate}.`)
-  }
-  return problems
-}
-
-/** What is missing for a run like this, or may not be there. */
-function absences({ raw }: Reader, config: Config, { isCompiled }: Start): readonly string[] {
-  const { apiKey, isDryRun, nowMs, apiBaseUrl } = config
-  const dotEnv = isCompiled ? ' This binary reads no .env file.' : ''
-  const problems: readonly [boolean, string][] = [
-    [
-      apiKey === '' && !isDryRun,
-      `FMP_API_KEY is not set: put the key of your FMP account into the environment, never on the command line.${dotEnv}`,
-    ],
-    // Not shown: what is wrong with it is enough.
-    [/[^\x21-\x7E]/.test(apiKey), 'FMP_API_KEY has blanks or characters that no key has.'],
-    [
-      raw('--out') === undefined && raw('S3_BUCKET') === undefined,
-      'There is no place to store: set S3_BUCKET, or name a folder or s3://bucket with --out.',
-    ],
-    [
-      nowMs !== undefined && !isDryRun && isVendor(apiBaseUrl),
-      '--now is for rehearsals: add --dry-run, or point FMP_BASE_URL at a test server.',
-    ],
-  ]
-  return problems.filter(([isSo]) => isSo).map(([, problem]) => problem)
-}
-
 function tickerSource(list: string | undefined, path: string | undefined): TickerSource {
   if (list !== undefined) return { kind: 'flag', list }
   const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(path ?? '') ?? []
@@ -224,12 +176,6 @@ function targetOf(out: string | undefined, bucket: string | undefined): Target |
   if (out?.startsWith('s3://') === true) return { kind: 's3', bucket: bucketOf(out) }
   if (out !== undefined) return { kind: 'folder', folder: out }
   return bucket === undefined ? undefined : { kind: 's3', bucket }
-}
-
-function isVendor(url: string): boolean {
-  const host = new URL(FMP_BASE_URL).hostname
-  const hostname = new URL(url).hostname.replace(/\.$/, '')
-  return hostname === host || hostname.endsWith(`.${host}`)
 }
 
 function quoted(value: string): string {

@@ -77,13 +77,29 @@ export function oneLine(text: string, maxCharacters: number = MAX_LINE_CHARACTER
 }
 
 /**
- * A function that blots every given secret out of a text, also where it stands URL-encoded or in base64.
+ * A function that blots every given secret out of a text, also where it stands URL-encoded, in base64 or escaped in JSON.
  * Secrets of fewer than four characters are left alone: blotting them would only garble the text.
  */
 export function createRedactor(secrets: readonly (string | undefined)[]): (text: string) => string {
   const forms = secrets
-    .flatMap((secret) => (secret !== undefined && secret.length >= 4 ? [secret] : []))
-    .flatMap((secret) => [secret, encodeURIComponent(secret), new TextEncoder().encode(secret).toBase64()])
+    .flatMap((secret) => (secret !== undefined && secret.trim().length >= 4 ? formsOf(secret.trim()) : []))
     .toSorted((a, b) => b.length - a.length)
-  return (text) => forms.reduce((clean, form) => clean.replaceAll(form, '[redacted]'), text)
+  const unique = [...new Set(forms)]
+  return (text) => unique.reduce((clean, form) => clean.replaceAll(form, '[redacted]'), text)
+}
+
+/** How a secret may be written in URLs, headers and documents. */
+function formsOf(secret: string): readonly string[] {
+  const bytes = new TextEncoder().encode(secret)
+  const encoded = [encodeURIComponent(secret), new URLSearchParams({ '': secret }).toString().slice(1)]
+  const lowerCased = encoded.map((form) => form.replaceAll(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()))
+  const base64 = [bytes.toBase64(), bytes.toBase64({ alphabet: 'base64url' })]
+  return [
+    secret,
+    ...encoded,
+    ...lowerCased,
+    ...base64,
+    ...base64.map((form) => form.replace(/=+$/, '')),
+    JSON.stringify(secret).slice(1, -1),
+  ]
 }

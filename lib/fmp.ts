@@ -4,7 +4,8 @@
 
 import type { Ask, RawRow } from './datasets/dataset.ts'
 import { createRedactor, type ErrorKind, type ErrorScope, IngestError, oneLine } from './errors.ts'
-import type { HttpReply, HttpRequest } from './http.ts'
+import type { HttpReply, HttpRequest } from './exchange.ts'
+import { errorWords, isObject, own, sniff } from './fmp-body.ts'
 
 /** The vendor's own host, where the API answers unless another base URL is configured. */
 export const FMP_BASE_URL = 'https://financialmodelingprep.com'
@@ -46,12 +47,16 @@ export function createFmp({ api, baseUrl, key }: FmpOptions): Fmp {
       const what = `${ask.symbol} ${ask.name}`
       if (api === 'v3') {
         const query = new URLSearchParams({ ...ask.query, apikey: key })
-        const url = `${base}/api/v3/${ask.path}/${encodeURIComponent(ask.symbol)}?${query}`
+        const url = `${base}/api/v3/${ask.path}/${encodeURIComponent(ask.symbol)}?${query.toString()}`
         return { url, headers: { accept: 'application/json' }, what }
       }
       const query = new URLSearchParams({ symbol: ask.symbol, ...ask.query })
       // In a header the key stays out of URLs, and so out of proxies' logs and error messages.
-      return { url: `${base}/stable/${ask.path}?${query}`, headers: { accept: 'application/json', apikey: key }, what }
+      return {
+        url: `${base}/stable/${ask.path}?${query.toString()}`,
+        headers: { accept: 'application/json', apikey: key },
+        what,
+      }
     },
 
     interpret(ask, { status, body }) {
@@ -74,42 +79,6 @@ export function createFmp({ api, baseUrl, key }: FmpOptions): Fmp {
       return rowsOf(content.value, ask, fail)
     },
   }
-}
-
-// What a body is
-
-type Content = { type: 'json'; value: unknown } | { type: 'text' | 'broken'; flaw: string }
-
-/** The content type lies (plain text comes as application/json), so the body itself is looked at. */
-function sniff(body: string): Content {
-  const text = body.trim()
-  if (text === '') return { type: 'broken', flaw: 'an empty body' }
-  if (text.startsWith('<')) return { type: 'broken', flaw: 'a web page' }
-  if (!/^[[{]|^null$/.test(text)) return { type: 'text', flaw: 'plain text' }
-  try {
-    return { type: 'json', value: JSON.parse(text) }
-  } catch {
-    return { type: 'broken', flaw: 'broken or cut JSON' }
-  }
-}
-
-function isObject(value: unknown): value is RawRow {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** The value's own field: never one that an odd key such as `__proto__` could lend it. */
-function own(value: RawRow, field: string): unknown {
-  return Object.hasOwn(value, field) ? value[field] : undefined
-}
-
-/** The message of an error body, an object or a list of just one, or undefined where the body is data. */
-function errorWords(value: unknown): string | undefined {
-  const only = Array.isArray(value) && value.length === 1 ? value[0] : value
-  if (!isObject(only)) return undefined
-  // A row of data may have a field named like an error's; what has a date or a history is data.
-  if (['date', 'historical', 'historicalStockList'].some((field) => Object.hasOwn(only, field))) return undefined
-  const message = own(only, 'Error Message') ?? own(only, 'error') ?? own(only, 'message') ?? undefined
-  return message === undefined ? undefined : typeof message === 'string' ? message : JSON.stringify(message)
 }
 
 // What a refusal means
@@ -210,7 +179,12 @@ function rowsOf(value: unknown, ask: Ask, fail: Fail): readonly RawRow[] {
   for (const row of rows) {
     const echoed = own(row, 'symbol') ?? ask.symbol
     const isAsked = typeof echoed === 'string' && foldSymbol(echoed) === asked
-    if (!isAsked) fail(unfit(`the rows of another symbol, “${oneLine(String(echoed), 40)}”.`))
+    if (!isAsked)
+      fail(
+        unfit(
+          `the rows of another symbol, “${oneLine(typeof echoed === 'string' ? echoed : JSON.stringify(echoed), 40)}”.`,
+        ),
+      )
   }
   return rows
 }

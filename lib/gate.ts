@@ -156,11 +156,3 @@ function dayLimit({ message }: IngestError): IngestError {
   const says = `The day limit of your plan is reached: every call has been refused for over two minutes. ${message}`
   return new IngestError(says, { kind: 'quota', scope: 'run', hint })
 }
-
-/** A Retry-After in seconds or as a date, which is held against the server's own clock, not against ours. */
-export function parseRetryAfterMs(headers: Headers): number | undefined {
-  const value = headers.get('retry-after')?.trim() ?? ''
-  if (/^\d+(?:\.\d+)?$/.test(value)) return Number(value) * 1_000
-  const ms = Date.parse(value) - Date.parse(headers.get('date') ?? '')
-  return Number.isNaN(ms) ? undefined : ms
-}

@@ -1,43 +1,21 @@
-// The only door to the vendor: one attempt after another through the gate, each under a timeout and a byte cap, retried
-// where a retry can help, and paid from the call budget. What an answer means is the caller's `interpret`; this file
-// knows statuses only as redirects, and never lets fetch's own words out, because they quote the URL and its key.
+// The calls of a run: one attempt after another through the gate, retried where a retry can help, and paid from the call
+// budget. What an answer means is the caller's `interpret`.
 
 import PQueue from 'p-queue'
 import { budgetError, type Reservation } from './budget.ts'
 import type { Clock } from './clock.ts'
-import { IngestError, oneLine } from './errors.ts'
-import { createGate, parseRetryAfterMs, type Turn } from './gate.ts'
+import { IngestError } from './errors.ts'
+import { exchange, type ExchangeOptions, type FullReply, type HttpReply, type HttpRequest } from './exchange.ts'
+import { createGate, type Turn } from './gate.ts'
 import { backoffMs } from './retry.ts'
 
-/** The part of `fetch` that is used. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>
-
-export type HttpOptions = {
-  readonly fetch: Fetch
+export type HttpOptions = ExchangeOptions & {
   readonly clock: Clock
   /** From 0 up to 1, for the waits before retries. */
   readonly random: () => number
   /** The least time between the starts of two attempts; 0 is no gate. */
   readonly intervalMs: number
-  /** For one attempt, its body included; the wait at the gate is not. */
-  readonly timeoutMs: number
-  /** The most that a decoded body may hold; 16 MiB unless told. */
-  readonly maxBodyBytes?: number
-  /** The run's stop: calls that wait and calls on their way reject with its reason. */
-  readonly signal: AbortSignal
-  /** Blots secrets out of text that came from outside. */
-  readonly redact: (text: string) => string
 }
-
-/** `what` names the request in messages; the URL is never shown, because it may hold the key. */
-export type HttpRequest = {
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly what: string
-}
-
-/** A whole answer: its status and its decoded text. */
-export type HttpReply = { readonly status: number; readonly body: string }
 
 /** What a run has asked of the vendor so far. */
 export type HttpStats = {
@@ -66,9 +44,6 @@ type Call<T> = { request: HttpRequest; interpret: (reply: HttpReply) => T; reser
 
 const MAX_RETRIES = 4
 const BACKOFF = { baseMs: 1_000, capMs: 30_000 }
-
-/** About 70,000 rows of prices, many times the vendor's most; a bomb in gzip is stopped here. */
-const MAX_BODY_BYTES = 16 * 1_024 * 1_024
 
 /** The door for one run. */
 export function createHttp(options: HttpOptions): Http {
@@ -151,97 +126,4 @@ function givenUp({ message, kind, hint }: IngestError): IngestError {
 
 function budgetSpent(what: string, { message }: IngestError): IngestError {
   return budgetError(`The call budget has no call left to try ${what} again. ${message}`)
-}
-
-// One attempt
-
-type FullReply = HttpReply & { retryAfterMs: number | undefined }
-
-/** One request and its whole answer. Throws IngestErrors, the stop's reason, or whatever a bug throws. */
-async function exchange(request: HttpRequest, options: HttpOptions): Promise<FullReply> {
-  const timeout = AbortSignal.timeout(options.timeoutMs)
-  const giveUp = new AbortController()
-  const signal = AbortSignal.any([options.signal, timeout, giveUp.signal])
-  try {
-    const response = await options.fetch(request.url, { headers: request.headers, redirect: 'manual', signal })
-    if (response.status >= 300 && response.status < 400) throw redirected(request, response, options.redact)
-    const body = await readBody(request, response, options.maxBodyBytes ?? MAX_BODY_BYTES)
-    return { status: response.status, body, retryAfterMs: parseRetryAfterMs(response.headers) }
-  } catch (error) {
-    options.signal.throwIfAborted()
-    // Nobody reads on, so the rest of the body need not come.
-    giveUp.abort()
-    if (error instanceof IngestError) throw error
-    throw timeout.aborted ? timedOut(request, options.timeoutMs) : networkError(request, error)
-  }
-}
-
-async function readBody({ what }: HttpRequest, response: Response, maxBytes: number): Promise<string> {
-  // Read piece by piece, because a body taken whole is decoded whole first: 1 MB of gzip can hold 1 GB.
-  const decoder = new TextDecoder()
-  let text = ''
-  let bytes = 0
-  for await (const piece of response.body ?? []) {
-    bytes += piece.byteLength
-    if (bytes > maxBytes) throw tooLarge(what, maxBytes)
-    text += decoder.decode(piece, { stream: true })
-  }
-  return text + decoder.decode()
-}
-
-function tooLarge(what: string, maxBytes: number): IngestError {
-  const message = `The answer to ${what} is larger than ${maxBytes / 1_048_576} MiB, far more than prices need.`
-  return new IngestError(message, { kind: 'payload', scope: 'symbol', hint: 'Check what answers at FMP_BASE_URL.' })
-}
-
-function redirected({ url, what }: HttpRequest, response: Response, redact: (text: string) => string): IngestError {
-  const location = response.headers.get('location')
-  const target = location !== null && URL.canParse(location, url) ? new URL(location, url) : undefined
-  // Without its query, which may repeat the key.
-  const place = target === undefined ? 'nowhere' : oneLine(redact(`${target.origin}${target.pathname}`), 200)
-  const message = `The request for ${what} was redirected to ${place} (HTTP ${response.status}), which is not followed.`
-  const hint = 'Check FMP_BASE_URL: the key goes to no other address than that.'
-  return new IngestError(message, { kind: 'request', scope: 'symbol', hint })
-}
-
-function timedOut({ url, what }: HttpRequest, timeoutMs: number): IngestError {
-  const message = `${new URL(url).host} sent no complete answer for ${what} within ${timeoutMs / 1_000} s.`
-  const hint = 'A larger API_TIMEOUT_SECONDS waits longer.'
-  return new IngestError(message, { kind: 'timeout', scope: 'attempt', hint })
-}
-
-const NETWORK_TROUBLES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing accepts connections there',
-  ENOTFOUND: 'no such host is known',
-  EAI_AGAIN: 'the name server does not answer',
-  ECONNRESET: 'the connection was closed before the answer was complete',
-  EPIPE: 'the connection was closed before the answer was complete',
-  ETIMEDOUT: 'the host does not answer',
-  EHOSTUNREACH: 'the host cannot be reached',
-  ENETUNREACH: 'the network cannot be reached',
-  EPROTO: 'the TLS handshake failed',
-  ZlibError: 'the compressed body is damaged',
-}
-
-/**
- * fetch's error in words of our own; its message, stack and path may quote the URL. What is no failure of the network (no
- * code, or that of a bad argument) is a bug and is given back as it is.
- */
-function networkError({ url, what }: HttpRequest, error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error
-  if (error.code.startsWith('ERR_INVALID')) return error
-  const { host } = new URL(url)
-  const code = oneLine(error.code, 60)
-  if (/CERT|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH/.test(code)) return untrusted(host, code)
-  const trouble = NETWORK_TROUBLES[code] ?? 'the connection failed'
-  const message = `The request for ${what} to ${host} failed: ${trouble} (${code}).`
-  return new IngestError(message, { kind: 'network', scope: 'attempt' })
-}
-
-/** Every call would meet the same certificate, so it is an error of the run. */
-function untrusted(host: string, code: string): IngestError {
-  const message = `The TLS certificate of ${host} is not trusted (${code}); nothing was sent to it.`
-  const hint =
-    "Check FMP_BASE_URL, this machine's clock, and whether a proxy puts in certificates of its own: NODE_EXTRA_CA_CERTS names their CA."
-  return new IngestError(message, { kind: 'network', scope: 'run', hint })
 }

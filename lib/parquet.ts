@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { parquetMetadata, type FileMetaData, type SchemaElement, type Statistics } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import type { Column, Row } from './datasets/dataset.ts'
-import { dayNumber, isIsoDate, utcDate, type DateRange, type IsoDate } from './dates.ts'
+import { dayNumber, FIRST_YEAR, isIsoDate, LAST_YEAR, utcDate, type DateRange, type IsoDate } from './dates.ts'
 
 /** The writer's name in a file's `created_by`; only files that begin with it are this program's. */
 const CREATOR = 'fmp-ingest'
@@ -115,8 +115,8 @@ export function readFooter(tail: Uint8Array): Footer | { readonly problem: strin
   const dates = statisticsOf(metadata, 'date')
   const instants = statisticsOf(metadata, 'ingest_ts')
   const [from, to] = [dateIn(dates?.min_value), dateIn(dates?.max_value)]
-  const ingestMs = instants?.max_value instanceof Date ? instants.max_value.getTime() : undefined
-  if (from === undefined || to === undefined || ingestMs === undefined) {
+  const ingestMs = instantIn(instants?.max_value)
+  if (from === undefined || to === undefined || from > to || ingestMs === undefined) {
     return { problem: 'has no statistics of its dates in the footer' }
   }
   const facts = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value]))
@@ -136,7 +136,14 @@ function statisticsOf(metadata: FileMetaData, column: string): Statistics | unde
 }
 
 function dateIn(value: unknown): IsoDate | undefined {
-  return value instanceof Date ? utcDate(value.getTime()) : undefined
+  const ms = instantIn(value)
+  return ms === undefined ? undefined : utcDate(ms)
+}
+
+/** Milliseconds since 1970, or undefined where no file of ours can have that: outside the years the program knows. */
+function instantIn(value: unknown): number | undefined {
+  const year = value instanceof Date ? value.getUTCFullYear() : Number.NaN
+  return value instanceof Date && year >= FIRST_YEAR && year <= LAST_YEAR ? value.getTime() : undefined
 }
 
 function rangeIn(text: string | undefined): DateRange | undefined {

@@ -6,6 +6,7 @@ import type { Ask, Dataset, RawRow, Row } from './datasets/dataset.ts'
 import type { Clock } from './clock.ts'
 import { yearOf, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
+import { graceOver } from './interrupt.ts'
 import { allOpen, nothingDone, settleSymbol, type SymbolOutcome, type Tried } from './outcome.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
 import { validateRows, type Checked } from './validate.ts'
@@ -53,7 +54,7 @@ export async function ingestAll(plans: readonly SymbolPlan[], steps: Steps): Pro
   const session: Session = {
     ...steps,
     uploads: new PQueue({ concurrency: steps.maxUploads }),
-    patienceOver: waitOutInterrupt(steps),
+    patienceOver: graceOver(steps, INTERRUPT_GRACE_MS).then(() => undefined),
   }
   // A spent budget lets the symbols under way finish with the calls they have reserved; other stops end those too.
   let budgetSpent: IngestError | undefined
@@ -84,16 +85,6 @@ export async function ingestAll(plans: readonly SymbolPlan[], steps: Steps): Pro
   return reason instanceof IngestError
     ? { outcomes, stoppedBy: reason, bug: undefined }
     : { outcomes, stoppedBy: undefined, bug: reason }
-}
-
-async function waitOutInterrupt({ stop, clock }: Steps): Promise<undefined> {
-  await new Promise<void>((resolve) => {
-    stop.signal.addEventListener('abort', () => {
-      const { reason } = stop.signal
-      if (reason instanceof IngestError && reason.kind === 'interrupted') resolve(clock.sleep(INTERRUPT_GRACE_MS))
-    })
-  })
-  return undefined
 }
 
 /** Throws an IngestError of the symbol or of the run; nothing is written before every window is answered. */
@@ -197,7 +188,8 @@ function groupRows(
     dataset.key(symbol, kind === 'year' ? { kind, year: yearOf(date) } : { kind: 'day', date }),
   )
   // Bad rows too show that a year is not empty.
-  const years = raw.map((row) => Number(String(row['date']).slice(0, 4))).filter((year) => !Number.isNaN(year))
+  const dates = raw.map((row) => row['date']).filter((date) => typeof date === 'string')
+  const years = dates.map((date) => Number(date.slice(0, 4))).filter((year) => !Number.isNaN(year))
   const yearsWithRows = new Set([...plan.yearsStored, ...years])
   const asked = ({ partition }: PlannedFile) =>
     partition.kind === 'year' ? askedBy(partition.year, { range, windows, yearsWithRows }) : undefined

@@ -8,7 +8,9 @@ import type { Dataset } from './datasets/dataset.ts'
 import { createPrices } from './datasets/prices.ts'
 import { createRedactor, IngestError } from './errors.ts'
 import { createFmp } from './fmp.ts'
-import { createHttp, type Fetch, type Http } from './http.ts'
+import type { Fetch } from './exchange.ts'
+import { createHttp, type Http } from './http.ts'
+import { graceOver } from './interrupt.ts'
 import { buildMetrics, storeMetrics, type RunFacts } from './metrics.ts'
 import { resolvePeriod, type Period } from './period.ts'
 import { ingestAll, type RunResult } from './pipeline.ts'
@@ -85,6 +87,7 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
     progress,
     redact,
   }
+  for (const caution of config.cautions) progress.warn(caution)
   for (const note of period.notes) progress.note(note)
   if (period.range === undefined) progress.note('There is no finished session in these dates: nothing to fetch.')
 
@@ -217,12 +220,8 @@ async function conclude(
 }
 
 /** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
-async function impatience({ world: { stop, clock } }: Run): Promise<never> {
-  await new Promise<void>((resolve) => {
-    if (stop.signal.aborted) resolve()
-    else stop.signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-  await clock.sleep(METRICS_GRACE_MS)
+async function impatience({ world }: Run): Promise<never> {
+  await graceOver(world, METRICS_GRACE_MS)
   throw new IngestError('The metrics could not be written in time', { kind: 'store', scope: 'run' })
 }
 

@@ -52,6 +52,7 @@ const SYMBOL = /^\^?[A-Za-z0-9][A-Za-z0-9.=-]{0,19}$/
 const CLASS_SHARE = /\.([ABC])$/
 
 const MAX_NAMED_PLACES = 20
+/** A symbol has at most 21; a little more is shown so that a typo can be seen. */
 const MAX_SHOWN_CHARACTERS = 24
 
 /** Checks, maps and removes repeats. Throws one usage error for all bad entries. */
@@ -83,7 +84,9 @@ function isSymbol(text: string): boolean {
 function describe({ text, problem }: Cell): string {
   if (problem !== undefined) return problem
   if (text === '') return 'nothing there'
-  const shown = `"${oneLine(text, MAX_SHOWN_CHARACTERS)}"`
+  // What is longer than a symbol, or sets a variable, may be a line of a file of secrets.
+  if (text.length > MAX_SHOWN_CHARACTERS || /^\w+\s*=\s*\S/.test(text)) return `${text.length} characters, no symbol`
+  const shown = `"${oneLine(text)}"`
   return /[^ -~]/.test(text) ? `${shown} with other than printable ASCII` : shown
 }
 

@@ -89,7 +89,8 @@ function isKnownDate(value: unknown): boolean {
   return typeof value === 'string' && yearOf(value as IsoDate) >= FIRST_YEAR && yearOf(value as IsoDate) <= LAST_YEAR
 }
 
-function isBaseUrl(value: string): boolean {
+/** Whether an address may be called: https, or plain HTTP on this machine; nothing but host, port and path. */
+export function isBaseUrl(value: string): boolean {
   if (!URL.canParse(value)) return false
   const { protocol, hostname, username, password, search, hash } = new URL(value)
   const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)

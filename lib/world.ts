@@ -9,6 +9,7 @@ import type { Store } from './store.ts'
 
 /** The real world. `stop` ends a run early. */
 export function openWorld(version: string, stop: AbortController): World {
+  keepLoopbackDirect()
   // A log that nobody takes is no reason to leave data behind.
   process.stderr.on('error', () => undefined)
   return {
@@ -23,6 +24,13 @@ export function openWorld(version: string, stop: AbortController): World {
     isTerminal: process.stderr.isTTY,
     openStore,
     readTextFile,
+  }
+}
+
+/** What is on this machine is never asked through a proxy, which would get the key in the clear. */
+function keepLoopbackDirect(): void {
+  for (const name of ['NO_PROXY', 'no_proxy']) {
+    process.env[name] = [process.env[name], 'localhost', '127.0.0.1', '[::1]', '::1'].filter(Boolean).join(',')
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { addDays } from '../lib/dates.ts'
-import type { Bar } from './support/fake-fmp.ts'
+import { recordedError, type Bar } from './support/fake-fmp.ts'
 import { askedOf, foreignParquet, priceFiles, priceKeys, readRows } from './support/lake.ts'
 import {
   barsFor,
@@ -120,6 +120,21 @@ describe.concurrent('a second backfill', () => {
     expect(await priceFiles(stage.lake)).toEqual(whole)
   })
 
+  test('heals the first year of a late symbol and the last of a delisted one, and the next makes no call', async () => {
+    await using stage = await setStage({ bars: barsFor(['LATE', 'GONE'], '2018-01-02', '2024-09-16') })
+    keepBars(stage, 'LATE', (date) => date >= '2022-06-01')
+    keepBars(stage, 'GONE', (date) => date <= '2020-03-31')
+    const args = ['--tickers', 'LATE,GONE', '--backfill', '--from-date', '2018-01-01']
+    await stage.run(args)
+    const whole = await priceFiles(stage.lake)
+    await stage.lake.remove(yearKey('LATE', 2022))
+    await stage.lake.remove(yearKey('GONE', 2020))
+    const healing = await stage.run(args)
+    expect(healing.changed).toEqual([yearKey('GONE', 2020), yearKey('LATE', 2022)])
+    expect(await priceFiles(stage.lake)).toEqual(whole)
+    expectIdle(await stage.run(args))
+  })
+
   test('refreshes the unfinished year and leaves the others', async () => {
     await using stage = await setStage({ bars: barsFor(['AAPL'], '2022-01-03', '2024-09-30') })
     const args = ['--tickers', 'AAPL', '--backfill', '--from-date', '2022-01-01']
@@ -225,6 +240,29 @@ describe.concurrent('the range of a backfill', () => {
     expectIdle(await stage.run(args))
   })
 
+  test('writes nothing of a symbol whose older window is refused', async () => {
+    await using stage = await setStage({ bars: barsFor(['OLD', 'NEW'], '2010-01-04', '2024-09-16') })
+    stage.onRequest = ({ symbol, from = '' }) =>
+      symbol === 'OLD' && from < '2012' ? recordedError('symbol-not-in-plan') : undefined
+    const run = await stage.run(['--tickers', 'OLD,NEW', '--backfill', '--from-date', '2010-01-01'])
+    expect(run.code).toBe(1)
+    expect(run.changed.filter((key) => key.includes('OLD'))).toEqual([])
+    expect(run.changed).toHaveLength(15)
+    expect(metricsOf(run).counts.failed).toBe(sessions('2010-01-01', '2024-09-16').length)
+  })
+
+  test('does not reach into days that are not over, whatever --to-date says', async () => {
+    await using stage = await setStage({ bars: barsFor(['AAPL'], '2024-01-02', '2025-12-31') })
+    const args = ['--tickers', 'AAPL', '--backfill', '--from-date', '2024-01-01', '--to-date', '2025-12-31']
+    const run = await stage.run(args, { now: '2025-01-01T15:00:00Z' })
+    expect({ code: run.code, call: callsOf(run)[0] }).toEqual({ code: 0, call: 'AAPL full 2024-01-01..2024-12-31' })
+    expect(run.stderr).toContain('2025-12-31')
+    // Two days later the new year has its first session.
+    const next = await stage.run(args, { now: '2025-01-03T13:00:00Z' })
+    expect(callsOf(next)[0]).toBe('AAPL full 2025-01-01..2025-01-02')
+    expect(next.changed).toEqual([yearKey('AAPL', 2025)])
+  })
+
   test('keeps bars of days when the market is closed in the year files', async () => {
     const bars = barsFor(['COIN'], '2024-08-01', '2024-09-16')['COIN'] ?? []
     const saturday: Bar = { ...(bars[0] as Bar), date: iso('2024-09-07') }
@@ -280,6 +318,39 @@ describe.concurrent('a stored year never shrinks', () => {
   })
 })
 
+describe.concurrent('what the vendor does not have', () => {
+  test('yet, of five symbols, is one error of the run, also of the rerun that needs no call', async () => {
+    const symbols = ['A', 'B', 'C', 'D', 'E']
+    await using stage = await setStage({ bars: barsFor(symbols, '2024-01-02', '2024-09-13') })
+    const args = ['--tickers', symbols.join(','), '--backfill']
+    const run = await stage.run(args)
+    expect({ code: run.code, errors: metricsOf(run).errors, files: run.changed.length }).toEqual({
+      code: 1,
+      errors: 0,
+      files: 5,
+    })
+    expect(metricsOf(run).run_errors).toEqual([expect.stringContaining('2024-09-16')])
+    const again = await stage.run(args)
+    expect({ code: again.code, calls: callsOf(again) }).toEqual({ code: 1, calls: [] })
+    expect(metricsOf(again).run_errors).toHaveLength(1)
+    Object.assign(stage.bars, barsFor(symbols, '2024-01-02', '2024-09-17'))
+    expect((await stage.run(args, { now: '2024-09-18T13:00:00Z' })).code).toBe(0)
+  })
+
+  test('any more is a warning with the last stored date, even where that lies before the range', async () => {
+    await using stage = await setStage({ bars: barsFor(['GONE', 'GOOD'], '2021-01-04', '2024-09-16') })
+    keepBars(stage, 'GONE', (date) => date < '2021-07')
+    await stage.run(['--tickers', 'GONE', '--backfill', '--from-date', '2021-01-01', '--to-date', '2021-12-31'])
+    const run = await stage.run(['--tickers', 'GONE,GOOD', '--backfill'])
+    expect(run.code).toBe(0)
+    expect(run.stderr).toMatch(/^⚠️ +GONE: .*2021-06-30/m)
+    expect(metricsOf(run).counts.no_data).toBe(sessions('2024-01-01', '2024-09-16').length)
+    const daily = await stage.run(['--tickers', 'GONE,GOOD'])
+    expect(daily.code).toBe(0)
+    expect(daily.stderr).toMatch(/^⚠️ +GONE: .*2021-06-30/m)
+  })
+})
+
 describe.concurrent('a file that is not ours', () => {
   test('is named, left, and an error of its symbol; --force replaces it', async () => {
     await using stage = await setStage({ bars: barsFor(['AAPL', 'MSFT'], '2022-01-03', '2024-09-16') })
@@ -322,6 +393,13 @@ describe.concurrent('a call budget', () => {
       calls: ['B', 'B'],
     })
     expectIdle(await stage.run(args, { now: '2024-09-18T13:00:00Z' }))
+  })
+
+  test('that cannot pay one symbol makes no call', async () => {
+    await using stage = await setStage({ bars: barsFor(['A'], '2024-01-02', '2024-09-16') })
+    const run = await stage.run(['--tickers', 'A', '--backfill', '--max-calls', '1'])
+    expect({ code: run.code, calls: callsOf(run), files: run.changed }).toEqual({ code: 3, calls: [], files: [] })
+    expect(metricsOf(run)).toMatchObject({ stopped_by: 'budget', symbols_processed: 0 })
   })
 
   test('pays retries from what no symbol has reserved, and stops when none is left', async () => {

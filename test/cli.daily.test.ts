@@ -266,6 +266,38 @@ describe.concurrent('a nightly run', () => {
     expect(late.changed).toEqual([dayKey('AAPL', '2024-09-17')])
   })
 
+  test('leaves a last session without an adjusted close for the next run, and that is no failure', async () => {
+    const bars = barsFor(['A', 'B'], '2024-09-13', '2024-09-16')
+    const late = bars['A']?.map((bar) => ({ ...bar, adjClose: null })) ?? []
+    await using stage = await setStage({ bars: { ...bars, A: late } })
+    const run = await stage.run(['--tickers', 'A,B'])
+    expect({ code: run.code, changed: run.changed }).toEqual({ code: 0, changed: [dayKey('B', '2024-09-16')] })
+    expect(run.stderr).toMatch(/^⚠️ +A: .*2024-09-16/m)
+    expect(metricsOf(run)).toMatchObject({ errors: 0, counts: { stored: 1, no_data: 1 } })
+    stage.bars['A'] = bars['A'] ?? []
+    expect((await stage.run(['--tickers', 'A'])).changed).toEqual([dayKey('A', '2024-09-16')])
+  })
+
+  test('of a delisted symbol with dates stores its bars; what comes after the last is no data', async () => {
+    const bars = barsFor(['GONE', 'GOOD'], '2024-09-03', '2024-09-16')
+    await using stage = await setStage({ bars })
+    stage.bars['GONE'] = bars['GONE']?.filter(({ date }) => date <= '2024-09-06') ?? []
+    const run = await stage.run(['--tickers', 'GONE,GOOD', '--from-date', '2024-09-03'])
+    expect(run.code).toBe(0)
+    expect(metricsOf(run).counts).toMatchObject({ stored: 14, no_data: 6, missing: 0 })
+    expect(run.stdout).toContain('📅 Through: 2024-09-16 (1 of 2 symbols)')
+  })
+
+  test('reaches back 250 sessions for the newest stored one, and no further', async () => {
+    await using stage = await setStage({ bars: barsFor(['NEAR', 'FAR'], '2023-08-01', '2024-09-16') })
+    const [outside = '', inside = '', next = ''] = sessions('2023-08-01', '2024-09-16').slice(-251, -248)
+    expect(sessions(inside, '2024-09-16')).toHaveLength(250)
+    await stage.run(['--tickers', 'NEAR', '--from-date', inside, '--to-date', inside])
+    await stage.run(['--tickers', 'FAR', '--from-date', outside, '--to-date', outside])
+    const run = await stage.run(['--tickers', 'NEAR,FAR', '--no-adj-close'])
+    expect(callsOf(run).toSorted()).toEqual(['FAR full 2024-09-16..2024-09-16', `NEAR full ${next}..2024-09-16`])
+  })
+
   test('ignores the rows of year files', async () => {
     await using stage = await setStage({ bars: barsFor(['AAPL'], '2024-01-02', '2024-09-16') })
     await stage.run(['--tickers', 'AAPL', '--backfill'])

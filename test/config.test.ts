@@ -50,6 +50,7 @@ describe('the defaults', () => {
       maxWorkers: 5,
       uploadConcurrency: expect.any(Number),
       apiTimeoutSeconds: 30,
+      cautions: [],
       secrets: [KEY],
       defaultRegion: undefined,
       hasCustomEndpoint: false,
@@ -280,6 +281,25 @@ describe('a secret is never shown', () => {
 
   test('and a long one is cut', () => {
     expect(problemsOf(['--lookback', 'x'.repeat(5_000)]).join('').length).toBeLessThan(300)
+  })
+})
+
+describe('what is allowed and dangerous is said', () => {
+  test.each([
+    [{ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, 'NODE_TLS_REJECT_UNAUTHORIZED'],
+    [{ AWS_ENDPOINT_URL_S3: 'http://minio.example:9000' }, 'plain HTTP'],
+    [{ AWS_ENDPOINT_URL: 'http://minio.example:9000' }, 'plain HTTP'],
+  ] as [Environment, string][])('of %p', (environment, expected) => {
+    expect(resolve([], { ...GOOD, ...environment }).cautions).toEqual([expect.stringContaining(expected)])
+  })
+
+  test.each([
+    { NODE_TLS_REJECT_UNAUTHORIZED: '1' },
+    { AWS_ENDPOINT_URL_S3: 'https://minio.example' },
+    { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9000' },
+    { AWS_ENDPOINT_URL: 'http://localhost:9000' },
+  ])('but not of %p', (environment) => {
+    expect(resolve([], { ...GOOD, ...environment }).cautions).toEqual([])
   })
 })
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import type { Ask } from '../lib/datasets/dataset.ts'
 import { IngestError } from '../lib/errors.ts'
 import { createFmp } from '../lib/fmp.ts'
-import type { HttpReply } from '../lib/http.ts'
+import type { HttpReply } from '../lib/exchange.ts'
 import { fixtureText, recordedErrors } from './support/fake-fmp.ts'
 
 const KEY = 'sEcReT+key/123'

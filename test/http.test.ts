@@ -6,7 +6,8 @@ import type { Clock } from '../lib/clock.ts'
 import type { Ask } from '../lib/datasets/dataset.ts'
 import { createRedactor, IngestError } from '../lib/errors.ts'
 import { createFmp } from '../lib/fmp.ts'
-import { createHttp, type Fetch, type Http, type HttpOptions } from '../lib/http.ts'
+import type { Fetch } from '../lib/exchange.ts'
+import { createHttp, type Http, type HttpOptions } from '../lib/http.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 import {
   type FakeFmp,

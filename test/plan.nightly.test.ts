@@ -117,9 +117,7 @@ function missedAfter(silence: DateRange): readonly IsoDate[] {
   if (before === undefined || after === undefined) return []
   const lake: Lake = []
   runNights([before, after], lake)
-  const [first, last] = [lake[0], lake.at(-1)]
-  if (first === undefined || last === undefined) return []
-  return missing(lake, { from: first, to: last }).map((session) => session)
+  return missing(lake, { from: XNYS.lastSessionBefore(before), to: XNYS.lastSessionBefore(after) })
 }
 
 function firstFromNight(date: IsoDate): number {

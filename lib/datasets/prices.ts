@@ -49,7 +49,15 @@ const V3_FIELDS = ['unadjustedVolume', 'label', 'changeOverTime']
 const MAX_INT64 = 2 ** 63
 
 const amount = (field: string) =>
-  v.nullish(v.pipe(v.number(`${field} is not a number`), v.finite(`${field} is not finite`)), null)
+  v.nullish(
+    v.pipe(
+      v.number(`${field} is not a number`),
+      v.finite(`${field} is not finite`),
+      // Minus nought and nought are one price; the writer's dictionary could store either for both.
+      v.transform((value) => value + 0),
+    ),
+    null,
+  )
 
 const RawPrice = v.object({
   date: v.pipe(
@@ -142,7 +150,7 @@ function checkPrice(symbol: string, raw: RawRow): Verdict {
   if (price.open === null && price.high === null && price.low === null && price.close === null) {
     return { reason: 'all four prices are null' }
   }
-  const volume = price.volume === null ? null : Math.round(price.volume)
+  const volume = price.volume === null ? null : Math.round(price.volume) + 0
   const row: PriceRow = {
     symbol,
     date: price.date,

@@ -58,6 +58,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     maxWorkers: 5,
     uploadConcurrency: 8,
     apiTimeoutSeconds: 30,
+    cautions: [],
     secrets: [server.key],
     defaultRegion: undefined,
     hasCustomEndpoint: false,

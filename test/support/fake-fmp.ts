@@ -7,6 +7,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { IsoDate } from '../../lib/dates.ts'
+import { isWireFault, playWireFault, type WireFault } from './fmp-faults.ts'
 
 /** One session of one symbol. Where `adjClose` is null the vendor has no dividend-adjusted row for the day. */
 export type Bar = {
@@ -39,10 +40,11 @@ export type FmpRequestInfo = {
 
 /**
  * What is done instead of the usual answer: another one, none at all (`hang`), the usual one cut off after `cutAt` bytes
- * of its body, the connection reset before any answer, or the usual answer late.
+ * of its body, the connection reset before any answer, the usual answer late, or something that is not quite HTTP.
  */
 export type Fault =
   | Response
+  | WireFault
   | 'hang'
   | { readonly cutAt: number }
   | { readonly reset: true }
@@ -87,6 +89,10 @@ export function startFakeFmp({ bars = {}, key = TEST_KEY, onRequest }: FakeFmpOp
     if (fault === 'hang') return
     if (fault instanceof Response) return send(outgoing, fault)
     if (fault !== undefined && 'reset' in fault) return void incoming.socket.destroy()
+    if (fault !== undefined && isWireFault(fault)) {
+      const usual = await usualAnswer(info, bars, key).bytes()
+      return await playWireFault(incoming.socket, fault, usual)
+    }
     if (fault !== undefined && 'delayMs' in fault) await Bun.sleep(fault.delayMs)
     await send(
       outgoing,

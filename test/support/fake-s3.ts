@@ -33,8 +33,8 @@ export type Fault =
   /** The connection is cut; before or after the request was carried out. */
   | { readonly action: 'drop-before' | 'drop-after' }
   | { readonly action: 'delay'; readonly ms: number }
-  /** No answer ever. */
-  | { readonly action: 'hang' }
+  /** No answer ever; with or without the request being carried out. */
+  | { readonly action: 'hang' | 'hang-after' }
   /** `200 text/html` of a login page, or 200 and no body; nothing is stored. */
   | { readonly action: 'html200' | 'empty200' }
   /** Carried out as if it had no If-Match and no If-None-Match. */
@@ -146,6 +146,7 @@ async function serve(fake: State, incoming: IncomingMessage, response: ServerRes
   if (fault?.action === 'hang') return
   if (fault?.action === 'drop-before') return void incoming.socket.destroy()
   const answer = answerFor(fake, request, { fault, target: incoming.url ?? '' })
+  if (fault?.action === 'hang-after') return
   if (fault?.action === 'drop-after') return void incoming.socket.destroy()
   reply(response, answer, fault)
 }

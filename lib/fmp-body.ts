@@ -1,0 +1,54 @@
+// The body of an answer, whatever it is: the content type lies, and errors come as data.
+
+import type { RawRow } from './datasets/dataset.ts'
+
+/** Prices nest three levels deep. */
+const MAX_NESTING = 32
+
+export type Content = { type: 'json'; value: unknown } | { type: 'text' | 'broken'; flaw: string }
+
+/** The content type lies (plain text comes as application/json), so the body itself is looked at. */
+export function sniff(body: string): Content {
+  const text = body.trim()
+  if (text === '') return { type: 'broken', flaw: 'an empty body' }
+  if (text.startsWith('<')) return { type: 'broken', flaw: 'a web page' }
+  if (!/^[[{]|^null$/.test(text)) return { type: 'text', flaw: 'plain text' }
+  // Values of any depth end up in messages and in the rejects file, and writing them down overflows the stack.
+  if (isDeeperThan(text, MAX_NESTING)) return { type: 'broken', flaw: `JSON nested deeper than ${MAX_NESTING} levels` }
+  try {
+    return { type: 'json', value: JSON.parse(text) }
+  } catch {
+    return { type: 'broken', flaw: 'broken or cut JSON' }
+  }
+}
+
+/** Whether brackets outside of strings nest deeper than `levels`. */
+function isDeeperThan(text: string, levels: number): boolean {
+  let depth = 0
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{}\]]/gs)) {
+    if (token === '[' || token === '{') depth += 1
+    else if (token === ']' || token === '}') depth -= 1
+    if (depth > levels) return true
+  }
+  return false
+}
+
+/** Whether a value is an object, and no list. */
+export function isObject(value: unknown): value is RawRow {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The value's own field: never one that an odd key such as `__proto__` could lend it. */
+export function own(value: RawRow, field: string): unknown {
+  return Object.hasOwn(value, field) ? value[field] : undefined
+}
+
+/** The message of an error body, an object or a list of just one, or undefined where the body is data. */
+export function errorWords(value: unknown): string | undefined {
+  const only = Array.isArray(value) && value.length === 1 ? value[0] : value
+  if (!isObject(only)) return undefined
+  // A row of data may have a field named like an error's; what has a date or a history is data.
+  if (['date', 'historical', 'historicalStockList'].some((field) => Object.hasOwn(only, field))) return undefined
+  const message = own(only, 'Error Message') ?? own(only, 'error') ?? own(only, 'message') ?? undefined
+  return message === undefined ? undefined : typeof message === 'string' ? message : JSON.stringify(message)
+}

@@ -1,0 +1,19 @@
+// The user's wish that a run should end, and how long what is under way may still take.
+
+import type { Clock } from './clock.ts'
+import { IngestError } from './errors.ts'
+
+export type Interruptible = { readonly stop: AbortController; readonly clock: Clock }
+
+/** Resolves `graceMs` after the run was interrupted; never when it is not, whatever else stops it. */
+export async function graceOver({ stop, clock }: Interruptible, graceMs: number): Promise<void> {
+  const { signal } = stop
+  await new Promise<void>((resolve) => {
+    const look = () => {
+      if (signal.reason instanceof IngestError && signal.reason.kind === 'interrupted') resolve()
+    }
+    if (signal.aborted) look()
+    else signal.addEventListener('abort', look, { once: true })
+  })
+  await clock.sleep(graceMs)
+}

@@ -1,0 +1,161 @@
+// The runs that are killed: small, but of every kind. Each says what the store holds before, what the vendor knows then
+// and later, and which run dies. Most instants lie around 2024-09-17, a Tuesday.
+
+import { makeBars, type Bar } from '../support/fake-fmp.ts'
+import { iso, sessions } from '../support/run-cli.ts'
+
+export type Bars = Readonly<Record<string, readonly Bar[]>>
+
+/** A run: its arguments, its instant, and what the vendor knows at that time. */
+export type Visit = { readonly args: readonly string[]; readonly now: string; readonly bars: Bars }
+
+export type Scenario = {
+  readonly name: string
+  /** Undisturbed runs that fill the store before. */
+  readonly before: readonly Visit[]
+  /** The run that is killed. */
+  readonly killed: Visit
+  /** The run after the kill; the same one unless told. */
+  readonly next?: Visit
+}
+
+const MORNING = '2024-09-17T13:00:00Z'
+const LATE_MORNING = '2024-09-17T15:00:00Z'
+const NEXT_MORNING = '2024-09-18T13:00:00Z'
+
+/** Bars of every `step`-th session in these spans of dates: the vendor is sparse so that a year costs little. */
+function sparse(seed: number, step: number, ...spans: readonly (readonly [from: string, to: string])[]): Bar[] {
+  const dates = spans.flatMap(([from, to]) => sessions(from, to).filter((_, index) => index % step === 0))
+  return makeBars(dates.map(iso), seed)
+}
+
+function dense(symbols: readonly string[], from: string, to: string, seed = 1): Bars {
+  return Object.fromEntries(
+    symbols.map((symbol, index) => [symbol, makeBars([...sessions(from, to)].map(iso), seed + index)]),
+  )
+}
+
+const tickers = (bars: Bars): readonly string[] => ['--tickers', Object.keys(bars).join(',')]
+
+function daily(symbols: readonly string[], from: string, to: string, extra: readonly string[] = []): Scenario {
+  const bars = dense(symbols, '2024-07-01', '2024-09-17')
+  const args = [...tickers(bars), '--from-date', from, '--to-date', to, ...extra]
+  return { name: 'daily', before: [], killed: { args, now: MORNING, bars } }
+}
+
+/** Three symbols, five sessions; one of them already has the middle one. */
+function dailyOverSome(): Scenario {
+  const { killed, ...rest } = daily(['A', 'BRK-B', '^GSPC'], '2024-09-10', '2024-09-16')
+  const args = ['--tickers', 'BRK-B', '--from-date', '2024-09-12', '--to-date', '2024-09-12']
+  return { ...rest, before: [{ ...killed, args }], killed }
+}
+
+/** The cron was off for longer than the lookback: only the newest stored session says how far back to reach. */
+function nightly(): Scenario {
+  const bars = dense(['A', 'B'], '2024-07-01', '2024-09-17')
+  const before = { args: [...tickers(bars), '--from-date', '2024-09-03', '--to-date', '2024-09-04'], now: MORNING, bars }
+  return {
+    name: 'nightly after skipped nights',
+    before: [before],
+    killed: { args: tickers(bars), now: MORNING, bars },
+  }
+}
+
+/** The same, and the next run comes a night later. */
+function nightlyNextNight(): Scenario {
+  const { killed, before } = nightly()
+  return { name: 'nightly, healed the night after', before, killed, next: { ...killed, now: NEXT_MORNING } }
+}
+
+/** Two windows; listed late, delisted, silent for years, and one with everything. */
+function backfill(): Scenario {
+  const bars = {
+    FULL: sparse(1, 40, ['2010-01-04', '2011-12-30'], ['2022-01-03', '2024-09-16']),
+    LATE: sparse(2, 30, ['2022-06-01', '2024-09-16']),
+    GONE: sparse(3, 30, ['2010-01-04', '2012-03-30']),
+  }
+  const args = [...tickers(bars), '--backfill', '--from-date', '2010-01-01']
+  return { name: 'backfill over two windows', before: [], killed: { args, now: MORNING, bars } }
+}
+
+function refreshBars(): Bars {
+  return {
+    A: sparse(1, 4, ['2023-01-03', '2024-09-17']),
+    B: sparse(2, 4, ['2024-01-02', '2024-09-17']),
+    GONE: sparse(3, 4, ['2023-01-03', '2023-06-30']),
+  }
+}
+
+/** The day after: the running year is unfinished again. */
+function refresh(): Scenario {
+  const bars = refreshBars()
+  const args = [...tickers(bars), '--backfill', '--from-date', '2023-01-01']
+  return {
+    name: 'refresh of the running year',
+    before: [{ args, now: MORNING, bars }],
+    killed: { args, now: NEXT_MORNING, bars },
+  }
+}
+
+/** The old year is refreshed a last time and the new one begins, together. */
+function newYear(): Scenario {
+  const bars = dense(['A', 'B'], '2024-11-01', '2025-01-08')
+  const args = [...tickers(bars), '--backfill', '--from-date', '2024-01-01']
+  return {
+    name: 'refresh over the turn of the year',
+    before: [{ args, now: '2024-12-20T13:00:00Z', bars }],
+    killed: { args, now: '2025-01-06T13:00:00Z', bars },
+    next: { args, now: '2025-01-07T13:00:00Z', bars },
+  }
+}
+
+/** An older range over stored years: the oldest stored file must come to claim what lies empty before it. */
+function widening(): Scenario {
+  const bars = {
+    OLD: sparse(1, 30, ['2017-01-03', '2024-09-16']),
+    LATE: sparse(2, 20, ['2022-03-01', '2024-09-16']),
+    GAP: sparse(3, 30, ['2016-01-04', '2017-12-29'], ['2020-01-02', '2021-12-31']),
+    GONE: sparse(4, 20, ['2017-01-03', '2018-03-29'], ['2022-01-03', '2022-06-30']),
+  }
+  const backfillFrom = (from: string) => [...tickers(bars), '--backfill', '--from-date', from]
+  return {
+    name: 'widening to older years',
+    before: [{ args: backfillFrom('2020-01-01'), now: MORNING, bars }],
+    killed: { args: backfillFrom('2015-01-01'), now: LATE_MORNING, bars },
+  }
+}
+
+/** Every stored number has changed at the vendor, as after a split. */
+function force(mode: 'day' | 'year'): Scenario {
+  const [from, extra] = mode === 'day' ? ['2024-09-11', []] : ['2022-01-01', ['--backfill']]
+  const spans = [['2022-01-03', '2024-09-17']] as const
+  const barsOf = (seed: number): Bars =>
+    mode === 'day'
+      ? dense(['A', 'B'], '2024-09-03', '2024-09-17', seed)
+      : { A: sparse(seed, 20, ...spans), LATE: sparse(seed + 1, 20, ['2023-05-01', '2024-09-17']) }
+  const args = [...tickers(barsOf(1)), ...extra, '--from-date', from, '--to-date', '2024-09-16']
+  return {
+    name: `force, ${mode} files`,
+    before: [{ args, now: MORNING, bars: barsOf(1) }],
+    killed: { args: [...args, '--force'], now: NEXT_MORNING, bars: barsOf(11) },
+  }
+}
+
+/** The scenarios of the long sweep. */
+export const SCENARIOS: readonly Scenario[] = [
+  dailyOverSome(),
+  nightly(),
+  nightlyNextNight(),
+  backfill(),
+  refresh(),
+  newYear(),
+  widening(),
+  force('day'),
+  force('year'),
+]
+
+/** Twelve symbols and fifteen sessions: over two hundred requests to the store alone. */
+export const LARGE: Scenario = {
+  ...daily('ABCDEFGHIJKL'.split(''), '2024-08-26', '2024-09-16'),
+  name: 'a run of over 200 requests',
+}

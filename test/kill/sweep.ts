@@ -1,0 +1,235 @@
+// Kills the real program at one point after another and holds what is left, and what the next run makes of it, against
+// runs that nobody disturbed.
+
+import { join } from 'node:path'
+import PQueue from 'p-queue'
+import { seededRandom } from '../support/fake-fmp.ts'
+import { disposableFolder, type Lake } from '../support/lake.ts'
+import { setS3Stage, setStage, type Run, type Stage } from '../support/run-cli.ts'
+import { falseClaims, priceFacts, readFiles, strayKeys, type Files } from './look.ts'
+import type { Bars, Scenario, Visit } from './scenarios.ts'
+
+export type StoreKind = 'folder' | 's3'
+
+/**
+ * Where a run is killed: at its n-th request to the vendor (when it has come in, or some milliseconds later), at its n-th
+ * request to S3 (before it is served, when it is carried out but not answered, when the answer is on its way), or at its
+ * n-th file-system step.
+ */
+export type Point =
+  | { readonly at: 'api'; readonly n: number; readonly when: 'before' | 'after' }
+  | { readonly at: 's3'; readonly n: number; readonly when: 'before' | 'stored' | 'after' }
+  | { readonly at: 'fs'; readonly n: number; readonly when: 'before' | 'half' | 'after' }
+
+export type SweepOptions = {
+  readonly store: StoreKind
+  /** MAX_WORKERS and UPLOAD_CONCURRENCY: one at a time makes the order of the steps a fixed one. */
+  readonly width: number
+  readonly seed: number
+}
+
+/** What undisturbed runs do and leave. */
+export type Reference = SweepOptions & {
+  readonly scenario: Scenario
+  readonly before: Files
+  /** Price files right after the run that will be killed. */
+  readonly whole: Files
+  /** Keys with `rows-sha256` after the next run. */
+  readonly end: ReadonlyMap<string, string>
+  /** What one more run asks the vendor for: nothing, but for years that are over and have no file to remember it. */
+  readonly idleCalls: number
+  readonly counts: { readonly api: number; readonly s3: number }
+  readonly steps: readonly string[]
+}
+
+export type SweepResult = { readonly kills: number; readonly survived: number; readonly differences: readonly string[] }
+
+/** More would fight for the two cores that CI has, and with the tests beside it. */
+const PARALLEL = 2
+
+const PRELOAD = 'test/support/kill-at.ts'
+
+function settings({ width }: SweepOptions): Record<string, string> {
+  return { MAX_WORKERS: String(width), UPLOAD_CONCURRENCY: String(width) }
+}
+
+async function stageFor(options: SweepOptions, files: Files = new Map()): Promise<Stage> {
+  const stage = await (options.store === 's3' ? setS3Stage() : setStage())
+  await putAll(stage.lake, files)
+  return stage
+}
+
+async function putAll(lake: Lake, files: Files): Promise<void> {
+  for (const [key, bytes] of files) await lake.put(key, bytes)
+}
+
+function teach(stage: Stage, bars: Bars): void {
+  for (const symbol of Object.keys(stage.bars)) delete stage.bars[symbol]
+  Object.assign(stage.bars, bars)
+}
+
+async function visit(stage: Stage, { args, now, bars }: Visit, options: SweepOptions): Promise<Run> {
+  teach(stage, bars)
+  return await stage.run(args, { now, env: settings(options) })
+}
+
+/** The run after the next, without --force: it has nothing to do. */
+async function visitAgain(stage: Stage, { killed, next = killed }: Scenario, options: SweepOptions): Promise<Run> {
+  return await visit(stage, { ...next, args: next.args.filter((arg) => arg !== '--force') }, options)
+}
+
+/** Runs a scenario undisturbed: what stands before, what the run makes of it, and what the one after it does. */
+export async function makeReference(scenario: Scenario, options: SweepOptions): Promise<Reference> {
+  await using stage = await stageFor(options)
+  await using notes = await disposableFolder()
+  for (const earlier of scenario.before) expectCode(await visit(stage, earlier, options))
+  const before = await readFiles(stage.lake)
+  const stepsFile = join(notes.path, 'steps')
+  const { killed } = scenario
+  teach(stage, killed.bars)
+  const [apiBefore, s3Before] = [stage.fmp.requests.length, stage.s3?.requests.length ?? 0]
+  const env = { ...settings(options), KILL_AT: '0', STEPS_FILE: stepsFile }
+  expectCode(await stage.run(killed.args, { now: killed.now, env, preload: PRELOAD }))
+  const counts = {
+    api: stage.fmp.requests.length - apiBefore,
+    s3: (stage.s3?.requests.length ?? 0) - s3Before,
+  }
+  const whole = new Map([...(await readFiles(stage.lake))].filter(([key]) => key.includes('prices/')))
+  expectCode(await visit(stage, scenario.next ?? killed, options))
+  const end = await priceFacts(stage.lake)
+  const idle = await visitAgain(stage, scenario, options)
+  expectCode(idle)
+  const steps = options.store === 'folder' ? (await Bun.file(stepsFile).text()).trim().split('\n') : []
+  return { ...options, scenario, before, whole, end, idleCalls: idle.requests.length, counts, steps }
+}
+
+function expectCode({ code, stderr }: Run): void {
+  if (code !== 0) throw new Error(`An undisturbed run ended with exit code ${code}:\n${stderr}`)
+}
+
+/** Every point of a reference, each in every way in which it can be killed. */
+export function pointsOf({ counts, steps }: Reference): readonly Point[] {
+  const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
+  return [
+    ...numbers(counts.api).flatMap((n) => [
+      { at: 'api', n, when: 'before' } as const,
+      { at: 'api', n, when: 'after' } as const,
+    ]),
+    ...numbers(counts.s3).flatMap((n) => [
+      { at: 's3', n, when: 'before' } as const,
+      { at: 's3', n, when: 'stored' } as const,
+      { at: 's3', n, when: 'after' } as const,
+    ]),
+    ...steps.flatMap((step, index) => [
+      { at: 'fs', n: index + 1, when: 'before' } as const,
+      ...(step === 'write' ? [{ at: 'fs', n: index + 1, when: 'half' } as const] : []),
+      { at: 'fs', n: index + 1, when: 'after' } as const,
+    ]),
+  ]
+}
+
+/** Kills at every one of the points, two at a time. */
+export async function sweep(reference: Reference, points: readonly Point[]): Promise<SweepResult> {
+  const queue = new PQueue({ concurrency: PARALLEL })
+  const results = await Promise.all(
+    points.map(
+      async (point) =>
+        await queue.add(async () => {
+          try {
+            return await killOnce(reference, point)
+          } catch (error) {
+            // What holds of every run did not hold of one of these.
+            return { isKilled: true, differences: [error instanceof Error ? error.message : String(error)] }
+          }
+        }),
+    ),
+  )
+  const name = ({ at, n, when }: Point) => `${reference.scenario.name} (${reference.store}), ${when} ${at} ${n}`
+  return {
+    kills: results.filter(({ isKilled }) => isKilled).length,
+    survived: results.filter(({ isKilled }) => !isKilled).length,
+    differences: results.flatMap(({ differences }, index) =>
+      differences.map((text) => `${points.slice(index, index + 1).map(name).join('')}: ${text}`),
+    ),
+  }
+}
+
+type Killed = { readonly isKilled: boolean; readonly differences: readonly string[] }
+
+/** One kill, the run after it, and one more that must have nothing to do. */
+async function killOnce(reference: Reference, point: Point): Promise<Killed> {
+  const { scenario, before, whole, end } = reference
+  const { killed, next = killed } = scenario
+  await using stage = await stageFor(reference, before)
+  teach(stage, killed.bars)
+  const env = settings(reference)
+  const fsEnv = { KILL_AT: String(point.n), KILL_WHEN: point.when }
+  const running = stage.start(killed.args, {
+    now: killed.now,
+    isShared: true,
+    ...(point.at === 'fs' ? { env: { ...env, ...fsEnv }, preload: PRELOAD } : { env }),
+  })
+  armServers(stage, point, { kill: () => running.kill('SIGKILL'), seed: reference.seed })
+  const { code, stderr } = await running.done
+  disarmServers(stage)
+  const isKilled = code === 137
+  if (!isKilled && code !== 0) return { isKilled, differences: [`the run ended with ${code}: ${stderr}`] }
+
+  const differences: string[] = []
+  const left = await readFiles(stage.lake)
+  for (const [key, bytes] of left) {
+    if (!key.includes('prices/')) continue
+    const known = [before.get(key), whole.get(key)].some((file) => file !== undefined && Bun.deepEquals(file, bytes))
+    // The same answers at the same instant are the same bytes: anything else is torn, or not of this run.
+    if (!known) differences.push(`after the kill ${key} is neither the old file nor the new one`)
+  }
+  for (const key of before.keys()) if (!left.has(key)) differences.push(`after the kill ${key} is gone`)
+  differences.push(...(await strayKeys(stage.lake, 'killed')), ...(await falseClaims(stage.lake, killed.bars)))
+
+  const rerun = await visit(stage, next, reference)
+  if (rerun.code !== 0) differences.push(`the next run ended with ${rerun.code}: ${rerun.stderr}`)
+  differences.push(...compare(await priceFacts(stage.lake), end))
+  differences.push(...(await strayKeys(stage.lake, 'ended')), ...(await falseClaims(stage.lake, next.bars)))
+
+  const idle = await visitAgain(stage, scenario, reference)
+  if (idle.code !== 0 || idle.requests.length !== reference.idleCalls || idle.changed.length > 0) {
+    differences.push(`a further run ended with ${idle.code}, ${idle.requests.length} calls, wrote ${idle.changed.join()}`)
+  }
+  return { isKilled, differences }
+}
+
+function armServers(stage: Stage, { at, n, when }: Point, { kill, seed }: { kill: () => void; seed: number }): void {
+  const random = seededRandom(seed + n)
+  if (at === 'api') {
+    const first = stage.fmp.requests.length
+    stage.onRequest = (info) => {
+      if (info.n - first !== n) return undefined
+      // Later it is somewhere in what the answer sets off.
+      if (when === 'after') void Bun.sleep(random() * 30).then(kill)
+      else kill()
+      return when === 'after' ? undefined : 'hang'
+    }
+  }
+  const { s3 } = stage
+  if (at !== 's3' || s3 === undefined) return
+  const first = s3.requests.length
+  s3.onRequest = ({ number }) => {
+    if (number - first !== n) return undefined
+    // The answer is written before the next turn of the loop.
+    if (when === 'after') setImmediate(kill)
+    else kill()
+    return when === 'after' ? undefined : { action: when === 'stored' ? 'hang-after' : 'hang' }
+  }
+}
+
+function disarmServers(stage: Stage): void {
+  stage.onRequest = undefined
+  if (stage.s3 !== undefined) stage.s3.onRequest = () => undefined
+}
+
+function compare(got: ReadonlyMap<string, string>, wanted: ReadonlyMap<string, string>): readonly string[] {
+  const lacking = [...wanted.keys()].filter((key) => !got.has(key)).map((key) => `${key} is missing`)
+  const surplus = [...got.keys()].filter((key) => !wanted.has(key)).map((key) => `${key} is there too`)
+  const unlike = [...got].flatMap(([key, sha]) => (wanted.has(key) && wanted.get(key) !== sha ? [key] : []))
+  return [...lacking, ...surplus, ...unlike.map((key) => `${key} has other rows`)]
+}
