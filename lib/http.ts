@@ -121,7 +121,7 @@ function isCallLimit(error: IngestError): boolean {
 
 function givenUp({ message, kind, hint }: IngestError): IngestError {
   const says = `${message} Given up after ${MAX_RETRIES + 1} attempts.`
-  return new IngestError(says, { kind, scope: 'symbol', hint })
+  return new IngestError(says, { kind, scope: 'symbol', hint: hint ?? 'Run again later: what is stored is kept.' })
 }
 
 function budgetSpent(what: string, { message }: IngestError): IngestError {

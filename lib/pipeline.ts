@@ -104,7 +104,8 @@ async function ingestSymbol(plan: SymbolPlan, session: Session): Promise<SymbolO
   // What stands already comes first: a year file that is to claim empty years must not be left behind by a kill once
   // older files stand that hide those years from the next survey.
   const [standing, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
-  const tried = [...(await tryWrites(standing, session)), ...(await tryWrites(fresh, session))]
+  const writeFresh = plan.isMarking ? tryWritesInTurn : tryWrites
+  const tried = [...(await tryWrites(standing, session)), ...(await writeFresh(fresh, session))]
   return settleSymbol({ plan, checked, tried: [...tried, ...vanished(plan, { groups, checked, range })], closedDays })
 }
 
@@ -201,6 +202,18 @@ function groupRows(
 
 async function tryWrites(groups: readonly FileRows[], session: Session): Promise<readonly Tried[]> {
   return await Promise.all(groups.map(async (group) => await tryWrite(group, session)))
+}
+
+/** Oldest first, each when the one before it stands; none after one that does not. */
+async function tryWritesInTurn(groups: readonly FileRows[], session: Session): Promise<readonly Tried[]> {
+  const tried: Tried[] = []
+  let isStopped = false
+  for (const group of groups.toReversed()) {
+    const one: Tried = isStopped ? { ...group, result: undefined } : await tryWrite(group, session)
+    isStopped ||= one.result === undefined || one.result instanceof IngestError
+    tried.push(one)
+  }
+  return tried
 }
 
 async function tryWrite(group: FileRows, session: Session): Promise<Tried> {

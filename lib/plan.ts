@@ -36,6 +36,11 @@ export type SymbolPlan = {
   /** Oldest and newest stored bar, as far as the survey saw. */
   readonly known: DateRange | undefined
   readonly newest: IsoDate | undefined
+  /**
+   * A nightly run takes the newest stored session as the mark up to which nothing is missing. So its files are written
+   * oldest first, each when the one before it stands: a kill then leaves no hole behind the mark.
+   */
+  readonly isMarking: boolean
   /** Years with a file in the store. */
   readonly yearsStored: readonly number[]
   /** Sessions from here on are the last five of the range. */
@@ -89,6 +94,7 @@ function planDays(held: Holdings, { dataset, calendar, period, isForced }: PlanC
     settled: withFate(NO_SESSIONS, 'already_stored', sessions.length - open.length),
     errors: [],
     known: span(stored[0], stored.at(-1)),
+    isMarking: period.lookbackFrom !== undefined,
     yearsStored: [],
   }
 }
@@ -122,6 +128,7 @@ function planYears(held: Holdings, context: PlanContext): SymbolPlan {
     settled: years.reduce((counts, judged) => settle(counts, judged), NO_SESSIONS),
     errors: years.flatMap(({ year, verdict }) => (verdict === 'foreign' ? [foreignFile(year, held)] : [])),
     known,
+    isMarking: false,
     yearsStored: [...held.years.keys()],
   }
 }

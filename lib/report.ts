@@ -74,7 +74,8 @@ export function newcomersNote(plans: readonly SymbolPlan[], period: Period, conf
 /** The summary for stdout. */
 export function summaryText({ metrics, stoppedBy, metricsPlace, newest }: Ending): string {
   const { counts } = metrics
-  const errors = metrics.errors + metrics.run_errors.length
+  // The metrics cannot tell of their own failure.
+  const errors = metrics.errors + metrics.run_errors.length + (metricsPlace === undefined ? 1 : 0)
   const has = metrics.results.filter(
     ({ through_date }) => newest !== undefined && (through_date ?? '') >= newest,
   ).length
@@ -92,7 +93,7 @@ export function summaryText({ metrics, stoppedBy, metricsPlace, newest }: Ending
     [metrics.differing_files, `⚠️  Files of another run that differ: ${grouped(metrics.differing_files)}`],
   ]
   const lines = [
-    headline(stoppedBy, errors, metricsPlace),
+    headline(stoppedBy, errors),
     RULE,
     `📊 Symbols: ${metrics.symbols_processed}`,
     `📁 Files written: ${metrics.files_written}`,
@@ -106,10 +107,10 @@ export function summaryText({ metrics, stoppedBy, metricsPlace, newest }: Ending
   return `${lines.join('\n')}\n`
 }
 
-function headline(stoppedBy: IngestError | undefined, errors: number, metricsPlace: string | undefined): string {
+function headline(stoppedBy: IngestError | undefined, errors: number): string {
   if (stoppedBy?.kind === 'interrupted') return '🛑 Ingestion Interrupted'
   if (stoppedBy !== undefined) return `🛑 Ingestion Stopped Early (${stoppedBy.kind})`
-  return errors > 0 || metricsPlace === undefined ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
+  return errors > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
 }
 
 function grouped(value: number): string {

@@ -1,7 +1,7 @@
 // Where a ticker list comes from: the command line, a file, or an object in S3.
 
 import type { Target, TickerSource } from './config.ts'
-import { IngestError, usageError } from './errors.ts'
+import { IngestError, oneLine, usageError } from './errors.ts'
 import type { Store } from './store.ts'
 import { MAX_TICKER_LIST_BYTES, parseTickerFlag, parseTickers, type TickerList } from './tickers.ts'
 
@@ -31,7 +31,10 @@ export async function readSymbols(source: TickerSource, doors: TickerDoors): Pro
 }
 
 function notFound(place: string) {
-  return usageError(`There is no ticker list at ${place}.`, 'Name one with --tickers-path, or symbols with --tickers.')
+  return usageError(
+    `There is no ticker list at ${oneLine(place)}.`,
+    'Name one with --tickers-path, or symbols with --tickers.',
+  )
 }
 
 /** What is wrong with the list itself is the user's to mend; what is wrong with the bucket is thrown on. */

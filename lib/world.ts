@@ -1,9 +1,9 @@
 // The doors to the world, opened once: clock, randomness, network, streams, files and stores.
 
-import { readFile, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import process from 'node:process'
 import type { Config, Target } from './config.ts'
-import { IngestError, usageError } from './errors.ts'
+import { IngestError, oneLine, usageError } from './errors.ts'
 import type { StoreOptions, World } from './run.ts'
 import type { Store } from './store.ts'
 
@@ -97,13 +97,21 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
 
 async function readTextFile(path: string, maxBytes: number): Promise<string | undefined> {
   try {
-    const { size } = await stat(path)
-    if (size > maxBytes) throw usageError(`${path} has ${size} bytes, but a ticker list at most ${maxBytes}.`)
-    return await readFile(path, 'utf8')
+    // Not by the size it claims: a pipe or a device claims none.
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    for await (const chunk of createReadStream(path, { end: maxBytes })) {
+      chunks.push(chunk)
+      bytes += chunk.length
+      if (bytes > maxBytes)
+        throw usageError(`${oneLine(path)} is larger than a ticker list may be (${maxBytes} bytes).`)
+    }
+    return new TextDecoder().decode(Buffer.concat(chunks))
   } catch (error) {
     if (error instanceof IngestError) throw error
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     if (code === 'ENOENT') return undefined
-    throw usageError(`The ticker list ${path} cannot be read (${code}).`, 'Name a readable file with --tickers-path.')
+    const hint = 'Name a readable file with --tickers-path.'
+    throw usageError(`The ticker list ${oneLine(path)} cannot be read (${code}).`, hint)
   }
 }

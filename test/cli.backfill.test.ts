@@ -106,6 +106,22 @@ describe.concurrent('a second backfill', () => {
     expect(metricsOf(again).counts.already_stored).toBe(counts.stored)
   })
 
+  test('asks again for a year that had bad rows only: no file claims that it is empty', async () => {
+    await using stage = await setStage({ bars: barsFor(['AAPL'], '2022-01-03', '2024-09-16') })
+    stage.bars['AAPL'] = stage.bars['AAPL']?.map((bar) => (bar.date < '2023' ? { ...bar, volume: -1 } : bar)) ?? []
+    const args = ['--tickers', 'AAPL', '--backfill', '--from-date', '2021-01-01']
+    const run = await stage.run(args)
+    expect({ code: run.code, changed: run.changed }).toEqual({
+      code: 0,
+      changed: [yearKey('AAPL', 2023), yearKey('AAPL', 2024)],
+    })
+    expect(metricsOf(run).counts.rejected).toBe(sessions('2022-01-01', '2022-12-31').length)
+    expect(await askedOf(stage.lake)).toMatchObject({ 'AAPL 2023': '2023-01-01..2023-12-31' })
+    Object.assign(stage.bars, barsFor(['AAPL'], '2022-01-03', '2024-09-16'))
+    expect((await stage.run(args)).changed).toContain(yearKey('AAPL', 2022))
+    expectIdle(await stage.run(args))
+  })
+
   test('fetches only the year whose file is gone', async () => {
     await using stage = await setStage({ bars: barsFor(['AAPL', 'MSFT'], '2020-01-02', '2024-09-16') })
     const args = ['--tickers', 'AAPL,MSFT', '--backfill', '--from-date', '2020-01-01']

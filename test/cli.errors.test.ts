@@ -78,20 +78,22 @@ describe.concurrent('what stops the run', () => {
 
   test('the day limit: 429s unbroken for 130 seconds, exit 3, what is stored stays, the next run goes on', async () => {
     await using stage = await setVendor(TEN, ({ n }) => (n > 6 ? recordedError('call-limit') : undefined))
-    const run = await stage.run(['--tickers', TEN.join(',')], { env: ONE_AT_A_TIME, warp: 300 })
+    const run = await stage.run(['--tickers', TEN.join(',')], { env: ONE_AT_A_TIME, warp: 100 })
     expect(run.code).toBe(3)
     expect(run.changed).toHaveLength(3)
     expect(metricsOf(run)).toMatchObject({ stopped_by: 'quota', counts: { stored: 3, not_reached: 7 } })
     expect(run.stderr).toContain('day limit')
     expect(metricsOf(run).duration_seconds).toBeGreaterThan(130)
-    expect(metricsOf(run).duration_seconds).toBeLessThan(400)
-    // 5, 10, 20, 40 and 60 seconds, and then the answer that is too much.
+    // After 5, 10, 20, 40 and 60 seconds, and perhaps once more before 130 are over.
+    expect(run.requests.length - 6).toBeGreaterThanOrEqual(4)
     expect(run.requests.length - 6).toBeLessThanOrEqual(7)
     stage.onRequest = undefined
-    const next = await stage.run(['--tickers', TEN.join(',')])
-    expect({ code: next.code, stored: metricsOf(next).symbols_processed }).toEqual({ code: 0, stored: 10 })
-    expect(next.requests.map(({ symbol }) => symbol)).not.toContain('B ')
-    expect(next.changed.filter((key) => key.includes('2024-09-16'))).toHaveLength(7)
+    const next = await stage.run(['--tickers', TEN.join(','), '--from-date', '2024-09-16'])
+    expect({ code: next.code, calls: next.requests.length, stored: next.changed.length }).toEqual({
+      code: 0,
+      calls: 14,
+      stored: 7,
+    })
   })
 })
 
@@ -112,7 +114,7 @@ describe.concurrent('what is tried again', () => {
     expect(run.code).toBe(0)
     expect(metricsOf(run)).toMatchObject({ calls: 21, retries: 1, files_written: 10 })
     const waits = run.requests.slice(4).map(({ atMs }) => atMs - limitedAtMs)
-    expect(Math.min(...waits)).toBeGreaterThan(900)
+    expect(Math.min(...waits)).toBeGreaterThan(700)
   })
 
   test('server errors, web pages, cut and empty answers, and a silent server, until there is a good answer', async () => {

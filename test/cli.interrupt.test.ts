@@ -114,7 +114,8 @@ describe.concurrent('an interrupted run', () => {
     }
     const run = await running.done
     expect(secondMs).toBeGreaterThan(0)
-    expect(performance.now() - secondMs).toBeLessThan(1_500)
+    // One signal alone would leave the write five seconds.
+    expect(performance.now() - secondMs).toBeLessThan(3_000)
     expect([130, 143]).toContain(run.code)
     expect(run.changed).toEqual([dayKey('A', DAY), dayKey('B', DAY)])
   })

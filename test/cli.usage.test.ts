@@ -139,6 +139,14 @@ describe.concurrent('a dry run', () => {
     expect(stage.fmp.requests).toHaveLength(asked)
   })
 
+  test('says in one line what a long list takes', async () => {
+    await using folder = await disposableFolder()
+    const list = Array.from({ length: 500 }, (_, index) => `S${index}`).join(',')
+    const run = await runCli(['--dry-run', '--tickers', list, '--backfill', '--out', folder.path, '--now', NOW])
+    expect(run.code).toBe(0)
+    expect(run.stdout).toContain('1,000 calls, one per 15 s: about 4 h 10 min\n')
+  })
+
   test('against the vendor’s own host makes no call, even at another instant, and creates no folder', async () => {
     await using folder = await disposableFolder()
     const out = join(folder.path, 'lake')

@@ -135,9 +135,9 @@ describe.concurrent('calls', () => {
     const run = await stage.run(['--tickers', 'A,B'], { env: { RATE_LIMIT_SECONDS: '0.15' } })
     expect(metricsOf(run)).toMatchObject({ calls: 5, retries: 1 })
     expect(run.stderr).toContain('4 calls, one per 0.15 s')
-    const gaps = run.requests.slice(1).map(({ atMs }, index) => atMs - (run.requests[index]?.atMs ?? 0))
-    // What arrives is what was sent, a little later now and then: two of them may come 20 ms closer than they were sent.
-    expect(Math.min(...gaps)).toBeGreaterThan(130)
+    // Four distances of 150 ms. What arrives can be noticed late on a busy machine, but without one of them it is 450.
+    const [first, last] = [run.requests[0]?.atMs ?? 0, run.requests.at(-1)?.atMs ?? 0]
+    expect(last - first).toBeGreaterThan(500)
     expect(metricsOf(run).gate_wait_seconds).toBeGreaterThan(0.3)
   })
 })

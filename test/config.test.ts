@@ -211,7 +211,10 @@ describe('a usage error', () => {
     [['--lookback', '3', '--backfill'], ['--lookback and --backfill']],
     [['--lookback', '5', '--backfill'], ['--lookback and --backfill']],
     [['--to-date', '2024-01-02'], ['--to-date needs --from-date']],
-    [['--from-date', '2024-01-03', '--to-date', '2024-01-02'], ['--from-date 2024-01-03 is after --to-date 2024-01-02']],
+    [
+      ['--from-date', '2024-01-03', '--to-date', '2024-01-02'],
+      ['--from-date 2024-01-03 is after --to-date 2024-01-02'],
+    ],
   ])('by a contradiction: %p', (argv, expected) => {
     const problems = problemsOf(argv)
     expect(problems).toHaveLength(expected.length)
@@ -219,7 +222,14 @@ describe('a usage error', () => {
   })
 
   test('names every problem at once: of argv, of values, of the environment, contradictions and what is missing', () => {
-    const argv = ['--bogus', '--tickers=A', '--tickers-path=b', '--from-date=2024-02-30', '--max-calls=0', '--out=s3://b/c']
+    const argv = [
+      '--bogus',
+      '--tickers=A',
+      '--tickers-path=b',
+      '--from-date=2024-02-30',
+      '--max-calls=0',
+      '--out=s3://b/c',
+    ]
     const problems = problemsOf(argv, { MAX_WORKERS: 'many', FMP_API: 'v5', RATE_LIMIT_SECONDS: '' })
     const expected = ['--bogus', '--from-date', '--max-calls', '--out', 'MAX_WORKERS', 'FMP_API is', '--tickers and']
     for (const text of [...expected, 'FMP_API_KEY is not set']) {

@@ -57,7 +57,7 @@ describe('asks()', () => {
 })
 
 describe('merge()', () => {
-  const full = [rawPrice('2024-09-13'), rawPrice('2024-09-12')].map(({ adjClose: _, ...row }) => row)
+  const full = ['2024-09-13', '2024-09-12'].map((date) => rawPrice(date, { adjClose: 'not in this reply' }))
 
   test('joins by date, whatever the order', () => {
     const adjusted = [
@@ -128,7 +128,16 @@ describe('check(), hard rules', () => {
 
   test('take the symbol that was asked for and ignore unknown fields', () => {
     expect(PRICES.check('BRK-B', rawPrice(DATE, { symbol: 'X', surprise: 1 }))).toEqual({
-      row: { symbol: 'BRK-B', date: day(DATE), open: 10.5, high: 12, low: 9.25, close: 11, adjClose: 10.9, volume: 1_000 },
+      row: {
+        symbol: 'BRK-B',
+        date: day(DATE),
+        open: 10.5,
+        high: 12,
+        low: 9.25,
+        close: 11,
+        adjClose: 10.9,
+        volume: 1_000,
+      },
       suspicions: [],
     })
   })
@@ -173,7 +182,10 @@ describe('check(), soft rules', () => {
   test('without adjusted close store null whatever was sent, and say nothing of it', () => {
     const plain = prices({ withAdjClose: false })
     for (const adjClose of [10.9, null, 'x', Number.NaN]) {
-      expect(plain.check('AAPL', rawPrice(DATE, { adjClose }))).toMatchObject({ row: { adjClose: null }, suspicions: [] })
+      expect(plain.check('AAPL', rawPrice(DATE, { adjClose }))).toMatchObject({
+        row: { adjClose: null },
+        suspicions: [],
+      })
     }
   })
 })
@@ -187,9 +199,9 @@ test('lacks() misses the adjusted close only where it was asked for', () => {
   expect(prices({ withAdjClose: false }).lacks(bare.row)).toBeUndefined()
 })
 
-describe('keys', () => {
-  const dayOf = (date: string): Partition => ({ kind: 'day', date: day(date) })
+const dayOf = (date: string): Partition => ({ kind: 'day', date: day(date) })
 
+describe('keys', () => {
   test.each([
     ['AAPL', { kind: 'year', year: 2020 }, 'raw/prices/symbol=AAPL/year=2020/AAPL-2020.parquet'],
     ['AAPL', dayOf('2024-09-16'), 'raw/prices/symbol=AAPL/year=2024/month=09/AAPL-2024-09-16.parquet'],
@@ -211,7 +223,7 @@ describe('keys', () => {
     const dates = [1990, 2000, 2024, 2035].flatMap((year) => [
       ...XNYS.sessions({ from: day(`${year}-01-01`), to: day(`${year}-12-31`) }),
     ])
-    const partitions = [...dates.map((date): Partition => ({ kind: 'day', date }))]
+    const partitions = dates.map((date): Partition => ({ kind: 'day', date }))
     for (const year of [1990, 2024, 2035]) partitions.push({ kind: 'year', year })
     for (const symbol of symbols) {
       const wrong = partitions.filter(
@@ -238,7 +250,10 @@ describe('keys', () => {
 })
 
 test('the fields FMP sends today are known', async () => {
-  const files = ['stable-historical-price-eod-full.AAPL.2023-01', 'stable-historical-price-eod-dividend-adjusted.AAPL.2020-split']
+  const files = [
+    'stable-historical-price-eod-full.AAPL.2023-01',
+    'stable-historical-price-eod-dividend-adjusted.AAPL.2020-split',
+  ]
   for (const name of files) {
     const rows = (await Bun.file(`${import.meta.dir}/fixtures/fmp/${name}.json`).json()) as RawRow[]
     const unknown = rows.flatMap((row) => Object.keys(row)).filter((field) => !PRICES.knownFields.has(field))

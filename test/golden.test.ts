@@ -4,22 +4,14 @@ import { parquetMetadata } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { prices, priceRow } from './support/samples.ts'
 import { dayFileWithColumns, GOLDEN_CASES } from './golden/cases.ts'
-import { goldenText, readByHyparquet } from './golden/read.ts'
-
-type Golden = {
-  readonly schema: readonly { readonly name: string }[]
-  readonly rows: readonly Readonly<Record<string, unknown>>[]
-  readonly keyValues: Readonly<Record<string, string>>
-  readonly file: Readonly<Record<string, unknown>>
-  readonly chunks: readonly Readonly<Record<string, unknown>>[]
-}
+import { goldenText, readByHyparquet, type Reading } from './golden/read.ts'
 
 async function textOf(name: string): Promise<string> {
   return await Bun.file(`${import.meta.dir}/golden/${name}.json`).text()
 }
 
-async function golden(name: string): Promise<Golden> {
-  return JSON.parse(await textOf(name)) as Golden
+async function golden(name: string): Promise<Reading> {
+  return JSON.parse(await textOf(name)) as Reading
 }
 
 const NAMES = ['symbol', 'date', 'open', 'high', 'low', 'close', 'adjClose', 'volume', 'ingest_ts']
@@ -27,7 +19,13 @@ const DOUBLE = { type: 'DOUBLE', repetition_type: 'OPTIONAL', converted_type: nu
 
 /** Section 5 of the design, as DuckDB words it. */
 const SCHEMA = [
-  { name: 'symbol', type: 'BYTE_ARRAY', repetition_type: 'REQUIRED', converted_type: 'UTF8', logical_type: 'StringType()' },
+  {
+    name: 'symbol',
+    type: 'BYTE_ARRAY',
+    repetition_type: 'REQUIRED',
+    converted_type: 'UTF8',
+    logical_type: 'StringType()',
+  },
   { name: 'date', type: 'INT32', repetition_type: 'REQUIRED', converted_type: 'DATE', logical_type: 'DateType()' },
   ...['open', 'high', 'low', 'close', 'adjClose'].map((name) => ({ name, ...DOUBLE })),
   { name: 'volume', type: 'INT64', repetition_type: 'OPTIONAL', converted_type: null, logical_type: null },
@@ -41,7 +39,7 @@ describe.each(GOLDEN_CASES)('the file $name', ({ name, bytes }) => {
 
   test('is by hyparquet what the golden says', async () => {
     const { rows, keyValues, file } = await golden(name)
-    expect<unknown>(await readByHyparquet(bytes)).toEqual({ rows, keyValues, file })
+    expect(await readByHyparquet(bytes)).toEqual({ rows, keyValues, file })
   })
 
   test('has the agreed schema', async () => {
@@ -65,7 +63,9 @@ describe.each(GOLDEN_CASES)('the file $name', ({ name, bytes }) => {
       expect(stats_null_count).toMatch(/^\d+$/)
     }
     expect(keyValues['rows-sha256']).toMatch(/^[0-9a-f]{64}$/)
-    expect(Object.keys(keyValues)).toEqual(['year', 'edges'].includes(name) ? ['rows-sha256', 'asked'] : ['rows-sha256'])
+    expect(Object.keys(keyValues)).toEqual(
+      ['year', 'edges'].includes(name) ? ['rows-sha256', 'asked'] : ['rows-sha256'],
+    )
   })
 
   test('has its rows by date, newest first, each date once', async () => {
@@ -73,6 +73,10 @@ describe.each(GOLDEN_CASES)('the file $name', ({ name, bytes }) => {
     expect(dates).toEqual([...new Set(dates)].toSorted().toReversed())
   })
 })
+
+async function rowsOf(bytes: Uint8Array): Promise<Reading['rows']> {
+  return (JSON.parse(await goldenText(bytes)) as Reading).rows
+}
 
 describe('two swapped columns', () => {
   test.each([
@@ -112,7 +116,6 @@ describe('two swapped columns', () => {
       )
     const [right, wrong] = [write(doubles), write(['close', 'high', 'low', 'open'])]
     expect((await readByHyparquet(wrong)).rows).toEqual((await readByHyparquet(right)).rows)
-    const rowsOf = async (bytes: Uint8Array) => (JSON.parse(await goldenText(bytes)) as Golden).rows
     expect(await rowsOf(right)).toMatchObject([{ open: 1, close: 2 }])
     expect(await rowsOf(wrong)).toMatchObject([{ open: 2, close: 1 }])
   })

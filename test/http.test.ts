@@ -565,7 +565,7 @@ describe('broken answers', () => {
     const beforeBytes = process.memoryUsage.rss()
     const failure = await failureOf(clientOf(String(server.url)).get())
     expect(failure).toMatchObject({ kind: 'payload', scope: 'symbol' })
-    expect(failure.message).toContain('larger than 16 MiB')
+    expect(failure.message).toContain('larger than 4 MiB')
     expect(process.memoryUsage.rss() - beforeBytes).toBeLessThan(96 * 2 ** 20)
   })
 

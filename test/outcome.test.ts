@@ -52,7 +52,11 @@ type Result = Tried['result']
 const WRITTEN: Result = { kind: 'written' }
 
 /** Settles a plan for an answer, each file having ended as told (all written, unless told otherwise). */
-function settle(plan: SymbolPlan, raw: readonly RawRow[], resultOf: (file: PlannedFile) => Result = () => WRITTEN): SymbolOutcome {
+function settle(
+  plan: SymbolPlan,
+  raw: readonly RawRow[],
+  resultOf: (file: PlannedFile) => Result = () => WRITTEN,
+): SymbolOutcome {
   const { windows, recentFrom = WEEK.from, range = WEEK } = plan
   const checked = validateRows(PRICES, raw, { symbol: 'AAPL', windows, recentFrom })
   const tried = plan.files.flatMap((file): Tried[] => {
@@ -111,8 +115,19 @@ describe('the fate of a session', () => {
 
   test('with a row that was written is stored', () => {
     const outcome = settle(weekPlan(), bars(...all))
-    expect(outcome).toMatchObject({ counts: counted({ stored: 5 }), filesWritten: 5, rowsWritten: 5, errors: [], warnings: [] })
-    expect(outcome).toMatchObject({ first: '2024-09-09', through: '2024-09-13', lateWarning: undefined, isFinished: true })
+    expect(outcome).toMatchObject({
+      counts: counted({ stored: 5 }),
+      filesWritten: 5,
+      rowsWritten: 5,
+      errors: [],
+      warnings: [],
+    })
+    expect(outcome).toMatchObject({
+      first: '2024-09-09',
+      through: '2024-09-13',
+      lateWarning: undefined,
+      isFinished: true,
+    })
   })
 
   test('before the first known bar is no data, in silence', () => {
@@ -141,7 +156,11 @@ describe('the fate of a session', () => {
   })
 
   test('with a bad row is rejected, with one warning that names the first reason', () => {
-    const raw = [...bars('2024-09-09', '2024-09-13'), rawPrice('2024-09-10', { volume: -1 }), rawPrice('2024-09-11', { open: 'x' })]
+    const raw = [
+      ...bars('2024-09-09', '2024-09-13'),
+      rawPrice('2024-09-10', { volume: -1 }),
+      rawPrice('2024-09-11', { open: 'x' }),
+    ]
     const outcome = settle(weekPlan(), raw)
     expect(outcome.counts).toEqual(counted({ stored: 2, rejected: 2, missing: 1 }))
     expect(outcome.rejects).toHaveLength(2)
@@ -156,7 +175,10 @@ describe('the fate of a session', () => {
   })
 
   test('whose row waits for its adjusted close is no data yet, said so', () => {
-    const outcome = settle(weekPlan(), [...bars('2024-09-09', '2024-09-10', '2024-09-11', '2024-09-12'), rawPrice('2024-09-13', { adjClose: null })])
+    const outcome = settle(weekPlan(), [
+      ...bars('2024-09-09', '2024-09-10', '2024-09-11', '2024-09-12'),
+      rawPrice('2024-09-13', { adjClose: null }),
+    ])
     expect(outcome.counts).toEqual(counted({ stored: 4, no_data: 1 }))
     expect(outcome.warnings).toEqual(['No adjusted close yet for 2024-09-13: left for a later run.'])
   })
@@ -166,22 +188,36 @@ describe('the fate of a session', () => {
       kind: 'already',
       differs: sessions[0] === '2024-09-13',
     }))
-    expect(outcome).toMatchObject({ counts: counted({ already_stored: 5 }), differing: 1, filesWritten: 0, rowsWritten: 0 })
+    expect(outcome).toMatchObject({
+      counts: counted({ already_stored: 5 }),
+      differing: 1,
+      filesWritten: 0,
+      rowsWritten: 0,
+    })
     expect(outcome.warnings).toEqual([expect.stringMatching(/^1 .*another run/)])
     expect(outcome.through).toBe(day('2024-09-13'))
   })
 
   test('in a file whose write failed is failed, with its error', () => {
     const failure = new IngestError('no', { kind: 'store', scope: 'symbol' })
-    const outcome = settle(weekPlan(), bars(...all), ({ sessions }) => (sessions[0] === '2024-09-10' ? failure : WRITTEN))
-    expect(outcome).toMatchObject({ counts: counted({ stored: 4, failed: 1 }), errors: [failure], isFinished: true, filesWritten: 4 })
+    const outcome = settle(weekPlan(), bars(...all), ({ sessions }) =>
+      sessions[0] === '2024-09-10' ? failure : WRITTEN,
+    )
+    expect(outcome).toMatchObject({
+      counts: counted({ stored: 4, failed: 1 }),
+      errors: [failure],
+      isFinished: true,
+      filesWritten: 4,
+    })
   })
 
   test.each([
     ['was not begun', undefined],
     ['stopped the run', new IngestError('no', { kind: 'store', scope: 'run' })],
   ])('in a file whose write %s is not reached', (_, result) => {
-    const outcome = settle(weekPlan(), bars(...all), ({ sessions }) => (sessions[0] === '2024-09-10' ? result : WRITTEN))
+    const outcome = settle(weekPlan(), bars(...all), ({ sessions }) =>
+      sessions[0] === '2024-09-10' ? result : WRITTEN,
+    )
     expect(outcome).toMatchObject({ counts: counted({ stored: 4, not_reached: 1 }), errors: [], isFinished: false })
   })
 
@@ -191,13 +227,20 @@ describe('the fate of a session', () => {
   })
 })
 
-describe('a year file', () => {
-  const stored = (dates: string) => ({ file: storedFile('k'), footer: footerOf(dates) })
+const stored = (dates: string) => ({ file: storedFile('k'), footer: footerOf(dates) })
 
+describe('a year file', () => {
   test('counts its sessions, not its rows', () => {
-    const dates = Array.from({ length: 365 }, (_, index) => new Date(Date.UTC(2023, 0, 1 + index)).toISOString().slice(0, 10))
+    const dates = Array.from({ length: 365 }, (_, index) =>
+      new Date(Date.UTC(2023, 0, 1 + index)).toISOString().slice(0, 10),
+    )
     const outcome = settle(yearPlan(), bars(...dates))
-    expect(outcome).toMatchObject({ counts: counted({ stored: 250 }), rowsWritten: 365, filesWritten: 1, closedDayBars: 115 })
+    expect(outcome).toMatchObject({
+      counts: counted({ stored: 250 }),
+      rowsWritten: 365,
+      filesWritten: 1,
+      closedDayBars: 115,
+    })
     expect(outcome.warnings).toEqual([expect.stringMatching(/closed .*2023-01-01, 2023-01-02.* kept/)])
   })
 
@@ -208,7 +251,12 @@ describe('a year file', () => {
       message: 'would shrink from A to B',
       isOnlyOldestEnd: true,
     }))
-    expect(outcome).toMatchObject({ wouldShrink: 1, errors: [], counts: counted({ already_stored: 250 }), filesWritten: 0 })
+    expect(outcome).toMatchObject({
+      wouldShrink: 1,
+      errors: [],
+      counts: counted({ already_stored: 250 }),
+      filesWritten: 0,
+    })
     expect(outcome.warnings.join('\n')).toContain('AAPL-2023.parquet would shrink from A to B')
     expect(outcome.warnings.join('\n')).toContain('delete')
   })
@@ -239,14 +287,21 @@ describe('a year file', () => {
 })
 
 test('bars on closed days are not written in daily mode, counted, and one warning', () => {
-  const outcome = settle(weekPlan({ windows: [span('2024-09-07..2024-09-15')] }), bars('2024-09-07', '2024-09-13', '2024-09-14'))
+  const outcome = settle(
+    weekPlan({ windows: [span('2024-09-07..2024-09-15')] }),
+    bars('2024-09-07', '2024-09-13', '2024-09-14'),
+  )
   expect(outcome).toMatchObject({ closedDayBars: 2, filesWritten: 1, rowsWritten: 1 })
   const warnings = outcome.warnings.filter((text) => text.includes('closed'))
   expect(warnings).toEqual([expect.stringMatching(/2024-09-07, 2024-09-14.* not written/)])
 })
 
 test('suspects and rows without adjusted close are one warning each', () => {
-  const raw = [rawPrice('2023-12-29', { open: 99 }), rawPrice('2023-12-28', { open: 99 }), rawPrice('2023-03-01', { adjClose: null })]
+  const raw = [
+    rawPrice('2023-12-29', { open: 99 }),
+    rawPrice('2023-12-28', { open: 99 }),
+    rawPrice('2023-03-01', { adjClose: null }),
+  ]
   const outcome = settle(yearPlan(), raw)
   expect(outcome).toMatchObject({ suspects: 2, incomplete: 1 })
   const about = (text: string) => outcome.warnings.filter((warning) => warning.includes(text))

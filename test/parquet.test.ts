@@ -41,7 +41,7 @@ async function decode(bytes: Uint8Array): Promise<unknown> {
     dateFromDays: (days: number) => (days === undefined ? undefined : dateOfDay(days)),
     timestampFromMicroseconds: (micros: bigint) => micros,
   }
-  return await parquetReadObjects({ file: bufferOf(bytes), parsers: parsers as never })
+  return await parquetReadObjects({ file: bufferOf(bytes), parsers })
 }
 
 const WEEK: readonly Row[] = ['2024-09-13', '2024-09-12', '2024-09-11'].map((date) => priceRow(date))
@@ -96,7 +96,7 @@ const ODD_VOLUMES = [null, 0, 1, 2 ** 31, 2 ** 32 + 1, 2 ** 53 - 1, 2 ** 53, 2 *
 function randomRows(random: Random): readonly Row[] {
   const count = oneOf(random, [1, 1, 2, 7, 260])
   const symbol = oneOf(random, ODD_SYMBOLS)
-  const newest = wholeBetween(random, 7_305, 24_000)
+  const newest = wholeBetween(random, 7_600, 24_000)
   const price = () => oneOf(random, [...ODD_PRICES, random() * 1_000])
   return Array.from({ length: count }, (_, index) => index).flatMap((index) => {
     const date = dateOfDay(newest - index)
@@ -112,7 +112,9 @@ function shaOf(rows: readonly Row[]): string {
   const text = rows.map(({ symbol, date, open, high, low, close, adjClose, volume }) =>
     JSON.stringify([symbol, date, open, high, low, close, adjClose, volume]),
   )
-  return createHash('sha256').update(text.map((line) => `${line}\n`).join('')).digest('hex')
+  return createHash('sha256')
+    .update(text.map((line) => `${line}\n`).join(''))
+    .digest('hex')
 }
 
 describe('whatever the rows', () => {
@@ -167,9 +169,20 @@ describe('rowsSha256()', () => {
   })
 })
 
+const foreign = (createdBy: string, statistics = true) =>
+  new Uint8Array(
+    parquetWriteBuffer({
+      columnData: [{ name: 'date', data: [1], type: 'INT32' }],
+      statistics,
+      createdBy,
+    }),
+  )
+
 describe('readFooter()', () => {
   const asked: DateRange = span('2020-01-01..2024-09-13')
-  const year = XNYS.sessions(span('2024-01-01..2024-09-13')).toReversed().map((date) => priceRow(date))
+  const year = XNYS.sessions(span('2024-01-01..2024-09-13'))
+    .toReversed()
+    .map((date) => priceRow(date))
   const bytes = encode(year, { asked })
 
   test('needs the end of the file only', () => {
@@ -190,7 +203,7 @@ describe('readFooter()', () => {
     ['a text', new TextEncoder().encode('symbol,date,open\n'.repeat(20))],
     ['a cut file', bytes.slice(0, -8)],
     ['zeros', new Uint8Array(2_000)],
-    ['a footer that claims more than there is', new Uint8Array([...bytes.slice(-100)])],
+    ['a footer that claims more than there is', bytes.slice(-100)],
   ])('says of %s that it is no Parquet file', (_, content) => {
     expect(readFooter(content)).toEqual({ problem: 'is not a readable Parquet file' })
   })
@@ -205,18 +218,11 @@ describe('readFooter()', () => {
       if ('problem' in found) continue
       const { span: own, ingestMs } = found
       const years = [own.from, own.to, utcDate(ingestMs)].map(yearOf)
-      expect({ offset, years, isKnown: years.every((known) => known >= 1990 && known <= 2035) }).toMatchObject({ isKnown: true })
+      expect({ offset, years, isKnown: years.every((known) => known >= 1990 && known <= 2035) }).toMatchObject({
+        isKnown: true,
+      })
     }
   })
-
-  const foreign = (createdBy: string, statistics = true) =>
-    new Uint8Array(
-      parquetWriteBuffer({
-        columnData: [{ name: 'date', data: [1], type: 'INT32' }],
-        statistics,
-        createdBy,
-      }),
-    )
 
   test('names who else wrote a file, in one line', () => {
     for (const creator of ['parquet-mr version 1.13', 'fmp-ingester 2', 'fmp-ingest', 'my fmp-ingest 1']) {
@@ -228,9 +234,7 @@ describe('readFooter()', () => {
   })
 
   test('needs the statistics of dates and instant', () => {
-    expect(readFooter(foreign('fmp-ingest version 9'))).toEqual({
-      problem: 'has no statistics of its dates in the footer',
-    })
+    expect(readFooter(foreign('fmp-ingest version 9'))).toEqual({ problem: expect.stringContaining('statistics') })
   })
 
   test('without `asked` knows none', () => {

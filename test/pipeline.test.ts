@@ -57,11 +57,18 @@ function answering(bars: Bars): Answer {
     reservation.spend()
     const window = { from: query['from'] ?? '', to: query['to'] ?? '' }
     const rows = (bars[symbol] ?? []).filter(({ date }) => String(date) >= window.from && String(date) <= window.to)
-    return name === 'full' ? rows.map(({ adjClose: _, ...row }) => row) : rows
+    return name === 'full' ? rows.map((row) => ({ ...row, adjClose: undefined })) : rows
   }
 }
 
-async function ingest({ symbols, mode = 'daily', dates = WEEK, bars = {}, maxCalls, ...changes }: Options): Promise<Ran> {
+async function ingest({
+  symbols,
+  mode = 'daily',
+  dates = WEEK,
+  bars = {},
+  maxCalls,
+  ...changes
+}: Options): Promise<Ran> {
   const period: Period = periodOf(mode, dates, NOW)
   const dataset = prices()
   const { store } = shelf
@@ -128,19 +135,40 @@ function outcomeOf({ outcomes }: RunResult, symbol: string): SymbolOutcome {
   return found
 }
 
-const ALL: Bars = { A: barsOf(...WEEK_DATES), B: barsOf(...WEEK_DATES), C: barsOf(...WEEK_DATES), D: barsOf(...WEEK_DATES) }
+const ALL: Bars = {
+  A: barsOf(...WEEK_DATES),
+  B: barsOf(...WEEK_DATES),
+  C: barsOf(...WEEK_DATES),
+  D: barsOf(...WEEK_DATES),
+}
+
+/** An answer that nobody asked for. */
+const stray: Answer = async (_, reservation) => {
+  reservation.spend()
+  return barsOf('2020-01-02')
+}
 
 describe('a symbol', () => {
   test('is fetched, checked and stored, day by day', async () => {
     const ran = await ingest({ symbols: ['A'], bars: ALL })
     expect(ran.asks).toEqual(['A full', 'A dividend-adjusted'])
-    expect(outcomeOf(ran, 'A')).toMatchObject({ filesWritten: 5, rowsWritten: 5, counts: { stored: 5 }, through: '2024-09-13' })
+    expect(outcomeOf(ran, 'A')).toMatchObject({
+      filesWritten: 5,
+      rowsWritten: 5,
+      counts: { stored: 5 },
+      through: '2024-09-13',
+    })
     expect(ran).toMatchObject({ stoppedBy: undefined, bug: undefined })
-    expect(await keysIn(shelf)).toEqual(WEEK_DATES.map((date) => `raw/prices/symbol=A/year=2024/month=09/A-${date}.parquet`))
+    expect(await keysIn(shelf)).toEqual(
+      WEEK_DATES.map((date) => `raw/prices/symbol=A/year=2024/month=09/A-${date}.parquet`),
+    )
   })
 
   test('with all its files costs nothing', async () => {
-    await putDays(shelf, WEEK_DATES.map((date) => priceRow(date, { symbol: 'A' })))
+    await putDays(
+      shelf,
+      WEEK_DATES.map((date) => priceRow(date, { symbol: 'A' })),
+    )
     const ran = await ingest({ symbols: ['A'], bars: ALL })
     expect(ran.asks).toEqual([])
     expect(outcomeOf(ran, 'A')).toMatchObject({ isFinished: true, filesWritten: 0, counts: { already_stored: 5 } })
@@ -163,7 +191,9 @@ describe('a symbol', () => {
     }
     await ingest({ symbols: ['A'], mode: 'backfill', dates: '1995-01-01..2023-12-31', ask, store })
     expect(events).toEqual([
-      ...['2014-01-01', '2014-01-01', '2004-01-01', '2004-01-01', '1995-01-01', '1995-01-01'].map((from) => `answered ${from}`),
+      ...['2014-01-01', '2014-01-01', '2004-01-01', '2004-01-01', '1995-01-01', '1995-01-01'].map(
+        (from) => `answered ${from}`,
+      ),
       ...['2023', '2015', '2005', '1995'].map((year) => `created ${year}`),
     ])
   })
@@ -194,7 +224,12 @@ describe('a symbol', () => {
   })
 
   test('claims in its year files what it asked for and found empty', async () => {
-    await ingest({ symbols: ['A'], mode: 'backfill', dates: '2015-01-01..2023-12-31', bars: { A: barsOf('2018-06-01', '2020-06-01') } })
+    await ingest({
+      symbols: ['A'],
+      mode: 'backfill',
+      dates: '2015-01-01..2023-12-31',
+      bars: { A: barsOf('2018-06-01', '2020-06-01') },
+    })
     const footers = await Promise.all((await keysIn(shelf)).map(async (key) => await footerAt(shelf, key)))
     expect(footers.map(({ asked }) => asked)).toEqual([span('2015-01-01..2018-12-31'), span('2019-01-01..2023-12-31')])
   })
@@ -232,11 +267,7 @@ describe('a symbol', () => {
   })
 
   test('with rows outside the range only has no valid data either', async () => {
-    const ask: Answer = async (_, reservation) => {
-      reservation.spend()
-      return barsOf('2020-01-02')
-    }
-    const outcome = outcomeOf(await ingest({ symbols: ['A'], ask }), 'A')
+    const outcome = outcomeOf(await ingest({ symbols: ['A'], ask: stray }), 'A')
     expect(outcome.errors[0]?.message).toContain('outside the dates')
     expect(await keysIn(shelf)).toEqual([])
   })
@@ -245,7 +276,10 @@ describe('a symbol', () => {
     const bars = { A: barsOf('2024-09-12', '2024-09-13', '2024-09-14', '2024-09-07') }
     const daily = outcomeOf(await ingest({ symbols: ['A'], dates: '2024-09-06..2024-09-13', bars }), 'A')
     expect(daily).toMatchObject({ closedDayBars: 1, rowsWritten: 2, filesWritten: 2 })
-    const yearly = outcomeOf(await ingest({ symbols: ['A'], mode: 'backfill', dates: '2024-01-01..2024-09-13', bars }), 'A')
+    const yearly = outcomeOf(
+      await ingest({ symbols: ['A'], mode: 'backfill', dates: '2024-01-01..2024-09-13', bars }),
+      'A',
+    )
     expect(yearly).toMatchObject({ closedDayBars: 1, rowsWritten: 3, filesWritten: 1, counts: { stored: 2 } })
   })
 
@@ -253,7 +287,10 @@ describe('a symbol', () => {
     const key = prices().key('A', { kind: 'year', year: 2023 })
     await Bun.write(join(shelf.folder, key), 'not parquet')
     const bars = { A: barsOf('2022-06-01', '2023-06-01') }
-    const outcome = outcomeOf(await ingest({ symbols: ['A'], mode: 'backfill', dates: '2022-01-01..2023-12-31', bars }), 'A')
+    const outcome = outcomeOf(
+      await ingest({ symbols: ['A'], mode: 'backfill', dates: '2022-01-01..2023-12-31', bars }),
+      'A',
+    )
     expect(outcome).toMatchObject({ filesWritten: 1, counts: { stored: 1, failed: 250 } })
     expect(outcome.errors).toEqual([expect.objectContaining({ kind: 'foreign-file' })])
     expect(await Bun.file(join(shelf.folder, key)).text()).toBe('not parquet')
@@ -261,9 +298,16 @@ describe('a symbol', () => {
 
   test('whose year would shrink keeps the stored one', async () => {
     const sessions = XNYS.sessions(span('2024-01-02..2024-09-12')).toReversed()
-    const key = await putYear(shelf, sessions.map((date) => priceRow(date, { symbol: 'A' })), { asked: span('2024-01-01..2024-09-12') })
+    const key = await putYear(
+      shelf,
+      sessions.map((date) => priceRow(date, { symbol: 'A' })),
+      { asked: span('2024-01-01..2024-09-12') },
+    )
     const bars = { A: barsOf(...sessions.slice(1)) }
-    const outcome = outcomeOf(await ingest({ symbols: ['A'], mode: 'backfill', dates: '2024-01-01..2024-09-13', bars }), 'A')
+    const outcome = outcomeOf(
+      await ingest({ symbols: ['A'], mode: 'backfill', dates: '2024-01-01..2024-09-13', bars }),
+      'A',
+    )
     expect(outcome).toMatchObject({ wouldShrink: 1, filesWritten: 0, errors: [{ kind: 'shrink' }] })
     expect((await footerAt(shelf, key)).rows).toBe(sessions.length)
   })
@@ -315,7 +359,10 @@ describe('several symbols', () => {
   })
 
   test('write nothing of one whose second call failed', async () => {
-    const ran = await ingest({ symbols: ['A'], ask: failing(ALL, { 'A dividend-adjusted': failure('server', 'symbol') }) })
+    const ran = await ingest({
+      symbols: ['A'],
+      ask: failing(ALL, { 'A dividend-adjusted': failure('server', 'symbol') }),
+    })
     expect(outcomeOf(ran, 'A').counts.failed).toBe(5)
     expect(await keysIn(shelf)).toEqual([])
   })
@@ -345,7 +392,10 @@ describe('a spent budget', () => {
   })
 
   test('of no call at all stops before the first, and symbols that need none are finished', async () => {
-    await putDays(shelf, WEEK_DATES.map((date) => priceRow(date, { symbol: 'D' })))
+    await putDays(
+      shelf,
+      WEEK_DATES.map((date) => priceRow(date, { symbol: 'D' })),
+    )
     const ran = await ingest({ symbols: ['A', 'D'], bars: ALL, maxCalls: 1, maxWorkers: 1 })
     expect(ran.asks).toEqual([])
     expect(outcomeOf(ran, 'A').counts.not_reached).toBe(5)
@@ -391,7 +441,13 @@ describe('an error of the run', () => {
       if (key.includes('2024-09-11')) throw gone
       return await shelf.store.create(key, bytes, metadata)
     }
-    const ran = await ingest({ symbols: ['A', 'B'], bars: ALL, store: { ...shelf.store, create }, maxWorkers: 1, maxUploads: 1 })
+    const ran = await ingest({
+      symbols: ['A', 'B'],
+      bars: ALL,
+      store: { ...shelf.store, create },
+      maxWorkers: 1,
+      maxUploads: 1,
+    })
     expect(ran.stoppedBy).toBe(gone)
     expect(outcomeOf(ran, 'A')).toMatchObject({ isFinished: false, errors: [], counts: { stored: 2, not_reached: 3 } })
     expect(outcomeOf(ran, 'B').counts.not_reached).toBe(5)
@@ -405,7 +461,11 @@ describe('an error of the run', () => {
     }
     const ran = await ingest({ symbols: ['A', 'B'], bars: ALL, store: { ...shelf.store, create } })
     expect(ran.stoppedBy).toBeUndefined()
-    expect(outcomeOf(ran, 'A')).toMatchObject({ isFinished: true, counts: { stored: 4, failed: 1 }, errors: [{ kind: 'store' }] })
+    expect(outcomeOf(ran, 'A')).toMatchObject({
+      isFinished: true,
+      counts: { stored: 4, failed: 1 },
+      errors: [{ kind: 'store' }],
+    })
     expect(outcomeOf(ran, 'B').counts.stored).toBe(5)
   })
 })
@@ -430,7 +490,15 @@ describe('an interrupt', () => {
     }
     // The patience is never over.
     const clock = { ...createFakeClock(), sleep: async () => await new Promise<void>(() => undefined) }
-    const ran = await ingest({ symbols: ['A', 'B'], bars: ALL, stop, clock, store: { ...shelf.store, create }, maxWorkers: 1, maxUploads: 2 })
+    const ran = await ingest({
+      symbols: ['A', 'B'],
+      bars: ALL,
+      stop,
+      clock,
+      store: { ...shelf.store, create },
+      maxWorkers: 1,
+      maxUploads: 2,
+    })
     const written = await keysIn(shelf)
     expect(written.length).toBeWithin(1, 3)
     expect(outcomeOf(ran, 'A')).toMatchObject({ isFinished: false, filesWritten: written.length })
@@ -492,7 +560,16 @@ function randomBars(random: Random, range: DateRange): readonly RawRow[] {
   const days = Array.from({ length: 12 }, (_, index) => addDays(range.to, 2 - index))
   const chance = random()
   return someOf(random, days, chance).flatMap((date) => {
-    const row = oneOf<RawRow>(random, [{}, {}, {}, {}, { volume: -1 }, { open: 'x' }, { close: 0 }, { adjClose: undefined }])
+    const row = oneOf<RawRow>(random, [
+      {},
+      {},
+      {},
+      {},
+      { volume: -1 },
+      { open: 'x' },
+      { close: 0 },
+      { adjClose: undefined },
+    ])
     return random() < 0.1 ? [rawPrice(date, row), rawPrice(date)] : [rawPrice(date, row)]
   })
 }
@@ -505,8 +582,17 @@ test('whatever the vendor and the store do, the sessions add up and nothing is c
     const symbols = ['A', 'B', 'C', 'D', 'E'].slice(0, wholeBetween(random, 1, 5))
     const bars = Object.fromEntries(symbols.map((symbol) => [symbol, randomBars(random, range)]))
     const stored = someOf(random, WEEK_DATES, 0.3)
-    for (const symbol of symbols) await putDays(own, stored.map((date) => priceRow(date, { symbol })))
-    const thrown = oneOf<unknown>(random, [undefined, failure('payload', 'symbol'), failure('quota', 'run'), new Error('a defect')])
+    for (const symbol of symbols)
+      await putDays(
+        own,
+        stored.map((date) => priceRow(date, { symbol })),
+      )
+    const thrown = oneOf<unknown>(random, [
+      undefined,
+      failure('payload', 'symbol'),
+      failure('quota', 'run'),
+      new Error('a defect'),
+    ])
     const isStoreBad = random() < 0.3
     const create: Store['create'] = async (key, bytes, metadata) => {
       if (isStoreBad && key.endsWith('11.parquet')) throw failure('store', oneOf(random, ['symbol', 'run']))

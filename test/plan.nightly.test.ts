@@ -89,25 +89,28 @@ describe('the nightly job', () => {
   })
 
   test('misses nothing when any one night is left out, nor when only every fourth one runs', () => {
-    expect(NIGHTS.flatMap((night, index) => (index % 7 === 0 ? missedAfter({ from: night, to: night }) : []))).toEqual([])
+    expect(NIGHTS.flatMap((night, index) => (index % 7 === 0 ? missedAfter({ from: night, to: night }) : []))).toEqual(
+      [],
+    )
     const lake: Lake = []
     runNights(NIGHTS.filter((_, index) => index % 4 === 0).slice(0, 1_000), lake)
     expect(missing(lake, { from: lake[0] ?? day('1990-01-02'), to: lake.at(-1) ?? day('1990-01-02') })).toEqual([])
   })
 
   test('heals a silence of 249 sessions, and after a longer one begins anew without a word of the past', () => {
-    const silentFor = (sessions: number): readonly IsoDate[] => {
-      const lake: Lake = [day('2023-01-03')]
-      const newest = XNYS.nthSessionAfter(day('2023-01-03'), sessions)
-      const night = XNYS.nthSessionAfter(day('2023-01-03'), sessions + 1)
-      if (newest === undefined || night === undefined) throw new Error('The calendar ends')
-      runNights([night], lake)
-      return missing(lake, { from: day('2023-01-03'), to: newest })
-    }
     expect(silentFor(249)).toEqual([])
     expect(silentFor(250)).toHaveLength(249)
   })
 })
+
+const silentFor = (sessions: number): readonly IsoDate[] => {
+  const lake: Lake = [day('2023-01-03')]
+  const newest = XNYS.nthSessionAfter(day('2023-01-03'), sessions)
+  const night = XNYS.nthSessionAfter(day('2023-01-03'), sessions + 1)
+  if (newest === undefined || night === undefined) throw new Error('The calendar ends')
+  runNights([night], lake)
+  return missing(lake, { from: day('2023-01-03'), to: newest })
+}
 
 /** Sessions that stay away when the nights of a silence are left out, after one night before it and one after it. */
 function missedAfter(silence: DateRange): readonly IsoDate[] {

@@ -144,25 +144,34 @@ describe('daily, without dates', () => {
   })
 })
 
+const place = (year: number) => join(shelf.folder, PRICES.key('AAPL', { kind: 'year', year }))
+
 describe('backfill', () => {
   test('reads the footer of every year file of the range, one request each', async () => {
     const keys = []
     for (const year of [2021, 2022, 2023, 2024]) {
-      keys.push(await putYear(shelf, rows([`${year}-06-04`, `${year}-06-03`].map((d) => (d === '2022-06-04' ? '2022-06-06' : d)))))
+      keys.push(
+        await putYear(
+          shelf,
+          rows([`${year}-06-04`, `${year}-06-03`].map((d) => (d === '2022-06-04' ? '2022-06-06' : d))),
+        ),
+      )
     }
     await putDays(shelf, rows(['2022-06-06']))
     const spy = watched(shelf.store)
     const held = await surveyOne('AAPL', scope('backfill', TWO_YEARS, spy.store))
-    expect([...held.years.keys()].toSorted()).toEqual([2022, 2023])
+    expect([...held.years.keys()].toSorted((a, b) => a - b)).toEqual([2022, 2023])
     expect(spy.reads.toSorted()).toEqual(keys.slice(1, 3))
     const stored = held.years.get(2023)
-    expect(stored !== undefined && 'footer' in stored && stored.footer).toMatchObject({ rows: 2, createdBy: 'fmp-ingest version 1.2.3' })
+    expect(stored !== undefined && 'footer' in stored && stored.footer).toMatchObject({
+      rows: 2,
+      createdBy: 'fmp-ingest version 1.2.3',
+    })
     // Day mode and year mode do not see one another.
     expect(held.newest).toBe(day('2023-06-04'))
   })
 
   test('names what is not ours or not readable', async () => {
-    const place = (year: number) => join(shelf.folder, PRICES.key('AAPL', { kind: 'year', year }))
     await Bun.write(place(2022), 'not parquet')
     await Bun.write(place(2023), '')
     const held = await surveyOne('AAPL', scope('backfill', TWO_YEARS))
@@ -197,9 +206,9 @@ test('surveys many symbols at once', async () => {
   expect(most).toBe(50)
 })
 
-describe('newestEver()', () => {
-  const where = () => scope('daily', NIGHTLY)
+const where = () => scope('daily', NIGHTLY)
 
+describe('newestEver()', () => {
   test('of nothing is undefined', async () => {
     expect(await newestEver('AAPL', where())).toBeUndefined()
   })

@@ -59,7 +59,12 @@ describe('validateRows()', () => {
   })
 
   test('cuts to the windows only after the hard rules: what lies outside is no reject', () => {
-    const checked = check([rawPrice('2024-08-30'), rawPrice('2024-09-02'), rawPrice('2024-09-13'), rawPrice('2024-09-16')])
+    const checked = check([
+      rawPrice('2024-08-30'),
+      rawPrice('2024-09-02'),
+      rawPrice('2024-09-13'),
+      rawPrice('2024-09-16'),
+    ])
     expect(datesOf(checked)).toEqual(['2024-09-13', '2024-09-02'])
     expect(checked.rejects).toEqual([])
     expect(check([rawPrice('2024-08-30', { volume: -1 })]).rejects).toHaveLength(1)
@@ -67,12 +72,19 @@ describe('validateRows()', () => {
 
   test('takes what any of the windows holds, and nothing between them', () => {
     const windows = ['2024-09-12..2024-09-13', '2024-09-02..2024-09-03'].map(span)
-    const checked = check(['2024-09-13', '2024-09-10', '2024-09-03'].map((date) => rawPrice(date)), { windows })
+    const checked = check(
+      ['2024-09-13', '2024-09-10', '2024-09-03'].map((date) => rawPrice(date)),
+      { windows },
+    )
     expect(datesOf(checked)).toEqual(['2024-09-13', '2024-09-03'])
   })
 
   test('counts suspects that are kept, and names the first rule of the newest', () => {
-    const raw = [rawPrice('2024-09-12', { open: 99, volume: 1.5 }), rawPrice('2024-09-13'), rawPrice('2024-09-11', { low: 0 })]
+    const raw = [
+      rawPrice('2024-09-12', { open: 99, volume: 1.5 }),
+      rawPrice('2024-09-13'),
+      rawPrice('2024-09-11', { low: 0 }),
+    ]
     const checked = check(raw)
     expect(checked).toMatchObject({ suspects: 2, firstSuspicion: '2024-09-12: open or close is outside low to high' })
     expect(checked.rows).toHaveLength(3)
@@ -85,9 +97,9 @@ describe('validateRows()', () => {
   })
 })
 
-describe('a date without an adjusted close', () => {
-  const bare = (date: string) => rawPrice(date, { adjClose: undefined })
+const bare = (date: string) => rawPrice(date, { adjClose: undefined })
 
+describe('a date without an adjusted close', () => {
   test('is left for later among the last five sessions of the range', () => {
     const checked = check([rawPrice('2024-09-05'), bare('2024-09-09'), bare('2024-09-13')])
     expect(datesOf(checked)).toEqual(['2024-09-05'])

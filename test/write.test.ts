@@ -7,7 +7,16 @@ import { yearOf, type DateRange } from '../lib/dates.ts'
 import type { Store } from '../lib/store.ts'
 import { readYear } from '../lib/survey.ts'
 import { writeFile, type FileRows, type WriteContext } from '../lib/write.ts'
-import { fileOf, footerAt, keysIn, openShelf, putDays, putYear, type Shelf, type Written } from './support/folder-store.ts'
+import {
+  fileOf,
+  footerAt,
+  keysIn,
+  openShelf,
+  putDays,
+  putYear,
+  type Shelf,
+  type Written,
+} from './support/folder-store.ts'
 import { at, day, failureOf, priceRow, prices, span } from './support/samples.ts'
 
 const PRICES = prices()
@@ -35,7 +44,9 @@ function context(changes: Partial<WriteContext> = {}): WriteContext {
 
 /** Rows of the sessions of a stretch, newest first. */
 function rowsOf(dates: string, changes: Partial<Row> = {}): readonly Row[] {
-  return XNYS.sessions(span(dates)).toReversed().map((date) => priceRow(date, changes))
+  return XNYS.sessions(span(dates))
+    .toReversed()
+    .map((date) => priceRow(date, changes))
 }
 
 function wantedDay(date: string, changes: Partial<FileRows> = {}): FileRows {
@@ -79,7 +90,12 @@ describe('a new file', () => {
     const wanted = wantedDay('2024-09-13')
     expect(await writeFile(wanted, context())).toEqual({ kind: 'written' })
     const footer = await footerAt(shelf, wanted.file.key)
-    expect(footer).toMatchObject({ rows: 1, ingestMs: at(NOW), createdBy: 'fmp-ingest version 9.9.9', asked: undefined })
+    expect(footer).toMatchObject({
+      rows: 1,
+      ingestMs: at(NOW),
+      createdBy: 'fmp-ingest version 9.9.9',
+      asked: undefined,
+    })
     expect(await keysIn(shelf)).toEqual([wanted.file.key])
   })
 
@@ -143,7 +159,10 @@ describe('a race for a new file', () => {
   test('of a year is won by force only where nothing is lost', async () => {
     const key = await putYear(shelf, rowsOf('2024-01-02..2024-09-12'))
     const shorter = wantedYear(rowsOf('2024-01-02..2024-09-11'), undefined)
-    expect(await writeFile(shorter, context({ isForced: true }))).toMatchObject({ kind: 'shrink', isOnlyOldestEnd: false })
+    expect(await writeFile(shorter, context({ isForced: true }))).toMatchObject({
+      kind: 'shrink',
+      isOnlyOldestEnd: false,
+    })
     const longer = wantedYear(rowsOf('2024-01-02..2024-09-13'), undefined)
     expect(await writeFile(longer, context({ isForced: true }))).toEqual({ kind: 'written' })
     expect((await footerAt(shelf, key)).span.to).toBe(day('2024-09-13'))
@@ -158,10 +177,10 @@ test('a forced day file replaces what the survey saw, whatever it is', async () 
   expect((await footerAt(shelf, wanted.file.key)).rows).toBe(1)
 })
 
-describe('a refresh', () => {
-  const store2024 = async (dates: string, written: Written = {}, changes: Partial<Row> = {}) =>
-    await putYear(shelf, rowsOf(dates, changes), { ingest: '2024-09-13T12:00:00Z', ...written })
+const store2024 = async (dates: string, written: Written = {}, changes: Partial<Row> = {}) =>
+  await putYear(shelf, rowsOf(dates, changes), { ingest: '2024-09-13T12:00:00Z', ...written })
 
+describe('a refresh', () => {
   test('replaces an unchanged file, with equal rows too', async () => {
     const key = await store2024('2024-01-02..2024-09-12')
     for (const dates of ['2024-01-02..2024-09-13', '2024-01-02..2024-09-13']) {

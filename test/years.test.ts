@@ -9,7 +9,7 @@ import { askedBy, isFinished, isKnownEmpty, shrinkage, yearPart } from '../lib/y
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from './support/random.ts'
 import { askedDates, at, day, footerOf, prices, span, storedFile } from './support/samples.ts'
 
-const context = (range: string, today: string) => ({ calendar: XNYS, range: span(range), today: day(today) })
+const seenFrom = (range: string, today: string) => ({ calendar: XNYS, range: span(range), today: day(today) })
 
 describe('yearPart()', () => {
   test.each([
@@ -30,13 +30,19 @@ describe('isFinished()', () => {
     ['it lacks it, a minute before the day', '2023-01-03..2023-12-28', past, '2024-01-08T04:59:00Z', false],
     ['it lacks it, written on the day', '2023-01-03..2023-12-28', past, '2024-01-08T05:00:00Z', true],
     ['delisted long ago, settled', '2023-01-03..2023-03-10', past, '2024-06-03T12:00:00Z', true],
-    ['asked up to the last session only', '2023-01-03..2023-12-29', '2023-01-01..2023-12-29', '2024-01-02T12:00:00Z', true],
+    [
+      'asked up to the last session only',
+      '2023-01-03..2023-12-29',
+      '2023-01-01..2023-12-29',
+      '2024-01-02T12:00:00Z',
+      true,
+    ],
     ['asked a day too short', '2023-01-03..2023-12-28', '2023-01-01..2023-12-28', '2024-06-03T12:00:00Z', false],
     ['asked far beyond', '2023-01-03..2023-03-10', '2023-01-01..2024-06-03', '2024-06-03T12:00:00Z', true],
     ['a day file', '2023-12-29..2023-12-29', undefined, '2024-06-03T12:00:00Z', false],
-  ])('a past year: %s', (_, rows, asked, written, expected) => {
+  ] as const)('a past year: %s', (...[, rows, asked, written, expected]) => {
     const footer = footerOf(rows, { asked: asked === undefined ? undefined : span(asked), ingestMs: at(written) })
-    expect(isFinished(2023, footer, context('2023-01-01..2024-09-13', '2024-09-16'))).toBe(expected)
+    expect(isFinished(2023, footer, seenFrom('2023-01-01..2024-09-13', '2024-09-16'))).toBe(expected)
   })
 
   test.each([
@@ -46,25 +52,26 @@ describe('isFinished()', () => {
     ['asked further than the range', '2024-01-02..2024-09-16', '2024-01-01..2024-09-16', true],
   ])('the running year: %s', (_, rows, asked, expected) => {
     const footer = footerOf(rows, { asked: span(asked) })
-    expect(isFinished(2024, footer, context('2023-01-01..2024-09-13', '2024-09-16'))).toBe(expected)
+    expect(isFinished(2024, footer, seenFrom('2023-01-01..2024-09-13', '2024-09-16'))).toBe(expected)
   })
 
   test('in January the year before is no longer the running one', () => {
     const footer = footerOf('2024-01-02..2024-12-30', { asked: span('2024-01-01..2024-12-31') })
-    expect(isFinished(2024, footer, context('2024-01-01..2024-12-31', '2024-12-31'))).toBe(true)
-    expect(isFinished(2024, footer, context('2024-01-01..2024-12-31', '2025-01-01'))).toBe(false)
+    expect(isFinished(2024, footer, seenFrom('2024-01-01..2024-12-31', '2024-12-31'))).toBe(true)
+    expect(isFinished(2024, footer, seenFrom('2024-01-01..2024-12-31', '2025-01-01'))).toBe(false)
   })
 
   test('the calendar’s last year, whose fifth session after its end nobody knows', () => {
     const footer = footerOf('2035-01-02..2035-06-29', { asked: span('2035-01-01..2035-12-31') })
-    expect(isFinished(2035, footer, context('2035-01-01..2035-12-31', '2035-12-31'))).toBe(true)
-    expect(isFinished(2035, footer, { ...context('2035-01-01..2035-12-31', '2035-12-31'), today: '2036-01-01' as IsoDate }))
-      .toBe(false)
+    expect(isFinished(2035, footer, seenFrom('2035-01-01..2035-12-31', '2035-12-31'))).toBe(true)
+    expect(
+      isFinished(2035, footer, { ...seenFrom('2035-01-01..2035-12-31', '2035-12-31'), today: '2036-01-01' as IsoDate }),
+    ).toBe(false)
   })
 })
 
 describe('isKnownEmpty()', () => {
-  const seen = context('2018-01-01..2024-09-13', '2024-09-16')
+  const seen = seenFrom('2018-01-01..2024-09-13', '2024-09-16')
   test.each([
     [2019, '2018-01-01..2020-12-31', true],
     [2018, '2018-01-01..2020-12-31', true],
@@ -97,8 +104,18 @@ describe('askedBy()', () => {
     ['a year beyond a gap claims the gap', 2022, { rows: [2018, 2022, 2023] }, '2019-01-01..2022-12-31'],
     ['a year before a gap leaves it', 2018, { rows: [2018, 2022, 2023] }, '2015-01-01..2018-12-31'],
     ['the running year is cut', 2024, { rows: [2023, 2024] }, '2024-01-01..2024-09-13'],
-    ['what was not asked is not claimed', 2020, { rows: [2020], windows: ['2020-01-01..2020-12-31'] }, '2020-01-01..2020-12-31'],
-    ['a half asked year is not claimed', 2020, { rows: [2020], windows: ['2019-06-01..2022-05-31'] }, '2020-01-01..2021-12-31'],
+    [
+      'what was not asked is not claimed',
+      2020,
+      { rows: [2020], windows: ['2020-01-01..2020-12-31'] },
+      '2020-01-01..2020-12-31',
+    ],
+    [
+      'a half asked year is not claimed',
+      2020,
+      { rows: [2020], windows: ['2019-06-01..2022-05-31'] },
+      '2020-01-01..2021-12-31',
+    ],
     ['nothing before the range', 2015, { rows: [2015] }, '2015-01-01..2024-09-13'],
     ['nothing after it', 2020, { rows: [2020], range: '2020-01-01..2020-12-31' }, '2020-01-01..2020-12-31'],
     [
@@ -183,9 +200,7 @@ function run(plan: SymbolPlan, lake: Lake, years: ReadonlySet<number>, isWritten
   const { range, windows } = plan
   if (range === undefined) return
   let isKilled = false
-  const answered = [...years].filter((year) =>
-    windows.some((window) => overlaps(window, yearPart(year, range))),
-  )
+  const answered = [...years].filter((year) => windows.some((window) => overlaps(window, yearPart(year, range))))
   const yearsWithRows = new Set([...plan.yearsStored, ...answered])
   const standing = plan.files.filter(({ stored }) => stored !== undefined)
   const fresh = plan.files.filter(({ stored }) => stored === undefined)
@@ -222,11 +237,7 @@ function liars(lake: Lake, years: ReadonlySet<number>): readonly string[] {
 
 function randomPeriod(random: Random, last: IsoDate | undefined): Period {
   const first = wholeBetween(random, 1990, Math.min(2024, yearOf(last ?? day('2024-09-13'))))
-  return resolvePeriod(
-    askedDates({ mode: 'backfill', fromDate: dateOf(first, 1, 1), toDate: last }),
-    XNYS,
-    at(INSTANT),
-  )
+  return resolvePeriod(askedDates({ mode: 'backfill', fromDate: dateOf(first, 1, 1), toDate: last }), XNYS, at(INSTANT))
 }
 
 function periodFrom(year: number, now: string): Period {
@@ -236,13 +247,15 @@ function periodFrom(year: number, now: string): Period {
 /** Bars in a life of a symbol that may begin late, end early and pause. */
 function randomLife(random: Random): ReadonlySet<number> {
   const [a, b] = [wholeBetween(random, 1985, 2024), wholeBetween(random, 1985, 2024)]
-  const life = yearsIn(span('1990-01-01..2024-12-31')).filter((year) => Math.min(a, b) <= year && year <= Math.max(a, b))
+  const life = yearsIn(span('1990-01-01..2024-12-31')).filter(
+    (year) => Math.min(a, b) <= year && year <= Math.max(a, b),
+  )
   return new Set(random() < 0.5 ? life : someOf(random, life, 0.7))
 }
 
 describe('runs that are killed anywhere and run again', () => {
   test('never leave a file that claims another year with rows, and end in a lake that needs no call', () => {
-    forRandomCases('years, kills', 1_500, (random) => {
+    forRandomCases('years, kills', 600, (random) => {
       const years = randomLife(random)
       const last = random() < 0.3 ? dateOf(wholeBetween(random, 1995, 2024), 12, 31) : undefined
       const lake: Lake = new Map()
@@ -290,7 +303,7 @@ describe('runs that are killed anywhere and run again', () => {
   })
 
   test('need no more than two calls of a symbol each, when nothing was killed', () => {
-    forRandomCases('years, at once', 200, (random) => {
+    forRandomCases('years, at once', 100, (random) => {
       const years = randomLife(random)
       const lake: Lake = new Map()
       const period = randomPeriod(random, undefined)
@@ -305,7 +318,7 @@ describe('runs that are killed anywhere and run again', () => {
   })
 
   test('over files of any earlier range and end never claim another year with rows', () => {
-    forRandomCases('years, any ranges', 1_000, (random) => {
+    forRandomCases('years, any ranges', 300, (random) => {
       const years = randomLife(random)
       const lake: Lake = new Map()
       for (let count = wholeBetween(random, 1, 6); count > 0; count -= 1) {

@@ -45,6 +45,11 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
 
   async function request<T>(operation: Operation, send: () => Promise<T>): Promise<Answer<T>> {
     let tries = 0
+    let damagedTries = 0
+    const isRetryable = (error: unknown): boolean => {
+      if (isDamage(error)) damagedTries += 1
+      return isAttempt(error) && damagedTries < MAX_DAMAGED_TRIES
+    }
     const attempt = async (number: number): Promise<T> => {
       tries = number
       try {
@@ -61,10 +66,6 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     }
   }
   return { client, request }
-}
-
-function isRetryable(error: unknown, attempt: number): boolean {
-  return isAttempt(error) && (attempt < MAX_DAMAGED_TRIES || !isDamage(error))
 }
 
 function isAttempt(error: unknown): error is IngestError {

@@ -66,8 +66,8 @@ const NETWORK_CODE =
   /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE|TimeoutError)$/
 
 function isTransient({ code, status }: Failure): boolean {
-  if (DAMAGE_CODES.has(code) || TRANSIENT_CODES.has(code)) return true
-  return status === undefined ? NETWORK_CODE.test(code) : TRANSIENT_STATUSES.has(status)
+  if (DAMAGE_CODES.has(code) || TRANSIENT_CODES.has(code) || NETWORK_CODE.test(code)) return true
+  return status !== undefined && TRANSIENT_STATUSES.has(status)
 }
 
 function dissect(error: unknown): Failure {
@@ -87,6 +87,8 @@ function dissect(error: unknown): Failure {
 function codeOf(error: unknown, message: string, fields: Record<string, unknown>, status: number | undefined): string {
   if (message.startsWith('Checksum mismatch')) return 'ChecksumMismatch'
   const name = oneLine(textOf(error, 'name'), 80) || 'Unknown'
+  // A refusal whose words were cut off on the way has a status too, and is none.
+  if (typeof fields['code'] === 'string' && NETWORK_CODE.test(fields['code'])) return fields['code']
   if (status !== undefined) return status === 200 ? 'Unknown' : name
   return typeof fields['code'] === 'string' ? fields['code'] : name
 }
@@ -109,7 +111,7 @@ function explainTransient({ code, status, said }: Failure): Explanation {
       hint: 'Check the network between here and the store.',
     }
   }
-  if (status === undefined) {
+  if (status === undefined || NETWORK_CODE.test(code)) {
     const hint = 'Check the network and AWS_ENDPOINT_URL_S3, then run again: what is stored is kept.'
     return { what: `no answer from the store (${code}: ${said})`, hint }
   }

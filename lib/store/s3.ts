@@ -120,7 +120,9 @@ function getFile(at: Bucket, key: string, range: Range, maxBytes: number): Promi
     try {
       const answer = await at.client.send(new GetObjectCommand(command))
       if (answer.ETag === undefined) throw strangeAnswer(operation, 'an answer without an ETag to a read')
-      const bytes = await readBody(operation, answer, maxBytes)
+      const body = await readBody(operation, answer, maxBytes)
+      // A server that does not know the range sends the whole.
+      const bytes = typeof range === 'object' ? body.subarray(Math.max(0, body.length - range.suffixBytes)) : body
       return { bytes, metadata: answer.Metadata ?? {} }
     } catch (error) {
       const code = errorCode(error)
@@ -166,11 +168,17 @@ function tooLarge({ location }: Operation, size: number, maxBytes: number): Inge
   })
 }
 
+/** S3 may send a page without keys and go on, but hardly often in a row. */
+const MAX_EMPTY_PAGES = 10
+
 async function listFiles(at: Bucket, prefix: string, after?: string, until?: string): Promise<readonly StoredFile[]> {
   const files: StoredFile[] = []
   let token: string | undefined
+  let emptyPages = 0
   do {
     const page = await listPage(at, prefix, token ?? { after })
+    emptyPages = page.files.length === 0 ? emptyPages + 1 : 0
+    if (isEndless(files.at(-1), page, emptyPages)) throw endless(at.locate(prefix))
     for (const file of page.files) {
       if (until !== undefined && compareKeys(file.key, until) > 0) return files
       files.push(file)
@@ -178,6 +186,17 @@ async function listFiles(at: Bucket, prefix: string, after?: string, until?: str
     token = page.nextToken
   } while (token !== undefined)
   return files
+}
+
+/** Keys ascend over the pages, so a listing must end; one that goes in circles would be followed for ever. */
+function isEndless(last: StoredFile | undefined, { files: [first] }: Page, emptyPages: number): boolean {
+  const isInCircles = last !== undefined && first !== undefined && compareKeys(first.key, last.key) <= 0
+  return isInCircles || emptyPages > MAX_EMPTY_PAGES
+}
+
+function endless(location: string): IngestError {
+  const hint = 'This is no answer of S3: check AWS_ENDPOINT_URL_S3.'
+  return new IngestError(`${location}: the store's listing does not end`, { kind: 'store', scope: 'run', hint })
 }
 
 type Page = { readonly files: readonly StoredFile[]; readonly nextToken: string | undefined }

@@ -85,8 +85,12 @@ export type Statement = Readonly<Record<string, unknown>> & {
 
 /** Lets `user` do just what the statements say, as the bucket's policy. */
 export async function allow({ name, owner }: Bucket, user: User, statements: readonly Statement[]): Promise<void> {
-  const Principal = { AWS: [`arn:aws:iam:::user/${user.name}`] }
-  const policy = { Version: '2012-10-17', Statement: statements.map((statement) => ({ ...statement, Principal })) }
+  const principal = (who: User) => ({ AWS: [`arn:aws:iam:::user/${who.name}`] })
+  const bucket = `arn:aws:s3:::${name}`
+  // What another user has written belongs to that user, also here: the owner has to be let in.
+  const all = { Effect: 'Allow', Action: 's3:*', Resource: [bucket, `${bucket}/*`], Principal: principal(owner) }
+  const theirs = statements.map((statement) => ({ ...statement, Principal: principal(user) }))
+  const policy = { Version: '2012-10-17', Statement: [all, ...theirs] }
   await owner.client.send(new PutBucketPolicyCommand({ Bucket: name, Policy: JSON.stringify(policy) }))
 }
 

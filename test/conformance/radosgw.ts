@@ -98,6 +98,7 @@ osd_objectstore = memstore
 memstore_device_bytes = 1073741824
 osd_crush_chooseleaf_type = 0
 osd_crush_update_on_start = false
+osd_class_update_on_start = false
 osd_pool_default_size = 1
 osd_pool_default_min_size = 1
 osd_pool_default_pg_num = 1

@@ -9,7 +9,7 @@ type GoldenCase = { readonly name: string; readonly bytes: Uint8Array }
 const { columns } = prices()
 const INGEST_MS = at('2024-09-30T23:00:00.123Z')
 
-const DAY: readonly Row[] = [priceRow('2024-09-16', { adjClose: 10.123456789012345 })]
+const DAY: readonly Row[] = [priceRow('2024-09-16', { adjClose: 10.123456789 })]
 
 /** Values at the edges of their types, one a row, so that no two columns are alike. */
 const EDGES: readonly Row[] = [
@@ -47,7 +47,11 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
 
 /** The file `day` with its columns laid out in another order. */
 export function dayFileWithColumns(names: readonly string[]): Uint8Array {
-  return encode(DAY, undefined, names.flatMap((name) => columns.filter((column) => column.name === name)))
+  return encode(
+    DAY,
+    undefined,
+    names.flatMap((name) => columns.filter((column) => column.name === name)),
+  )
 }
 
 function encode(rows: readonly Row[], asked?: ReturnType<typeof span>, order = columns): Uint8Array {

@@ -53,7 +53,11 @@ function dailyOverSome(): Scenario {
 /** The cron was off for longer than the lookback: only the newest stored session says how far back to reach. */
 function nightly(): Scenario {
   const bars = dense(['A', 'B'], '2024-07-01', '2024-09-17')
-  const before = { args: [...tickers(bars), '--from-date', '2024-09-03', '--to-date', '2024-09-04'], now: MORNING, bars }
+  const before = {
+    args: [...tickers(bars), '--from-date', '2024-09-03', '--to-date', '2024-09-04'],
+    now: MORNING,
+    bars,
+  }
   return {
     name: 'nightly after skipped nights',
     before: [before],
@@ -154,8 +158,8 @@ export const SCENARIOS: readonly Scenario[] = [
   force('year'),
 ]
 
-/** Twelve symbols and fifteen sessions: over two hundred requests to the store alone. */
+/** Twelve symbols and seventeen sessions: over two hundred requests to the store alone. */
 export const LARGE: Scenario = {
-  ...daily('ABCDEFGHIJKL'.split(''), '2024-08-26', '2024-09-16'),
+  ...daily('ABCDEFGHIJKL'.split(''), '2024-08-22', '2024-09-16'),
   name: 'a run of over 200 requests',
 }

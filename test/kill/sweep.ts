@@ -44,8 +44,8 @@ export type Reference = SweepOptions & {
 
 export type SweepResult = { readonly kills: number; readonly survived: number; readonly differences: readonly string[] }
 
-/** More would fight for the two cores that CI has, and with the tests beside it. */
-const PARALLEL = 2
+/** One for all sweeps of a process; more at a time would fight for the two cores that CI has. */
+const queue = new PQueue({ concurrency: 2 })
 
 const PRELOAD = 'test/support/kill-at.ts'
 
@@ -107,30 +107,51 @@ function expectCode({ code, stderr }: Run): void {
   if (code !== 0) throw new Error(`An undisturbed run ended with exit code ${code}:\n${stderr}`)
 }
 
-/** Every point of a reference, each in every way in which it can be killed. */
-export function pointsOf({ counts, steps }: Reference): readonly Point[] {
-  const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
-  return [
-    ...numbers(counts.api).flatMap((n) => [
-      { at: 'api', n, when: 'before' } as const,
-      { at: 'api', n, when: 'after' } as const,
-    ]),
-    ...numbers(counts.s3).flatMap((n) => [
-      { at: 's3', n, when: 'before' } as const,
-      { at: 's3', n, when: 'stored' } as const,
-      { at: 's3', n, when: 'after' } as const,
-    ]),
-    ...steps.flatMap((step, index) => [
-      { at: 'fs', n: index + 1, when: 'before' } as const,
-      ...(step === 'write' ? [{ at: 'fs', n: index + 1, when: 'half' } as const] : []),
-      { at: 'fs', n: index + 1, when: 'after' } as const,
-    ]),
+/**
+ * Every point of a reference. `each` has every way to be killed there; where one step follows the other that leaves out
+ * what is the same instant as the next one's `before`. `one` draws a way for every point.
+ */
+export function pointsOf(reference: Reference, ways: 'each' | 'one'): readonly Point[] {
+  const { counts, steps, width, seed } = reference
+  const random = seededRandom(seed)
+  const isSerial = width === 1
+  const chosen = <T>(all: readonly T[]): readonly T[] => {
+    const index = Math.floor(random() * all.length)
+    return ways === 'each' ? all : all.slice(index, index + 1)
+  }
+  const stepWays = (step: string) => [
+    'before' as const,
+    ...(step === 'write' ? ['half' as const] : []),
+    ...(isSerial && ways === 'each' ? [] : ['after' as const]),
   ]
+  return [
+    ...numbers(counts.api).flatMap((n) =>
+      chosen(['before', 'after'] as const).map((when) => ({ at: 'api', n, when }) as const),
+    ),
+    ...numbers(counts.s3).flatMap((n) =>
+      chosen(['before', 'stored', 'after'] as const).map((when) => ({ at: 's3', n, when }) as const),
+    ),
+    ...steps.flatMap((step, index) =>
+      chosen(stepWays(step)).map((when) => ({ at: 'fs', n: index + 1, when }) as const),
+    ),
+  ]
+}
+
+function numbers(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => index + 1)
+}
+
+/** So many of the points, spread over all of them. */
+export function someOf(points: readonly Point[], count: number, seed: number): readonly Point[] {
+  const random = seededRandom(seed)
+  const size = points.length / count
+  return Array.from({ length: Math.min(count, points.length) }, (_, index) =>
+    points.slice(Math.floor((index + random()) * size)),
+  ).flatMap((rest) => rest.slice(0, 1))
 }
 
 /** Kills at every one of the points, two at a time. */
 export async function sweep(reference: Reference, points: readonly Point[]): Promise<SweepResult> {
-  const queue = new PQueue({ concurrency: PARALLEL })
   const results = await Promise.all(
     points.map(
       async (point) =>
@@ -149,7 +170,13 @@ export async function sweep(reference: Reference, points: readonly Point[]): Pro
     kills: results.filter(({ isKilled }) => isKilled).length,
     survived: results.filter(({ isKilled }) => !isKilled).length,
     differences: results.flatMap(({ differences }, index) =>
-      differences.map((text) => `${points.slice(index, index + 1).map(name).join('')}: ${text}`),
+      differences.map(
+        (text) =>
+          `${points
+            .slice(index, index + 1)
+            .map(name)
+            .join('')}: ${text}`,
+      ),
     ),
   }
 }
@@ -193,7 +220,9 @@ async function killOnce(reference: Reference, point: Point): Promise<Killed> {
 
   const idle = await visitAgain(stage, scenario, reference)
   if (idle.code !== 0 || idle.requests.length !== reference.idleCalls || idle.changed.length > 0) {
-    differences.push(`a further run ended with ${idle.code}, ${idle.requests.length} calls, wrote ${idle.changed.join()}`)
+    differences.push(
+      `a further run ended with ${idle.code}, ${idle.requests.length} calls, wrote ${idle.changed.join()}`,
+    )
   }
   return { isKilled, differences }
 }

@@ -5,10 +5,11 @@
 // module's own object, which reaches named imports as long as nothing has imported the module before.
 
 import { appendFileSync } from 'node:fs'
+import type * as fileSystemModule from 'node:fs/promises'
 import process from 'node:process'
 
 type When = 'before' | 'half' | 'after'
-type FileSystem = typeof import('node:fs/promises')
+type FileSystem = typeof fileSystemModule
 type Handle = Awaited<ReturnType<FileSystem['open']>>
 
 const killAt = Number(process.env['KILL_AT'])

@@ -84,11 +84,14 @@ const MEASURE = `
  * Runs `ingest` and tells its peak memory. By way of a small process in between: Linux counts what a process was before
  * its exec as its own, and that would be this one, tests and databases and all.
  */
-export async function measureCli(args: readonly string[]): Promise<{ code: number; peakBytes: number }> {
+export async function measureCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number; peakBytes: number }> {
   const command = [process.execPath, '--no-env-file', join(ROOT, 'ingest.ts'), ...args]
   const child = Bun.spawn([process.execPath, '--no-env-file', '-e', MEASURE, JSON.stringify(command)], {
     cwd: HOME,
-    env: { PATH: process.env['PATH'] ?? '', HOME },
+    env: { PATH: process.env['PATH'] ?? '', HOME, ...env },
     stdout: 'pipe',
   })
   return JSON.parse(await child.stdout.text()) as { code: number; peakBytes: number }
@@ -264,7 +267,12 @@ type Snapshot = ReadonlyMap<string, Uint8Array>
 
 async function snapshot(lake: Lake): Promise<Snapshot> {
   const keys = await lake.keys()
-  return new Map(await Promise.all(keys.map(async (key) => [key, await lake.bytes(key)] as const)))
+  const entries = keys.map(async (key) => {
+    // Another run's temporary file may be gone by now.
+    const bytes = key.includes('.ingest-tmp') ? lake.bytes(key).catch(() => new Uint8Array()) : lake.bytes(key)
+    return [key, await bytes] as const
+  })
+  return new Map(await Promise.all(entries))
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {

@@ -40,7 +40,7 @@ export function rawPrice(date: string, changes: RawRow = {}): RawRow {
 
 export function priceRow(date: string, changes: Partial<Row> = {}): Row {
   const bar = { open: 10.5, high: 12, low: 9.25, close: 11, adjClose: 10.9, volume: 1_000 }
-  return { symbol: 'AAPL', date: day(date), ...bar, ...changes } as Row
+  return { symbol: 'AAPL', date: day(date), ...bar, ...changes }
 }
 
 /** A footer of ours with a row for every session of its span, written on the evening after it. */

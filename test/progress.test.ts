@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'bun:test'
+import { createRedactor, IngestError } from '../lib/errors.ts'
+import { createProgress, type Progress, type Speech } from '../lib/progress.ts'
+import { createFakeClock, type FakeClock } from './support/fake-clock.ts'
+import { outcomeOf } from './support/samples.ts'
+
+type Heard = { readonly progress: Progress; readonly clock: FakeClock; readonly said: string[]; lines(): string[] }
+
+function listen(changes: Partial<Speech> = {}): Heard {
+  const clock = createFakeClock()
+  const said: string[] = []
+  const speech = {
+    write: (text: string) => void said.push(text),
+    isTerminal: false,
+    isQuiet: false,
+    clock,
+    redact: (text: string) => text,
+  }
+  const progress = createProgress({ ...speech, ...changes })
+  return { progress, clock, said, lines: () => said.join('').split('\n').slice(0, -1) }
+}
+
+const failure = (kind: 'payload' | 'no-data' | 'validation', message = 'It broke.') =>
+  new IngestError(message, { kind, scope: 'symbol', hint: 'Mend it.' })
+
+describe('what is said', () => {
+  test('is a line each', () => {
+    const { progress, lines } = listen()
+    progress.note('a note')
+    progress.warn('a warning')
+    progress.fail(failure('payload'), 'AAPL')
+    progress.fail(failure('payload'))
+    progress.stopped(new IngestError('Interrupted.', { kind: 'interrupted', scope: 'run', hint: 'Run again.' }))
+    expect(lines().map((line) => line.replace(/^(\S+) +/, '$1 '))).toEqual([
+      'ℹ️ a note',
+      '⚠️ a warning',
+      '❌ AAPL: It broke. Mend it.',
+      '❌ It broke. Mend it.',
+      '🛑 Interrupted. Run again.',
+    ])
+  })
+
+  test('quiet, is errors and the stop alone', () => {
+    const { progress, clock, lines } = listen({ isQuiet: true })
+    progress.note('a note')
+    progress.warn('a warning')
+    progress.begin(2)
+    clock.advance(600_000)
+    progress.ended(outcomeOf('AAPL', { warnings: ['odd'], errors: [failure('payload')] }))
+    progress.stopped(new IngestError('Stopped.', { kind: 'quota', scope: 'run' }))
+    expect(lines()).toEqual(['❌ AAPL: It broke. Mend it.', '🛑 Stopped.'])
+  })
+
+  test('is one line whatever it holds, without control characters and without secrets', () => {
+    const { progress, lines } = listen({ redact: createRedactor(['hunter2hunter2']) })
+    progress.warn('one\n::error::two\r\u001B[2Jthree hunter2hunter2')
+    progress.fail(failure('payload', '##[error]no\nmore'), 'A\nB')
+    expect(lines()).toHaveLength(2)
+    const said = lines().join('')
+    expect(said).not.toMatch(/\p{Cc}/u)
+    expect(said).not.toContain('hunter2')
+    expect(said).not.toContain('##[')
+    for (const line of lines()) expect(line).not.toMatch(/^::/)
+  })
+
+  test('hides a secret that a cut would leave half of', () => {
+    const { progress, lines } = listen({ redact: createRedactor(['s'.repeat(40)]) })
+    progress.warn(`${'x'.repeat(980)}${'s'.repeat(40)}`)
+    expect(lines()[0]).not.toContain('ss')
+  })
+})
+
+describe('the end of a symbol', () => {
+  test('says its warnings and its errors, each with the symbol', () => {
+    const { progress, lines } = listen()
+    progress.begin(1)
+    progress.ended(
+      outcomeOf('AAPL', { warnings: ['one.', 'two.'], errors: [failure('payload')], lateWarning: 'late.' }),
+    )
+    expect(lines().map((line) => line.replace(/^(\S+) +/, '$1 '))).toEqual([
+      '⚠️ AAPL: one.',
+      '⚠️ AAPL: two.',
+      '❌ AAPL: It broke. Mend it.',
+    ])
+  })
+
+  test('says in the agreed words that nothing was valid', () => {
+    const { progress, said } = listen()
+    progress.begin(1)
+    progress.ended(outcomeOf('AAPL', { errors: [failure('validation')] }))
+    expect(said.join('')).toContain('⚠️ No valid data after validation')
+    expect(said.join('')).toContain('❌ AAPL: ')
+  })
+
+  test('keeps back what the end of the run may change: that there is no data', () => {
+    const { progress, said } = listen()
+    progress.begin(1)
+    progress.ended(outcomeOf('AAPL', { errors: [failure('no-data')] }))
+    expect(said).toEqual([])
+  })
+})
+
+describe('how far it is', () => {
+  test('is a plain line now and then where no terminal is', () => {
+    const { progress, clock, lines } = listen()
+    progress.begin(100)
+    for (let minute = 0; minute < 4; minute += 1) {
+      for (let index = 0; index < 6; index += 1) {
+        clock.advance(10_000)
+        progress.ended(outcomeOf('A', { filesWritten: 1 }))
+      }
+    }
+    expect(lines()).toHaveLength(8)
+    expect(lines().at(-1)).toContain('24 of 100 symbols, 24 files, 6.0 symbols a minute, about 13 min left')
+    expect(lines().join('')).not.toMatch(/\p{Cc}/u)
+  })
+
+  test('is one live line on a terminal, wiped before anything else is said', () => {
+    const { progress, clock, said } = listen({ isTerminal: true })
+    progress.begin(3)
+    clock.advance(1_000)
+    progress.ended(outcomeOf('A'))
+    expect(said).toEqual([expect.stringContaining('1 of 3 symbols')])
+    expect(said[0]).toStartWith('\r\u001B[K')
+    progress.warn('odd')
+    expect(said.slice(1)).toEqual(['\r\u001B[K', expect.stringContaining('odd\n')])
+    clock.advance(50)
+    progress.ended(outcomeOf('B'))
+    expect(said).toHaveLength(3)
+    clock.advance(60)
+    progress.clear()
+    expect(said).toHaveLength(3)
+  })
+
+  test('is cleared once', () => {
+    const { progress, clock, said } = listen({ isTerminal: true })
+    progress.begin(2)
+    clock.advance(1_000)
+    progress.ended(outcomeOf('A'))
+    progress.clear()
+    progress.clear()
+    expect(said.filter((text) => text === '\r\u001B[K')).toHaveLength(1)
+  })
+
+  test('is not shown for a run that is quick', () => {
+    const { progress, said } = listen()
+    progress.begin(2)
+    progress.ended(outcomeOf('A'))
+    progress.ended(outcomeOf('B'))
+    expect(said).toEqual([])
+  })
+})

@@ -1,0 +1,43 @@
+// A store in memory, for runs that last a millisecond. It has the contract's manners and no file system's.
+
+import type { Metadata, Store } from '../../lib/store.ts'
+
+export type MemoryStore = Store & { readonly files: ReadonlyMap<string, Uint8Array> }
+
+export function createMemoryStore(): MemoryStore {
+  const files = new Map<string, Uint8Array>()
+  const tags = new Map<string, number>()
+  let writes = 0
+  const set = (key: string, bytes: Uint8Array, _metadata: Metadata): void => {
+    writes += 1
+    files.set(key, bytes)
+    tags.set(key, writes)
+  }
+  const tagOf = (key: string) => String(tags.get(key))
+  return {
+    files,
+    name: 'memory',
+    locate: (key) => `memory/${key}`,
+    list: async (prefix, after = '', until = '\u{10FFFF}') =>
+      [...files]
+        .filter(([key]) => key.startsWith(prefix) && key > after && key <= until)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, { length }]) => ({ key, sizeBytes: length, modifiedMs: 0, tag: tagOf(key) })),
+    read: async (key, range, maxBytes) => {
+      const bytes = files.get(key)?.slice(-(range?.suffixBytes ?? 0))
+      if (bytes !== undefined && bytes.length > maxBytes) throw new Error(`${key} is longer than ${maxBytes} bytes.`)
+      return bytes
+    },
+    create: async (key, bytes, metadata) => {
+      if (files.has(key)) return 'exists'
+      set(key, bytes, metadata)
+      return 'created'
+    },
+    replace: async (key, bytes, metadata, tag) => {
+      if (tag !== undefined && (!files.has(key) || tag !== tagOf(key))) return 'conflict'
+      set(key, bytes, metadata)
+      return 'replaced'
+    },
+    recoveredWrites: () => 0,
+  }
+}

@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'bun:test'
+import { XNYS } from '../lib/calendar.ts'
+import { NO_SESSIONS, type Counts } from '../lib/counts.ts'
+import type { DateRange } from '../lib/dates.ts'
+import { IngestError, type ErrorKind } from '../lib/errors.ts'
+import type { Metrics } from '../lib/metrics.ts'
+import type { SymbolOutcome } from '../lib/outcome.ts'
+import type { SymbolPlan } from '../lib/plan.ts'
+import { exitCodeOf, judgeNewest, newestOf, rangeOf } from '../lib/verdict.ts'
+import { day, outcomeOf, periodOf, span } from './support/samples.ts'
+
+const NEWEST = '2024-09-13'
+const counted = (counts: Partial<Counts>): Counts => ({ ...NO_SESSIONS, ...counts })
+const failure = (kind: ErrorKind) => new IngestError(kind, { kind, scope: kind === 'no-data' ? 'symbol' : 'run' })
+
+function planOf(range: DateRange | undefined): SymbolPlan {
+  return {
+    symbol: 'A',
+    range,
+    windows: [],
+    calls: 0,
+    files: [],
+    settled: NO_SESSIONS,
+    errors: [],
+    known: undefined,
+    newest: undefined,
+    yearsStored: [],
+    recentFrom: undefined,
+  }
+}
+
+describe('rangeOf()', () => {
+  test('is from the earliest to the latest of all symbols', () => {
+    const ranges = ['2024-09-09..2024-09-13', '2024-08-29..2024-09-12'].map(span)
+    expect(rangeOf([...ranges, undefined].map(planOf))).toEqual(span('2024-08-29..2024-09-13'))
+  })
+
+  test('is none without a range', () => {
+    expect(rangeOf([])).toBeUndefined()
+    expect(rangeOf([planOf(undefined)])).toBeUndefined()
+  })
+})
+
+test('newestOf() is the range’s last session', () => {
+  expect(newestOf(periodOf('daily', '2024-09-01..2024-09-15', '2024-09-16T13:00:00Z'), XNYS)).toBe(day('2024-09-13'))
+  expect(newestOf(periodOf('daily', '2024-09-14..2024-09-15', '2024-09-16T13:00:00Z'), XNYS)).toBeUndefined()
+})
+
+const late = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
+  outcomeOf(symbol, { through: day('2024-09-12'), lateWarning: 'late', counts: counted({ no_data: 1 }), ...changes })
+
+const without = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
+  outcomeOf(symbol, { errors: [failure('no-data')], counts: counted({ failed: 5 }), ...changes })
+
+describe('judgeNewest()', () => {
+  const judge = (outcomes: readonly SymbolOutcome[], newest: string | undefined = NEWEST, lastSession = NEWEST) =>
+    judgeNewest(outcomes, { newest, lastSession })
+  const five = ['A', 'B', 'C', 'D', 'E']
+
+  test('when none of five has the day it is one error of the run', () => {
+    const { error, outcomes } = judge(five.map((symbol) => late(symbol)))
+    expect(error).toMatchObject({ kind: 'session-absent', scope: 'run' })
+    expect(error?.message).toContain(NEWEST)
+    expect(error?.message).toContain('or the market was closed')
+    expect(outcomes.map(({ lateWarning }) => lateWarning)).toEqual(five.map(() => undefined))
+  })
+
+  test('in place of the symbols’ own errors, whose sessions have no data', () => {
+    const { error, outcomes } = judge(five.map((symbol) => without(symbol)))
+    expect(error).toBeDefined()
+    for (const { errors, counts } of outcomes) {
+      expect(errors).toEqual([])
+      expect(counts).toEqual(counted({ no_data: 5 }))
+    }
+  })
+
+  test('of which the error of a file that is not ours stays, with its sessions', () => {
+    const settled = counted({ failed: 250, already_stored: 3 })
+    const errors = [failure('foreign-file'), failure('no-data')]
+    const mixed = without('F', { errors, settled, counts: counted({ failed: 255, already_stored: 3 }) })
+    const { outcomes } = judge([...five.map((symbol) => without(symbol)), mixed])
+    const judged = outcomes.at(-1)
+    expect(judged?.errors.map(({ kind }) => kind)).toEqual(['foreign-file'])
+    expect(judged?.counts).toEqual(counted({ failed: 250, already_stored: 3, no_data: 5 }))
+  })
+
+  test.each([
+    ['one of them has it', [...five.slice(1).map((symbol) => late(symbol)), late('A', { through: day(NEWEST) })]],
+    ['one that was skipped has it', [...five.map((symbol) => late(symbol)), outcomeOf('F', { through: day(NEWEST) })]],
+    ['one has a later day', [...five.map((symbol) => late(symbol)), outcomeOf('F', { through: day('2024-09-16') })]],
+    ['there are four', five.slice(1).map((symbol) => late(symbol))],
+    [
+      'four have answered',
+      [...five.slice(1).map((symbol) => late(symbol)), late('A', { errors: [failure('server')] })],
+    ],
+    ['four were reached', [...five.slice(1).map((symbol) => late(symbol)), late('A', { isFinished: false })]],
+    ['there are none', []],
+  ])('but not when %s', (_, outcomes) => {
+    expect(judge(outcomes)).toEqual({ outcomes, error: undefined })
+  })
+
+  test('nor when the range ends before the last session, or there is none', () => {
+    const outcomes = five.map((symbol) => without(symbol))
+    expect(judge(outcomes, '2024-09-12').error).toBeUndefined()
+    expect(judgeNewest(outcomes, { newest: undefined, lastSession: NEWEST }).error).toBeUndefined()
+    expect(judge(outcomes, '2024-09-16').error).toBeDefined()
+  })
+})
+
+const metrics = (errors: number, runErrors: number) =>
+  ({ errors, run_errors: Array.from({ length: runErrors }, () => 'x') }) as unknown as Metrics
+
+describe('exitCodeOf()', () => {
+  const table: readonly (readonly [string, number, number, ErrorKind | undefined, string | undefined, 0 | 1 | 3])[] = [
+    ['nothing failed', 0, 0, undefined, 'place', 0],
+    ['a symbol failed', 1, 0, undefined, 'place', 1],
+    ['the run has an error', 0, 1, undefined, 'place', 1],
+    ['the budget was spent', 0, 0, 'budget', 'place', 3],
+    ['the quota was spent', 0, 1, 'quota', 'place', 3],
+    ['the bandwidth was spent, and symbols failed', 5, 1, 'bandwidth', 'place', 3],
+    ['the key was refused', 0, 1, 'key', 'place', 1],
+    ['the bucket is gone', 0, 1, 'store', 'place', 1],
+    ['the metrics failed', 0, 0, undefined, undefined, 1],
+    ['the metrics failed, which outranks the quota', 0, 1, 'quota', undefined, 1],
+    ['something stopped it that is no error of its own', 0, 0, 'interrupted', 'place', 1],
+  ]
+  test.each(table)('%s', (...[, errors, runErrors, kind, metricsPlace, expected]) => {
+    const stoppedBy = kind === undefined ? undefined : failure(kind)
+    expect(exitCodeOf({ metrics: metrics(errors, runErrors), stoppedBy, metricsPlace, newest: NEWEST })).toBe(expected)
+  })
+})
