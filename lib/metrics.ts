@@ -1,9 +1,9 @@
 // The metrics document: the account of a run for programs. Its fields are a contract; new ones may be added.
 
 import { addCounts, NO_SESSIONS, totalSessions } from './counts.ts'
-import type { Config } from './config.ts'
+import type { Config, TickerSource } from './config.ts'
 import { utcDate, type DateRange } from './dates.ts'
-import { describeError, type IngestError } from './errors.ts'
+import { describeError, oneLine, type IngestError } from './errors.ts'
 import type { HttpStats } from './http.ts'
 import type { SymbolOutcome } from './outcome.ts'
 import type { Store } from './store.ts'
@@ -104,16 +104,22 @@ function findings(
   }
 }
 
+function nameOf(tickers: TickerSource): string {
+  switch (tickers.kind) {
+    case 'flag':
+      return '--tickers'
+    case 's3':
+      return `s3://${tickers.bucket}/${tickers.key}`
+    case 'file':
+      return tickers.path
+  }
+}
+
 function settingsOf(config: Config) {
   const { tickers, target, dates } = config
   return {
-    tickers:
-      tickers.kind === 'flag'
-        ? '--tickers'
-        : tickers.kind === 's3'
-          ? `s3://${tickers.bucket}/${tickers.key}`
-          : tickers.path,
-    out: target.kind === 's3' ? `s3://${target.bucket}` : target.folder,
+    tickers: oneLine(nameOf(tickers)),
+    out: oneLine(target.kind === 's3' ? `s3://${target.bucket}` : target.folder),
     prefix: config.prefix,
     from_date: dates.fromDate ?? null,
     to_date: dates.toDate ?? null,

@@ -30,6 +30,7 @@ function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partia
     errors: [],
     known: undefined,
     newest: undefined,
+    isMarking: false,
     yearsStored: [],
     recentFrom: XNYS.sessionsBack(range.to, 5),
     ...changes,

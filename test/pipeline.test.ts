@@ -7,7 +7,7 @@ import type { Ask, RawRow } from '../lib/datasets/dataset.ts'
 import { addDays, isWithin, parseIsoDate, type DateRange } from '../lib/dates.ts'
 import { IngestError, type ErrorKind, type ErrorScope } from '../lib/errors.ts'
 import type { SymbolOutcome } from '../lib/outcome.ts'
-import type { Period } from '../lib/period.ts'
+import { resolvePeriod, type Period } from '../lib/period.ts'
 import { ingestAll, type RunResult, type Steps } from '../lib/pipeline.ts'
 import { planRun, type SymbolPlan } from '../lib/plan.ts'
 import type { Store } from '../lib/store.ts'
@@ -15,7 +15,7 @@ import { newestEver, surveyAll } from '../lib/survey.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 import { footerAt, keysIn, openShelf, putDays, putYear, type Shelf } from './support/folder-store.ts'
 import { forRandomRuns, oneOf, someOf, wholeBetween, type Random } from './support/random.ts'
-import { at, day, periodOf, priceRow, prices, rawPrice, span } from './support/samples.ts'
+import { askedDates, at, day, periodOf, priceRow, prices, rawPrice, span } from './support/samples.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const WEEK = '2024-09-09..2024-09-13'
@@ -34,6 +34,7 @@ type Answer = Steps['ask']
 type Options = Partial<Steps> & {
   readonly symbols: readonly string[]
   readonly mode?: 'daily' | 'backfill'
+  /** `none` for the nightly run. */
   readonly dates?: string
   readonly bars?: Bars
   readonly maxCalls?: number
@@ -69,7 +70,8 @@ async function ingest({
   maxCalls,
   ...changes
 }: Options): Promise<Ran> {
-  const period: Period = periodOf(mode, dates, NOW)
+  const period: Period =
+    dates === 'none' ? resolvePeriod(askedDates({ mode }), XNYS, at(NOW)) : periodOf(mode, dates, NOW)
   const dataset = prices()
   const { store } = shelf
   const scope = { store, dataset, mode, period }
@@ -232,6 +234,14 @@ describe('a symbol', () => {
     })
     const footers = await Promise.all((await keysIn(shelf)).map(async (key) => await footerAt(shelf, key)))
     expect(footers.map(({ asked }) => asked)).toEqual([span('2015-01-01..2018-12-31'), span('2019-01-01..2023-12-31')])
+  })
+
+  test('claims no year in which a file stands, whatever that file is', async () => {
+    await Bun.write(join(shelf.folder, prices().key('A', { kind: 'year', year: 2019 })), 'not parquet')
+    const bars = { A: barsOf('2020-06-01') }
+    await ingest({ symbols: ['A'], mode: 'backfill', dates: '2018-01-01..2020-12-31', bars })
+    const key = prices().key('A', { kind: 'year', year: 2020 })
+    expect((await footerAt(shelf, key)).asked).toEqual(span('2020-01-01..2020-12-31'))
   })
 
   test('with a year of bad rows only does not claim that year', async () => {
@@ -541,6 +551,59 @@ describe('a defect', () => {
     const ran = await ingest({ symbols: ['A', 'B'], bars: ALL, store: { ...shelf.store, create } })
     expect(ran.bug).toBe(defect)
     expect(ran.outcomes.map(({ counts }) => counts.not_reached)).toEqual([5, 5])
+  })
+})
+
+const beginNights = async () => await putDays(shelf, [priceRow('2024-09-03', { symbol: 'A' })])
+const dayOf = (key: string): string => key.slice(-18, -8)
+
+describe('the nightly run', () => {
+  /** Nine sessions after the newest stored one. */
+  const nights: readonly string[] = XNYS.sessions(span('2024-09-03..2024-09-13'))
+  const bars = { A: barsOf(...nights) }
+
+  test('writes oldest first, one after the other: the newest file is the mark of the next run', async () => {
+    await beginNights()
+    const events: string[] = []
+    const create: Store['create'] = async (key, bytes, metadata) => {
+      events.push(`begin ${dayOf(key)}`)
+      const created = await shelf.store.create(key, bytes, metadata)
+      events.push(`end ${dayOf(key)}`)
+      return created
+    }
+    const ran = await ingest({ symbols: ['A'], dates: 'none', bars, store: { ...shelf.store, create } })
+    expect(events).toEqual(nights.slice(1).flatMap((date) => [`begin ${date}`, `end ${date}`]))
+    expect(outcomeOf(ran, 'A').counts).toMatchObject({ stored: 8, already_stored: 1 })
+  })
+
+  test.each(['symbol', 'run'] as const)('writes nothing after a file that failed, scope %s', async (scope) => {
+    await beginNights()
+    const create: Store['create'] = async (key, bytes, metadata) => {
+      if (dayOf(key) === '2024-09-06') throw failure('store', scope)
+      return await shelf.store.create(key, bytes, metadata)
+    }
+    const ran = await ingest({ symbols: ['A'], dates: 'none', bars, store: { ...shelf.store, create } })
+    expect((await keysIn(shelf)).map(dayOf)).toEqual(['2024-09-03', '2024-09-04', '2024-09-05'])
+    const failed = scope === 'symbol' ? 1 : 0
+    expect(outcomeOf(ran, 'A').counts).toMatchObject({ stored: 2, failed, not_reached: 6 - failed })
+  })
+
+  test('killed after any of its files and run again leaves no hole', async () => {
+    for (let kill = 0; kill < nights.length; kill += 1) {
+      await beginNights()
+      const stop = new AbortController()
+      let created = 0
+      const create: Store['create'] = async (key, bytes, metadata) => {
+        if (created === kill) stop.abort(failure('interrupted', 'run'))
+        created += 1
+        return await shelf.store.create(key, bytes, metadata)
+      }
+      await ingest({ symbols: ['A'], dates: 'none', bars, stop, store: { ...shelf.store, create } })
+      await ingest({ symbols: ['A'], dates: 'none', bars })
+      expect((await keysIn(shelf)).map(dayOf)).toEqual([...nights])
+      await shelf.remove()
+      shelf = await openShelf()
+    }
   })
 })
 

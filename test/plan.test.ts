@@ -154,6 +154,13 @@ describe('daily, without dates', () => {
     expect(datesOf(plan).at(-1)).toBe('2024-08-29')
   })
 
+  test('is a mark for the next run, and with dates is none', () => {
+    expect(planOne(holding('AAPL'), nightly).isMarking).toBe(true)
+    expect(planOne(holding('AAPL'), contextOf(periodOf('daily', '2024-09-09..2024-09-13', MORNING))).isMarking).toBe(
+      false,
+    )
+  })
+
   test('a symbol that is up to date costs nothing', () => {
     const plan = planOne(heldDays('AAPL', [...XNYS.sessions(span('2024-08-01..2024-09-13'))]), nightly)
     expect(plan).toMatchObject({ calls: 0, files: [], settled: { already_stored: 5 } })

@@ -191,6 +191,7 @@ describe('the summary', () => {
   test('without metrics says so, and that not all is well', () => {
     const text = summaryText({ ...ending([done('A')]), metricsPlace: undefined })
     expect(text).not.toContain('Complete')
+    expect(text).toContain('❌ Errors: 1\n')
     expect(text).toContain('📋 Metrics: could not be written')
   })
 })

@@ -102,6 +102,15 @@ describe('daily, with dates', () => {
     expect(until).toBe(PRICES.key('AAPL', { kind: 'day', date: day('2024-09-13') }))
   })
 
+  test('reads no footer even where no day file stands, not over a turn of the year either', async () => {
+    await putYear(shelf, rows(['2024-01-02']))
+    const spy = watched(shelf.store)
+    const turn = periodOf('daily', '2023-12-27..2024-01-05', NOW)
+    const held = await surveyOne('AAPL', scope('daily', turn, spy.store))
+    expect(held).toMatchObject({ days: new Map(), years: new Map(), newest: undefined })
+    expect(spy.reads).toEqual([])
+  })
+
   test('works with symbols that Hive escapes', async () => {
     await putDays(shelf, rows(['2024-09-13'], '^GSPC'))
     expect<string[]>(daysOf(await surveyOne('^GSPC', scope('daily', week)))).toEqual(['2024-09-13'])

@@ -24,6 +24,7 @@ function planOf(range: DateRange | undefined): SymbolPlan {
     errors: [],
     known: undefined,
     newest: undefined,
+    isMarking: false,
     yearsStored: [],
     recentFrom: undefined,
   }

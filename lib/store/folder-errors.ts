@@ -1,6 +1,6 @@
 // What the file system's refusals mean, in words that name the path, the cause and the cure.
 import { dirname } from 'node:path'
-import { IngestError } from '../errors.ts'
+import { IngestError, oneLine } from '../errors.ts'
 
 /** The file system's code of an error (`ENOENT`), or undefined where it has none. */
 export function errnoOf(error: unknown): string | undefined {
@@ -13,20 +13,25 @@ export function toFolderError(error: unknown, path: string): unknown {
   const explain = EXPLANATIONS.get(errnoOf(error) ?? '')
   if (explain === undefined || error instanceof IngestError) return error
   const [what, hint] = explain(path)
-  const message = `${path}: ${what} (${errnoOf(error)})`
+  const message = `${oneLine(path)}: ${what} (${errnoOf(error)})`
   return new IngestError(message, { kind: 'store', scope: 'run', hint, cause: error })
 }
 
 /** A refused hard link: EPERM then speaks of the file system, not of this user. */
 export function noHardLinks(path: string, error: unknown): IngestError {
   const [what, hint] = noLinks(path)
-  return new IngestError(`${path}: ${what} (${errnoOf(error)})`, { kind: 'store', scope: 'run', hint, cause: error })
+  return new IngestError(`${oneLine(path)}: ${what} (${errnoOf(error)})`, {
+    kind: 'store',
+    scope: 'run',
+    hint,
+    cause: error,
+  })
 }
 
 type Explain = (path: string) => [what: string, hint: string]
 
 const full: Explain = () => ['the disk is full', 'Make room and run again: it goes on where it stopped.']
-const denied: Explain = (path) => ['permission denied', `Give this user write access to ${dirname(path)}.`]
+const denied: Explain = (path) => ['permission denied', `Give this user write access to ${oneLine(dirname(path))}.`]
 const noLinks: Explain = () => [
   'the file system cannot hold a second name of a file, which a safe create needs',
   'Choose a folder on a local disk with hard links (no FAT, no mount within the folder).',

@@ -3,7 +3,7 @@
 import type { BigIntStats } from 'node:fs'
 import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { IngestError } from '../errors.ts'
+import { IngestError, oneLine } from '../errors.ts'
 import type { ByteRange, Store } from '../store.ts'
 import { errnoOf, noHardLinks, toFolderError } from './folder-errors.ts'
 import { listFolder, tagOf } from './folder-list.ts'
@@ -38,8 +38,8 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
   if (options.preparesAtOnce === true) await prepare()
   const place: Place = { folder, tempFolder, prepare }
   return {
-    name: options.folder,
-    locate: (key) => join(options.folder, key),
+    name: oneLine(options.folder),
+    locate: (key) => oneLine(join(options.folder, key)),
     list: async (prefix, after, until) => listFolder({ folder, prefix: checkedPrefix(folder, prefix), after, until }),
     read: async (key, range, maxBytes) => readFile(pathOf(folder, key), range, maxBytes),
     create: (key, bytes) => store(place, key, bytes, createAt),
@@ -53,7 +53,7 @@ function pathOf(folder: string, key: string): string {
   const parts = key.split('/')
   const isLegal = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'))
   if (!isLegal || parts[0] === TEMP_FOLDER) {
-    throw new IngestError(`${JSON.stringify(key)} is no key of a file in ${folder}.`, {
+    throw new IngestError(`${JSON.stringify(key)} is no key of a file in ${oneLine(folder)}.`, {
       kind: 'store',
       scope: 'symbol',
     })
@@ -101,7 +101,7 @@ async function readFully(handle: Readable, bytes: Uint8Array, position: number):
 }
 
 function tooLarge(path: string, size: number, maxBytes: number): IngestError {
-  const message = `${path}: ${size} bytes, but at most ${maxBytes} are read.`
+  const message = `${oneLine(path)}: ${size} bytes, but at most ${maxBytes} are read.`
   return new IngestError(message, {
     kind: 'store',
     scope: 'symbol',

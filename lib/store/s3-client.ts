@@ -30,8 +30,11 @@ export type Connection = {
   request<T>(operation: Operation, send: () => Promise<T>): Promise<Answer<T>>
 }
 
-/** About 20 s of waiting in all, so a store that is away for a moment is waited for. */
-const POLICY: RetryPolicy = { maxTries: 10, baseMs: 100, capMs: 15_000 }
+/**
+ * About 20 s of waiting in all, so a store that is away for a moment is waited for. Of a store that refuses one request in
+ * three, one in five million fails as often as this.
+ */
+const POLICY: RetryPolicy = { maxTries: 14, baseMs: 100, capMs: 5_000 }
 /** Bytes damaged on the way three times are damaged by something that stays. */
 const MAX_DAMAGED_TRIES = 3
 const TIMEOUT_MS = 20_000

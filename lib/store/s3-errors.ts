@@ -1,6 +1,7 @@
 // What S3's refusals mean, in words that name the place, the cause and the cure. Reads the AWS SDK's errors; the rest
 // of the program sees an IngestError only. Scope 'attempt' means: worth another try.
 import { IngestError, oneLine } from '../errors.ts'
+import { DAMAGE_CODES, dissect, isTransient, NETWORK_CODE, type Failure } from './s3-failure.ts'
 
 /** What was being done when it failed. */
 export type Operation = {
@@ -10,9 +11,6 @@ export type Operation = {
   /** For people: `s3://bucket/key`. */
   readonly location: string
 }
-
-/** The SDK's error taken apart; `code` is S3's, `status` is absent when no answer came. */
-type Failure = { code: string; status: number | undefined; said: string; fields: Record<string, unknown> }
 
 type Explanation = { what: string; hint: string }
 
@@ -51,59 +49,6 @@ export function isDamage(error: unknown): boolean {
 
 const STRANGER_HINT = 'A proxy or a login page may be answering in place of the store: check AWS_ENDPOINT_URL_S3.'
 
-const DAMAGE_CODES = new Set([
-  'BadDigest',
-  'IncompleteBody',
-  'InvalidDigest',
-  'XAmzContentChecksumMismatch',
-  'XAmzContentSHA256Mismatch',
-  'ChecksumMismatch',
-])
-const TRANSIENT_CODES = new Set(['ConditionalRequestConflict', 'OperationAborted', 'RequestTimeout', 'SlowDown'])
-/** With 200 among them: an error then means that the answer is not S3's. */
-const TRANSIENT_STATUSES = new Set([200, 408, 429, 500, 502, 503, 504])
-const NETWORK_CODE =
-  /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE|TimeoutError)$/
-
-function isTransient({ code, status }: Failure): boolean {
-  if (DAMAGE_CODES.has(code) || TRANSIENT_CODES.has(code) || NETWORK_CODE.test(code)) return true
-  return status !== undefined && TRANSIENT_STATUSES.has(status)
-}
-
-function dissect(error: unknown): Failure {
-  const fields: Record<string, unknown> = typeof error === 'object' && error !== null ? { ...error } : {}
-  const message = textOf(error, 'message')
-  const metadata = fields['$metadata'] as { httpStatusCode?: number } | undefined
-  const status = metadata?.httpStatusCode
-  const response: unknown = error instanceof Error && '$response' in error ? error.$response : undefined
-  return {
-    code: codeOf(error, message, fields, status),
-    status,
-    said: oneLine(message, 300),
-    fields: { ...fields, ...headersOf(response) },
-  }
-}
-
-function codeOf(error: unknown, message: string, fields: Record<string, unknown>, status: number | undefined): string {
-  if (message.startsWith('Checksum mismatch')) return 'ChecksumMismatch'
-  const name = oneLine(textOf(error, 'name'), 80) || 'Unknown'
-  // A refusal whose words were cut off on the way has a status too, and is none.
-  if (typeof fields['code'] === 'string' && NETWORK_CODE.test(fields['code'])) return fields['code']
-  if (status !== undefined) return status === 200 ? 'Unknown' : name
-  return typeof fields['code'] === 'string' ? fields['code'] : name
-}
-
-/** The SDK copies what the answer's XML holds into the error: two messages make a list. */
-function textOf(error: unknown, field: 'name' | 'message'): string {
-  const value: unknown = error instanceof Error ? error[field] : undefined
-  return typeof value === 'string' ? value : ''
-}
-
-function headersOf(response: unknown): Record<string, unknown> {
-  const headers = (response as { headers?: Record<string, unknown> } | undefined)?.headers
-  return headers === undefined ? {} : { bucketRegion: headers['x-amz-bucket-region'] }
-}
-
 function explainTransient({ code, status, said }: Failure): Explanation {
   if (DAMAGE_CODES.has(code)) {
     return {
@@ -133,6 +78,8 @@ const OTHER_REGION = [
 ]
 const QUOTA = ['QuotaExceeded', 'InsufficientStorage', 'InsufficientCapacity', 'XMinioStorageFull', 'TooManyBuckets']
 
+const SUSPENDED = ['UserSuspended', 'AccountProblem', 'AllAccessDisabled', 'NotSignedUp', 'InvalidPayer']
+
 /** Codes and what to say of them; the first row that names the code speaks. */
 const EXPLANATIONS: readonly [codes: readonly string[], explain: (f: Failure, o: Operation) => Explanation][] = [
   [['NoSuchBucket', 'InvalidBucketName'], noBucket],
@@ -140,6 +87,7 @@ const EXPLANATIONS: readonly [codes: readonly string[], explain: (f: Failure, o:
   [EXPIRED, expired],
   [NO_CREDENTIALS, noCredentials],
   [OTHER_REGION, otherRegion],
+  [SUSPENDED, suspended],
   [['RequestTimeTooSkewed'], skewed],
   [QUOTA, quota],
   [['NotImplemented'], unsupported],
@@ -149,11 +97,14 @@ function explainLasting(failure: Failure, operation: Operation): Explanation | u
   const explain = EXPLANATIONS.find(([codes]) => codes.includes(failure.code))?.[1]
   if (explain !== undefined) return explain(failure, operation)
   const { code, status, said } = failure
+  // The SDK could not read the answer as S3's.
+  if (said.includes('Deserialization error'))
+    return { what: `an answer that is not from S3 (${status})`, hint: STRANGER_HINT }
   if (status === 401 || status === 403) return denied(failure, operation)
   if (status === 501) return unsupported(failure)
   if (status !== undefined) {
     const hint = 'Check the bucket, AWS_REGION and AWS_ENDPOINT_URL_S3.'
-    return { what: `${operation.permission} was refused (${status} ${code}: ${said})`, hint }
+    return { what: `${operation.permission} was refused (${[status, code, said].filter(Boolean).join(' ')})`, hint }
   }
   if (code === 'ERR_INVALID_URL') {
     return { what: 'AWS_ENDPOINT_URL_S3 is no URL', hint: 'Write it with its scheme: https://host.' }
@@ -163,15 +114,19 @@ function explainLasting(failure: Failure, operation: Operation): Explanation | u
 
 function noBucket({ code }: Failure, { bucket }: Operation): Explanation {
   const what = code === 'NoSuchBucket' ? `there is no bucket "${bucket}"` : `"${bucket}" is no name of a bucket`
-  return { what, hint: 'Check S3_BUCKET (or --out), or create the bucket.' }
+  return { what, hint: 'Check S3_BUCKET (or --out) and AWS_ENDPOINT_URL_S3, or create the bucket.' }
 }
 
-function denied({ said }: Failure, { permission, bucket }: Operation): Explanation {
-  const what = `access denied to ${permission} (the store says: ${said})`
+function denied({ code, said }: Failure, { permission, bucket, location }: Operation): Explanation {
+  const what = `access denied to ${permission} (${said === '' ? code : `the store says: ${said}`})`
   if (said.includes('sts:')) {
     return { what, hint: 'The role could not be taken on: check its trust policy and AWS_ROLE_ARN.' }
   }
-  const resource = permission === 's3:ListBucket' ? `arn:aws:s3:::${bucket}` : `arn:aws:s3:::${bucket}/*`
+  const prefix = location.slice(`s3://${bucket}/`.length)
+  const resource =
+    permission === 's3:ListBucket'
+      ? `arn:aws:s3:::${bucket} for the prefix ${prefix} (a condition on s3:prefix must cover it)`
+      : `arn:aws:s3:::${bucket}/*, or on less as the README's policy has it`
   return { what, hint: `Allow ${permission} on ${resource}.${ALSO[permission]}` }
 }
 
@@ -185,7 +140,14 @@ const ALSO: Record<Operation['permission'], string> = {
 function wrongKey({ code }: Failure): Explanation {
   const which = code === 'SignatureDoesNotMatch' ? 'secret key does not fit the access key' : 'access key is not known'
   const what = `the credentials are refused: the ${which} (${code})`
-  return { what, hint: 'Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile.' }
+  const hint =
+    'Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile, and that AWS_ENDPOINT_URL_S3 is the store they are for.'
+  return { what, hint }
+}
+
+function suspended({ code }: Failure): Explanation {
+  const hint = "Have the store's administrator enable it again, or check AWS_ACCESS_KEY_ID."
+  return { what: `the account of this access key is suspended (${code})`, hint }
 }
 
 function expired({ code }: Failure): Explanation {
@@ -232,10 +194,17 @@ function quota({ code }: Failure, { bucket }: Operation): Explanation {
 
 function unsupported({ said }: Failure): Explanation {
   const hint = 'This program needs If-None-Match and If-Match on PUT: use a store that has them.'
-  return { what: `the store does not support this request (501 NotImplemented: ${said})`, hint }
+  return {
+    what: `the store does not support this request (${['501 NotImplemented', said].filter(Boolean).join(': ')})`,
+    hint,
+  }
 }
 
 function untrusted({ code }: Failure): Explanation {
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
+    const scheme = 'Check the scheme (http or https) and the port of AWS_ENDPOINT_URL_S3.'
+    return { what: `the endpoint does not speak TLS (${code})`, hint: scheme }
+  }
   const hint = 'Check AWS_ENDPOINT_URL_S3; a private authority is named by NODE_EXTRA_CA_CERTS.'
   return { what: `the store's TLS certificate is not trusted (${code})`, hint }
 }

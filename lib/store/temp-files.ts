@@ -5,7 +5,7 @@ import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { IngestError } from '../errors.ts'
+import { IngestError, oneLine } from '../errors.ts'
 import { errnoOf, toFolderError } from './folder-errors.ts'
 
 export const TEMP_FOLDER = '.ingest-tmp'
@@ -36,7 +36,7 @@ export async function prepareTempFolder(tempFolder: string, nowMs: number): Prom
 }
 
 function notAFolder(path: string): IngestError {
-  return new IngestError(`${path} is not a folder of its own (a symbolic link or a file).`, {
+  return new IngestError(`${oneLine(path)} is not a folder of its own (a symbolic link or a file).`, {
     kind: 'store',
     scope: 'run',
     hint: 'Remove it: temporary files are written there.',

@@ -7,7 +7,7 @@ const FOLDER = import.meta.dir
 const ROOT = join(FOLDER, '../..')
 const TEST_LIMIT_MS = 120_000
 
-/** Of the server, the tests and the whole, in words for the end. */
+/** The exit code of the tests; the server is gone when it is known. */
 async function main(): Promise<number> {
   const server = await startRadosgw()
   process.on('exit', server.stop)

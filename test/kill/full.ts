@@ -3,8 +3,9 @@
 
 import { afterAll, describe, expect, test } from 'bun:test'
 import { SEED } from '../support/run-cli.ts'
+import { pointsOf, someOf, type Point } from './points.ts'
 import { LARGE, SCENARIOS } from './scenarios.ts'
-import { makeReference, pointsOf, someOf, sweep, type Point, type Reference } from './sweep.ts'
+import { makeReference, sweep, type Reference } from './sweep.ts'
 
 const TIME_LIMIT_MS = 30 * 60_000
 

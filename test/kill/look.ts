@@ -1,6 +1,6 @@
 // What stands in a lake, looked at from outside between two runs.
 
-import { priceKeys, readFooter, type Lake } from '../support/lake.ts'
+import { priceKeys, readFooter, readRows, type Lake, type StoredRow } from '../support/lake.ts'
 import type { Bars } from './scenarios.ts'
 
 /** Bytes by key. */
@@ -55,4 +55,25 @@ export async function falseClaims(lake: Lake, bars: Bars): Promise<readonly stri
     if (asked === undefined || hidden.length > 0) claims.push(`${key} claims ${asked} but hides ${hidden.length} bars`)
   }
   return claims
+}
+
+/** Files whose rows are not the vendor's bars of their day or, up to their newest row, of their year. */
+export async function untrueFiles(lake: Lake, bars: Bars): Promise<readonly string[]> {
+  const files = Map.groupBy(await readRows(lake), ({ key }) => key)
+  return [...files].filter(([, rows]) => !isTrue(rows, bars)).map(([key]) => key)
+}
+
+type Shown = Pick<StoredRow, 'date' | 'close' | 'adjClose' | 'volume'>
+
+function text({ date, close, adjClose, volume }: Shown): string {
+  return [date, close, adjClose, volume].join(',')
+}
+
+function isTrue(rows: readonly StoredRow[], bars: Bars): boolean {
+  const [newest] = rows
+  if (newest === undefined) return false
+  const { symbol, date, key } = newest
+  const since = key.endsWith(`-${date}.parquet`) ? date : date.slice(0, 4)
+  const truth = (bars[symbol] ?? []).filter((bar) => since <= bar.date && bar.date <= date)
+  return rows.map(text).toSorted().join(' ') === truth.map(text).toSorted().join(' ')
 }

@@ -6,20 +6,11 @@ import PQueue from 'p-queue'
 import { seededRandom } from '../support/fake-fmp.ts'
 import { disposableFolder, type Lake } from '../support/lake.ts'
 import { setS3Stage, setStage, type Run, type Stage } from '../support/run-cli.ts'
-import { falseClaims, priceFacts, readFiles, strayKeys, type Files } from './look.ts'
+import { falseClaims, priceFacts, readFiles, strayKeys, untrueFiles, type Files } from './look.ts'
+import type { Done, Point } from './points.ts'
 import type { Bars, Scenario, Visit } from './scenarios.ts'
 
 export type StoreKind = 'folder' | 's3'
-
-/**
- * Where a run is killed: at its n-th request to the vendor (when it has come in, or some milliseconds later), at its n-th
- * request to S3 (before it is served, when it is carried out but not answered, when the answer is on its way), or at its
- * n-th file-system step.
- */
-export type Point =
-  | { readonly at: 'api'; readonly n: number; readonly when: 'before' | 'after' }
-  | { readonly at: 's3'; readonly n: number; readonly when: 'before' | 'stored' | 'after' }
-  | { readonly at: 'fs'; readonly n: number; readonly when: 'before' | 'half' | 'after' }
 
 export type SweepOptions = {
   readonly store: StoreKind
@@ -29,18 +20,17 @@ export type SweepOptions = {
 }
 
 /** What undisturbed runs do and leave. */
-export type Reference = SweepOptions & {
-  readonly scenario: Scenario
-  readonly before: Files
-  /** Price files right after the run that will be killed. */
-  readonly whole: Files
-  /** Keys with `rows-sha256` after the next run. */
-  readonly end: ReadonlyMap<string, string>
-  /** What one more run asks the vendor for: nothing, but for years that are over and have no file to remember it. */
-  readonly idleCalls: number
-  readonly counts: { readonly api: number; readonly s3: number }
-  readonly steps: readonly string[]
-}
+export type Reference = SweepOptions &
+  Done & {
+    readonly scenario: Scenario
+    readonly before: Files
+    /** Price files right after the run that will be killed. */
+    readonly whole: Files
+    /** Keys with `rows-sha256` after the next run. */
+    readonly end: ReadonlyMap<string, string>
+    /** What one more run asks the vendor for: nothing, but for years that are over and have no file to remember it. */
+    readonly idleCalls: number
+  }
 
 export type SweepResult = { readonly kills: number; readonly survived: number; readonly differences: readonly string[] }
 
@@ -97,6 +87,8 @@ export async function makeReference(scenario: Scenario, options: SweepOptions): 
   const whole = new Map([...(await readFiles(stage.lake))].filter(([key]) => key.includes('prices/')))
   expectCode(await visit(stage, scenario.next ?? killed, options))
   const end = await priceFacts(stage.lake)
+  const untrue = await untrueFiles(stage.lake, (scenario.next ?? killed).bars)
+  if (untrue.length > 0) throw new Error(`Undisturbed runs left what the vendor does not say: ${untrue.join(', ')}`)
   const idle = await visitAgain(stage, scenario, options)
   expectCode(idle)
   const steps = options.store === 'folder' ? (await Bun.file(stepsFile).text()).trim().split('\n') : []
@@ -105,49 +97,6 @@ export async function makeReference(scenario: Scenario, options: SweepOptions): 
 
 function expectCode({ code, stderr }: Run): void {
   if (code !== 0) throw new Error(`An undisturbed run ended with exit code ${code}:\n${stderr}`)
-}
-
-/**
- * Every point of a reference. `each` has every way to be killed there; where one step follows the other that leaves out
- * what is the same instant as the next one's `before`. `one` draws a way for every point.
- */
-export function pointsOf(reference: Reference, ways: 'each' | 'one'): readonly Point[] {
-  const { counts, steps, width, seed } = reference
-  const random = seededRandom(seed)
-  const isSerial = width === 1
-  const chosen = <T>(all: readonly T[]): readonly T[] => {
-    const index = Math.floor(random() * all.length)
-    return ways === 'each' ? all : all.slice(index, index + 1)
-  }
-  const stepWays = (step: string) => [
-    'before' as const,
-    ...(step === 'write' ? ['half' as const] : []),
-    ...(isSerial && ways === 'each' ? [] : ['after' as const]),
-  ]
-  return [
-    ...numbers(counts.api).flatMap((n) =>
-      chosen(['before', 'after'] as const).map((when) => ({ at: 'api', n, when }) as const),
-    ),
-    ...numbers(counts.s3).flatMap((n) =>
-      chosen(['before', 'stored', 'after'] as const).map((when) => ({ at: 's3', n, when }) as const),
-    ),
-    ...steps.flatMap((step, index) =>
-      chosen(stepWays(step)).map((when) => ({ at: 'fs', n: index + 1, when }) as const),
-    ),
-  ]
-}
-
-function numbers(count: number): readonly number[] {
-  return Array.from({ length: count }, (_, index) => index + 1)
-}
-
-/** So many of the points, spread over all of them. */
-export function someOf(points: readonly Point[], count: number, seed: number): readonly Point[] {
-  const random = seededRandom(seed)
-  const size = points.length / count
-  return Array.from({ length: Math.min(count, points.length) }, (_, index) =>
-    points.slice(Math.floor((index + random()) * size)),
-  ).flatMap((rest) => rest.slice(0, 1))
 }
 
 /** Kills at every one of the points, two at a time. */

@@ -298,7 +298,10 @@ export function checkSecrets({ stdout, stderr }: CliResult, files: Snapshot, s3?
     Buffer.from(secret).toString('base64url'),
   ])
   const texts = [['stdout', Buffer.from(stdout)] as const, ['stderr', Buffer.from(stderr)] as const, ...files]
-  const found = texts.filter(([, bytes]) => forms.some((form) => Buffer.from(bytes).includes(form)))
+  const found = texts.filter(([, bytes]) => {
+    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return forms.some((form) => view.includes(form))
+  })
   expect(found.map(([name]) => name)).toEqual([])
 }
 

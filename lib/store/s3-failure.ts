@@ -1,0 +1,70 @@
+// An error of the AWS SDK taken apart: S3's code and words, wherever the SDK has put them.
+import { oneLine } from '../errors.ts'
+
+/** The SDK's error taken apart; `code` is S3's, `status` is absent when no answer came. */
+export type Failure = {
+  readonly code: string
+  readonly status: number | undefined
+  /** The store's own words, empty where it has none. */
+  readonly said: string
+  readonly fields: Record<string, unknown>
+}
+
+/** The bytes that came are not those that were sent. */
+export const DAMAGE_CODES = new Set([
+  'BadDigest',
+  'IncompleteBody',
+  'InvalidDigest',
+  'XAmzContentChecksumMismatch',
+  'XAmzContentSHA256Mismatch',
+  'ChecksumMismatch',
+])
+const TRANSIENT_CODES = new Set(['ConditionalRequestConflict', 'OperationAborted', 'RequestTimeout', 'SlowDown'])
+/** With 200 among them: an error then means that the answer is not S3's. */
+const TRANSIENT_STATUSES = new Set([200, 408, 429, 500, 502, 503, 504])
+/** The SDK's and the runtime's names for a connection that failed. */
+export const NETWORK_CODE =
+  /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE|TimeoutError)$/
+
+/** Whether another try may succeed. */
+export function isTransient({ code, status }: Failure): boolean {
+  if (DAMAGE_CODES.has(code) || TRANSIENT_CODES.has(code) || NETWORK_CODE.test(code)) return true
+  return status !== undefined && TRANSIENT_STATUSES.has(status)
+}
+
+/** Takes an error of the SDK apart. */
+export function dissect(error: unknown): Failure {
+  const fields: Record<string, unknown> = typeof error === 'object' && error !== null ? { ...error } : {}
+  const message = textOf(error, 'message')
+  const metadata = fields['$metadata'] as { httpStatusCode?: number } | undefined
+  const status = metadata?.httpStatusCode
+  const response: unknown = error instanceof Error && '$response' in error ? error.$response : undefined
+  return {
+    code: codeOf(error, message, fields, status),
+    status,
+    said: message === 'UnknownError' ? '' : oneLine(message, 300),
+    fields: { ...fields, ...headersOf(response) },
+  }
+}
+
+function codeOf(error: unknown, message: string, fields: Record<string, unknown>, status: number | undefined): string {
+  if (message.startsWith('Checksum mismatch')) return 'ChecksumMismatch'
+  // This error of the runtime has no code.
+  if (message.startsWith('Hostname/IP does not match')) return 'ERR_TLS_CERT_ALTNAME_INVALID'
+  const name = oneLine(textOf(error, 'name'), 80) || 'Unknown'
+  // A refusal whose words were cut off on the way has a status too, and is none.
+  if (typeof fields['code'] === 'string' && NETWORK_CODE.test(fields['code'])) return fields['code']
+  if (status !== undefined) return status === 200 ? 'Unknown' : name
+  return typeof fields['code'] === 'string' ? fields['code'] : name
+}
+
+/** The SDK copies what the answer's XML holds into the error: two messages make a list. */
+function textOf(error: unknown, field: 'name' | 'message'): string {
+  const value: unknown = error instanceof Error ? error[field] : undefined
+  return typeof value === 'string' ? value : ''
+}
+
+function headersOf(response: unknown): Record<string, unknown> {
+  const headers = (response as { headers?: Record<string, unknown> } | undefined)?.headers
+  return headers === undefined ? {} : { bucketRegion: headers['x-amz-bucket-region'] }
+}

@@ -1,0 +1,102 @@
+// The page of proofs: `bun test/proofs.make.ts` writes .github/PROOFS.md from test/fixtures/proofs.json, which names for
+// every promise, every fault and every point of the security review the tests that prove it. proofs.test.ts holds both
+// against the tests there are.
+
+import { join } from 'node:path'
+
+export type Proofs = {
+  readonly promises: readonly { readonly id: string; readonly text: string; readonly tests: readonly string[] }[]
+  readonly faults: readonly {
+    readonly side: string
+    readonly fault: string
+    readonly behaviour: string
+    readonly tests: readonly string[]
+  }[]
+  readonly security: readonly { readonly area: string; readonly behaviour: string; readonly tests: readonly string[] }[]
+}
+
+const TEST_FOLDER = import.meta.dir
+export const PAGE = join(TEST_FOLDER, '../.github/PROOFS.md')
+
+export async function readProofs(): Promise<Proofs> {
+  return (await Bun.file(join(TEST_FOLDER, 'fixtures/proofs.json')).json()) as Proofs
+}
+
+/** The tests of every test file, as `file.test.ts > outer title > inner title`, `%s` and the like not filled in. */
+export async function allTestNames(): Promise<ReadonlySet<string>> {
+  const files = [...new Bun.Glob('*.test.ts').scanSync({ cwd: TEST_FOLDER })].toSorted()
+  const names = await Promise.all(
+    files.map(async (file) => {
+      const source = await Bun.file(join(TEST_FOLDER, file)).text()
+      return testNamesIn(source).map((name) => `${file} > ${name}`)
+    }),
+  )
+  return new Set(names.flat())
+}
+
+const CALL = /^( *)(describe|test)((?:\.\w+)*)[<(]/gm
+const TITLE = String.raw`\(\s*(['"\`])((?:\\.|(?!\1)[^\\])*)\1`
+const DIRECT = new RegExp(`^${TITLE}`)
+/** Behind a table or a condition: the next call whose first argument is a text. */
+const BEHIND = new RegExp(String.raw`\)${TITLE}`)
+
+/** The titles of a formatted file: what stands further in belongs to the describe before it. */
+export function testNamesIn(source: string): string[] {
+  const names: string[] = []
+  const open: { indent: number; title: string }[] = []
+  for (const match of source.matchAll(CALL)) {
+    const [whole, blanks = '', kind, modifiers = ''] = match
+    const rest = source.slice(match.index + whole.length - 1)
+    const isBehind = /\.(each|skipIf|if|todoIf|failing)$|\.(each|skipIf|if)\./.test(modifiers)
+    const title = (isBehind ? BEHIND : DIRECT).exec(rest)?.[2]?.replaceAll(/\\(['"`\\])/g, '$1')
+    if (title === undefined) continue
+    while ((open.at(-1)?.indent ?? -1) >= blanks.length) open.pop()
+    if (kind === 'describe') open.push({ indent: blanks.length, title })
+    else names.push([...open.map((outer) => outer.title), title].join(' > '))
+  }
+  return names
+}
+
+/** The page as text, its tables padded as the formatter pads them. */
+export function pageOf({ promises, faults, security }: Proofs): string {
+  return `${[
+    '# What is promised, and what proves it',
+    'Made by `bun test/proofs.make.ts` from [proofs.json](../test/fixtures/proofs.json). A test fails when a test that is named here does not exist, or when a row has none. Run one with `bun test test/FILE -t "part of its name"`.',
+    '## Promises',
+    table(['promise', 'proved by'], promises.map(({ id, text, tests }) => [`**${id}** ${text}`, ...cell(tests)])),
+    ...['API', 'S3', 'process'].flatMap((side) => [
+      `## Faults: ${side}`,
+      table(
+        ['fault', 'what the program does', 'proved by'],
+        faults.filter((row) => row.side === side).map(({ fault, behaviour, tests }) => [fault, behaviour, ...cell(tests)]),
+      ),
+    ]),
+    '## Security review',
+    table(
+      ['area', 'what holds', 'proved by'],
+      security.map(({ area, behaviour, tests }) => [area, behaviour, ...cell(tests)]),
+    ),
+  ].join('\n\n')}\n`
+}
+
+function cell(tests: readonly string[]): [string] {
+  const named = tests.map((test) => {
+    const [file = '', ...titles] = test.split(' > ')
+    return `[${file.replace('.test.ts', '')}](../test/${file}): ${plain(titles.join(', '))}`
+  })
+  return [named.join('<br>')]
+}
+
+/** Without what Markdown would take for its own. */
+function plain(text: string): string {
+  return text.replaceAll(/[\\`*_[\]<>|~]/g, (character) => (character === '|' ? String.raw`\|` : `\\${character}`))
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)))
+  const line = (cells: readonly string[], fill = ' ') =>
+    `| ${widths.map((width, at) => (cells[at] ?? '').padEnd(width, fill)).join(' | ')} |`
+  return [line(head), line([], '-'), ...rows.map((row) => line(row))].join('\n')
+}
+
+if (import.meta.main) await Bun.write(PAGE, pageOf(await readProofs()))
