@@ -58,17 +58,20 @@ describe.concurrent('an answer that breaks on the way', () => {
     ['two lengths', { raw: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\n[]' }],
     ['a body that is no gzip', { falseEncoding: 'gzip' }],
     ['a body that is no brotli', { falseEncoding: 'br' }],
-  ])('%s: five tries, nothing stored, one line with cause and cure, and the others are stored', async (_name, fault) => {
-    await using stage = await setVendor(() => fault)
-    const run = await stage.run(LIST, { warp: 200, isLossy: true })
-    expect({ code: run.code, changed: run.changed }).toEqual({ code: 1, changed: [dayKey('GOOD', DAY)] })
-    expect(run.requests.filter(({ symbol }) => symbol === 'BAD')).toHaveLength(5)
-    const [line = '', ...more] = run.stderr.match(/^❌ BAD: .*$/gm) ?? []
-    expect(more).toEqual([])
-    expect(line).toMatch(/127\.0\.0\.1:\d+|FMP's answer/)
-    expect(line).toMatch(/closed before|does not speak (proper )?HTTP|damaged|broken or cut JSON/)
-    expect(line).toMatch(/Given up after 5 attempts\. .*(Check|run again|later)/)
-  })
+  ])(
+    '%s: five tries, nothing stored, one line with cause and cure, and the others are stored',
+    async (_name, fault) => {
+      await using stage = await setVendor(() => fault)
+      const run = await stage.run(LIST, { warp: 200, isLossy: true })
+      expect({ code: run.code, changed: run.changed }).toEqual({ code: 1, changed: [dayKey('GOOD', DAY)] })
+      expect(run.requests.filter(({ symbol }) => symbol === 'BAD')).toHaveLength(5)
+      const [line = '', ...more] = run.stderr.match(/^❌ BAD: .*$/gm) ?? []
+      expect(more).toEqual([])
+      expect(line).toMatch(/127\.0\.0\.1:\d+|FMP's answer/)
+      expect(line).toMatch(/closed before|does not speak (proper )?HTTP|damaged|broken or cut JSON/)
+      expect(line).toMatch(/Given up after 5 attempts\. .*(Check|run again|later)/)
+    },
+  )
 
   test('one that drips is whole when it is done in time, and a failed try when not', async () => {
     await using stage = await setVendor(({ n }) => ({ drip: { bytes: n <= 2 ? 20 : 2, everyMs: n <= 2 ? 1 : 60 } }))
@@ -141,8 +144,7 @@ describe.concurrent('rows that are not as they should be', () => {
     const broken = await stage.run(LIST, { warp: 200 })
     expect(broken.stderr).toMatch(/^❌ BAD: .*broken or cut JSON.*It begins: “\[\{"symbol":"BAD"/m)
     const huge = JSON.stringify([rowOf(bars.at(-1), { close: 7.25 })]).replace('7.25', '1e999')
-    stage.onRequest = ({ symbol, variant }) =>
-      symbol === 'BAD' && variant === 'full' ? new Response(huge) : undefined
+    stage.onRequest = ({ symbol, variant }) => (symbol === 'BAD' && variant === 'full' ? new Response(huge) : undefined)
     const rejected = await stage.run(LIST)
     expect(rejected.stderr).toMatch(/^❌ BAD: .*close is not finite/m)
     expect(metricsOf(rejected)).toMatchObject({ rejected_rows: 1, errors: 1 })

@@ -101,7 +101,7 @@ describe.concurrent('a store that fails every request once', () => {
 
 describe.concurrent('trouble that stays', () => {
   test.each<[string, Fault, RegExp, RegExp]>([
-    ['a busy store', reply(503, 'SlowDown'), /busy or out of order \(503 SlowDown\), 10 tries/, /UPLOAD_CONCURRENCY/],
+    ['a busy store', reply(503, 'SlowDown'), /busy or out of order \(503 SlowDown\), 14 tries/, /UPLOAD_CONCURRENCY/],
     ['damaged bytes', reply(400, 'BadDigest'), /damaged on the way \(BadDigest\)/, /network/],
     ['a login page', { action: 'html200' }, /ETag|not from S3/, /login page.*AWS_ENDPOINT_URL_S3/],
     ['a store without room', reply(403, 'QuotaExceeded'), /no room left/, /quota/],
@@ -127,7 +127,8 @@ describe.concurrent('said before the first call is spent:', () => {
     ],
     [
       'another region, by the header',
-      ({ s3 }) => void (s3.onRequest = () => reply(301, 'PermanentRedirect', '<Endpoint>s3.eu-west-3.amazonaws.com</Endpoint>')),
+      ({ s3 }) =>
+        void (s3.onRequest = () => reply(301, 'PermanentRedirect', '<Endpoint>s3.eu-west-3.amazonaws.com</Endpoint>')),
       /wrong region \(PermanentRedirect\): it expects eu-west-3.*AWS_REGION=eu-west-3/,
     ],
     [
@@ -148,7 +149,11 @@ describe.concurrent('said before the first call is spent:', () => {
     await using stage = await setBucket()
     prepare(stage)
     const run = await stage.run([...LIST, '--backfill'])
-    expect({ code: run.code, calls: run.requests.length, changed: run.changed }).toEqual({ code: 1, calls: 0, changed: [] })
+    expect({ code: run.code, calls: run.requests.length, changed: run.changed }).toEqual({
+      code: 1,
+      calls: 0,
+      changed: [],
+    })
     expect(run.stderr.match(/^❌.*$/gm)).toEqual([expect.stringMatching(message)])
   })
 })
@@ -163,7 +168,10 @@ describe.concurrent('a store without conditions', () => {
     expect(refused.stderr).toContain('--allow-unsafe-store')
     expect(await priceKeys(stage.lake)).toEqual([])
     const allowed = await stage.run([...LIST, '--allow-unsafe-store'])
-    expect({ code: allowed.code, changed: allowed.changed }).toEqual({ code: 0, changed: THREE.map((name) => dayKey(name, DAY)) })
+    expect({ code: allowed.code, changed: allowed.changed }).toEqual({
+      code: 0,
+      changed: THREE.map((name) => dayKey(name, DAY)),
+    })
   })
 })
 

@@ -57,9 +57,43 @@ describe('ticker lists', () => {
   )
 })
 
-const FLAGS = ['tickers', 'tickers-path', 'backfill', 'backfill-days', 'from-date', 'to-date', 'lookback', 'force', 'out']
-const MORE_FLAGS = ['no-adj-close', 'max-calls', 'dry-run', 'json', 'quiet', 'allow-unsafe-store', 'now', 'help', 'nonsense']
-const VALUES = ['A,B', '1', '5', '2024-09-10', '2024-09-16', '1990-01-01', NOW, 'x', '0', '-1', '1e3', '999999999', '20000']
+const FLAGS = [
+  'tickers',
+  'tickers-path',
+  'backfill',
+  'backfill-days',
+  'from-date',
+  'to-date',
+  'lookback',
+  'force',
+  'out',
+]
+const MORE_FLAGS = [
+  'no-adj-close',
+  'max-calls',
+  'dry-run',
+  'json',
+  'quiet',
+  'allow-unsafe-store',
+  'now',
+  'help',
+  'nonsense',
+]
+const VALUES = [
+  'A,B',
+  '1',
+  '5',
+  '2024-09-10',
+  '2024-09-16',
+  '1990-01-01',
+  NOW,
+  'x',
+  '0',
+  '-1',
+  '1e3',
+  '999999999',
+  '20000',
+]
 const NAMES = ['S3_BUCKET', 'S3_RAW_PREFIX', 'RATE_LIMIT_SECONDS', 'MAX_WORKERS', 'UPLOAD_CONCURRENCY', 'FMP_API']
 
 function oddArguments(random: Random): string[] {
@@ -95,7 +129,9 @@ function expectExplained(run: InProcessRun): Metrics | undefined {
   expect([0, 1, 2, 3]).toContain(code)
   expectHarmless(stdout)
   expectHarmless(stderr)
-  expect(leaksIn(new Map<string, string | Uint8Array>([['stdout', stdout], ['stderr', stderr], ...files]), [KEY])).toEqual([])
+  expect(
+    leaksIn(new Map<string, string | Uint8Array>([['stdout', stdout], ['stderr', stderr], ...files]), [KEY]),
+  ).toEqual([])
   if (code === 1 || code === 2) expect(stderr).toMatch(/^(❌|🛑)/m)
   for (const [key, bytes] of files) {
     if (key.endsWith('.parquet')) expect(readFooter(bytes)).toMatchObject({ rows: expect.any(Number) })
@@ -110,7 +146,10 @@ function expectExplained(run: InProcessRun): Metrics | undefined {
   return metrics
 }
 
-const RECORDED = [fixtureText('stable-historical-price-eod-full.AAPL.2020-split.json'), ...recordedErrors.map(({ body }) => body)]
+const RECORDED = [
+  fixtureText('stable-historical-price-eod-full.AAPL.2020-split.json'),
+  ...recordedErrors.map(({ body }) => body),
+]
 
 /** Rows like the vendor's, some of them with something odd in them. */
 function oddRows(random: Random, symbol: string): unknown[] {
@@ -119,12 +158,21 @@ function oddRows(random: Random, symbol: string): unknown[] {
     if (random() < 0.6) return bar
     return { ...bar, [oneOf(random, [...Object.keys(bar), 'new'])]: oddValue(random) }
   }
-  return Array.from({ length: wholeBetween(random, 0, 8) }, () => (random() < 0.95 ? row(oneOf(random, DAYS)) : oddValue(random)))
+  return Array.from({ length: wholeBetween(random, 0, 8) }, () =>
+    random() < 0.95 ? row(oneOf(random, DAYS)) : oddValue(random),
+  )
 }
 
 function oddAnswer(random: Random, symbol: string): Response {
   const rows = oddRows(random, symbol)
-  const value = oneOf<unknown>(random, [rows, rows, rows, { symbol, historical: rows }, oddValue(random), { historicalStockList: rows }])
+  const value = oneOf<unknown>(random, [
+    rows,
+    rows,
+    rows,
+    { symbol, historical: rows },
+    oddValue(random),
+    { historicalStockList: rows },
+  ])
   const text = random() < 0.8 ? JSON.stringify(value) : oneOf(random, RECORDED)
   const body = random() < 0.7 ? text : mangled(random, text)
   const status = random() < 0.85 ? 200 : oneOf(random, [201, 301, 304, 400, 402, 403, 404, 429, 500, 503, 599])
@@ -138,7 +186,14 @@ describe('answers', () => {
     'are stored, rejected or told, and every session is accounted for',
     async () => {
       await fuzz('answers', 150, async (random) => {
-        const modes = [['--from-date', '2024-09-09'], ['--backfill'], ['--no-adj-close'], ['--max-calls', '5'], ['--force'], ['--json']]
+        const modes = [
+          ['--from-date', '2024-09-09'],
+          ['--backfill'],
+          ['--no-adj-close'],
+          ['--max-calls', '5'],
+          ['--force'],
+          ['--json'],
+        ]
         const args = ['--tickers', 'A,B,C', '--out', 'x', '--now', NOW, ...someOf(random, modes, 0.3).flat()]
         const run = await runInProcess({
           args,
@@ -158,7 +213,15 @@ describe('answers', () => {
     async () => {
       let reached = 0
       const all = await fuzz('program', 200, async (random) => {
-        const fixed = someOf(random, [['--out', 'x'], ['--now', NOW], ['--tickers-path', 'list.csv']], 0.9).flat()
+        const fixed = someOf(
+          random,
+          [
+            ['--out', 'x'],
+            ['--now', NOW],
+            ['--tickers-path', 'list.csv'],
+          ],
+          0.9,
+        ).flat()
         const lines = Array.from({ length: wholeBetween(random, 0, 4) }, () => oddText(random, 2))
         const run = await runInProcess({
           args: [...oddArguments(random).slice(0, wholeBetween(random, 0, 2)), ...fixed],
@@ -188,7 +251,9 @@ test(
         oneOf(random, [
           undefined,
           () => oddAnswer(random, symbol),
-          () => ({ raw: Buffer.from(mangled(random, `HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[]\n`)).toString('latin1') }),
+          () => ({
+            raw: Buffer.from(mangled(random, `HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[]\n`)).toString('latin1'),
+          }),
           () => ({ lengthOff: wholeBetween(random, -100, 100) }),
           () => ({ cutAt: wholeBetween(random, 0, 300) }),
           () => ({ falseEncoding: 'gzip' }) as const,

@@ -63,12 +63,17 @@ export function pageOf({ promises, faults, security }: Proofs): string {
     '# What is promised, and what proves it',
     'Made by `bun test/proofs.make.ts` from [proofs.json](../test/fixtures/proofs.json). A test fails when a test that is named here does not exist, or when a row has none. Run one with `bun test test/FILE -t "part of its name"`.',
     '## Promises',
-    table(['promise', 'proved by'], promises.map(({ id, text, tests }) => [`**${id}** ${text}`, ...cell(tests)])),
+    table(
+      ['promise', 'proved by'],
+      promises.map(({ id, text, tests }) => [`**${id}** ${text}`, ...cell(tests)]),
+    ),
     ...['API', 'S3', 'process'].flatMap((side) => [
       `## Faults: ${side}`,
       table(
         ['fault', 'what the program does', 'proved by'],
-        faults.filter((row) => row.side === side).map(({ fault, behaviour, tests }) => [fault, behaviour, ...cell(tests)]),
+        faults
+          .filter((row) => row.side === side)
+          .map(({ fault, behaviour, tests }) => [fault, behaviour, ...cell(tests)]),
       ),
     ]),
     '## Security review',

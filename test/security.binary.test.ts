@@ -39,13 +39,15 @@ const EVIL = `require('node:fs').writeFileSync(${'process.env.MARK'} ?? '/dev/nu
 async function setTrap(only?: readonly string[]): Promise<string> {
   const trap = join(folder.path, `trap-${crypto.randomUUID()}`)
   const files: Record<string, string> = {
-    'bunfig.toml': 'preload = ["./evil.cjs"]\n[run]\nbun = true\n[define]\n"process.env.FMP_BASE_URL" = "\'http://127.0.0.1:1\'"\n',
+    'bunfig.toml':
+      'preload = ["./evil.cjs"]\n[run]\nbun = true\n[define]\n"process.env.FMP_BASE_URL" = "\'http://127.0.0.1:1\'"\n',
     '.env': 'FMP_API_KEY=key-of-the-trap\nFMP_BASE_URL=http://127.0.0.1:1\nAWS_ENDPOINT_URL_S3=http://127.0.0.1:1\n',
     '.env.local': 'FMP_API_KEY=key-of-the-trap\n',
     '.env.production': 'FMP_API_KEY=key-of-the-trap\n',
     'evil.cjs': EVIL,
     'ingest.ts': EVIL,
-    'package.json': '{"name":"x","type":"commonjs","imports":{"#x":"./evil.cjs"},"main":"./evil.cjs","patchedDependencies":{}}',
+    'package.json':
+      '{"name":"x","type":"commonjs","imports":{"#x":"./evil.cjs"},"main":"./evil.cjs","patchedDependencies":{}}',
     'tsconfig.json': '{"compilerOptions":{"baseUrl":".","paths":{"*":["./evil.cjs"],"p-queue":["./evil.cjs"]}}}',
     '.npmrc': 'registry=http://127.0.0.1:1\n',
     'node_modules/p-queue/index.js': EVIL,
@@ -89,7 +91,11 @@ describe('the binary in a hostile working folder', () => {
     const store = await startFakeS3()
     const s3 = await run(trap, ['--tickers', 'A', '--out', `s3://${store.bucket}`, '--dry-run'], store.env())
     await store.stop()
-    expect({ code: s3.code, evil: s3.hasEvilRun, listed: store.requests.length }).toEqual({ code: 0, evil: false, listed: 1 })
+    expect({ code: s3.code, evil: s3.hasEvilRun, listed: store.requests.length }).toEqual({
+      code: 0,
+      evil: false,
+      listed: 1,
+    })
   })
 
   test('takes no key from .env there, and says so', async () => {
@@ -120,7 +126,19 @@ describe('what the binary holds', () => {
     const bytes = await Bun.file(binary).bytes()
     const hay = Buffer.from(bytes)
     expect([ROOT, folder.path, SENTINEL].filter((text) => hay.includes(text))).toEqual([])
-    expect(leaksIn(new Map([['map', await Bun.file(`${binary}.map`).text().catch(() => '')]]), [SENTINEL])).toEqual([])
+    expect(
+      leaksIn(
+        new Map([
+          [
+            'map',
+            await Bun.file(`${binary}.map`)
+              .text()
+              .catch(() => ''),
+          ],
+        ]),
+        [SENTINEL],
+      ),
+    ).toEqual([])
   })
 
   test('is all that it needs: it runs away from the sources, as another file, in an empty folder', async () => {

@@ -68,16 +68,19 @@ describe.concurrent('a symbolic link', () => {
     expect((await lstat(join(place.lake, dayKey('A', DAY)))).isFile()).toBe(true)
   })
 
-  test.each([['.ingest-tmp']])('at %s is refused before any call: temporary files would go through it', async (name) => {
-    await using place = await setVictim()
-    const elsewhere = `${place.victim}-folder`
-    await mkdir(elsewhere)
-    await place.lure(name, elsewhere)
-    const run = await place.run()
-    expect({ code: run.code, calls: place.stage.fmp.requests.length }).toEqual({ code: 1, calls: 0 })
-    expect(run.stderr).toMatch(/^❌ .*\.ingest-tmp is not a folder of its own.*Remove it/m)
-    expect(await readdir(elsewhere)).toEqual([])
-  })
+  test.each([['.ingest-tmp']])(
+    'at %s is refused before any call: temporary files would go through it',
+    async (name) => {
+      await using place = await setVictim()
+      const elsewhere = `${place.victim}-folder`
+      await mkdir(elsewhere)
+      await place.lure(name, elsewhere)
+      const run = await place.run()
+      expect({ code: run.code, calls: place.stage.fmp.requests.length }).toEqual({ code: 1, calls: 0 })
+      expect(run.stderr).toMatch(/^❌ .*\.ingest-tmp is not a folder of its own.*Remove it/m)
+      expect(await readdir(elsewhere)).toEqual([])
+    },
+  )
 })
 
 describe.concurrent('what stands in the way', () => {

@@ -46,7 +46,10 @@ describe('a hostile answer fails its symbol alone:', () => {
     ['a number alone', '7'],
     ['a text alone', '"AAPL"'],
     ['true', 'true'],
-    ['fields only on the prototype', '[{"__proto__":{"open":1,"high":1,"low":1,"close":1,"volume":1,"date":"2024-09-16"}}]'],
+    [
+      'fields only on the prototype',
+      '[{"__proto__":{"open":1,"high":1,"low":1,"close":1,"volume":1,"date":"2024-09-16"}}]',
+    ],
     ['a BOM before a web page', '\uFEFF<html>'],
     ['NUL bytes', '[\u0000]'],
     ['half a surrogate as a symbol', rowWith('symbol', '"\\ud800"')],
@@ -110,7 +113,12 @@ describe('a hostile row beside a good one', () => {
 })
 
 test('the real program survives them too, one after another, and stays under 25 seconds', async () => {
-  const bodies = [deep(1e6), `{"Error Message":${deep(1e5)}}`, rowWith('open', deep(1e5)), rowWith('date', '{"toString":1}')]
+  const bodies = [
+    deep(1e6),
+    `{"Error Message":${deep(1e5)}}`,
+    rowWith('open', deep(1e5)),
+    rowWith('date', '{"toString":1}'),
+  ]
   const names = bodies.map((_body, index) => `BAD${index}`)
   await using stage = await setStage({ bars: barsFor(['GOOD'], DAY, DAY) })
   stage.onRequest = ({ symbol }) => {

@@ -18,7 +18,12 @@ const DAY = '2024-09-16'
 async function traces({ stdout, stderr }: CliResult, lake: Lake): Promise<ReadonlyMap<string, string | Uint8Array>> {
   const keys = await lake.keys()
   const files = await Promise.all(keys.map(async (key) => [key, await lake.bytes(key)] as const))
-  return new Map<string, string | Uint8Array>([['stdout', stdout], ['stderr', stderr], ['names', keys.join('\n')], ...files])
+  return new Map<string, string | Uint8Array>([
+    ['stdout', stdout],
+    ['stderr', stderr],
+    ['names', keys.join('\n')],
+    ...files,
+  ])
 }
 
 async function runWithKey(
@@ -27,7 +32,11 @@ async function runWithKey(
 ) {
   await using folder = await disposableFolder()
   const lake = folderLake(join(folder.path, 'lake'))
-  const fmp = startFakeFmp({ key: SENTINEL, bars: barsFor(['A', 'B'], DAY, DAY), onRequest: (info) => onRequest?.(info) })
+  const fmp = startFakeFmp({
+    key: SENTINEL,
+    bars: barsFor(['A', 'B'], DAY, DAY),
+    onRequest: (info) => onRequest?.(info),
+  })
   const run = await runCli(['--tickers', 'A,B', '--out', lake.out, '--now', NOW, ...args], {
     env: {
       FMP_API_KEY: key,
@@ -70,11 +79,17 @@ const FAULTS: readonly [string, (info: FmpRequestInfo) => Fault][] = [
   ['an error that quotes the headers', () => Response.json({ 'Error Message': ECHO }, { status: 403 })],
   ['a broken JSON that quotes the key', () => new Response(`{"url": "${query}", "`)],
   ['a bomb', () => ({ bombMiB: 64 })],
-  ['a redirect with the key in its path', () => Response.redirect(`http://127.0.0.1:9/${encodeURIComponent(SENTINEL)}?${query}`)],
+  [
+    'a redirect with the key in its path',
+    () => Response.redirect(`http://127.0.0.1:9/${encodeURIComponent(SENTINEL)}?${query}`),
+  ],
   ['rows with the key for a symbol', () => Response.json([{ symbol: SENTINEL, date: DAY }])],
   [
     'rows with the key in odd places',
-    ({ symbol }) => Response.json([{ symbol, date: SENTINEL, open: query, high: 1, low: 1, close: 1, volume: BASE64, [SENTINEL]: 1 }]),
+    ({ symbol }) =>
+      Response.json([
+        { symbol, date: SENTINEL, open: query, high: 1, low: 1, close: 1, volume: BASE64, [SENTINEL]: 1 },
+      ]),
   ],
 ]
 

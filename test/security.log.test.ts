@@ -65,7 +65,13 @@ describe.concurrent('is harmless when it comes from the store:', () => {
     ['SlowDown', 503],
   ])('the message of %s', async (code, status) => {
     await using stage = await setS3Stage({ bars: barsFor(['A'], DAY, DAY) })
-    const fault = { action: 'reply', status, code, message: EVIL, extra: `<Region>${'x\n::error::y'}</Region>` } as const
+    const fault = {
+      action: 'reply',
+      status,
+      code,
+      message: EVIL,
+      extra: `<Region>${'x\n::error::y'}</Region>`,
+    } as const
     stage.s3.onRequest = ({ operation }) => (operation === 'list' ? fault : undefined)
     const listing = await stage.run(['--tickers', 'A'], { warp: 200 })
     expect({ code: listing.code, calls: listing.requests.length }).toEqual({ code: 1, calls: 0 })

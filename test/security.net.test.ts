@@ -41,14 +41,19 @@ describe.concurrent('a certificate that is not to be trusted', () => {
     ['self-signed', 'loopback', false, 'SELF_SIGNED'],
     ['of another host', 'other-host', true, 'ALTNAME'],
     ['expired', 'expired', true, 'EXPIRED'],
-  ])('(%s) stops the run at the first call, with cause and cure, and nothing is sent', async (_name, cert, isKnown, code) => {
-    await using server = startTlsServer(cert)
-    const run = await runAgainst(server.url, isKnown ? { NODE_EXTRA_CA_CERTS: certificatePath(cert) } : {})
-    expect({ code: run.code, requests: server.requests }).toEqual({ code: 1, requests: [] })
-    expect(run.stderr.match(/^🛑.*$/gm)).toEqual([expect.stringMatching(/TLS certificate of 127\.0\.0\.1:\d+ is not trusted/)])
-    expect(run.stderr).toContain(code)
-    expect(run.stderr).toContain('NODE_EXTRA_CA_CERTS')
-  })
+  ])(
+    '(%s) stops the run at the first call, with cause and cure, and nothing is sent',
+    async (_name, cert, isKnown, code) => {
+      await using server = startTlsServer(cert)
+      const run = await runAgainst(server.url, isKnown ? { NODE_EXTRA_CA_CERTS: certificatePath(cert) } : {})
+      expect({ code: run.code, requests: server.requests }).toEqual({ code: 1, requests: [] })
+      expect(run.stderr.match(/^🛑.*$/gm)).toEqual([
+        expect.stringMatching(/TLS certificate of 127\.0\.0\.1:\d+ is not trusted/),
+      ])
+      expect(run.stderr).toContain(code)
+      expect(run.stderr).toContain('NODE_EXTRA_CA_CERTS')
+    },
+  )
 
   test('is trusted when its authority is named', async () => {
     await using server = startTlsServer('loopback')
@@ -67,7 +72,11 @@ describe.concurrent('a certificate that is not to be trusted', () => {
     const known: Record<string, string> = isKnown ? { NODE_EXTRA_CA_CERTS: certificatePath(cert) } : {}
     const env = { ...stage.s3.env(), ...known, AWS_ENDPOINT_URL_S3: server.url }
     const run = await runAgainst(stage.fmp.url, env, ['--out', 's3://test-bucket'])
-    expect({ code: run.code, store: server.requests, calls: stage.fmp.requests }).toEqual({ code: 1, store: [], calls: [] })
+    expect({ code: run.code, store: server.requests, calls: stage.fmp.requests }).toEqual({
+      code: 1,
+      store: [],
+      calls: [],
+    })
     expect(run.stderr).toMatch(/^❌ s3:\/\/test-bucket\/.*TLS certificate is not trusted.*NODE_EXTRA_CA_CERTS/m)
   })
 
@@ -93,15 +102,18 @@ describe.concurrent('in the clear', () => {
     expect(run.stderr).toMatch(/^❌ A: .*TLS handshake failed.*(Check|run again)/m)
   })
 
-  test.each(['http://example.com', 'http://10.0.0.1', 'http://127.0.0.1.example.com', 'http://[::2]:80', 'ftp://127.0.0.1'])(
-    '%s is no address for the key',
-    async (url) => {
-      const run = await runAgainst(url)
-      expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 2, stdout: '' })
-      expect(run.stderr).toContain('FMP_BASE_URL')
-      expect(run.stderr).toContain('loopback')
-    },
-  )
+  test.each([
+    'http://example.com',
+    'http://10.0.0.1',
+    'http://127.0.0.1.example.com',
+    'http://[::2]:80',
+    'ftp://127.0.0.1',
+  ])('%s is no address for the key', async (url) => {
+    const run = await runAgainst(url)
+    expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 2, stdout: '' })
+    expect(run.stderr).toContain('FMP_BASE_URL')
+    expect(run.stderr).toContain('loopback')
+  })
 
   test('a store on another machine is warned of, one on this machine is not', async () => {
     await using stage = await setS3Stage({ bars: barsFor(['A'], DAY, DAY) })
@@ -118,12 +130,15 @@ describe.concurrent('in the clear', () => {
 })
 
 describe.concurrent('a proxy', () => {
-  test.each(['HTTP_PROXY', 'http_proxy', 'ALL_PROXY'])('in %s is not asked for what is on this machine', async (name) => {
-    using proxy = startListener()
-    await using stage = await setStage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
-    const run = await runAgainst(stage.fmp.url, { [name]: proxy.url })
-    expect({ code: run.code, heard: proxy.heard }).toEqual({ code: 0, heard: [] })
-  })
+  test.each(['HTTP_PROXY', 'http_proxy', 'ALL_PROXY'])(
+    'in %s is not asked for what is on this machine',
+    async (name) => {
+      using proxy = startListener()
+      await using stage = await setStage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
+      const run = await runAgainst(stage.fmp.url, { [name]: proxy.url })
+      expect({ code: run.code, heard: proxy.heard }).toEqual({ code: 0, heard: [] })
+    },
+  )
 
   test('does not come between the demo and its own server', async () => {
     using proxy = startListener()

@@ -16,7 +16,20 @@ const DAY = '2024-09-16'
 const NO_SYMBOLS = [
   ['../../x', 'AAPL/../..', '..', '.', 'A/B', 'A\\B', '%2F..%2F', 'A%00', 'A\u0000B', 'A\u0001B', 'A\u001B[2J'],
   ['AAPL&apikey=x', 'AAPL?x', 'AAPL#x', 'A:B', 's3://x/y', '=cmd|/c calc', '@SUM(1+1)', '-A', '^', 'A..B', '""'],
-  ['A'.repeat(1_100), 'ÄPFEL', 'ＡＡＰＬ', 'A\u202eB', 'A\u200bB', 'ﬁ', '\uFEFFA', 'A B', 'A\tB', 'A;B', '$(id)', '`id`'],
+  [
+    'A'.repeat(1_100),
+    'ÄPFEL',
+    'ＡＡＰＬ',
+    'A\u202eB',
+    'A\u200bB',
+    'ﬁ',
+    '\uFEFFA',
+    'A B',
+    'A\tB',
+    'A;B',
+    '$(id)',
+    '`id`',
+  ],
 ]
 
 describe.concurrent('a symbol that is none', () => {
@@ -53,7 +66,11 @@ describe.concurrent('symbols that are allowed and odd', () => {
       expect(key.split('/')).not.toContain('..')
       expect(Buffer.byteLength(key)).toBeLessThan(1_024)
     }
-    expect(metricsOf(run).results.map(({ symbol }) => symbol).toSorted()).toEqual(ODD.toSorted())
+    expect(
+      metricsOf(run)
+        .results.map(({ symbol }) => symbol)
+        .toSorted(),
+    ).toEqual(ODD.toSorted())
   })
 
   test.each(['stable', 'v3'])('are one value of one parameter in the URL (%s)', async (api) => {
@@ -170,7 +187,10 @@ describe.concurrent('a list that is a bomb', () => {
   test('formulas of a spreadsheet are no symbols, and no output is a spreadsheet', async () => {
     await using folder = await disposableFolder()
     await Bun.write(join(folder.path, 'list.csv'), 'symbol\n=1+1\n"=HYPERLINK(""http://x"")"\n+1\n@x\n')
-    const run = await runCli(['--tickers-path', 'list.csv', '--out', 'x'], { cwd: folder.path, env: { FMP_API_KEY: KEY } })
+    const run = await runCli(['--tickers-path', 'list.csv', '--out', 'x'], {
+      cwd: folder.path,
+      env: { FMP_API_KEY: KEY },
+    })
     expect(run.code).toBe(2)
     for (const line of [2, 3, 4, 5]) expect(run.stderr).toContain(`line ${line}`)
   })

@@ -202,7 +202,7 @@ function unsupported({ said }: Failure): Explanation {
 
 function untrusted({ code }: Failure): Explanation {
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
-    const scheme = 'Check the scheme (http or https) and the port of AWS_ENDPOINT_URL_S3.'
+    const scheme = 'Check the scheme (http:// or https://) and the port of AWS_ENDPOINT_URL_S3.'
     return { what: `the endpoint does not speak TLS (${code})`, hint: scheme }
   }
   const hint = 'Check AWS_ENDPOINT_URL_S3; a private authority is named by NODE_EXTRA_CA_CERTS.'

@@ -226,6 +226,6 @@ describe('a place that is wrong', () => {
   ])('a store that is hidden behind %j', async (action, says) => {
     await using proxy = await startTcpProxy(SERVER.url, { onRequest: () => action })
     const { run, bucket } = await runAt(proxy.url)
-    expectRefusal(run, bucket, ['s3://{bucket}/', says, '10 tries'])
+    expectRefusal(run, bucket, ['s3://{bucket}/', says, '14 tries'])
   })
 })

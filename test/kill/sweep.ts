@@ -101,32 +101,25 @@ function expectCode({ code, stderr }: Run): void {
 
 /** Kills at every one of the points, two at a time. */
 export async function sweep(reference: Reference, points: readonly Point[]): Promise<SweepResult> {
+  const { scenario, store } = reference
   const results = await Promise.all(
-    points.map(
-      async (point) =>
-        await queue.add(async () => {
-          try {
-            return await killOnce(reference, point)
-          } catch (error) {
-            // What holds of every run did not hold of one of these.
-            return { isKilled: true, differences: [error instanceof Error ? error.message : String(error)] }
-          }
-        }),
-    ),
+    points.map(async (point) => await queue.add(async () => await tryKill(reference, point))),
   )
-  const name = ({ at, n, when }: Point) => `${reference.scenario.name} (${reference.store}), ${when} ${at} ${n}`
   return {
     kills: results.filter(({ isKilled }) => isKilled).length,
     survived: results.filter(({ isKilled }) => !isKilled).length,
-    differences: results.flatMap(({ differences }, index) =>
-      differences.map(
-        (text) =>
-          `${points
-            .slice(index, index + 1)
-            .map(name)
-            .join('')}: ${text}`,
-      ),
+    differences: results.flatMap(({ point: { at, n, when }, differences }) =>
+      differences.map((text) => `${scenario.name} (${store}), ${when} ${at} ${n}: ${text}`),
     ),
+  }
+}
+
+async function tryKill(reference: Reference, point: Point): Promise<Killed & { readonly point: Point }> {
+  try {
+    return { point, ...(await killOnce(reference, point)) }
+  } catch (error) {
+    // What holds of every run did not hold of one of these.
+    return { point, isKilled: true, differences: [error instanceof Error ? error.message : String(error)] }
   }
 }
 

@@ -31,8 +31,43 @@ export async function fuzz(
 }
 
 const ODD_TEXTS = [
-  ...['', ' ', '\n', '\r', '\t', '\0', '\u001B[31m', '"', "'", ',', '#', '..', '/', '\\', '%2F', '=', '^', '-', '--', '$(id)'],
-  ...['\uFEFF', '\uD800', '\u2028', '\u202E', 'é', 'ﬀ', '💥', 'ı', 'NaN', 'null', '__proto__', 'constructor', '::error::x'],
+  ...[
+    '',
+    ' ',
+    '\n',
+    '\r',
+    '\t',
+    '\0',
+    '\u001B[31m',
+    '"',
+    "'",
+    ',',
+    '#',
+    '..',
+    '/',
+    '\\',
+    '%2F',
+    '=',
+    '^',
+    '-',
+    '--',
+    '$(id)',
+  ],
+  ...[
+    '\uFEFF',
+    '\uD800',
+    '\u2028',
+    '\u202E',
+    'é',
+    'ﬀ',
+    '💥',
+    'ı',
+    'NaN',
+    'null',
+    '__proto__',
+    'constructor',
+    '::error::x',
+  ],
   ...['##[error]', '1e999', '-0', '9007199254740993', '2024-02-30', '0000-00-00', '9999-12-31', 's3://b/k', '<html>'],
 ]
 
@@ -56,8 +91,22 @@ export function oddValue(random: Random, depth = 3): unknown {
   if (dice < 0.25) return oneOf(random, [null, true, false, 0, -0, -1, 1.5, 1e308, 2 ** 53, Number.MIN_VALUE, 1e21])
   if (dice < 0.6 || depth === 0) return oddText(random)
   if (dice < 0.8) return Array.from({ length: wholeBetween(random, 0, 4) }, () => oddValue(random, depth - 1))
-  const names = ['date', 'symbol', 'open', 'close', '__proto__', 'toString', 'toJSON', 'valueOf', 'Error Message', 'historical']
-  const fields = Array.from({ length: wholeBetween(random, 0, 4) }, () => [oneOf(random, names), oddValue(random, depth - 1)])
+  const names = [
+    'date',
+    'symbol',
+    'open',
+    'close',
+    '__proto__',
+    'toString',
+    'toJSON',
+    'valueOf',
+    'Error Message',
+    'historical',
+  ]
+  const fields = Array.from({ length: wholeBetween(random, 0, 4) }, () => [
+    oneOf(random, names),
+    oddValue(random, depth - 1),
+  ])
   return Object.fromEntries(fields as [string, unknown][])
 }
 
@@ -69,7 +118,12 @@ export function mangled(random: Random, text: string): Uint8Array {
     const cut = [bytes.subarray(0, a), bytes.subarray(b)] as const
     const middle = bytes.subarray(a, Math.min(b, a + 2_000))
     const noise = Uint8Array.from({ length: 4 }, () => wholeBetween(random, 0, 255))
-    const parts = oneOf(random, [[cut[0]], cut, [cut[0], middle, middle, cut[1]], [bytes.subarray(0, a), noise, bytes.subarray(a)]])
+    const parts = oneOf(random, [
+      [cut[0]],
+      cut,
+      [cut[0], middle, middle, cut[1]],
+      [bytes.subarray(0, a), noise, bytes.subarray(a)],
+    ])
     bytes = new Uint8Array(Buffer.concat(parts))
   }
   return bytes

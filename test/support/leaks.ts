@@ -18,7 +18,9 @@ function hexOf(secret: string): string {
 /** Within a longer text that is encoded whole a secret can stand at three places; what its neighbours touch is left out. */
 function base64FormsOf(secret: string): string[] {
   return [0, 1, 2].flatMap((offset) => {
-    const encoded = Buffer.from(`${'x'.repeat(offset)}${secret}`).toString('base64').replace(/=+$/, '')
+    const encoded = Buffer.from(`${'x'.repeat(offset)}${secret}`)
+      .toString('base64')
+      .replace(/=+$/, '')
     const own = encoded.slice(offset === 0 ? 0 : offset + 1, -1)
     return [own, own.replaceAll('+', '-').replaceAll('/', '_')]
   })
@@ -26,9 +28,7 @@ function base64FormsOf(secret: string): string[] {
 
 /** Pieces that say too much: a message may cut a secret in two. */
 function piecesOf(secret: string): string[] {
-  return Array.from({ length: Math.max(0, secret.length - MIN_PIECE + 1) }, (_, at) =>
-    secret.slice(at, at + MIN_PIECE),
-  )
+  return Array.from({ length: Math.max(0, secret.length - MIN_PIECE + 1) }, (_, at) => secret.slice(at, at + MIN_PIECE))
 }
 
 /** What is found of the secrets, by the name of the text: empty where none has leaked. */
