@@ -3,7 +3,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { Metrics } from '../lib/metrics.ts'
-import { recordedError, type Bar, type Fault, type FmpRequestInfo } from './support/fake-fmp.ts'
+import type { Bar, Fault, FmpRequestInfo } from './support/fake-fmp.ts'
 import { disposableFolder, folderLake, priceKeys, readRows } from './support/lake.ts'
 import { barsFor, dayKey, KEY, measureCli, metricsOf, NOW, setStage, type Stage } from './support/run-cli.ts'
 
@@ -48,59 +48,75 @@ describe.concurrent('a call limit', () => {
   })
 })
 
+/** Symbols that are each answered by one of these, the other way round from the list of cases. */
+function bySymbol<T>(cases: readonly T[]): { readonly names: readonly string[]; of(symbol: string): T | undefined } {
+  const names = cases.map((_case, index) => `BAD${index}`)
+  return { names, of: (symbol) => cases[names.indexOf(symbol)] }
+}
+
 describe.concurrent('an answer that breaks on the way', () => {
-  test.each<[string, Fault]>([
-    ['a body that is longer than its length', { lengthOff: -20 }],
-    ['a body that is shorter than its length', { lengthOff: 20 }],
-    ['a body cut in the middle', { cutAt: 30 }],
-    ['no HTTP at all', { raw: 'SSH-2.0-OpenSSH_9.9\r\n\r\n' }],
-    ['half a head', { raw: 'HTTP/1.1 200 OK\r\nContent-Le' }],
-    ['two lengths', { raw: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\n[]' }],
-    ['a body that is no gzip', { falseEncoding: 'gzip' }],
-    ['a body that is no brotli', { falseEncoding: 'br' }],
-  ])(
-    '%s: five tries, nothing stored, one line with cause and cure, and the others are stored',
-    async (_name, fault) => {
-      await using stage = await setVendor(() => fault)
-      const run = await stage.run(LIST, { warp: 200, isLossy: true })
-      expect({ code: run.code, changed: run.changed }).toEqual({ code: 1, changed: [dayKey('GOOD', DAY)] })
-      expect(run.requests.filter(({ symbol }) => symbol === 'BAD')).toHaveLength(5)
-      const [line = '', ...more] = run.stderr.match(/^❌ BAD: .*$/gm) ?? []
-      expect(more).toEqual([])
-      expect(line).toMatch(/127\.0\.0\.1:\d+|FMP's answer/)
-      expect(line).toMatch(/closed before|does not speak (proper )?HTTP|damaged|broken or cut JSON/)
-      expect(line).toMatch(/Given up after 5 attempts\. .*(Check|run again|later)/)
-    },
-  )
+  test('is tried five times, told in one line with cause and cure, and nothing is stored; the others are', async () => {
+    const faults: readonly [Fault, RegExp][] = [
+      [{ lengthOff: -20 }, /broken or cut JSON/],
+      [{ lengthOff: 20 }, /closed before/],
+      [{ cutAt: 30 }, /closed before/],
+      [{ reset: true }, /closed before/],
+      [{ raw: 'SSH-2.0-OpenSSH_9.9\r\n\r\n' }, /does not speak (proper )?HTTP/],
+      [{ raw: 'HTTP/1.1 200 OK\r\nContent-Le' }, /closed before/],
+      [{ raw: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\n[]' }, /does not speak (proper )?HTTP/],
+      [{ falseEncoding: 'gzip' }, /damaged/],
+      [{ falseEncoding: 'br' }, /damaged|encoding that was not asked for/],
+    ]
+    const { names, of } = bySymbol(faults)
+    await using stage = await setStage({ bars: barsFor([...names, 'GOOD'], DAY, DAY) })
+    stage.onRequest = ({ symbol }) => of(symbol)?.[0]
+    const run = await stage.run(['--tickers', [...names, 'GOOD'].join(',')], { warp: 200, isLossy: true })
+    expect({ code: run.code, changed: run.changed }).toEqual({ code: 1, changed: [dayKey('GOOD', DAY)] })
+    for (const name of names) {
+      const tries = run.requests.filter(({ symbol }) => symbol === name)
+      expect({ name, tries: tries.length }).toEqual({ name, tries: 5 })
+      const lines = run.stderr.split('\n').filter((line) => line.startsWith(`❌ ${name}: `))
+      expect(lines).toHaveLength(1)
+      expect(lines[0]).toMatch(of(name)?.[1] ?? /^$/)
+      expect(lines[0]).toMatch(/127\.0\.0\.1:\d+|FMP's answer/)
+      expect(lines[0]).toMatch(/Given up after 5 attempts\. .*(Check|[Rr]un again)/)
+    }
+  })
 
   test('one that drips is whole when it is done in time, and a failed try when not', async () => {
-    await using stage = await setVendor(({ n }) => ({ drip: { bytes: n <= 2 ? 20 : 2, everyMs: n <= 2 ? 1 : 60 } }))
-    const env = { API_TIMEOUT_SECONDS: '0.6' }
-    const quick = await stage.run(['--tickers', 'BAD'], { env })
+    await using stage = await setVendor(({ n }) => ({ drip: { bytes: n <= 2 ? 20 : 2, everyMs: n <= 2 ? 1 : 40 } }))
+    const quick = await stage.run(['--tickers', 'BAD'])
     expect({ code: quick.code, changed: quick.changed }).toEqual({ code: 0, changed: [dayKey('BAD', DAY)] })
     const startedMs = performance.now()
-    const slow = await stage.run(['--tickers', 'BAD', '--from-date', DAY, '--force'], { env, warp: 200 })
+    const slow = await stage.run(['--tickers', 'BAD', '--from-date', DAY, '--force'], {
+      env: { API_TIMEOUT_SECONDS: '0.4' },
+      warp: 200,
+    })
     expect({ code: slow.code, changed: slow.changed }).toEqual({ code: 1, changed: [] })
-    expect(slow.stderr).toMatch(/^❌ BAD: 127.*no complete answer .*within 0\.6 s.*API_TIMEOUT_SECONDS/m)
+    expect(slow.stderr).toMatch(/^❌ BAD: 127.*no complete answer .*within 0\.4 s.*API_TIMEOUT_SECONDS/m)
     // The deadline is of a try as a whole: bytes that keep coming do not push it away.
-    expect(performance.now() - startedMs).toBeLessThan(6_000)
+    expect(performance.now() - startedMs).toBeLessThan(20_000)
   })
 })
 
 describe.concurrent('an answer with nothing in it', () => {
-  test.each<[string, string]>([
-    ['[]', 'an empty list'],
-    ['{}', 'an empty object'],
-    ['null', 'null'],
-    ['{"symbol":"BAD","historical":[]}', 'a history without days'],
-    ['{"symbol":"BAD","historical":null}', 'a history that is null'],
-    ['{"Error Message":"No Data for this symbol"}', 'words that say so'],
-  ])('%s is no data, said with help, and nothing is written', async (body, _name) => {
-    await using stage = await setVendor(() => new Response(body))
-    const run = await stage.run(LIST)
+  test('in any shape is no data, said with help, and nothing is written', async () => {
+    const { names, of } = bySymbol([
+      '[]',
+      ' [ ]\n',
+      '{}',
+      'null',
+      '{"symbol":"BAD","historical":[]}',
+      '{"symbol":"BAD","historical":null}',
+      '{"Error Message":"No Data for this symbol"}',
+      'Error with query',
+    ])
+    await using stage = await setStage({ bars: barsFor(['GOOD'], DAY, DAY) })
+    stage.onRequest = ({ symbol }) => (of(symbol) === undefined ? undefined : new Response(of(symbol)))
+    const run = await stage.run(['--tickers', [...names, 'GOOD'].join(',')])
     expect({ code: run.code, changed: run.changed }).toEqual({ code: 1, changed: [dayKey('GOOD', DAY)] })
-    expect(run.stderr).toMatch(/^❌ BAD: FMP has no data for BAD .*spelling.*delisted/m)
-    expect(run.requests.filter(({ symbol }) => symbol === 'BAD')).toHaveLength(2)
+    expect(run.stderr.match(/^❌ BAD\d: FMP has no data for BAD\d .*spelling.*delisted/gm)).toHaveLength(names.length)
+    expect(run.requests).toHaveLength(2 * names.length + 2)
   })
 
   test('an empty body is a failed try, not no data', async () => {
@@ -172,20 +188,20 @@ describe.concurrent('rows that are not as they should be', () => {
   })
 })
 
-describe.concurrent('a bomb', () => {
-  /** Runs over a vendor's answers to its end and tells what it took, and what it left in a fresh folder. */
-  async function measure(url: string, names: string, env: Record<string, string> = {}) {
-    await using folder = await disposableFolder()
-    const lake = folderLake(folder.path)
-    const args = ['--tickers', names, '--out', lake.out, '--now', NOW]
-    const vendor = { FMP_API_KEY: KEY, FMP_BASE_URL: url, RATE_LIMIT_SECONDS: '0' }
-    const { code, peakBytes } = await measureCli(args, { ...vendor, ...env })
-    console.log(`peak memory against ${names}: ${Math.round(peakBytes / 1e6)} MB`)
-    const [key = ''] = (await lake.keys()).filter((name) => name.startsWith('logs/'))
-    const metrics = JSON.parse(Buffer.from(await lake.bytes(key)).toString()) as Metrics
-    return { code, peakBytes, metrics, files: await priceKeys(lake) }
-  }
+/** Runs over a vendor's answers to its end and tells what it took, and what it left in a fresh folder. */
+async function measure(url: string, names: string, env: Record<string, string> = {}) {
+  await using folder = await disposableFolder()
+  const lake = folderLake(folder.path)
+  const args = ['--tickers', names, '--out', lake.out, '--now', NOW]
+  const vendor = { FMP_API_KEY: KEY, FMP_BASE_URL: url, RATE_LIMIT_SECONDS: '0' }
+  const { code, peakBytes } = await measureCli(args, { ...vendor, ...env })
+  console.log(`peak memory against ${names}: ${Math.round(peakBytes / 1e6)} MB`)
+  const key = (await lake.keys()).find((name) => name.startsWith('logs/')) ?? ''
+  const metrics = JSON.parse(Buffer.from(await lake.bytes(key)).toString()) as Metrics
+  return { code, peakBytes, metrics, files: await priceKeys(lake) }
+}
 
+describe.concurrent('a bomb', () => {
   test.each([
     ['stable', 'BAD,GOOD'],
     ['v3', 'BAD,GOOD'],
@@ -218,7 +234,7 @@ describe.concurrent('a bomb', () => {
 })
 
 describe.concurrent('the clock of the machine', () => {
-  test.each(['Pacific/Kiritimati', 'America/Los_Angeles', 'Antarctica/Troll'])(
+  test.each(['Pacific/Kiritimati', 'Pacific/Pago_Pago'])(
     'in %s stores the same session under the same keys',
     async (zone) => {
       await using stage = await setVendor(() => undefined)
@@ -228,21 +244,6 @@ describe.concurrent('the clock of the machine', () => {
         changed: [dayKey('BAD', DAY), dayKey('GOOD', DAY)],
       })
       expect(run.metricsKey).toBe('logs/ingest/date=2024-09-17/run-1726578000.json')
-    },
-  )
-})
-
-describe.concurrent('a refusal in the middle of a run', () => {
-  test.each(['invalid-key', 'account-suspended', 'endpoint-not-in-plan', 'bandwidth-limit'])(
-    '%s is asked once, whatever the workers, and told once',
-    async (name) => {
-      const names = ['A', 'B', 'C', 'D', 'E', 'F']
-      await using stage = await setStage({ bars: barsFor(names, DAY, DAY) })
-      stage.onRequest = ({ n }) => (n >= 5 ? recordedError(name) : undefined)
-      const run = await stage.run(['--tickers', names.join(',')], { env: { MAX_WORKERS: '1' } })
-      expect(run.requests).toHaveLength(5)
-      expect(run.stderr.match(/^🛑/gm)).toHaveLength(1)
-      expect(metricsOf(run).counts).toMatchObject({ stored: 2, not_reached: 4, failed: 0 })
     },
   )
 })

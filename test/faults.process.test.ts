@@ -24,7 +24,7 @@ function vendorOf({ fmp }: Stage): Record<string, string> {
 /** Runs a line of shell in which `$INGEST` is the program. Gives its exit code and what came on stderr. */
 async function shell(line: string, stage: Stage, out: string): Promise<{ code: number; stderr: string }> {
   const ingest = `${process.execPath} --no-env-file ${join(ROOT, 'ingest.ts')} --tickers A,B --now ${NOW} --out ${out}`
-  const child = Bun.spawn(['bash', '-c', `${line}`], {
+  const child = Bun.spawn(['bash', '-c', line], {
     env: { PATH: process.env['PATH'] ?? '', INGEST: ingest, ...vendorOf(stage) },
     stdout: 'ignore',
     stderr: 'pipe',

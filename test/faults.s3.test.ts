@@ -4,7 +4,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { FakeRequest, Fault } from './support/fake-s3.ts'
 import { priceFiles, priceKeys } from './support/lake.ts'
-import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, type S3Stage } from './support/run-cli.ts'
+import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, setStage, type S3Stage } from './support/run-cli.ts'
 
 setDefaultTimeout(30_000)
 
@@ -66,9 +66,9 @@ async function setBucket(from = DAY): Promise<S3Stage> {
 
 describe.concurrent('a store that fails every request once', () => {
   test('ends with the same files as a sound one: daily, and a backfill that is refreshed later', async () => {
-    await using stage = await setBucket('2021-01-04')
-    await using calm = await setBucket('2021-01-04')
-    const backfill = [...LIST, '--backfill', '--from-date', '2021-01-01']
+    await using stage = await setBucket('2023-01-03')
+    await using calm = await setStage({ bars: stage.bars })
+    const backfill = [...LIST, '--backfill', '--from-date', '2023-01-01']
     stage.s3.pageSize = 2
     for (const [args, now] of [
       [[...LIST, '--from-date', '2024-09-03'], NOW],
@@ -104,7 +104,6 @@ describe.concurrent('trouble that stays', () => {
     ['a busy store', reply(503, 'SlowDown'), /busy or out of order \(503 SlowDown\), 14 tries/, /UPLOAD_CONCURRENCY/],
     ['damaged bytes', reply(400, 'BadDigest'), /damaged on the way \(BadDigest\)/, /network/],
     ['a login page', { action: 'html200' }, /ETag|not from S3/, /login page.*AWS_ENDPOINT_URL_S3/],
-    ['a store without room', reply(403, 'QuotaExceeded'), /no room left/, /quota/],
   ])('(%s) stops the run with cause and cure; no call is spent on the others', async (_name, fault, cause, cure) => {
     await using stage = await setBucket()
     stage.s3.onRequest = ({ operation, key }) => (operation === 'put' && key.includes('symbol=') ? fault : undefined)
@@ -175,12 +174,11 @@ describe.concurrent('a store without conditions', () => {
   })
 })
 
-describe.concurrent('a listing whose pages never end', () => {
-  const entry = (key: string) =>
-    `<Contents><Key>${key}</Key><LastModified>2024-01-01T00:00:00Z</LastModified><ETag>"a"</ETag><Size>1</Size></Contents>`
+const entry = (key: string) =>
+  `<Contents><Key>${key}</Key><LastModified>2024-01-01T00:00:00Z</LastModified><ETag>"a"</ETag><Size>1</Size></Contents>`
 
+describe.concurrent('a listing whose pages never end', () => {
   test.each<[string, (page: number) => string]>([
-    ['and are all the same', () => entry(dayKey('A', '2024-01-02'))],
     ['and are empty', () => ''],
     ['and go backwards', (page) => entry(dayKey('A', `2023-12-${String(31 - (page % 30)).padStart(2, '0')}`))],
   ])('%s is given up with a word', async (_name, contentsOf) => {

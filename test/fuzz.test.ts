@@ -9,15 +9,14 @@ import { describeError, IngestError } from '../lib/errors.ts'
 import type { Metrics } from '../lib/metrics.ts'
 import { readFooter } from '../lib/parquet.ts'
 import { parseTickerFlag, parseTickers } from '../lib/tickers.ts'
-import { fixtureText, recordedErrors } from './support/fake-fmp.ts'
-import { fuzz, FUZZ_TIMEOUT_MS, mangled, oddText, oddValue } from './support/fuzz.ts'
+import { fuzz, FUZZ_TIMEOUT_MS, mangled, oddText } from './support/fuzz.ts'
 import { runInProcess, type InProcessRun } from './support/in-process.ts'
 import { leaksIn } from './support/leaks.ts'
+import { oddAnswer } from './support/odd-answers.ts'
 import { oneOf, someOf, wholeBetween, type Random } from './support/random.ts'
 import { barsFor, KEY, NOW, setStage } from './support/run-cli.ts'
 
 const PRICES = createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw' })
-const DAYS = ['2024-09-09', '2024-09-10', '2024-09-11', '2024-09-12', '2024-09-13', '2024-09-16']
 
 /** Nothing in it starts a line of its own making or speaks to a terminal. */
 function expectHarmless(text: string): void {
@@ -114,7 +113,7 @@ describe('flags and settings', () => {
   test(
     'become a configuration, or are refused in words',
     async () => {
-      await fuzz('flags', 4_000, (random) => {
+      await fuzz('flags', 2_000, (random) => {
         const line = parseCommandLine(oddArguments(random))
         if (line.kind === 'run') orRefusal(() => resolveConfig(line, oddEnvironment(random), { isCompiled: false }))
       })
@@ -144,41 +143,6 @@ function expectExplained(run: InProcessRun): Metrics | undefined {
   const isGood = metrics.errors + metrics.run_errors.length + metrics.counts.failed + metrics.counts.not_reached === 0
   expect(code === 0).toBe(isGood)
   return metrics
-}
-
-const RECORDED = [
-  fixtureText('stable-historical-price-eod-full.AAPL.2020-split.json'),
-  ...recordedErrors.map(({ body }) => body),
-]
-
-/** Rows like the vendor's, some of them with something odd in them. */
-function oddRows(random: Random, symbol: string): unknown[] {
-  const row = (date: string): Record<string, unknown> => {
-    const bar = { symbol, date, open: 1, high: 2, low: 1, close: 1.5, adjClose: 1.5, volume: 7 }
-    if (random() < 0.6) return bar
-    return { ...bar, [oneOf(random, [...Object.keys(bar), 'new'])]: oddValue(random) }
-  }
-  return Array.from({ length: wholeBetween(random, 0, 8) }, () =>
-    random() < 0.95 ? row(oneOf(random, DAYS)) : oddValue(random),
-  )
-}
-
-function oddAnswer(random: Random, symbol: string): Response {
-  const rows = oddRows(random, symbol)
-  const value = oneOf<unknown>(random, [
-    rows,
-    rows,
-    rows,
-    { symbol, historical: rows },
-    oddValue(random),
-    { historicalStockList: rows },
-  ])
-  const text = random() < 0.8 ? JSON.stringify(value) : oneOf(random, RECORDED)
-  const body = random() < 0.7 ? text : mangled(random, text)
-  const status = random() < 0.85 ? 200 : oneOf(random, [201, 301, 304, 400, 402, 403, 404, 429, 500, 503, 599])
-  const isBodiless = status === 304
-  const headers = random() < 0.1 ? { 'retry-after': oneOf(random, ['0', '-5', '1e9', 'soon', '99999999999999']) } : {}
-  return new Response(isBodiless ? null : (body as BodyInit), { status, headers })
 }
 
 describe('answers', () => {
@@ -246,7 +210,7 @@ test(
   async () => {
     const names = ['A', 'B', 'C', 'D']
     await using stage = await setStage({ bars: barsFor(names, '2024-09-09', '2024-09-16') })
-    await fuzz('wire', 6, async (random) => {
+    await fuzz('wire', 4, async (random) => {
       stage.onRequest = ({ symbol }) =>
         oneOf(random, [
           undefined,

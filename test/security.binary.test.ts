@@ -33,7 +33,7 @@ beforeAll(async () => {
 
 afterAll(async () => await folder.remove())
 
-const EVIL = `require('node:fs').writeFileSync(${'process.env.MARK'} ?? '/dev/null', 'evil ran')`
+const EVIL = "require('node:fs').writeFileSync(process.env.MARK ?? '/dev/null', 'evil ran')"
 
 /** A working folder in which every file that Bun may read by itself wants to run code or change settings. */
 async function setTrap(only?: readonly string[]): Promise<string> {

@@ -4,6 +4,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { startFakeFmp, type Fault, type FmpRequestInfo } from './support/fake-fmp.ts'
+import { runInProcess } from './support/in-process.ts'
 import { leaksIn } from './support/leaks.ts'
 import { disposableFolder, folderLake, type Lake } from './support/lake.ts'
 import { barsFor, KEY, NOW, runCli, setS3Stage, type CliResult } from './support/run-cli.ts'
@@ -27,8 +28,14 @@ async function traces({ stdout, stderr }: CliResult, lake: Lake): Promise<Readon
 }
 
 async function runWithKey(
-  onRequest: ((info: FmpRequestInfo) => Fault) | undefined,
-  { api = 'stable', args = [], preload = 'test/support/time-warp.ts', key = SENTINEL }: Partial<Setting> = {},
+  onRequest: ((info: FmpRequestInfo) => Fault | undefined) | undefined,
+  {
+    api = 'stable',
+    args = [],
+    list = 'A,B',
+    preload = 'test/support/time-warp.ts',
+    key = SENTINEL,
+  }: Partial<Setting> = {},
 ) {
   await using folder = await disposableFolder()
   const lake = folderLake(join(folder.path, 'lake'))
@@ -37,13 +44,13 @@ async function runWithKey(
     bars: barsFor(['A', 'B'], DAY, DAY),
     onRequest: (info) => onRequest?.(info),
   })
-  const run = await runCli(['--tickers', 'A,B', '--out', lake.out, '--now', NOW, ...args], {
+  const run = await runCli(['--tickers', list, '--out', lake.out, '--now', NOW, ...args], {
     env: {
       FMP_API_KEY: key,
       FMP_BASE_URL: fmp.url,
       FMP_API: api,
       RATE_LIMIT_SECONDS: '0',
-      API_TIMEOUT_SECONDS: '0.3',
+      API_TIMEOUT_SECONDS: '0.2',
       TIME_WARP: '200',
     },
     preload,
@@ -52,7 +59,7 @@ async function runWithKey(
   return { ...run, requests: fmp.requests, leaks: leaksIn(await traces(run, lake), [SENTINEL]) }
 }
 
-type Setting = { api: string; args: readonly string[]; preload: string; key: string }
+type Setting = { api: string; list: string; args: readonly string[]; preload: string; key: string }
 
 const BASE64 = Buffer.from(SENTINEL).toString('base64')
 const query = new URLSearchParams({ apikey: SENTINEL }).toString()
@@ -68,42 +75,40 @@ const ECHO = [
   JSON.stringify(SENTINEL),
 ].join(' ')
 
-const FAULTS: readonly [string, (info: FmpRequestInfo) => Fault][] = [
-  ['a reset', () => ({ reset: true })],
-  ['a body that is too short', () => ({ lengthOff: 50 })],
-  ['a body that is no gzip', () => ({ falseEncoding: 'gzip' })],
-  ['no HTTP', () => ({ raw: `oops ${SENTINEL}\r\n\r\n` })],
-  ['a silent server', () => 'hang'],
-  ['a web page that quotes the request', ({ url }) => new Response(`<html>${url}${ECHO}</html>`)],
-  ['a refusal that quotes the request', ({ url }) => new Response(`Bad: ${url} ${ECHO}`, { status: 400 })],
-  ['an error that quotes the headers', () => Response.json({ 'Error Message': ECHO }, { status: 403 })],
-  ['a broken JSON that quotes the key', () => new Response(`{"url": "${query}", "`)],
-  ['a bomb', () => ({ bombMiB: 64 })],
-  [
-    'a redirect with the key in its path',
-    () => Response.redirect(`http://127.0.0.1:9/${encodeURIComponent(SENTINEL)}?${query}`),
-  ],
-  ['rows with the key for a symbol', () => Response.json([{ symbol: SENTINEL, date: DAY }])],
-  [
-    'rows with the key in odd places',
-    ({ symbol }) =>
-      Response.json([
-        { symbol, date: SENTINEL, open: query, high: 1, low: 1, close: 1, volume: BASE64, [SENTINEL]: 1 },
-      ]),
-  ],
+const FAULTS: readonly ((info: FmpRequestInfo) => Fault)[] = [
+  () => ({ reset: true }),
+  () => ({ lengthOff: 50 }),
+  () => ({ falseEncoding: 'gzip' }),
+  () => ({ raw: `oops ${SENTINEL}\r\n\r\n` }),
+  () => 'hang',
+  () => ({ bombMiB: 64 }),
+  ({ url }) => new Response(`<html>${url.href}${ECHO}</html>`),
+  ({ url }) => new Response(`Bad: ${url.href} ${ECHO}`, { status: 400 }),
+  () => Response.json({ 'Error Message': ECHO }, { status: 403 }),
+  () => new Response(`{"url": "${query}", "`),
+  () => new Response(`{"url": "${'x'.repeat(190 - SENTINEL.length)}${SENTINEL}`),
+  () => Response.redirect(`http://127.0.0.1:9/${encodeURIComponent(SENTINEL)}?${query}`),
+  () => Response.json([{ symbol: SENTINEL, date: DAY }]),
+  () => Response.json([{ symbol: { key: SENTINEL }, date: DAY }]),
+  ({ symbol }) =>
+    Response.json([{ symbol, date: SENTINEL, open: query, high: 1, low: 1, close: 1, volume: BASE64, [SENTINEL]: 1 }]),
 ]
 
 describe.concurrent('the key is in no output and no file after', () => {
-  test.each(FAULTS)('%s', async (_name, fault) => {
-    for (const [api, args] of [
-      ['stable', ['--json']],
-      ['v3', ['--quiet']],
-    ] as const) {
-      const run = await runWithKey(fault, { api, args })
-      expect(run.code).toBe(1)
-      expect(run.requests.length).toBeGreaterThan(0)
-      expect(run.leaks).toEqual([])
-    }
+  test.each([
+    ['stable', '--json'],
+    ['v3', '--quiet'],
+  ])('every way that a call can fail (%s, %s)', async (api, flag) => {
+    const names = FAULTS.map((_fault, index) => `BAD${index}`)
+    const run = await runWithKey((info) => FAULTS[names.indexOf(info.symbol)]?.(info), {
+      api,
+      list: names.join(','),
+      args: [flag],
+    })
+    expect(run.code).toBe(1)
+    expect(new Set(run.requests.map(({ symbol }) => symbol)).size).toBe(FAULTS.length)
+    expect(run.stderr.match(/^❌ BAD\d+: /gm)).toHaveLength(FAULTS.length)
+    expect(run.leaks).toEqual([])
   })
 
   test('a good run, its metrics and its files', async () => {
@@ -174,6 +179,30 @@ describe.concurrent('on the command line', () => {
     expect(leaksIn(new Map([['stderr', run.stderr]]), [SENTINEL])).toEqual([])
   })
 })
+
+test.each(['null', 'true', '2024', 'errors', '"]},', '\\u00"\\'])(
+  'a key that is a word of JSON (%j) leaves the metrics a document that can be read',
+  async (key) => {
+    const row = { date: DAY, open: 1, high: 2, low: 1, close: 2, volume: -1, [key]: key }
+    const run = await runInProcess({
+      args: ['--tickers', 'A', '--out', 'x', '--now', NOW, '--json'],
+      env: { FMP_API_KEY: key },
+      vendor: () => Response.json([row, { 'Error Message': `bad ${key}` }]),
+    })
+    expect(run.code).toBe(1)
+    for (const [name, bytes] of run.files) {
+      const text = Buffer.from(bytes).toString()
+      const documents = name.endsWith('.jsonl') ? text.trim().split('\n') : [text]
+      for (const document of documents) expect(JSON.parse(document)).toBeObject()
+    }
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      schema_version: 1,
+      symbols: 1,
+      errors: 1,
+      results: [{ symbol: 'A' }],
+    })
+  },
+)
 
 test('the search of these tests finds a key in any dress, and a good half of one', () => {
   const finds = (text: string) => leaksIn(new Map([['text', text]]), [SENTINEL]).length > 0

@@ -34,60 +34,52 @@ function expectHarmless(text: string): void {
   }
 }
 
-describe.concurrent('is harmless when it comes from the vendor:', () => {
-  const row = { symbol: 'A', date: DAY, open: 1, high: 2, low: 1, close: 2, volume: 9 }
-
-  test.each<[string, () => Response]>([
-    ['an error message', () => Response.json({ 'Error Message': EVIL }, { status: 400 })],
-    ['plain text', () => new Response(EVIL, { status: 402 })],
-    ['a web page', () => new Response(`<html>${EVIL}`)],
-    ['another symbol', () => Response.json([{ ...row, symbol: EVIL }])],
-    ['a date', () => Response.json([{ ...row, date: EVIL }])],
-    ['a field of its own', () => Response.json([{ ...row, [EVIL]: 1 }])],
-    ['a price', () => Response.json([{ ...row, close: EVIL }])],
-    ['a Location', () => new Response('', { status: 302, headers: { location: `/${encodeURI(EVIL)}/::error::` } })],
-  ])('%s', async (_name, answer) => {
-    await using stage = await setStage({ bars: barsFor(['A'], DAY, DAY) })
-    stage.onRequest = ({ variant }) => (variant === 'full' ? answer() : undefined)
-    const run = await stage.run(['--tickers', 'A'], { warp: 200 })
-    expectHarmless(run.stderr)
-    expectHarmless(run.stdout)
-    const json = await stage.run(['--tickers', 'A', '--json', '--force'], { warp: 200 })
-    expectHarmless(json.stdout)
-    expectHarmless(JSON.stringify(metricsOf(run)))
+describe.concurrent('what comes from the vendor', () => {
+  test.each(['stable', 'v3'])('is harmless on both streams, in the metrics and in their JSON (%s)', async (api) => {
+    const answers: readonly ((row: Record<string, unknown>) => Response)[] = [
+      () => Response.json({ 'Error Message': EVIL }, { status: 400 }),
+      () => new Response(EVIL, { status: 402 }),
+      () => new Response(`<html>${EVIL}`),
+      (row) => Response.json([{ ...row, symbol: EVIL }]),
+      (row) => Response.json([{ ...row, date: EVIL }]),
+      (row) => Response.json([{ ...row, [EVIL]: 1 }]),
+      (row) => Response.json([{ ...row, close: EVIL }]),
+      () => new Response('', { status: 302, headers: { location: `/${encodeURI(EVIL)}/::error::` } }),
+    ]
+    const names = answers.map((_answer, index) => `EVIL${index}`)
+    await using stage = await setStage({ bars: barsFor(names, DAY, DAY) })
+    stage.onRequest = ({ symbol, variant }) => {
+      const row = { symbol, date: DAY, open: 1, high: 2, low: 1, close: 2, adjClose: 2, volume: 9 }
+      return variant === 'dividend-adjusted' ? undefined : answers[names.indexOf(symbol)]?.(row)
+    }
+    for (const more of [[], ['--json', '--force']]) {
+      const run = await stage.run(['--tickers', names.join(','), ...more], { warp: 200, env: { FMP_API: api } })
+      expect({ code: run.code, calls: run.requests.length >= names.length }).toEqual({ code: 1, calls: true })
+      for (const text of [run.stderr, run.stdout, JSON.stringify(metricsOf(run))]) expectHarmless(text)
+    }
   })
 })
 
 describe.concurrent('is harmless when it comes from the store:', () => {
   test.each([
-    ['AccessDenied', 403],
-    ['Odd', 400],
-    ['SlowDown', 503],
-  ])('the message of %s', async (code, status) => {
+    ['AccessDenied', 403, 'list'],
+    ['Odd', 400, 'put'],
+    ['SlowDown', 503, 'put'],
+  ])('the message of %s (%d, to a %s)', async (code, status, asked) => {
     await using stage = await setS3Stage({ bars: barsFor(['A'], DAY, DAY) })
-    const fault = {
-      action: 'reply',
-      status,
-      code,
-      message: EVIL,
-      extra: `<Region>${'x\n::error::y'}</Region>`,
-    } as const
-    stage.s3.onRequest = ({ operation }) => (operation === 'list' ? fault : undefined)
-    const listing = await stage.run(['--tickers', 'A'], { warp: 200 })
-    expect({ code: listing.code, calls: listing.requests.length }).toEqual({ code: 1, calls: 0 })
-    expectHarmless(listing.stderr)
-    stage.s3.onRequest = ({ operation, key }) => (operation === 'put' && key.includes('symbol=') ? fault : undefined)
-    const writing = await stage.run(['--tickers', 'A'], { warp: 200 })
-    expect(writing.code).toBe(1)
-    expectHarmless(writing.stderr)
-    expectHarmless(JSON.stringify(metricsOf(writing)))
+    const fault = { action: 'reply', status, code, message: EVIL, extra: '<Region>x\n::error::y</Region>' } as const
+    stage.s3.onRequest = ({ operation, key }) => (operation === asked && !key.startsWith('logs/') ? fault : undefined)
+    const run = await stage.run(['--tickers', 'A'], { warp: 200 })
+    expect({ code: run.code, hasMetrics: run.metrics !== undefined }).toEqual({ code: 1, hasMetrics: asked === 'put' })
+    expectHarmless(run.stderr)
+    expectHarmless(JSON.stringify(run.metrics ?? {}))
   })
 
   test('the name of who wrote a stored file', async () => {
     await using stage = await setStage({ bars: barsFor(['A'], '2024-01-02', DAY) })
     const args = ['--tickers', 'A', '--backfill', '--from-date', '2024-01-01']
     await stage.run(args)
-    const [key = ''] = (await stage.lake.keys()).filter((name) => name.endsWith('.parquet'))
+    const key = (await stage.lake.keys()).find((name) => name.endsWith('.parquet')) ?? ''
     const bytes = Buffer.from(await stage.lake.bytes(key))
     const at = bytes.lastIndexOf('fmp-ingest')
     bytes.write('\n::error::', at)

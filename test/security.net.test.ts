@@ -5,6 +5,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import net from 'node:net'
 import { join } from 'node:path'
 import { startFakeFmp } from './support/fake-fmp.ts'
+import { runInProcess } from './support/in-process.ts'
 import { disposableFolder } from './support/lake.ts'
 import { barsFor, KEY, NOW, runCli, setS3Stage, setStage } from './support/run-cli.ts'
 import { certificatePath, startTlsServer, type Certificate } from './support/tls-server.ts'
@@ -65,7 +66,6 @@ describe.concurrent('a certificate that is not to be trusted', () => {
   test.each<[Certificate, boolean]>([
     ['loopback', false],
     ['other-host', true],
-    ['expired', true],
   ])('of the store (%s) is refused before any call', async (cert, isKnown) => {
     await using server = startTlsServer(cert)
     await using stage = await setS3Stage()
@@ -97,7 +97,7 @@ describe.concurrent('in the clear', () => {
     expect(run.code).toBe(1)
     expect(plain.heard.length).toBeGreaterThan(0)
     // Records of a TLS handshake and its alerts, and no request.
-    for (const bytes of plain.heard) expect(bytes).toMatch(/^[\u0015\u0016]/)
+    for (const bytes of plain.heard) expect([0x15, 0x16]).toContain(bytes.charCodeAt(0))
     expect(plain.heard.join('')).not.toMatch(/GET|apikey/i)
     expect(run.stderr).toMatch(/^❌ A: .*TLS handshake failed.*(Check|run again)/m)
   })
@@ -109,7 +109,9 @@ describe.concurrent('in the clear', () => {
     'http://[::2]:80',
     'ftp://127.0.0.1',
   ])('%s is no address for the key', async (url) => {
-    const run = await runAgainst(url)
+    const args = ['--tickers', 'A', '--out', 'x', '--now', NOW]
+    const run = await runInProcess({ args, env: { FMP_BASE_URL: url }, vendor: () => Response.json([]) })
+    expect(run.calls).toBe(0)
     expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 2, stdout: '' })
     expect(run.stderr).toContain('FMP_BASE_URL')
     expect(run.stderr).toContain('loopback')
@@ -130,15 +132,12 @@ describe.concurrent('in the clear', () => {
 })
 
 describe.concurrent('a proxy', () => {
-  test.each(['HTTP_PROXY', 'http_proxy', 'ALL_PROXY'])(
-    'in %s is not asked for what is on this machine',
-    async (name) => {
-      using proxy = startListener()
-      await using stage = await setStage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
-      const run = await runAgainst(stage.fmp.url, { [name]: proxy.url })
-      expect({ code: run.code, heard: proxy.heard }).toEqual({ code: 0, heard: [] })
-    },
-  )
+  test.each(['HTTP_PROXY', 'http_proxy'])('in %s is not asked for what is on this machine', async (name) => {
+    using proxy = startListener()
+    await using stage = await setStage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
+    const run = await runAgainst(stage.fmp.url, { [name]: proxy.url })
+    expect({ code: run.code, heard: proxy.heard }).toEqual({ code: 0, heard: [] })
+  })
 
   test('does not come between the demo and its own server', async () => {
     using proxy = startListener()

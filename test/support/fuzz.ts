@@ -30,46 +30,29 @@ export async function fuzz(
   return number
 }
 
-const ODD_TEXTS = [
-  ...[
-    '',
-    ' ',
-    '\n',
-    '\r',
-    '\t',
-    '\0',
-    '\u001B[31m',
-    '"',
-    "'",
-    ',',
-    '#',
-    '..',
-    '/',
-    '\\',
-    '%2F',
-    '=',
-    '^',
-    '-',
-    '--',
-    '$(id)',
-  ],
-  ...[
-    '\uFEFF',
-    '\uD800',
-    '\u2028',
-    '\u202E',
-    'é',
-    'ﬀ',
-    '💥',
-    'ı',
-    'NaN',
-    'null',
-    '__proto__',
-    'constructor',
-    '::error::x',
-  ],
-  ...['##[error]', '1e999', '-0', '9007199254740993', '2024-02-30', '0000-00-00', '9999-12-31', 's3://b/k', '<html>'],
+const BLANKS_AND_SIGNS = [
+  '',
+  ' ',
+  '\n',
+  '\r',
+  '\t',
+  '\0',
+  '\u001B[31m',
+  '"',
+  "'",
+  ',',
+  '#',
+  '..',
+  '/',
+  '\\',
+  '%2F',
+  '=',
+  '^',
 ]
+const SCRIPTS = ['-', '--', '$(id)', '\uFEFF', '\uD800', '\u2028', '\u202E', 'é', 'ﬀ', '💥', 'ı', '<html>', 's3://b/k']
+const WORDS = ['NaN', 'null', '__proto__', 'constructor', '::error::x', '##[error]', '1e999', '-0', '9007199254740993']
+const DATES = ['2024-02-30', '0000-00-00', '9999-12-31']
+const ODD_TEXTS = [...BLANKS_AND_SIGNS, ...SCRIPTS, ...WORDS, ...DATES]
 
 /** A text of pieces that have hurt programs before. */
 export function oddText(random: Random, maxPieces = 6): string {

@@ -26,7 +26,7 @@ const guardedConnect: Connect = function guardedConnect(...args) {
   if (host !== undefined && !LOOPBACK.test(host)) refuse(host)
   return realConnect.apply(this, args)
 }
-net.Socket.prototype.connect = guardedConnect as typeof net.Socket.prototype.connect
+net.Socket.prototype.connect = guardedConnect
 
 /** The host of `connect(port, host)`, `connect({ host })` or what `net.connect` makes of either: a list of its arguments. */
 function hostOf(args: readonly unknown[]): string | undefined {

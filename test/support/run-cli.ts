@@ -36,6 +36,8 @@ export type CliOptions = {
   /** An empty folder unless told. */
   readonly cwd?: string
   readonly preload?: string
+  /** A run that takes longer is killed. */
+  readonly timeLimitMs?: number
 }
 
 export type CliResult = {
@@ -50,7 +52,8 @@ export type Cli = {
 }
 
 /** Starts `ingest` with a clean environment. */
-export function startCli(args: readonly string[], { env = {}, cwd = HOME, preload }: CliOptions = {}): Cli {
+export function startCli(args: readonly string[], options: CliOptions = {}): Cli {
+  const { env = {}, cwd = HOME, preload, timeLimitMs = TIME_LIMIT_MS } = options
   const preloading = preload === undefined ? [] : ['--preload', join(ROOT, preload)]
   const child = Bun.spawn([process.execPath, '--no-env-file', ...preloading, join(ROOT, 'ingest.ts'), ...args], {
     cwd,
@@ -58,7 +61,7 @@ export function startCli(args: readonly string[], { env = {}, cwd = HOME, preloa
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    timeout: TIME_LIMIT_MS,
+    timeout: timeLimitMs,
     killSignal: 'SIGKILL',
   })
   const finish = async (): Promise<CliResult> => {
