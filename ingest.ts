@@ -2,7 +2,7 @@
 // The program's entry: argv and environment in, one run, an exit code out.
 
 import { helpText, parseCommandLine } from './lib/cli.ts'
-import { resolveConfig, resolveDemoFolder, unsetEmpty } from './lib/config.ts'
+import { resolveConfig, resolveDemoFolder, secretsOf, unsetEmpty } from './lib/config.ts'
 import { createRedactor, describeError, IngestError } from './lib/errors.ts'
 import { allSaid, openWorld, print, printError } from './lib/world.ts'
 import packageJson from './package.json' with { type: 'json' }
@@ -43,11 +43,7 @@ async function main(): Promise<number> {
 
 /** The exit code of what ended the program before its run could account for it. */
 function failedWith(error: unknown): number {
-  const redact = createRedactor([
-    process.env['FMP_API_KEY'],
-    process.env['AWS_SECRET_ACCESS_KEY'],
-    process.env['AWS_SESSION_TOKEN'],
-  ])
+  const redact = createRedactor(secretsOf(process.env))
   if (error instanceof IngestError) {
     printError(redact(`❌ ${describeError(error)}\n`))
     return error.kind === 'usage' ? 2 : 1

@@ -67,6 +67,6 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
 
 /** The stop of a run whose budget cannot pay what comes next; `message` is a sentence that names it. */
 export function budgetError(message: string): IngestError {
-  const hint = 'Run again to go on where it stopped, or raise --max-calls.'
+  const hint = 'Run again to go on where it stopped, or raise --max-calls (a symbol needs all of its calls at once).'
   return new IngestError(message, { kind: 'budget', scope: 'run', hint })
 }

@@ -88,7 +88,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     ...vendorSettings(reader),
     ...storeSettings(reader),
     cautions: cautionsOf(reader),
-    secrets: ['FMP_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'].flatMap((name) => raw(name) ?? []),
+    secrets: secretsOf(environment),
   }
   problems.push(...contradictions(reader, config), ...absences(reader, config, start))
   if (problems.length > 0) throw usageErrorOf(problems)
@@ -149,6 +149,12 @@ export function resolveDemoFolder({ flags, problems }: RunLine): string {
   const all = /^[a-z][a-z0-9+.-]*:\/\//i.test(folder) ? [...problems, '--out of the demo is a folder.'] : problems
   if (all.length > 0) throw usageErrorOf(all)
   return folder
+}
+
+/** What must never be shown. */
+export function secretsOf(environment: Environment): readonly string[] {
+  const names = ['FMP_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+  return names.flatMap((name) => environment[name]?.trim() || [])
 }
 
 /** Takes out of an environment the variables that are set to nothing. */

@@ -43,11 +43,6 @@ export class IngestError extends Error {
     this.scope = scope
     this.hint = hint
   }
-
-  /** The same failure with another reach: a retried attempt that stays bad fails its symbol. */
-  withScope(scope: ErrorScope): IngestError {
-    return new IngestError(this.message, { kind: this.kind, scope, hint: this.hint, cause: this.cause })
-  }
 }
 
 /** A problem of the command line, the environment or the ticker list: nothing is called, exit 2. */

@@ -37,6 +37,7 @@ type GateOptions = {
   readonly intervalMs: number
   /** The run's stop. */
   readonly signal: AbortSignal
+  readonly onPause?: ((ms: number) => void) | undefined
 }
 
 /** p-queue's strict gaps are up to 0.9 ms short, because it reads a clock of whole milliseconds (measured on 10.0.0). */
@@ -56,7 +57,7 @@ const MIN_PAUSE_MS = 1_000
 const DAY_LIMIT_MS = 130_000
 
 /** A gate for one run and one vendor. */
-export function createGate({ clock, intervalMs, signal }: GateOptions): Gate {
+export function createGate({ clock, intervalMs, signal, onPause }: GateOptions): Gate {
   const spacing = intervalMs > 0 ? { interval: intervalMs + INTERVAL_MARGIN_MS, intervalCap: 1, strict: true } : {}
   const queue = new PQueue(spacing)
   const closing = new AbortController()
@@ -70,6 +71,7 @@ export function createGate({ clock, intervalMs, signal }: GateOptions): Gate {
   function pause(ms: number): void {
     turn += 1
     pausesInARow += 1
+    onPause?.(ms)
     // In this order: raising or lowering the concurrency of a queue that is not paused starts what waits.
     queue.pause()
     queue.concurrency = 1
@@ -104,8 +106,7 @@ export function createGate({ clock, intervalMs, signal }: GateOptions): Gate {
       if (nowMs - refusedSinceMs >= DAY_LIMIT_MS) return dayLimit(error)
       // Calls that were on their way together are refused together: one pause answers them all.
       if (sentIn !== turn) return error
-      const ownMs = PAUSES_MS[pausesInARow] ?? MAX_PAUSE_MS
-      pause(Math.min(Math.max(retryAfterMs ?? ownMs, MIN_PAUSE_MS), MAX_PAUSE_MS))
+      pause(pauseMs(pausesInARow, retryAfterMs))
       return error
     },
 
@@ -125,6 +126,12 @@ export function createGate({ clock, intervalMs, signal }: GateOptions): Gate {
     halted,
     waitedMs: () => waitedMs,
   }
+}
+
+/** How long to wait after so many pauses in a row, as the vendor asks or by our own steps. */
+function pauseMs(pausesInARow: number, retryAfterMs: number | undefined): number {
+  const ownMs = PAUSES_MS[pausesInARow] ?? MAX_PAUSE_MS
+  return Math.min(Math.max(retryAfterMs ?? ownMs, MIN_PAUSE_MS), MAX_PAUSE_MS)
 }
 
 /**

@@ -15,6 +15,8 @@ export type HttpOptions = ExchangeOptions & {
   readonly random: () => number
   /** The least time between the starts of two attempts; 0 is no gate. */
   readonly intervalMs: number
+  /** Told of each pause that a refusal for the call limit makes, in milliseconds. */
+  readonly onPause?: (ms: number) => void
 }
 
 /** What a run has asked of the vendor so far. */

@@ -3,7 +3,7 @@
 import { addCounts, NO_SESSIONS, totalSessions } from './counts.ts'
 import type { Config, TickerSource } from './config.ts'
 import { utcDate, type DateRange } from './dates.ts'
-import { describeError, oneLine, type IngestError } from './errors.ts'
+import { describeError, IngestError, oneLine } from './errors.ts'
 import type { HttpStats } from './http.ts'
 import type { SymbolOutcome } from './outcome.ts'
 import type { Store } from './store.ts'
@@ -16,6 +16,7 @@ const MAX_SUFFIX = 1_000
 
 export type RunFacts = {
   readonly config: Config
+  readonly dataset: string
   readonly version: string
   readonly runUuid: string
   /** Milliseconds since 1970 of the run's start, as `--now` may have set it. */
@@ -53,6 +54,7 @@ export function buildMetrics(facts: RunFacts) {
       counts: outcome.counts,
       sessions: totalSessions(outcome.counts),
       ...findings(outcome),
+      calls: outcome.calls,
       first_date: outcome.first ?? null,
       through_date: outcome.through ?? null,
     })),
@@ -60,7 +62,7 @@ export function buildMetrics(facts: RunFacts) {
     program_version: facts.version,
     run_uuid: facts.runUuid,
     mode: config.dates.mode,
-    dataset: 'prices',
+    dataset: facts.dataset,
     settings: settingsOf(config),
     now_overridden: config.nowMs !== undefined,
     run_errors: facts.runErrors.map(describeError),
@@ -83,6 +85,7 @@ export function buildMetrics(facts: RunFacts) {
         .at(-1) ?? null,
     calls: http.calls,
     retries: http.retries,
+    refused_calls: http.limited,
     gate_wait_seconds: Math.round(http.gateWaitMs) / 1_000,
     recovered_writes: facts.recoveredWrites,
     stopped_by: stoppedBy?.kind ?? null,
@@ -140,22 +143,37 @@ function settingsOf(config: Config) {
 
 /**
  * Stores the document under a key nobody has taken, and the rejected rows, if there are any, beside it with the same
- * stem. `redact` blots secrets out of both. Returns the document's key. Throws an IngestError when the store fails.
+ * stem. `redact` blots secrets out of both. Returns the document's key, and what went wrong with the rejected rows alone.
+ * Throws an IngestError when the document cannot be stored.
  */
 export async function storeMetrics(
   store: Store,
   metrics: Metrics,
   { outcomes, startMs }: RunFacts,
   redact: (text: string) => string,
-): Promise<string> {
+): Promise<{ readonly key: string; readonly rejectsError: IngestError | undefined }> {
   const encode = (body: string) => new TextEncoder().encode(redact(body))
   const stem = await createFirstFree(store, stemOf(startMs), encode(`${JSON.stringify(metrics, undefined, 2)}\n`))
   const rejects = outcomes.flatMap((outcome) => outcome.rejects)
   if (rejects.length > 0) {
     const lines = rejects.map((reject) => `${JSON.stringify(reject)}\n`).join('')
-    await store.create(`${stem}.rejects.jsonl`, encode(lines), {})
+    const place = `${stem}.rejects.jsonl`
+    const rejectsError = await store.create(place, encode(lines), {}).then(
+      (result) => (result === 'created' ? undefined : taken(`${store.locate(place)} is there already`)),
+      (error: unknown) => asIngestError(error),
+    )
+    return { key: `${stem}.json`, rejectsError }
   }
-  return `${stem}.json`
+  return { key: `${stem}.json`, rejectsError: undefined }
+}
+
+function asIngestError(error: unknown): IngestError {
+  if (error instanceof IngestError) return error
+  throw error
+}
+
+function taken(message: string): IngestError {
+  return new IngestError(message, { kind: 'store', scope: 'run', hint: 'Move it away, or run again a second later.' })
 }
 
 function stemOf(startMs: number): string {
@@ -167,5 +185,5 @@ async function createFirstFree(store: Store, stem: string, bytes: Uint8Array): P
     const candidate = suffix === 1 ? stem : `${stem}-${suffix}`
     if ((await store.create(`${candidate}.json`, bytes, {})) === 'created') return candidate
   }
-  throw new Error(`${MAX_SUFFIX} metrics documents begin with ${stem}`)
+  throw taken(`${MAX_SUFFIX} metrics documents begin with ${store.locate(stem)}`)
 }

@@ -12,6 +12,8 @@ export type SymbolOutcome = {
   readonly symbol: string
   /** False when the run stopped before everything of this symbol was tried. */
   readonly isFinished: boolean
+  /** API calls made for it, retries included. */
+  readonly calls: number
   readonly filesWritten: number
   readonly rowsWritten: number
   readonly errors: readonly IngestError[]
@@ -28,6 +30,8 @@ export type SymbolOutcome = {
   readonly wouldShrink: number
   /** Files of another run whose rows are not the ones this run got. */
   readonly differing: number
+  /** Newest bar that was left out because it is not whole yet. */
+  readonly withheldThrough: IsoDate | undefined
   /** Oldest and newest bar known to be stored, as far as this run saw. */
   readonly first: IsoDate | undefined
   readonly through: IsoDate | undefined
@@ -39,6 +43,7 @@ export function nothingDone(plan: SymbolPlan): SymbolOutcome {
   return {
     symbol: plan.symbol,
     isFinished: true,
+    calls: 0,
     filesWritten: 0,
     rowsWritten: 0,
     errors: plan.errors,
@@ -52,6 +57,7 @@ export function nothingDone(plan: SymbolPlan): SymbolOutcome {
     closedDayBars: 0,
     wouldShrink: 0,
     differing: 0,
+    withheldThrough: undefined,
     first: plan.known?.from,
     through: plan.newest,
     unknownFields: [],
@@ -122,6 +128,7 @@ export function settleSymbol(answer: Answer): SymbolOutcome {
     closedDayBars: closedDays.length,
     wouldShrink: shrunk.length,
     differing,
+    withheldThrough: checked.withheld.toSorted().at(-1),
     first: unionSpan(plan.known, keptSpan)?.from,
     through,
     unknownFields: checked.unknownFields,

@@ -103,7 +103,7 @@ function unfinishedNotes(
   const [first, last] = [unfinished[0], unfinished.at(-1)]
   if (first === undefined || last === undefined) return []
   const named = first === last ? `${first} is` : `${first} to ${last} are`
-  return [`${named} not finished (a session is at 18:30 New York) and left out.`]
+  return [`${named} not finished (that is at 18:30 New York) and left out.`]
 }
 
 function widenedNotes(from: IsoDate | undefined, toDate: IsoDate | undefined, range: DateRange): readonly string[] {

@@ -2,6 +2,7 @@
 
 import PQueue from 'p-queue'
 import { budgetError, type CallBudget, type Reservation } from './budget.ts'
+import type { Calendar } from './calendar.ts'
 import type { Ask, Dataset, RawRow, Row } from './datasets/dataset.ts'
 import type { Clock } from './clock.ts'
 import { yearOf, type DateRange, type IsoDate } from './dates.ts'
@@ -38,11 +39,14 @@ export type RunResult = {
   readonly bug: unknown
 }
 
-type Session = Steps & {
+type Machinery = Steps & {
   readonly uploads: PQueue
   /** Resolves once an interrupted run need not wait for its writes any longer. */
   readonly patienceOver: Promise<undefined>
 }
+
+/** What one symbol is worked on with. */
+type Work = Machinery & { readonly reservation: Reservation }
 
 /** How long an interrupted run waits for the writes in flight; CI systems kill within ten seconds. */
 const INTERRUPT_GRACE_MS = 5_000
@@ -51,7 +55,7 @@ const INTERRUPT_GRACE_MS = 5_000
 export async function ingestAll(plans: readonly SymbolPlan[], steps: Steps): Promise<RunResult> {
   const { stop } = steps
   const workers = new PQueue({ concurrency: steps.maxWorkers })
-  const session: Session = {
+  const machinery: Machinery = {
     ...steps,
     uploads: new PQueue({ concurrency: steps.maxUploads }),
     patienceOver: graceOver(steps, INTERRUPT_GRACE_MS).then(() => undefined),
@@ -62,13 +66,18 @@ export async function ingestAll(plans: readonly SymbolPlan[], steps: Steps): Pro
   const ingest = async (plan: SymbolPlan): Promise<SymbolOutcome> => {
     if (plan.files.length === 0) return nothingDone(plan)
     if (stop.signal.aborted || budgetSpent !== undefined) return allOpen(plan, 'not_reached', [])
+    const reservation = steps.budget.reserve(plan.calls)
+    const withCalls = (outcome: SymbolOutcome) => ({ ...outcome, calls: reservation?.spent() ?? 0 })
     try {
-      return await ingestSymbol(plan, session)
+      if (reservation === undefined) throw unpayable(plan)
+      return withCalls(await ingestSymbol(plan, { ...machinery, reservation }))
     } catch (error) {
-      if (error instanceof IngestError && error.scope !== 'run') return allOpen(plan, 'failed', [error])
+      if (error instanceof IngestError && error.scope !== 'run') return withCalls(allOpen(plan, 'failed', [error]))
       if (error instanceof IngestError && error.kind === 'budget') budgetSpent ??= error
       else stop.abort(error)
-      return allOpen(plan, 'not_reached', [])
+      return withCalls(allOpen(plan, 'not_reached', []))
+    } finally {
+      reservation?.release()
     }
   }
   const outcomes = await Promise.all(
@@ -88,25 +97,33 @@ export async function ingestAll(plans: readonly SymbolPlan[], steps: Steps): Pro
 }
 
 /** Throws an IngestError of the symbol or of the run; nothing is written before every window is answered. */
-async function ingestSymbol(plan: SymbolPlan, session: Session): Promise<SymbolOutcome> {
-  const { dataset, calendar } = session
+async function ingestSymbol(plan: SymbolPlan, machinery: Work): Promise<SymbolOutcome> {
+  const { dataset, calendar } = machinery
   const { symbol, windows, range, recentFrom } = plan
   if (range === undefined || recentFrom === undefined) return nothingDone(plan)
-  const raw = await fetchRows(plan, session)
-  if (raw.length === 0) return await noRows(plan, session)
-  const checked = validateRows(dataset, raw, { symbol, windows, recentFrom })
+  const raw = await fetchRows(plan, machinery)
+  if (raw.length === 0) return await noRows(plan, machinery)
+  const isWanted = wantedDates(plan, calendar)
+  const checked = validateRows(dataset, raw, { symbol, windows, isWanted, recentFrom })
   if (checked.rows.length === 0 && checked.withheld.length === 0) {
     const outcome = settleSymbol({ plan, checked, tried: [], closedDays: [] })
     return { ...outcome, errors: [...outcome.errors, nothingValid(raw, checked)] }
   }
   const groups = groupRows(plan, raw, { checked, dataset, range })
-  const closedDays = checked.rows.map(({ date }) => date).filter((date) => !calendar.isSession(date))
+  const closedDays = checked.rows.map(({ date }) => date).filter((date) => isWanted(date) && !calendar.isSession(date))
   // What stands already comes first: a year file that is to claim empty years must not be left behind by a kill once
   // older files stand that hide those years from the next survey.
   const [standing, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
   const writeFresh = plan.isMarking ? tryWritesInTurn : tryWrites
-  const tried = [...(await tryWrites(standing, session)), ...(await writeFresh(fresh, session))]
+  const tried = [...(await tryWrites(standing, machinery)), ...(await writeFresh(fresh, machinery))]
   return settleSymbol({ plan, checked, tried: [...tried, ...vanished(plan, { groups, checked, range })], closedDays })
+}
+
+/** The dates that planned files are for, and days without a session between them. */
+function wantedDates({ files }: SymbolPlan, calendar: Calendar): (date: IsoDate) => boolean {
+  const years = new Set(files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : [])))
+  const days = new Set(files.flatMap(({ partition }) => (partition.kind === 'day' ? [partition.date] : [])))
+  return (date) => years.has(yearOf(date)) || days.has(date) || (days.size > 0 && !calendar.isSession(date))
 }
 
 /** Stored years that were asked for again and of which nothing came, while other years did: they stay. */
@@ -124,43 +141,35 @@ function vanished(
   })
 }
 
-async function fetchRows(plan: SymbolPlan, { budget, dataset, ask }: Session): Promise<readonly RawRow[]> {
-  const reservation = budget.reserve(plan.calls)
-  if (reservation === undefined) {
-    throw budgetError(`The call budget cannot pay the ${plan.calls} calls of ${plan.symbol}.`)
+function unpayable({ calls, symbol }: SymbolPlan): IngestError {
+  return budgetError(`The call budget cannot pay the ${calls} calls of ${symbol}, of which none was made.`)
+}
+
+async function fetchRows(plan: SymbolPlan, { reservation, dataset, ask }: Work): Promise<readonly RawRow[]> {
+  const rows: RawRow[] = []
+  for (const window of plan.windows) {
+    const replies: (readonly RawRow[])[] = []
+    for (const call of dataset.asks(plan.symbol, window)) replies.push(await ask(call, reservation))
+    rows.push(...dataset.merge(replies))
   }
-  try {
-    const rows: RawRow[] = []
-    for (const window of plan.windows) {
-      const replies: (readonly RawRow[])[] = []
-      for (const call of dataset.asks(plan.symbol, window)) replies.push(await ask(call, reservation))
-      rows.push(...dataset.merge(replies))
-    }
-    return rows
-  } finally {
-    reservation.release()
-  }
+  return rows
 }
 
 /** An empty answer: an error that helps where nothing was ever stored, else a warning. */
-async function noRows(plan: SymbolPlan, { newestEver }: Session): Promise<SymbolOutcome> {
+async function noRows(plan: SymbolPlan, { newestEver, dataset }: Machinery): Promise<SymbolOutcome> {
   const newest = plan.newest ?? (await newestEver(plan.symbol))
   const { from, to } = { from: plan.windows.at(-1)?.from, to: plan.windows[0]?.to }
   if (newest === undefined) {
-    const error = new IngestError(`FMP has no data for ${plan.symbol} from ${from} to ${to}`, {
+    const error = new IngestError(`FMP has no data from ${from} to ${to}`, {
       kind: 'no-data',
       scope: 'symbol',
       hint: 'Check the spelling; class shares take a dash (BRK-B); a delisted symbol needs --from-date and --to-date from when it traded.',
     })
     return allOpen(plan, 'failed', [error])
   }
-  const checked = { rows: [], rejects: [], suspects: 0, withheld: [], incomplete: 0, unknownFields: [] }
-  const outcome = settleSymbol({
-    plan,
-    checked: { ...checked, firstSuspicion: undefined, lacking: undefined },
-    tried: [],
-    closedDays: [],
-  })
+  const nothing = { symbol: plan.symbol, windows: [], isWanted: () => false, recentFrom: newest }
+  const checked = validateRows(dataset, [], nothing)
+  const outcome = settleSymbol({ plan, checked, tried: [], closedDays: [] })
   const lateWarning = `FMP has no data from ${from} to ${to}; the newest stored is ${newest}.`
   return { ...outcome, through: newest, lateWarning }
 }
@@ -200,28 +209,28 @@ function groupRows(
   })
 }
 
-async function tryWrites(groups: readonly FileRows[], session: Session): Promise<readonly Tried[]> {
-  return await Promise.all(groups.map(async (group) => await tryWrite(group, session)))
+async function tryWrites(groups: readonly FileRows[], machinery: Machinery): Promise<readonly Tried[]> {
+  return await Promise.all(groups.map(async (group) => await tryWrite(group, machinery)))
 }
 
 /** Oldest first, each when the one before it stands; none after one that does not. */
-async function tryWritesInTurn(groups: readonly FileRows[], session: Session): Promise<readonly Tried[]> {
+async function tryWritesInTurn(groups: readonly FileRows[], machinery: Machinery): Promise<readonly Tried[]> {
   const tried: Tried[] = []
   let isStopped = false
   for (const group of groups.toReversed()) {
-    const one: Tried = isStopped ? { ...group, result: undefined } : await tryWrite(group, session)
+    const one: Tried = isStopped ? { ...group, result: undefined } : await tryWrite(group, machinery)
     isStopped ||= one.result === undefined || one.result instanceof IngestError
     tried.push(one)
   }
   return tried
 }
 
-async function tryWrite(group: FileRows, session: Session): Promise<Tried> {
-  const { stop, uploads, patienceOver } = session
+async function tryWrite(group: FileRows, machinery: Machinery): Promise<Tried> {
+  const { stop, uploads, patienceOver } = machinery
   const result = await uploads.add(async () => {
     if (stop.signal.aborted) return undefined
     try {
-      return await Promise.race([writeFile(group, session), patienceOver])
+      return await Promise.race([writeFile(group, machinery), patienceOver])
     } catch (error) {
       if (!(error instanceof IngestError)) throw error
       if (error.scope === 'run') stop.abort(error)

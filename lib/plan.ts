@@ -7,9 +7,8 @@ import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from './date
 import { IngestError } from './errors.ts'
 import type { Footer } from './parquet.ts'
 import type { Period } from './period.ts'
-import type { StoredFile } from './store.ts'
 import type { Holdings } from './survey.ts'
-import { isFinished, isKnownEmpty, yearPart } from './years.ts'
+import { isFinished, isKnownEmpty, standingOf, yearPart, type Standing } from './years.ts'
 
 /** A file that the run may write. */
 export type PlannedFile = {
@@ -17,8 +16,8 @@ export type PlannedFile = {
   readonly partition: Partition
   /** The sessions it answers for, oldest first. */
   readonly sessions: readonly IsoDate[]
-  /** What stands there already and may be replaced; its footer where it is a year file of ours. */
-  readonly stored: { readonly file: StoredFile; readonly footer: Footer | undefined } | undefined
+  /** What stands there already and may be replaced. */
+  readonly stored: Standing | undefined
 }
 
 export type SymbolPlan = {
@@ -73,15 +72,14 @@ function planDays(held: Holdings, { dataset, calendar, period, isForced }: PlanC
   const range = daysRange(held, period)
   const sessions = range === undefined ? [] : calendar.sessions(range)
   const open = isForced ? sessions : sessions.filter((session) => !days.has(session))
-  const stored = [...days.keys()].toSorted()
+  const stored = [...days].toSorted()
   const files = open.map((date): PlannedFile => {
     const partition: Partition = { kind: 'day', date }
-    const file = days.get(date)
     return {
       key: dataset.key(symbol, partition),
       partition,
       sessions: [date],
-      stored: file && { file, footer: undefined },
+      stored: days.has(date) ? { tag: undefined, footer: undefined } : undefined,
     }
   })
   return {
@@ -203,7 +201,7 @@ function plannedYear(
     key: dataset.key(held.symbol, partition),
     partition,
     sessions,
-    stored: stored && { file: stored.file, footer: 'footer' in stored ? stored.footer : undefined },
+    stored: stored && standingOf(stored),
   }
 }
 

@@ -17,6 +17,9 @@ export type Speech = {
   readonly redact: (text: string) => string
 }
 
+/** What is before a run: `calls` without retries, one per `rateLimitSeconds`. */
+export type Work = { readonly symbols: number; readonly calls: number; readonly rateLimitSeconds: number }
+
 export interface Progress {
   note(text: string): void
   warn(text: string): void
@@ -24,8 +27,10 @@ export interface Progress {
   fail(error: IngestError, symbol?: string): void
   /** What ended the run early; said even when quiet. */
   stopped(by: IngestError): void
-  /** The work on so many symbols begins. */
-  begin(symbols: number): void
+  /** The work begins. */
+  begin(work: Work): void
+  /** A call has been answered. */
+  called(): void
   /** A symbol has ended; what it has to say that the run's end cannot change is said now. */
   ended(outcome: SymbolOutcome): void
   /** Wipes the live line away, before the summary. */
@@ -33,14 +38,78 @@ export interface Progress {
 }
 
 /** What a run says, from its first note to its last error. */
-export function createProgress({ write, isTerminal, isQuiet, clock, redact }: Speech): Progress {
-  let symbols = 0
-  let startMs = clock.elapsedMs()
-  let saidMs = startMs
-  let done = 0
+export function createProgress(speech: Speech): Progress {
+  const { isQuiet, clock } = speech
+  const { say, showLive, clear } = createVoice(speech)
+  let work: Work = { symbols: 0, calls: 0, rateLimitSeconds: 0 }
+  let begunMs = clock.elapsedMs()
+  let saidMs = begunMs
+  let ended = 0
+  let called = 0
   let files = 0
-  let isLineShown = false
 
+  const warn = (text: string): void => {
+    if (!isQuiet) say(`⚠️ ${text}`)
+  }
+
+  const showPlace = (): void => {
+    const nowMs = clock.elapsedMs()
+    const isDue = nowMs - saidMs >= (speech.isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)
+    if (isQuiet || !isDue || ended === work.symbols) return
+    saidMs = nowMs
+    // Calls are what takes the time: as fast as so far, but no faster than the gate lets them pass.
+    const callsLeft = Math.max(0, work.calls - called)
+    const secondsLeft = callsLeft * Math.max((nowMs - begunMs) / 1_000 / Math.max(1, called), work.rateLimitSeconds)
+    const place = `${ended} of ${work.symbols} symbols, ${called} of ${work.calls} calls, ${files} files`
+    showLive(`⏳ ${place}, about ${Math.ceil(secondsLeft / 60)} min left`)
+  }
+
+  return {
+    note: (text) => {
+      if (!isQuiet) say(`ℹ️  ${text}`)
+    },
+    warn,
+    fail(error, symbol) {
+      say(symbol === undefined ? `❌ ${describeError(error)}` : failedLine(symbol, error, 0))
+    },
+    stopped: (by) => say(`🛑 ${describeError(by)}`),
+    begin(ahead) {
+      work = ahead
+      begunMs = clock.elapsedMs()
+      saidMs = begunMs
+    },
+    called() {
+      called += 1
+      showPlace()
+    },
+    clear,
+    ended(outcome) {
+      ended += 1
+      files += outcome.filesWritten
+      for (const text of warningsIn(outcome)) warn(text)
+      // Whether an empty answer is the symbol's fault is known when all symbols have answered.
+      const [first, ...others] = outcome.errors.filter(({ kind }) => kind !== 'no-data')
+      if (first !== undefined) say(failedLine(outcome.symbol, first, others.length))
+      showPlace()
+    },
+  }
+}
+
+function warningsIn({ symbol, warnings, errors }: SymbolOutcome): readonly string[] {
+  const isNothingValid = errors.some(({ kind }) => kind === 'validation')
+  const lines = warnings.map((text) => `${symbol}: ${text}`)
+  return isNothingValid ? [...lines, `No valid data after validation: ${symbol}`] : lines
+}
+
+/** A failed symbol is one line; the metrics hold the rest. */
+function failedLine(symbol: string, error: IngestError, more: number): string {
+  const others = more === 0 ? '' : ` (and ${more} more, see the metrics)`
+  return `❌ ${symbol}: ${describeError(error)}${others}`
+}
+
+/** Lines on stderr, and one live line on a terminal that gives way to them. */
+function createVoice({ write, isTerminal, redact }: Speech) {
+  let isLineShown = false
   const clear = (): void => {
     if (isLineShown) write('\r\u001B[K')
     isLineShown = false
@@ -49,48 +118,10 @@ export function createProgress({ write, isTerminal, isQuiet, clock, redact }: Sp
     clear()
     write(`${oneLine(redact(text))}\n`)
   }
-  const warn = (text: string): void => {
-    if (!isQuiet) say(`⚠️ ${text}`)
-  }
-  const fail = (error: IngestError, symbol?: string): void => {
-    say(symbol === undefined ? `❌ ${describeError(error)}` : `❌ ${symbol}: ${describeError(error)}`)
-  }
-
-  const showPlace = (): void => {
-    const nowMs = clock.elapsedMs()
-    if (isQuiet || done === symbols || nowMs - saidMs < (isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)) return
-    saidMs = nowMs
-    const minutes = (nowMs - startMs) / 60_000
-    const left = (minutes / done) * (symbols - done)
-    const line = `${done} of ${symbols} symbols, ${files} files, ${(done / minutes).toFixed(1)} symbols a minute, about ${Math.ceil(left)} min left`
-    if (!isTerminal) return say(`⏳ ${line}`)
-    write(`\r\u001B[K⏳ ${line}`)
+  const showLive = (text: string): void => {
+    if (!isTerminal) return say(text)
+    write(`\r\u001B[K${text}`)
     isLineShown = true
   }
-
-  return {
-    note: (text) => {
-      if (!isQuiet) say(`ℹ️  ${text}`)
-    },
-    warn,
-    fail,
-    stopped: (by) => say(`🛑 ${describeError(by)}`),
-    begin(count) {
-      symbols = count
-      startMs = clock.elapsedMs()
-      saidMs = startMs
-    },
-    clear,
-    ended(outcome) {
-      done += 1
-      files += outcome.filesWritten
-      for (const text of outcome.warnings) warn(`${outcome.symbol}: ${text}`)
-      for (const error of outcome.errors) {
-        if (error.kind === 'validation') warn(`No valid data after validation: ${outcome.symbol}`)
-        // Whether an empty answer is the symbol's fault is known when all symbols have answered.
-        if (error.kind !== 'no-data') fail(error, outcome.symbol)
-      }
-      showPlace()
-    },
-  }
+  return { clear, say, showLive }
 }

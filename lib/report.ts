@@ -30,10 +30,14 @@ function duration(seconds: number): string {
 export function dryRunText(plans: readonly SymbolPlan[], holdings: readonly Holdings[], config: Config): string {
   const keys = plans.flatMap(({ files }) => files.map(({ key }) => key))
   const calls = callsOf(plans)
-  const stored = holdings.map(({ symbol, days, years, newest }) => {
-    const kinds = [`${grouped(days.size)} day files`, `${grouped(years.size)} year files`]
-    return `${symbol}: ${kinds.join(', ')} in range, newest session ${newest ?? 'none'}`
-  })
+  // A mode knows of its own kind of file only.
+  const [kind, count] =
+    config.dates.mode === 'daily'
+      ? (['day', ({ days }: Holdings) => days.size] as const)
+      : (['year', ({ years }: Holdings) => years.size] as const)
+  const stored = holdings.map(
+    (held) => `${held.symbol}: ${grouped(count(held))} ${kind} files in reach, newest session ${held.newest ?? 'none'}`,
+  )
   const totals = [
     `Files: ${grouped(keys.length)}`,
     `Calls: ${grouped(calls)}`,
@@ -61,14 +65,24 @@ export function newcomersNote(plans: readonly SymbolPlan[], period: Period, conf
   const symbols = plans.filter(({ newest }) => newest === undefined).map(({ symbol }) => symbol)
   if (period.lookbackFrom === undefined || symbols.length === 0) return undefined
   const { tickers, target } = config
-  const path = tickers.kind === 'file' ? ` --tickers-path ${tickers.path}` : ''
-  const list = symbols.length <= MAX_SYMBOLS_NAMED ? ` --tickers ${symbols.join(',')}` : path
-  const out = target.kind === 'folder' ? ` --out ${target.folder}` : ` --out s3://${target.bucket}`
-  const many =
+  const list = {
+    flag: () => ['--tickers', symbols.join(',')],
+    file: () => ['--tickers-path', tickers.kind === 'file' ? tickers.path : ''],
+    s3: () => ['--tickers-path', tickers.kind === 's3' ? `s3://${tickers.bucket}/${tickers.key}` : ''],
+  }[symbols.length <= MAX_SYMBOLS_NAMED ? 'flag' : tickers.kind]()
+  const words = ['--backfill', '--backfill-days', '1825', ...list, '--out']
+  words.push(target.kind === 'folder' ? target.folder : `s3://${target.bucket}`)
+  if (!config.withAdjClose) words.push('--no-adj-close')
+  const [who, whose] =
     symbols.length === 1
-      ? `${symbols[0]} has nothing stored and gets`
-      : `${symbols.length} symbols have nothing stored and get`
-  return `${many} the last session only. Their history: ingest --backfill --backfill-days 1825${list}${out}`
+      ? [`${symbols[0]} has nothing stored in the last 250 sessions and gets`, 'Its']
+      : [`${symbols.length} symbols have nothing stored in the last 250 sessions and get`, 'Their']
+  return `${who} the last session only. ${whose} history: ingest ${words.map(shellWord).join(' ')}`
+}
+
+/** A word as a shell takes it. */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
 
 /** The summary for stdout. */
@@ -83,8 +97,8 @@ export function summaryText({ metrics, stoppedBy, metricsPlace, newest }: Ending
     [counts.already_stored, `⏭️  Already stored: ${grouped(counts.already_stored)}`],
     [counts.no_data, `∅  No data: ${grouped(counts.no_data)}`],
     [counts.missing, `🕳️  Missing: ${grouped(counts.missing)}`],
-    [counts.failed, `💥 Failed: ${grouped(counts.failed)}`],
-    [counts.not_reached, `🛑 Not reached: ${grouped(counts.not_reached)}`],
+    [counts.failed, `💥 Failed sessions: ${grouped(counts.failed)}`],
+    [counts.not_reached, `🛑 Sessions not reached: ${grouped(counts.not_reached)}`],
     [newest === undefined ? 0 : 1, `📅 Through: ${newest} (${grouped(has)} of ${grouped(metrics.symbols)} symbols)`],
     [metrics.rejected_rows, `⚠️  Rejected rows: ${grouped(metrics.rejected_rows)}`],
     [metrics.suspect_rows, `⚠️  Suspect rows: ${grouped(metrics.suspect_rows)}`],

@@ -151,11 +151,15 @@ async function execute(
     timeoutMs: config.apiTimeoutSeconds * 1_000,
     signal: stop.signal,
     redact: run.redact,
+    onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
   })
-  progress.begin(plans.length)
+  progress.begin({ symbols: plans.length, calls: callsOf(plans), rateLimitSeconds: config.rateLimitSeconds })
   const result = await ingestAll(plans, {
-    ask: async (ask, reservation) =>
-      await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation),
+    ask: async (ask, reservation) => {
+      const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
+      progress.called()
+      return rows
+    },
     budget: createCallBudget(config.maxCalls),
     newestEver: async (symbol) => await newestEver(symbol, scope),
     onOutcome: progress.ended,
@@ -182,7 +186,7 @@ async function conclude(
 ): Promise<0 | 1 | 3> {
   const { config, world, period, progress, store } = run
   const newest = newestOf(period, XNYS)
-  const { outcomes, error } = judgeNewest(ended, { newest, lastSession: period.lastSession })
+  const { outcomes, error } = judgeNewest(ended, { newest, lastSession: period.lastSession, mode: config.dates.mode })
   for (const { symbol, errors, lateWarning } of outcomes) {
     for (const late of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(late, symbol)
     if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
@@ -194,6 +198,7 @@ async function conclude(
 
   const facts: RunFacts = {
     config,
+    dataset: run.dataset.name,
     version: world.version,
     runUuid: run.runUuid,
     startMs: run.startMs,
@@ -206,17 +211,18 @@ async function conclude(
     recoveredWrites: store.recoveredWrites(),
   }
   const metrics = buildMetrics(facts)
-  const key = await Promise.race([storeMetrics(store, metrics, facts, run.redact), impatience(run)]).catch(
+  const stored = await Promise.race([storeMetrics(store, metrics, facts, run.redact), impatience(run)]).catch(
     (failure: unknown) => {
       if (!(failure instanceof IngestError)) throw failure
       progress.fail(failure)
       return undefined
     },
   )
-  const ending: Ending = { metrics, stoppedBy, metricsPlace: key && store.locate(key), newest }
+  const ending: Ending = { metrics, stoppedBy, metricsPlace: stored && store.locate(stored.key), newest }
+  if (stored?.rejectsError !== undefined) progress.fail(stored.rejectsError)
   progress.clear()
   await world.print(run.redact(config.isJson ? `${JSON.stringify(metrics)}\n` : summaryText(ending)))
-  return exitCodeOf(ending)
+  return stored?.rejectsError === undefined ? exitCodeOf(ending) : 1
 }
 
 /** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */

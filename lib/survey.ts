@@ -1,7 +1,7 @@
 // What the store holds of each symbol, found out before the first API call.
 
 import type { Dataset } from './datasets/dataset.ts'
-import { isWithin, type DateRange, type IsoDate } from './dates.ts'
+import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 import { readFooter, type Footer } from './parquet.ts'
 import type { Period } from './period.ts'
@@ -12,8 +12,8 @@ export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Foo
 
 export type Holdings = {
   readonly symbol: string
-  /** Day files within the range. */
-  readonly days: ReadonlyMap<IsoDate, StoredFile>
+  /** Sessions within the range that have a day file. */
+  readonly days: ReadonlySet<IsoDate>
   /** Year files whose footers were needed, judged or not. */
   readonly years: ReadonlyMap<number, StoredYear>
   /** Newest stored session within the range, by the newest day file, else by the newest year file. */
@@ -38,17 +38,18 @@ export async function surveyAll(symbols: readonly string[], scope: Scope): Promi
 async function surveySymbol(symbol: string, scope: Scope): Promise<Holdings> {
   const { dataset, mode, period } = scope
   const { range } = period
-  if (range === undefined) return { symbol, days: new Map(), years: new Map(), newest: undefined }
+  if (range === undefined) return { symbol, days: new Set(), years: new Map(), newest: undefined }
 
-  const days = new Map<IsoDate, StoredFile>()
+  const days = new Set<IsoDate>()
   const yearFiles = new Map<number, StoredFile>()
   for (const file of await listRange(symbol, range, scope)) {
     const partition = dataset.partitionOf(symbol, file.key)
-    if (partition?.kind === 'day' && isWithin(partition.date, range)) days.set(partition.date, file)
+    // A date of its own: a part of the key would keep the whole key in memory.
+    if (partition?.kind === 'day' && isWithin(partition.date, range)) days.add(dateOfDay(dayNumber(partition.date)))
     if (partition?.kind === 'year') yearFiles.set(partition.year, file)
   }
 
-  const newestDay = [...days.keys()].toSorted().at(-1)
+  const newestDay = [...days].toSorted().at(-1)
   if (mode === 'backfill') {
     const years = await readYears(yearFiles, scope.store)
     return { symbol, days, years, newest: newestIn(years) }

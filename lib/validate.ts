@@ -1,7 +1,7 @@
 // Raw rows to rows worth storing, with an account of every row that was dropped, doubted or left for later.
 
 import type { Dataset, RawRow, Row } from './datasets/dataset.ts'
-import { isWithin, type DateRange, type IsoDate } from './dates.ts'
+import { isIsoDate, isWithin, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 
 /** A row that broke a hard rule, as the rejects file records it. `date` is what the row says, real or not. */
@@ -13,7 +13,7 @@ export type Reject = {
 }
 
 export type Checked = {
-  /** Inside the windows, one a date, newest first. */
+  /** Inside the windows, one a date, newest first. All else speaks of the wanted ones only. */
   readonly rows: readonly Row[]
   readonly rejects: readonly Reject[]
   /** Rows that broke a soft rule and were kept, with the first such rule. */
@@ -30,6 +30,8 @@ export type Checked = {
 export type Expectation = {
   readonly symbol: string
   readonly windows: readonly DateRange[]
+  /** Whether the run has a use for a date; windows may reach over days that are stored already. */
+  readonly isWanted: (date: IsoDate) => boolean
   /** Rows from this date on are recent: the vendor may still complete them. */
   readonly recentFrom: IsoDate
 }
@@ -38,32 +40,36 @@ export type Expectation = {
  * Checks the rows of one symbol: hard rules first, then the windows, then what is still lacking. Of several good rows
  * of a date the last wins and the others are rejects.
  *
- * Throws an IngestError of the symbol when a required field is in no row, or when no row at all has what recent rows
- * may lack: then the API has changed or refuses it, and storing nulls would hide that.
+ * Throws an IngestError of the symbol when a required field is in no row, or when many rows came and not one has what
+ * recent rows may lack: then the API has changed or refuses it, and storing nulls would hide that.
  */
 export function validateRows(dataset: Dataset, raw: readonly RawRow[], expectation: Expectation): Checked {
   refuseMissingFields(dataset, raw, expectation.symbol)
   const { good, rejects } = applyHardRules(dataset, raw, expectation.symbol)
+  const isInside = (date: IsoDate) => expectation.windows.some((window) => isWithin(date, window))
   const inside = [...good.values()]
-    .filter(({ row }) => expectation.windows.some((window) => isWithin(row.date, window)))
+    .filter(({ row }) => isInside(row.date))
     .toSorted((a, b) => (a.row.date < b.row.date ? 1 : -1))
 
-  const incomplete = inside.filter(({ row }) => dataset.lacks(row) !== undefined)
+  const wanted = inside.filter(({ row }) => expectation.isWanted(row.date))
+  const incomplete = wanted.filter(({ row }) => dataset.lacks(row) !== undefined)
   const withheld = incomplete.map(({ row }) => row.date).filter((date) => date >= expectation.recentFrom)
   const firstIncomplete = incomplete[0]
   const lacking = firstIncomplete === undefined ? undefined : dataset.lacks(firstIncomplete.row)
-  if (incomplete.length === inside.length && incomplete.length > withheld.length) {
-    throw new IngestError(`FMP sent no ${lacking} for any of ${inside.length} rows`, {
+  if (incomplete.length === wanted.length && incomplete.length - withheld.length > MAX_ALL_INCOMPLETE) {
+    throw new IngestError(`FMP sent no ${lacking} for any of ${wanted.length} rows`, {
       kind: 'payload',
       scope: 'symbol',
       hint: 'Try again later; --no-adj-close stores the rows without it.',
     })
   }
   const kept = inside.filter(({ row }) => !withheld.includes(row.date))
-  const suspects = kept.filter(({ suspicions }) => suspicions.length > 0)
+  const suspects = kept.filter(({ row, suspicions }) => suspicions.length > 0 && expectation.isWanted(row.date))
   return {
     rows: kept.map(({ row }) => row),
-    rejects,
+    rejects: rejects.filter(
+      ({ date }) => date === null || !isIsoDate(date) || !isInside(date) || expectation.isWanted(date),
+    ),
     suspects: suspects.length,
     firstSuspicion: suspects[0] && `${suspects[0].row.date}: ${suspects[0].suspicions[0]}`,
     withheld,
@@ -72,6 +78,9 @@ export function validateRows(dataset: Dataset, raw: readonly RawRow[], expectati
     unknownFields: unknownFieldsOf(dataset, raw),
   }
 }
+
+/** So many older rows may all lack it by chance; a null is never an accident beyond that. */
+const MAX_ALL_INCOMPLETE = 5
 
 type Good = { readonly row: Row; readonly suspicions: readonly string[]; readonly raw: RawRow }
 
@@ -96,7 +105,9 @@ function applyHardRules(dataset: Dataset, raw: readonly RawRow[], symbol: string
 
 function refuseMissingFields(dataset: Dataset, raw: readonly RawRow[], symbol: string): void {
   if (raw.length === 0) return
-  const missing = ['date', ...dataset.requiredFields].filter((field) => raw.every((row) => row[field] === undefined))
+  const missing = ['symbol', 'date', ...dataset.requiredFields].filter((field) =>
+    raw.every((row) => row[field] === undefined),
+  )
   if (missing.length === 0) return
   throw new IngestError(`None of FMP's ${raw.length} rows for ${symbol} has the field ${missing.join(', ')}`, {
     kind: 'payload',

@@ -16,8 +16,18 @@ export type Ending = {
   readonly stoppedBy: IngestError | undefined
   /** Where the metrics document is, or undefined where it could not be written. */
   readonly metricsPlace: string | undefined
-  readonly newest: string | undefined
+  readonly newest: IsoDate | undefined
 }
+
+export type Judging = {
+  /** The newest session that the run may store. */
+  readonly newest: IsoDate | undefined
+  /** The last session before today. */
+  readonly lastSession: IsoDate
+  readonly mode: 'daily' | 'backfill'
+}
+
+export type Judgement = { readonly outcomes: readonly SymbolOutcome[]; readonly error: IngestError | undefined }
 
 /** The range of a run: from the earliest to the latest of all symbols. */
 export function rangeOf(plans: readonly SymbolPlan[]): DateRange | undefined {
@@ -37,23 +47,23 @@ export function newestOf({ range }: Period, calendar: Calendar): IsoDate | undef
  * five or more answered symbols has its newest session, that is one error of the run, which takes the place of the
  * symbols' own complaints that there is no data.
  */
-export function judgeNewest(
-  outcomes: readonly SymbolOutcome[],
-  { newest, lastSession }: { readonly newest: string | undefined; readonly lastSession: string },
-): { readonly outcomes: readonly SymbolOutcome[]; readonly error: IngestError | undefined } {
+export function judgeNewest(outcomes: readonly SymbolOutcome[], { newest, lastSession, mode }: Judging): Judgement {
   const answered = outcomes.filter(
     ({ isFinished, errors }) => isFinished && errors.every(({ kind }) => kind === 'no-data'),
   )
   const isJudged = newest !== undefined && newest >= lastSession && answered.length >= MIN_SYMBOLS_TO_JUDGE
   if (!isJudged || answered.some(({ through }) => (through ?? '') >= newest)) return { outcomes, error: undefined }
-  const error = new IngestError(
-    `FMP has no bars for ${newest} yet, or the market was closed: none of ${answered.length} symbols has it`,
-    {
-      kind: 'session-absent',
-      scope: 'run',
-      hint: 'Run again later; older sessions were stored as usual.',
-    },
-  )
+  const isIncomplete = answered.some(({ withheldThrough }) => withheldThrough === newest)
+  const what = isIncomplete
+    ? `no adjusted close for ${newest} yet`
+    : `no bars for ${newest} yet, or the market was closed`
+  // A year file remembers what was asked, so asking again takes another session or force.
+  const later = mode === 'daily' ? 'Run again later' : 'The next session brings it, or --force'
+  const error = new IngestError(`FMP has ${what}: none of ${answered.length} symbols has that session`, {
+    kind: 'session-absent',
+    scope: 'run',
+    hint: `${later}; older sessions were stored as usual.`,
+  })
   return { outcomes: outcomes.map(withoutComplaint), error }
 }
 

@@ -35,7 +35,7 @@ export function warningsOf(findings: Findings): readonly string[] {
       closedDays.length,
       `FMP has bars for days when the market was closed (${someDates(closedDays)}), which are ${isByYear ? 'kept' : 'not written'}.`,
     ],
-    [differing, `${differing} files that another run stored meanwhile have other rows than FMP's answer now.`],
+    [differing, `${files(differing)} stored by another run meanwhile, with other rows than FMP's answer now.`],
   ]
   const shrinks = shrunk
     .filter(({ isOnlyOldestEnd }) => isOnlyOldestEnd)
@@ -58,6 +58,10 @@ export function shrinkErrors(shrunk: readonly Shrunk[]): readonly IngestError[] 
 
 function rows(count: number): string {
   return count === 1 ? '1 row' : `${count} rows`
+}
+
+function files(count: number): string {
+  return count === 1 ? '1 file' : `${count} files`
 }
 
 function someDates(dates: readonly IsoDate[]): string {

@@ -80,7 +80,12 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
   // Loaded when used: the S3 client alone takes longer to load than all the rest.
   if (target.kind === 'folder') {
     const { openFolderStore } = await import('./store/folder.ts')
-    return await openFolderStore({ folder: target.folder, preparesAtOnce: !config.isDryRun, nowMs: Date.now })
+    return await openFolderStore({
+      folder: target.folder,
+      preparesAtOnce: !config.isDryRun,
+      concurrency: config.uploadConcurrency,
+      nowMs: Date.now,
+    })
   }
   const { openS3Store } = await import('./store/s3.ts')
   return await openS3Store({

@@ -5,11 +5,11 @@ import type { Calendar } from './calendar.ts'
 import type { Dataset, Row } from './datasets/dataset.ts'
 import type { DateRange, IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
-import { encodeParquet, rowsSha256, type Footer } from './parquet.ts'
+import { encodeParquet, rowsSha256 } from './parquet.ts'
 import type { PlannedFile } from './plan.ts'
-import type { Store } from './store.ts'
-import { readYear, type StoredYear } from './survey.ts'
-import { isFinished, shrinkage } from './years.ts'
+import type { Metadata, Store } from './store.ts'
+import { readYear } from './survey.ts'
+import { isFinished, shrinkage, standingOf, type Standing } from './years.ts'
 
 export type WriteContext = {
   readonly store: Store
@@ -39,76 +39,75 @@ export type WriteResult =
   /** The stored file has what the fresh one lacks and stays. */
   | { readonly kind: 'shrink'; readonly message: string; readonly isOnlyOldestEnd: boolean }
 
-type Encoded = { readonly bytes: Uint8Array; readonly metadata: Readonly<Record<string, string>>; readonly sha: string }
+type Encoded = { readonly bytes: Uint8Array; readonly sha: string }
+type Context = WriteContext & { readonly encoded: Encoded }
 
 /** Throws an IngestError: of the run when the store fails, of the symbol when other runs keep changing the file. */
 export async function writeFile(wanted: FileRows, context: WriteContext): Promise<WriteResult> {
-  const { file } = wanted
-  const encoded = encode(wanted, context)
-  if (file.stored === undefined) return await createFile(wanted, encoded, context)
-  if (file.partition.kind === 'day') {
-    await context.store.replace(file.key, encoded.bytes, encoded.metadata)
-    return { kind: 'written' }
-  }
-  const { footer } = file.stored
-  const stored: StoredYear =
-    footer === undefined ? { file: file.stored.file, problem: 'is not ours' } : { file: file.stored.file, footer }
-  return (
-    (await refresh(stored, wanted, { ...context, encoded })) ?? (await settleConflict(wanted, { ...context, encoded }))
-  )
+  const { stored } = wanted.file
+  const encoded = { ...context, encoded: encode(wanted, context) }
+  if (stored === undefined) return await createFile(wanted, encoded)
+  return (await refresh(stored, wanted, encoded)) ?? (await settleConflict(wanted, encoded))
 }
 
 function encode({ rows, asked }: FileRows, { dataset, ingestMs, version }: WriteContext): Encoded {
   const sha = rowsSha256(dataset.columns, rows)
-  const bytes = encodeParquet({ columns: dataset.columns, rows, ingestMs, rowsSha256: sha, asked, version })
-  return { bytes, sha, metadata: { 'rows-sha256': sha } }
+  return { sha, bytes: encodeParquet({ columns: dataset.columns, rows, ingestMs, rowsSha256: sha, asked, version }) }
 }
 
-async function createFile(wanted: FileRows, encoded: Encoded, context: WriteContext): Promise<WriteResult> {
+function metadataOf({ sha }: Encoded): Metadata {
+  return { 'rows-sha256': sha }
+}
+
+async function createFile(wanted: FileRows, context: Context): Promise<WriteResult> {
   const { file } = wanted
-  if ((await context.store.create(file.key, encoded.bytes, encoded.metadata)) === 'created') return { kind: 'written' }
-  if (!context.isForced) return await yieldTo(file.key, encoded, wanted, context)
-  if (file.partition.kind === 'year') return await settleConflict(wanted, { ...context, encoded })
-  await context.store.replace(file.key, encoded.bytes, encoded.metadata)
+  const { store, encoded, isForced } = context
+  if ((await store.create(file.key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
+  if (!isForced) return await yieldToOther(wanted, context)
+  if (file.partition.kind === 'year') return await settleConflict(wanted, context)
+  await store.replace(file.key, encoded.bytes, metadataOf(encoded))
   return { kind: 'written' }
 }
 
 /** Another run created the file since the survey: it stays, and its rows are compared with ours. */
-async function yieldTo(key: string, encoded: Encoded, wanted: FileRows, context: WriteContext): Promise<WriteResult> {
-  const stored = await lookUp(key, wanted.symbol, context)
-  const theirs = stored !== undefined && 'footer' in stored ? stored.footer.rowsSha256 : undefined
-  return { kind: 'already', differs: theirs !== encoded.sha }
+async function yieldToOther(wanted: FileRows, context: Context): Promise<WriteResult> {
+  const theirs = await lookUp(wanted, context)
+  if (theirs === undefined) throw takenUp(wanted)
+  return { kind: 'already', differs: theirs.footer?.rowsSha256 !== context.encoded.sha }
 }
 
-/** Replaces a year file if nobody has touched it; undefined when somebody has. */
-async function refresh(
-  stored: StoredYear,
-  { file, rows }: FileRows,
-  { store, calendar, encoded }: WriteContext & { readonly encoded: Encoded },
-): Promise<WriteResult | undefined> {
+function takenUp({ file }: FileRows): IngestError {
+  return new IngestError(`${file.key} is taken by something that is no regular file, or went away meanwhile`, {
+    kind: 'store',
+    scope: 'symbol',
+    hint: 'Look at it, remove it, and run again.',
+  })
+}
+
+/** Replaces a file if nobody has touched it, and if it would not become shorter; undefined when somebody has. */
+async function refresh(stored: Standing, { file, rows }: FileRows, context: Context): Promise<WriteResult | undefined> {
+  const { store, calendar, encoded } = context
   const [newest, oldest] = [rows[0]?.date, rows.at(-1)?.date]
-  if ('footer' in stored && newest !== undefined && oldest !== undefined) {
+  if (stored.footer !== undefined && newest !== undefined && oldest !== undefined) {
     const shorter = shrinkage(stored.footer, { span: { from: oldest, to: newest }, rows: rows.length }, calendar)
     if (shorter !== undefined) return { kind: 'shrink', ...shorter }
   }
-  const result = await store.replace(file.key, encoded.bytes, encoded.metadata, stored.file.tag)
+  const result = await store.replace(file.key, encoded.bytes, metadataOf(encoded), stored.tag)
   return result === 'replaced' ? { kind: 'written' } : undefined
 }
 
 /** The year file changed under our hands: what stands there now is judged afresh, and replaced at most once more. */
-async function settleConflict(
-  wanted: FileRows,
-  context: WriteContext & { readonly encoded: Encoded },
-): Promise<WriteResult> {
+async function settleConflict(wanted: FileRows, context: Context): Promise<WriteResult> {
   const { file, range } = wanted
-  const stored = await lookUp(file.key, wanted.symbol, context)
+  const { store, encoded, isForced } = context
+  const stored = await lookUp(wanted, context)
   if (stored === undefined) {
-    const created = await context.store.create(file.key, context.encoded.bytes, context.encoded.metadata)
-    if (created === 'created') return { kind: 'written' }
+    if ((await store.create(file.key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
   } else {
-    const footer = 'footer' in stored ? stored.footer : undefined
-    if (footer !== undefined && !context.isForced && isGoodEnough(footer, file, { ...context, range })) {
-      return { kind: 'already', differs: footer.rowsSha256 !== context.encoded.sha }
+    const { footer } = stored
+    const isEnough = footer !== undefined && file.partition.kind === 'year' && !isForced
+    if (isEnough && isFinished(file.partition.year, footer, { ...context, range })) {
+      return { kind: 'already', differs: footer.rowsSha256 !== encoded.sha }
     }
     const refreshed = await refresh(stored, wanted, context)
     if (refreshed !== undefined) return refreshed
@@ -120,16 +119,10 @@ async function settleConflict(
   })
 }
 
-function isGoodEnough(
-  footer: Footer,
-  { partition }: PlannedFile,
-  context: WriteContext & { range: DateRange },
-): boolean {
-  return partition.kind === 'year' && isFinished(partition.year, footer, context)
-}
-
-async function lookUp(key: string, symbol: string, { store, dataset }: WriteContext): Promise<StoredYear | undefined> {
+/** What stands at the file's key now, or undefined where nothing does. */
+async function lookUp({ file, symbol }: FileRows, { store, dataset }: WriteContext): Promise<Standing | undefined> {
   // `after` is exclusive, so the key without its last character stands right before it.
-  const [file] = await store.list(dataset.folder(symbol), key.slice(0, -1), key)
-  return file && (await readYear(file, store))
+  const [listed] = await store.list(dataset.folder(symbol), file.key.slice(0, -1), file.key)
+  const stored = listed && (await readYear(listed, store))
+  return stored && standingOf(stored)
 }

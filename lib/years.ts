@@ -13,9 +13,18 @@ import {
   type IsoDate,
 } from './dates.ts'
 import type { Footer } from './parquet.ts'
+import type { StoredYear } from './survey.ts'
 
 /** How long after its last session a year that lacks this session's bar is still asked for, in sessions. */
 const SETTLING_SESSIONS = 5
+
+/** A stored file that may be replaced: only if it still has the tag, where there is one, and its footer if it is ours. */
+export type Standing = { readonly tag: string | undefined; readonly footer: Footer | undefined }
+
+/** What a year file is to the one that may replace it. */
+export function standingOf(stored: StoredYear): Standing {
+  return { tag: stored.file.tag, footer: 'footer' in stored ? stored.footer : undefined }
+}
 
 export type YearContext = {
   readonly calendar: Calendar

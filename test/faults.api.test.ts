@@ -84,16 +84,16 @@ describe.concurrent('an answer that breaks on the way', () => {
   })
 
   test('one that drips is whole when it is done in time, and a failed try when not', async () => {
-    await using stage = await setVendor(({ n }) => ({ drip: { bytes: n <= 2 ? 20 : 2, everyMs: n <= 2 ? 1 : 40 } }))
+    await using stage = await setVendor(({ n }) => ({ drip: { bytes: n <= 2 ? 20 : 2, everyMs: n <= 2 ? 1 : 20 } }))
     const quick = await stage.run(['--tickers', 'BAD'])
     expect({ code: quick.code, changed: quick.changed }).toEqual({ code: 0, changed: [dayKey('BAD', DAY)] })
     const startedMs = performance.now()
     const slow = await stage.run(['--tickers', 'BAD', '--from-date', DAY, '--force'], {
-      env: { API_TIMEOUT_SECONDS: '0.4' },
+      env: { API_TIMEOUT_SECONDS: '0.1' },
       warp: 200,
     })
     expect({ code: slow.code, changed: slow.changed }).toEqual({ code: 1, changed: [] })
-    expect(slow.stderr).toMatch(/^❌ BAD: 127.*no complete answer .*within 0\.4 s.*API_TIMEOUT_SECONDS/m)
+    expect(slow.stderr).toMatch(/^❌ BAD: 127.*no complete answer .*within 0\.1 s.*API_TIMEOUT_SECONDS/m)
     // The deadline is of a try as a whole: bytes that keep coming do not push it away.
     expect(performance.now() - startedMs).toBeLessThan(20_000)
   })
@@ -115,7 +115,7 @@ describe.concurrent('an answer with nothing in it', () => {
     stage.onRequest = ({ symbol }) => (of(symbol) === undefined ? undefined : new Response(of(symbol)))
     const run = await stage.run(['--tickers', [...names, 'GOOD'].join(',')])
     expect({ code: run.code, changed: run.changed }).toEqual({ code: 1, changed: [dayKey('GOOD', DAY)] })
-    expect(run.stderr.match(/^❌ BAD\d: FMP has no data for BAD\d .*spelling.*delisted/gm)).toHaveLength(names.length)
+    expect(run.stderr.match(/^❌ BAD\d: FMP has no data .*spelling.*delisted/gm)).toHaveLength(names.length)
     expect(run.requests).toHaveLength(2 * names.length + 2)
   })
 

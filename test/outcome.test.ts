@@ -7,7 +7,7 @@ import { IngestError } from '../lib/errors.ts'
 import { allOpen, nothingDone, settleSymbol, type SymbolOutcome, type Tried } from '../lib/outcome.ts'
 import type { PlannedFile, SymbolPlan } from '../lib/plan.ts'
 import { validateRows } from '../lib/validate.ts'
-import { day, footerOf, prices, rawPrice, span, storedFile } from './support/samples.ts'
+import { day, footerOf, prices, rawPrice, span } from './support/samples.ts'
 
 const PRICES = prices()
 
@@ -59,7 +59,7 @@ function settle(
   resultOf: (file: PlannedFile) => Result = () => WRITTEN,
 ): SymbolOutcome {
   const { windows, recentFrom = WEEK.from, range = WEEK } = plan
-  const checked = validateRows(PRICES, raw, { symbol: 'AAPL', windows, recentFrom })
+  const checked = validateRows(PRICES, raw, { symbol: 'AAPL', windows, isWanted: () => true, recentFrom })
   const tried = plan.files.flatMap((file): Tried[] => {
     const rows = checked.rows.filter(({ date }) =>
       file.partition.kind === 'day' ? date === file.partition.date : yearOf(date) === file.partition.year,
@@ -228,7 +228,7 @@ describe('the fate of a session', () => {
   })
 })
 
-const stored = (dates: string) => ({ file: storedFile('k'), footer: footerOf(dates) })
+const stored = (dates: string) => ({ tag: 'a tag', footer: footerOf(dates) })
 
 describe('a year file', () => {
   test('counts its sessions, not its rows', () => {

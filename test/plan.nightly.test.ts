@@ -5,11 +5,9 @@ import { XNYS } from '../lib/calendar.ts'
 import { addDays, dateOf, LAST_YEAR, type DateRange, type IsoDate } from '../lib/dates.ts'
 import { resolvePeriod } from '../lib/period.ts'
 import { planRun, type SymbolPlan } from '../lib/plan.ts'
-import type { StoredFile } from '../lib/store.ts'
-import { askedDates, at, day, prices, storedFile } from './support/samples.ts'
+import { askedDates, at, day, prices } from './support/samples.ts'
 
 const PRICES = prices()
-const FILE: StoredFile = storedFile('some.parquet')
 
 /** The evenings of the cron: 23:00 UTC, Monday to Friday, holidays too; in winter the day's session is not finished. */
 const NIGHTS: readonly IsoDate[] = (() => {
@@ -29,7 +27,7 @@ function planNight(night: IsoDate, lake: Lake): SymbolPlan {
   const period = resolvePeriod(askedDates(), XNYS, at(`${night}T23:00:00Z`))
   const from = period.range?.from ?? night
   const held = lake.slice(firstFrom(lake, from))
-  const days = new Map(held.map((date) => [date, FILE]))
+  const days = new Set(held)
   const holdings = [{ symbol: 'SYM', days, years: new Map(), newest: held.at(-1) }]
   const [plan] = planRun(holdings, { dataset: PRICES, calendar: XNYS, mode: 'daily', period, isForced: false })
   if (plan === undefined) throw new Error('There is no plan')

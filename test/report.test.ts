@@ -8,13 +8,13 @@ import { resolvePeriod } from '../lib/period.ts'
 import { planRun, type SymbolPlan } from '../lib/plan.ts'
 import { callsOf, dryRunJson, dryRunText, newcomersNote, planLine, summaryText } from '../lib/report.ts'
 import type { Holdings } from '../lib/survey.ts'
-import { askedDates, at, configOf, day, outcomeOf, periodOf, prices, span, storedFile } from './support/samples.ts'
+import { askedDates, at, configOf, day, outcomeOf, periodOf, prices, span } from './support/samples.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const NIGHTLY = resolvePeriod(askedDates(), XNYS, at(NOW))
 
 function held(symbol: string, dates: readonly string[] = []): Holdings {
-  const days = new Map(dates.map((date) => [day(date), storedFile(date)]))
+  const days = new Set(dates.map(day))
   const newest = dates.map(day).toSorted().at(-1)
   return { symbol, days, years: new Map(), newest }
 }

@@ -35,6 +35,7 @@ async function runWithKey(
     list = 'A,B',
     preload = 'test/support/time-warp.ts',
     key = SENTINEL,
+    timeoutSeconds = '20',
   }: Partial<Setting> = {},
 ) {
   await using folder = await disposableFolder()
@@ -50,7 +51,7 @@ async function runWithKey(
       FMP_BASE_URL: fmp.url,
       FMP_API: api,
       RATE_LIMIT_SECONDS: '0',
-      API_TIMEOUT_SECONDS: '0.2',
+      API_TIMEOUT_SECONDS: timeoutSeconds,
       TIME_WARP: '200',
     },
     preload,
@@ -59,7 +60,7 @@ async function runWithKey(
   return { ...run, requests: fmp.requests, leaks: leaksIn(await traces(run, lake), [SENTINEL]) }
 }
 
-type Setting = { api: string; list: string; args: readonly string[]; preload: string; key: string }
+type Setting = Record<'api' | 'list' | 'preload' | 'key' | 'timeoutSeconds', string> & { args: readonly string[] }
 
 const BASE64 = Buffer.from(SENTINEL).toString('base64')
 const query = new URLSearchParams({ apikey: SENTINEL }).toString()
@@ -104,6 +105,7 @@ describe.concurrent('the key is in no output and no file after', () => {
       api,
       list: names.join(','),
       args: [flag],
+      timeoutSeconds: '0.1',
     })
     expect(run.code).toBe(1)
     expect(new Set(run.requests.map(({ symbol }) => symbol)).size).toBe(FAULTS.length)

@@ -52,7 +52,7 @@ describe.concurrent('what comes from the vendor', () => {
       const row = { symbol, date: DAY, open: 1, high: 2, low: 1, close: 2, adjClose: 2, volume: 9 }
       return variant === 'dividend-adjusted' ? undefined : answers[names.indexOf(symbol)]?.(row)
     }
-    for (const more of [[], ['--json', '--force']]) {
+    for (const more of api === 'v3' ? [[]] : [[], ['--json', '--force']]) {
       const run = await stage.run(['--tickers', names.join(','), ...more], { warp: 200, env: { FMP_API: api } })
       expect({ code: run.code, calls: run.requests.length >= names.length }).toEqual({ code: 1, calls: true })
       for (const text of [run.stderr, run.stdout, JSON.stringify(metricsOf(run))]) expectHarmless(text)

@@ -6,7 +6,12 @@ import { day, errorOf, prices, rawPrice, span } from './support/samples.ts'
 const PRICES = prices()
 
 /** The last five sessions of the range begin on the 9th. */
-const WEEKS: Expectation = { symbol: 'AAPL', windows: [span('2024-09-02..2024-09-13')], recentFrom: day('2024-09-09') }
+const WEEKS: Expectation = {
+  symbol: 'AAPL',
+  windows: [span('2024-09-02..2024-09-13')],
+  isWanted: () => true,
+  recentFrom: day('2024-09-09'),
+}
 
 function check(raw: readonly RawRow[], changes: Partial<Expectation> = {}, dataset = PRICES): Checked {
   return validateRows(dataset, raw, { ...WEEKS, ...changes })

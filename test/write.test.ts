@@ -6,6 +6,7 @@ import type { Row } from '../lib/datasets/dataset.ts'
 import { yearOf, type DateRange } from '../lib/dates.ts'
 import type { Store } from '../lib/store.ts'
 import { readYear } from '../lib/survey.ts'
+import { standingOf } from '../lib/years.ts'
 import { writeFile, type FileRows, type WriteContext } from '../lib/write.ts'
 import {
   fileOf,
@@ -67,7 +68,7 @@ async function surveyed(): Promise<NonNullable<FileRows['file']['stored']>> {
   const [file] = await shelf.store.list('raw/')
   const stored = file && (await readYear(file, shelf.store))
   if (stored === undefined) throw new Error('There is no file')
-  return { file: stored.file, footer: 'footer' in stored ? stored.footer : undefined }
+  return standingOf(stored)
 }
 
 const bytesAt = async (key: string) => await Bun.file(join(shelf.folder, key)).bytes()
@@ -288,7 +289,9 @@ describe('a refresh', () => {
     const error = await failureOf(writeFile(wantedYear(rowsOf('2024-01-02..2024-09-13'), stored), context({ store })))
     expect(error).toMatchObject({ kind: 'store', scope: 'symbol' })
     expect(error.message).toContain('changed by another run')
-    expect((await footerAt(shelf, stored.file.key)).ingestMs).toBe(at('2024-09-16T12:00:02Z'))
+    expect((await footerAt(shelf, wantedYear(rowsOf('2024-01-02..2024-09-13'), stored).file.key)).ingestMs).toBe(
+      at('2024-09-16T12:00:02Z'),
+    )
   })
 
   test('forced, replaces a file that is not ours, if it is still the one that was seen', async () => {

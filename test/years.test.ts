@@ -181,7 +181,7 @@ type Lake = Map<number, StoredYear>
 function holdingsIn(lake: Lake, range: DateRange): Holdings {
   const years = new Map([...lake].filter(([year]) => yearsIn(range).includes(year)))
   const spans = [...years.values()].flatMap((stored) => ('footer' in stored ? [stored.footer.span.to] : []))
-  return { symbol: 'SYM', days: new Map(), years, newest: spans.toSorted().at(-1) }
+  return { symbol: 'SYM', days: new Set(), years, newest: spans.toSorted().at(-1) }
 }
 
 function planFor(lake: Lake, period: Period, isForced = false): SymbolPlan {

@@ -60,6 +60,7 @@ const amount = (field: string) =>
   )
 
 const RawPrice = v.object({
+  symbol: v.string('symbol is missing'),
   date: v.pipe(
     v.string('date is missing'),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {

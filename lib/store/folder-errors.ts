@@ -10,7 +10,8 @@ export function errnoOf(error: unknown): string | undefined {
 
 /** The failure on `path` as this program tells it, scope 'run'; an error without a known code (a bug) as it came. */
 export function toFolderError(error: unknown, path: string): unknown {
-  const explain = EXPLANATIONS.get(errnoOf(error) ?? '')
+  const isSystem = error instanceof Error && 'errno' in error && typeof error.errno === 'number'
+  const explain = EXPLANATIONS.get(errnoOf(error) ?? '') ?? (isSystem ? refused : undefined)
   if (explain === undefined || error instanceof IngestError) return error
   const [what, hint] = explain(path)
   const message = `${oneLine(path)}: ${what} (${errnoOf(error)})`
@@ -42,6 +43,9 @@ const fileInTheWay: Explain = () => [
 ]
 const broken: Explain = () => ['the disk reports an error', 'Look at the disk, then run again.']
 
+/** What a mount may say that no list foresees. */
+const refused: Explain = () => ['the file system refuses', 'Look at the disk or the mount, then run again.']
+
 const EXPLANATIONS: ReadonlyMap<string, Explain> = new Map<string, Explain>([
   ['ENOSPC', full],
   ['EDQUOT', () => ["this user's disk quota is used up", 'Make room and run again: it goes on where it stopped.']],
@@ -58,7 +62,7 @@ const EXPLANATIONS: ReadonlyMap<string, Explain> = new Map<string, Explain>([
   ],
   ['ENAMETOOLONG', () => ['the path is too long', 'Choose a folder with a shorter path with --out.']],
   ['EFBIG', () => ['the file is larger than allowed here', 'Raise the limit (ulimit -f).']],
-  ['EMFILE', () => ['too many open files', 'Raise the limit (ulimit -n) or lower MAX_WORKERS.']],
+  ['EMFILE', () => ['too many open files', 'Raise the limit (ulimit -n) or lower UPLOAD_CONCURRENCY.']],
   ['ELOOP', () => ['too many symbolic links', 'Choose another folder with --out.']],
   ['EIO', broken],
   ['ESTALE', broken],

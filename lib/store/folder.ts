@@ -3,6 +3,7 @@
 import type { BigIntStats } from 'node:fs'
 import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import PQueue from 'p-queue'
 import { IngestError, oneLine } from '../errors.ts'
 import type { ByteRange, Store } from '../store.ts'
 import { errnoOf, noHardLinks, toFolderError } from './folder-errors.ts'
@@ -14,6 +15,8 @@ type FolderStoreOptions = {
   readonly folder: string
   /** Get ready to write at once: a folder that cannot be written to is then known before anything costly is done. */
   readonly preparesAtOnce?: boolean
+  /** Files read and folders listed at once; 32 if not given. */
+  readonly concurrency?: number
   /** Milliseconds since 1970, to tell old temporary files by. */
   readonly nowMs: () => number
 }
@@ -36,12 +39,15 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
     }
   }
   if (options.preparesAtOnce === true) await prepare()
+  const inFlight = new PQueue({ concurrency: options.concurrency ?? 32 })
   const place: Place = { folder, tempFolder, prepare }
   return {
     name: oneLine(options.folder),
     locate: (key) => oneLine(join(options.folder, key)),
-    list: async (prefix, after, until) => listFolder({ folder, prefix: checkedPrefix(folder, prefix), after, until }),
-    read: async (key, range, maxBytes) => readFile(pathOf(folder, key), range, maxBytes),
+    // Every file that is read is an open one, and a process may have few.
+    list: (prefix, after, until) =>
+      inFlight.add(() => listFolder({ folder, prefix: checkedPrefix(folder, prefix), after, until })),
+    read: (key, range, maxBytes) => inFlight.add(() => readFile(pathOf(folder, key), range, maxBytes)),
     create: (key, bytes) => store(place, key, bytes, createAt),
     replace: (key, bytes, _metadata, tag) => store(place, key, bytes, (temp, path) => replaceAt(temp, path, tag)),
     recoveredWrites: () => 0,
