@@ -7,6 +7,7 @@ import { describeError, IngestError, oneLine } from './errors.ts'
 import type { HttpStats } from './http.ts'
 import type { SymbolOutcome } from './outcome.ts'
 import type { Store } from './store.ts'
+import type { Reject } from './validate.ts'
 
 /** Raised when a field changes its meaning or goes away. */
 const SCHEMA_VERSION = 1
@@ -152,19 +153,33 @@ export async function storeMetrics(
   { outcomes, startMs }: RunFacts,
   redact: (text: string) => string,
 ): Promise<{ readonly key: string; readonly rejectsError: IngestError | undefined }> {
-  const encode = (body: string) => new TextEncoder().encode(redact(body))
-  const stem = await createFirstFree(store, stemOf(startMs), encode(`${JSON.stringify(metrics, undefined, 2)}\n`))
+  const encoder = new TextEncoder()
+  const stem = await createFirstFree(store, stemOf(startMs), encoder.encode(`${toJson(metrics, redact, 2)}\n`))
   const rejects = outcomes.flatMap((outcome) => outcome.rejects)
   if (rejects.length > 0) {
-    const lines = rejects.map((reject) => `${JSON.stringify(reject)}\n`).join('')
+    const lines = rejects.map((reject) => `${toJson(withCleanNames(reject, redact), redact)}\n`).join('')
     const place = `${stem}.rejects.jsonl`
-    const rejectsError = await store.create(place, encode(lines), {}).then(
+    const rejectsError = await store.create(place, encoder.encode(lines), {}).then(
       (result) => (result === 'created' ? undefined : taken(`${store.locate(place)} is there already`)),
       (error: unknown) => asIngestError(error),
     )
     return { key: `${stem}.json`, rejectsError }
   }
   return { key: `${stem}.json`, rejectsError: undefined }
+}
+
+/**
+ * JSON whose texts are redacted one by one: a secret that is a word of JSON, such as `null`, must not break the document.
+ * One line without `indent`.
+ */
+export function toJson(value: unknown, redact: (text: string) => string, indent?: number): string {
+  return JSON.stringify(value, (_name, part: unknown) => (typeof part === 'string' ? redact(part) : part), indent)
+}
+
+/** The names in a rejected row come from the vendor, who may repeat anything. */
+function withCleanNames(reject: Reject, redact: (text: string) => string): Reject {
+  const row = Object.fromEntries(Object.entries(reject.row).map(([name, value]) => [redact(name), value]))
+  return { ...reject, row }
 }
 
 function asIngestError(error: unknown): IngestError {

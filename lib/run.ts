@@ -11,7 +11,7 @@ import { createFmp } from './fmp.ts'
 import type { Fetch } from './exchange.ts'
 import { createHttp, type Http } from './http.ts'
 import { graceOver } from './interrupt.ts'
-import { buildMetrics, storeMetrics, type RunFacts } from './metrics.ts'
+import { buildMetrics, storeMetrics, toJson, type RunFacts } from './metrics.ts'
 import { resolvePeriod, type Period } from './period.ts'
 import { ingestAll, type RunResult } from './pipeline.ts'
 import { planRun, type SymbolPlan } from './plan.ts'
@@ -221,7 +221,7 @@ async function conclude(
   const ending: Ending = { metrics, stoppedBy, metricsPlace: stored && store.locate(stored.key), newest }
   if (stored?.rejectsError !== undefined) progress.fail(stored.rejectsError)
   progress.clear()
-  await world.print(run.redact(config.isJson ? `${JSON.stringify(metrics)}\n` : summaryText(ending)))
+  await world.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : run.redact(summaryText(ending)))
   return stored?.rejectsError === undefined ? exitCodeOf(ending) : 1
 }
 

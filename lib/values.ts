@@ -65,6 +65,7 @@ export const SCHEMAS = {
       'letters, digits and . _ = + - in parts joined by /',
     ),
     v.maxLength(500, 'at most 500 characters'),
+    v.check((prefix) => prefix.split('/')[0] !== '.ingest-tmp', 'another name: .ingest-tmp holds temporary files'),
   ),
   RATE_LIMIT_SECONDS: seconds('seconds from 0 to 3600', 0),
   MAX_WORKERS: wholeNumber('a whole number from 1 to 1000', 1, 1_000),
