@@ -1,9 +1,17 @@
 // What is wrong with settings that are each right: they contradict each other, something is missing, something is
 // dangerous.
 
-import type { Config, Reader } from './config.ts'
+import type { Flags } from './cli.ts'
 import { FMP_BASE_URL } from './fmp.ts'
-import { isBaseUrl } from './values.ts'
+import type { Config } from './settings.ts'
+import { isBaseUrl, type Name, type Value } from './values.ts'
+
+/** Flags and environment under one roof; what does not fit its schema becomes a problem and reads as absent. */
+export type Reader = {
+  readonly raw: (name: string) => string | undefined
+  readonly read: <N extends Name>(name: N) => Value<N> | undefined
+  readonly isOn: (flag: keyof Flags) => boolean
+}
 
 /** What is neither flag nor environment: how the program was started. */
 export type Start = { readonly isCompiled: boolean }

@@ -4,62 +4,14 @@
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
 import { oneLine, usageError, type IngestError } from './errors.ts'
-import { absences, cautionsOf, contradictions, type Start } from './config-checks.ts'
-import { FMP_BASE_URL, type FmpApi } from './fmp.ts'
-import type { AskedDates } from './period.ts'
-import { bucketOf, SCHEMAS, type Name, type Value } from './values.ts'
-
-export type TickerSource =
-  | { readonly kind: 'flag'; readonly list: string }
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 's3'; readonly bucket: string; readonly key: string }
-
-export type Target =
-  | { readonly kind: 'folder'; readonly folder: string }
-  | { readonly kind: 's3'; readonly bucket: string }
-
-export type Config = {
-  readonly tickers: TickerSource
-  readonly dates: AskedDates
-  readonly target: Target
-  /** Key prefix of the data, without slashes at its ends. */
-  readonly prefix: string
-  readonly isForced: boolean
-  readonly isDryRun: boolean
-  readonly isJson: boolean
-  readonly isQuiet: boolean
-  readonly allowsUnsafeStore: boolean
-  readonly withAdjClose: boolean
-  readonly maxCalls: number | undefined
-  /** Milliseconds since 1970 to be at instead of now. */
-  readonly nowMs: number | undefined
-  /** Empty only in a dry run. */
-  readonly apiKey: string
-  readonly api: FmpApi
-  readonly apiBaseUrl: string
-  readonly rateLimitSeconds: number
-  readonly maxWorkers: number
-  readonly uploadConcurrency: number
-  readonly apiTimeoutSeconds: number
-  /** Settings of the environment that are allowed and dangerous, in sentences. */
-  readonly cautions: readonly string[]
-  /** What must never be shown. */
-  readonly secrets: readonly string[]
-  /** `AWS_DEFAULT_REGION`, for where the SDK finds no region itself. */
-  readonly defaultRegion: string | undefined
-  readonly hasCustomEndpoint: boolean
-}
+import { absences, cautionsOf, contradictions, type Reader, type Start } from './config-checks.ts'
+import type { Config, Target, TickerSource } from './settings.ts'
+import { FMP_BASE_URL } from './fmp.ts'
+import { bucketOf, SCHEMAS } from './values.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 type RunLine = Extract<CommandLine, { kind: 'run' }>
-
-/** Flags and environment under one roof; what does not fit its schema becomes a problem and reads as absent. */
-export type Reader = {
-  readonly raw: (name: string) => string | undefined
-  readonly read: <N extends Name>(name: N) => Value<N> | undefined
-  readonly isOn: (flag: keyof Flags) => boolean
-}
 
 /**
  * The settings of a run. Throws one usage error that names every problem: of argv, of values, of contradictions and of

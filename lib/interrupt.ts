@@ -17,3 +17,12 @@ export async function graceOver({ stop, clock }: Interruptible, graceMs: number)
   })
   await clock.sleep(graceMs)
 }
+
+/** Lets go of work that is only reading as soon as the user wants the run to end. */
+export async function unlessStopped<T>(work: Promise<T>, { stop }: Pick<Interruptible, 'stop'>): Promise<T> {
+  const stopped = new Promise<never>((_resolve, reject) => {
+    stop.signal.addEventListener('abort', () => reject(stop.signal.reason as Error), { once: true })
+  })
+  stop.signal.throwIfAborted()
+  return await Promise.race([work, stopped])
+}

@@ -1,7 +1,7 @@
 // The metrics document: the account of a run for programs. Its fields are a contract; new ones may be added.
 
 import { addCounts, NO_SESSIONS, totalSessions } from './counts.ts'
-import type { Config, TickerSource } from './config.ts'
+import type { Config, TickerSource } from './settings.ts'
 import { utcDate, type DateRange } from './dates.ts'
 import { describeError, IngestError, oneLine } from './errors.ts'
 import type { HttpStats } from './http.ts'

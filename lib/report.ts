@@ -1,6 +1,6 @@
 // What a run says to people: the plan line, the dry run, the note on newcomers and the summary. Pure text.
 
-import type { Config } from './config.ts'
+import type { Config } from './settings.ts'
 import type { IngestError } from './errors.ts'
 import type { Period } from './period.ts'
 import type { SymbolPlan } from './plan.ts'

@@ -2,15 +2,13 @@
 
 import { createCallBudget } from './budget.ts'
 import { XNYS } from './calendar.ts'
-import type { Clock } from './clock.ts'
-import type { Config, Target } from './config.ts'
+import type { Config, Target } from './settings.ts'
 import type { Dataset } from './datasets/dataset.ts'
 import { createPrices } from './datasets/prices.ts'
 import { createRedactor, IngestError } from './errors.ts'
 import { createFmp } from './fmp.ts'
-import type { Fetch } from './exchange.ts'
 import { createHttp, type Http } from './http.ts'
-import { graceOver } from './interrupt.ts'
+import { graceOver, unlessStopped } from './interrupt.ts'
 import { buildMetrics, storeMetrics, toJson, type RunFacts } from './metrics.ts'
 import { resolvePeriod, type Period } from './period.ts'
 import { ingestAll, type RunResult } from './pipeline.ts'
@@ -20,29 +18,8 @@ import { callsOf, dryRunJson, dryRunText, newcomersNote, planLine, summaryText }
 import type { Store } from './store.ts'
 import { newestEver, surveyAll, type Holdings, type Scope } from './survey.ts'
 import { readSymbols } from './tickers-source.ts'
+import type { World } from './world.ts'
 import { exitCodeOf, judgeNewest, newestOf, rangeOf, type Ending } from './verdict.ts'
-
-/** The doors to the world, handed in. */
-export type World = {
-  /** Milliseconds since 1970 now, unless the settings say otherwise. */
-  readonly nowMs: number
-  readonly clock: Clock
-  /** From 0 up to, but without, 1. */
-  readonly random: () => number
-  readonly fetch: Fetch
-  readonly version: string
-  /** Aborted with an IngestError of kind 'interrupted' when the user wants the run to end. */
-  readonly stop: AbortController
-  /** Resolves once stdout has the text. Rejects with an IngestError when it takes none. */
-  readonly print: (text: string) => Promise<void>
-  readonly printError: (text: string) => void
-  readonly isTerminal: boolean
-  readonly openStore: (target: Target, config: Config, options: StoreOptions) => Promise<Store>
-  /** A file's text, or undefined where there is none. Throws an IngestError when it cannot be read or is too large. */
-  readonly readTextFile: (path: string, maxBytes: number) => Promise<string | undefined>
-}
-
-export type StoreOptions = { readonly runUuid: string; readonly onWarning: (text: string) => void }
 
 type Run = {
   readonly config: Config
@@ -113,15 +90,6 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
 
 /** How long an ended run waits for its metrics to be written, once it was told to end. */
 const METRICS_GRACE_MS = 2_000
-
-/** Lets go of work that is only reading as soon as the user wants the run to end. */
-async function unlessStopped<T>(work: Promise<T>, { stop }: World): Promise<T> {
-  const stopped = new Promise<never>((_resolve, reject) => {
-    stop.signal.addEventListener('abort', () => reject(stop.signal.reason as Error), { once: true })
-  })
-  stop.signal.throwIfAborted()
-  return await Promise.race([work, stopped])
-}
 
 async function dryRun(
   plans: readonly SymbolPlan[],

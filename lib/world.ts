@@ -2,10 +2,33 @@
 
 import { createReadStream } from 'node:fs'
 import process from 'node:process'
-import type { Config, Target } from './config.ts'
+import type { Clock } from './clock.ts'
+import type { Fetch } from './exchange.ts'
+import type { Config, Target } from './settings.ts'
 import { IngestError, oneLine, usageError } from './errors.ts'
-import type { StoreOptions, World } from './run.ts'
 import type { Store } from './store.ts'
+
+/** The doors to the world, handed in. */
+export type World = {
+  /** Milliseconds since 1970 now, unless the settings say otherwise. */
+  readonly nowMs: number
+  readonly clock: Clock
+  /** From 0 up to, but without, 1. */
+  readonly random: () => number
+  readonly fetch: Fetch
+  readonly version: string
+  /** Aborted with an IngestError of kind 'interrupted' when the user wants the run to end. */
+  readonly stop: AbortController
+  /** Resolves once stdout has the text. Rejects with an IngestError when it takes none. */
+  readonly print: (text: string) => Promise<void>
+  readonly printError: (text: string) => void
+  readonly isTerminal: boolean
+  readonly openStore: (target: Target, config: Config, options: StoreOptions) => Promise<Store>
+  /** A file's text, or undefined where there is none. Throws an IngestError when it cannot be read or is too large. */
+  readonly readTextFile: (path: string, maxBytes: number) => Promise<string | undefined>
+}
+
+export type StoreOptions = { readonly runUuid: string; readonly onWarning: (text: string) => void }
 
 /** The real world. `stop` ends a run early. */
 export function openWorld(version: string, stop: AbortController): World {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { parseCommandLine } from '../lib/cli.ts'
-import { resolveConfig, resolveDemoFolder, unsetEmpty, type Config } from '../lib/config.ts'
+import { resolveConfig, resolveDemoFolder, unsetEmpty } from '../lib/config.ts'
+import type { Config } from '../lib/settings.ts'
 import { errorOf } from './support/samples.ts'
 
 type Environment = Record<string, string | undefined>

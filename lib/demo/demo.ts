@@ -1,8 +1,9 @@
 // The demo: the real program, twice, over public-domain prices that this process serves to itself.
 
-import type { Config } from '../config.ts'
+import type { Config } from '../settings.ts'
 import type { IsoDate } from '../dates.ts'
-import { runIngest, type World } from '../run.ts'
+import { runIngest } from '../run.ts'
+import type { World } from '../world.ts'
 import { startDemoServer, type DemoServer } from './server.ts'
 
 /** A Saturday morning in New York, when the embedded prices' last session was the last one before today. */

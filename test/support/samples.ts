@@ -1,7 +1,7 @@
 // Values that many tests start from, each whole and ordinary; a test says only what is special about its own.
 
 import { XNYS } from '../../lib/calendar.ts'
-import type { Config } from '../../lib/config.ts'
+import type { Config } from '../../lib/settings.ts'
 import { NO_SESSIONS } from '../../lib/counts.ts'
 import type { Dataset, RawRow, Row } from '../../lib/datasets/dataset.ts'
 import { createPrices, type PricesOptions } from '../../lib/datasets/prices.ts'

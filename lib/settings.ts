@@ -1,0 +1,45 @@
+// The settings of a run, as values: what every other room is told of flags and environment.
+
+import type { FmpApi } from './fmp.ts'
+import type { AskedDates } from './period.ts'
+
+export type TickerSource =
+  | { readonly kind: 'flag'; readonly list: string }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 's3'; readonly bucket: string; readonly key: string }
+
+export type Target =
+  | { readonly kind: 'folder'; readonly folder: string }
+  | { readonly kind: 's3'; readonly bucket: string }
+
+export type Config = {
+  readonly tickers: TickerSource
+  readonly dates: AskedDates
+  readonly target: Target
+  /** Key prefix of the data, without slashes at its ends. */
+  readonly prefix: string
+  readonly isForced: boolean
+  readonly isDryRun: boolean
+  readonly isJson: boolean
+  readonly isQuiet: boolean
+  readonly allowsUnsafeStore: boolean
+  readonly withAdjClose: boolean
+  readonly maxCalls: number | undefined
+  /** Milliseconds since 1970 to be at instead of now. */
+  readonly nowMs: number | undefined
+  /** Empty only in a dry run. */
+  readonly apiKey: string
+  readonly api: FmpApi
+  readonly apiBaseUrl: string
+  readonly rateLimitSeconds: number
+  readonly maxWorkers: number
+  readonly uploadConcurrency: number
+  readonly apiTimeoutSeconds: number
+  /** Settings of the environment that are allowed and dangerous, in sentences. */
+  readonly cautions: readonly string[]
+  /** What must never be shown. */
+  readonly secrets: readonly string[]
+  /** `AWS_DEFAULT_REGION`, for where the SDK finds no region itself. */
+  readonly defaultRegion: string | undefined
+  readonly hasCustomEndpoint: boolean
+}
