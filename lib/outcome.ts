@@ -12,7 +12,8 @@ export type SymbolOutcome = {
   readonly symbol: string
   /** False when the run stopped before everything of this symbol was tried. */
   readonly isFinished: boolean
-  /** API calls made for it, retries included. */
+  /** API calls the plan held for it, and those made, retries included. */
+  readonly plannedCalls: number
   readonly calls: number
   readonly filesWritten: number
   readonly rowsWritten: number
@@ -43,6 +44,7 @@ export function nothingDone(plan: SymbolPlan): SymbolOutcome {
   return {
     symbol: plan.symbol,
     isFinished: true,
+    plannedCalls: plan.calls,
     calls: 0,
     filesWritten: 0,
     rowsWritten: 0,

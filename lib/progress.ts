@@ -29,8 +29,8 @@ export interface Progress {
   stopped(by: IngestError): void
   /** The work begins. */
   begin(work: Work): void
-  /** A call has been answered. */
-  called(): void
+  /** A call for a symbol has been answered. */
+  called(symbol: string): void
   /** A symbol has ended; what it has to say that the run's end cannot change is said now. */
   ended(outcome: SymbolOutcome): void
   /** Wipes the live line away, before the summary. */
@@ -45,7 +45,8 @@ export function createProgress(speech: Speech): Progress {
   let begunMs = clock.elapsedMs()
   let saidMs = begunMs
   let ended = 0
-  let called = 0
+  let callsOfEnded = 0
+  const callsUnderWay = new Map<string, number>()
   let files = 0
 
   const warn = (text: string): void => {
@@ -57,6 +58,7 @@ export function createProgress(speech: Speech): Progress {
     const isDue = nowMs - saidMs >= (speech.isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)
     if (isQuiet || !isDue || ended === work.symbols) return
     saidMs = nowMs
+    const called = callsOfEnded + callsUnderWay.values().reduce((sum, calls) => sum + calls, 0)
     // Calls are what takes the time: as fast as so far, but no faster than the gate lets them pass.
     const callsLeft = Math.max(0, work.calls - called)
     const secondsLeft = callsLeft * Math.max((nowMs - begunMs) / 1_000 / Math.max(1, called), work.rateLimitSeconds)
@@ -78,13 +80,16 @@ export function createProgress(speech: Speech): Progress {
       begunMs = clock.elapsedMs()
       saidMs = begunMs
     },
-    called() {
-      called += 1
+    called(symbol) {
+      callsUnderWay.set(symbol, (callsUnderWay.get(symbol) ?? 0) + 1)
       showPlace()
     },
     clear,
     ended(outcome) {
       ended += 1
+      // A symbol that failed early will not make the rest of its calls.
+      callsOfEnded += outcome.plannedCalls
+      callsUnderWay.delete(outcome.symbol)
       files += outcome.filesWritten
       for (const text of warningsIn(outcome)) warn(text)
       // Whether an empty answer is the symbol's fault is known when all symbols have answered.

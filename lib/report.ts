@@ -5,7 +5,7 @@ import type { IngestError } from './errors.ts'
 import type { Period } from './period.ts'
 import type { SymbolPlan } from './plan.ts'
 import type { Holdings } from './survey.ts'
-import type { Ending } from './verdict.ts'
+import { errorsIn, type Ending } from './verdict.ts'
 
 const RULE = '='.repeat(60)
 
@@ -86,10 +86,10 @@ function shellWord(word: string): string {
 }
 
 /** The summary for stdout. */
-export function summaryText({ metrics, stoppedBy, metricsPlace, newest }: Ending): string {
+export function summaryText(ending: Ending): string {
+  const { metrics, stoppedBy, metricsPlace, newest } = ending
   const { counts } = metrics
-  // The metrics cannot tell of their own failure.
-  const errors = metrics.errors + metrics.run_errors.length + (metricsPlace === undefined ? 1 : 0)
+  const errors = errorsIn(ending)
   const has = metrics.results.filter(
     ({ through_date }) => newest !== undefined && (through_date ?? '') >= newest,
   ).length

@@ -125,7 +125,7 @@ async function execute(
   const result = await ingestAll(plans, {
     ask: async (ask, reservation) => {
       const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
-      progress.called()
+      progress.called(ask.symbol)
       return rows
     },
     budget: createCallBudget(config.maxCalls),
@@ -186,11 +186,17 @@ async function conclude(
       return undefined
     },
   )
-  const ending: Ending = { metrics, stoppedBy, metricsPlace: stored && store.locate(stored.key), newest }
+  const ending: Ending = {
+    metrics,
+    stoppedBy,
+    metricsPlace: stored && store.locate(stored.key),
+    isRejectsFileLost: stored?.rejectsError !== undefined,
+    newest,
+  }
   if (stored?.rejectsError !== undefined) progress.fail(stored.rejectsError)
   progress.clear()
   await world.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : run.redact(summaryText(ending)))
-  return stored?.rejectsError === undefined ? exitCodeOf(ending) : 1
+  return exitCodeOf(ending)
 }
 
 /** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */

@@ -16,6 +16,8 @@ export type Ending = {
   readonly stoppedBy: IngestError | undefined
   /** Where the metrics document is, or undefined where it could not be written. */
   readonly metricsPlace: string | undefined
+  /** Whether there were rejected rows that could not be written beside it. */
+  readonly isRejectsFileLost: boolean
   readonly newest: IsoDate | undefined
 }
 
@@ -82,9 +84,16 @@ function withoutComplaint(outcome: SymbolOutcome): SymbolOutcome {
 
 const RESUMABLE: ReadonlySet<string> = new Set(['quota', 'bandwidth', 'budget'])
 
+/** All errors of a run: those in its metrics, and those of the metrics themselves. */
+export function errorsIn({ metrics, metricsPlace, isRejectsFileLost }: Ending): number {
+  const ownErrors = [metricsPlace === undefined, isRejectsFileLost].filter(Boolean).length
+  return metrics.errors + metrics.run_errors.length + ownErrors
+}
+
 /** The exit code of a run that was not interrupted. */
-export function exitCodeOf({ metrics, stoppedBy, metricsPlace }: Ending): 0 | 1 | 3 {
-  if (metricsPlace === undefined) return 1
+export function exitCodeOf(ending: Ending): 0 | 1 | 3 {
+  const { stoppedBy, metricsPlace, isRejectsFileLost } = ending
+  if (metricsPlace === undefined || isRejectsFileLost) return 1
   if (stoppedBy !== undefined && RESUMABLE.has(stoppedBy.kind)) return 3
-  return metrics.errors + metrics.run_errors.length > 0 || stoppedBy !== undefined ? 1 : 0
+  return errorsIn(ending) > 0 || stoppedBy !== undefined ? 1 : 0
 }

@@ -93,6 +93,8 @@ describe('merge()', () => {
 
 describe('check(), hard rules', () => {
   const table: readonly [string, RawRow, string][] = [
+    ['no symbol', { symbol: undefined }, 'symbol is missing'],
+    ['a null symbol', { symbol: null }, 'symbol is missing'],
     ['no date', { date: undefined }, 'date is missing'],
     ['a null date', { date: null }, 'date is missing'],
     ['a number for a date', { date: 20240913 }, 'date is missing'],
@@ -142,9 +144,17 @@ describe('check(), hard rules', () => {
     })
   })
 
+  test.each(['symbol', 'date'])('drop a row without even the key %s, in the same words', (field) => {
+    const { [field]: _absent, ...row } = rawPrice(DATE)
+    expect(PRICES.check('AAPL', row)).toEqual({ reason: `${field} is missing` })
+  })
+
   test('are not helped by a row’s prototype', () => {
-    const verdict = PRICES.check('AAPL', JSON.parse('{"__proto__": {"date": "2024-09-13"}, "open": 1}') as RawRow)
-    expect(verdict).toHaveProperty('reason')
+    const verdict = PRICES.check(
+      'AAPL',
+      JSON.parse('{"symbol": "AAPL", "__proto__": {"date": "2024-09-13"}, "open": 1}') as RawRow,
+    )
+    expect(verdict).toEqual({ reason: 'date is missing' })
   })
 })
 

@@ -16,13 +16,6 @@ describe('IngestError', () => {
     expect(Object.hasOwn(new IngestError('x', { kind: 'bug', scope: 'run' }), 'cause')).toBe(false)
   })
 
-  test('is the same with another scope', () => {
-    const attempt = error.withScope('symbol')
-    expect(attempt).toMatchObject({ message: 'It broke.', kind: 'store', scope: 'symbol', hint: 'Mend it.' })
-    expect(attempt.cause).toBe(cause)
-    expect(error.scope).toBe('run')
-  })
-
   test('is described with its hint', () => {
     expect(describeError(error)).toBe('It broke. Mend it.')
     expect(describeError(usageError('It broke.'))).toBe('It broke.')

@@ -342,9 +342,12 @@ describe('the call limit', () => {
     const server = serve({
       onRequest: ({ n }) => (n <= 3 ? limit() : n <= 7 ? serverError() : n === 8 ? limit() : undefined),
     })
-    const client = clientOf(server.url, { clock })
+    const pausesMs: number[] = []
+    const client = clientOf(server.url, { clock, onPause: (ms) => pausesMs.push(ms) })
     expect(await client.get()).toHaveLength(1)
     expect(clock.sleepsMs).toEqual([5_000, 10_000, 20_000, 500, 1_000, 2_000, 4_000, 5_000])
+    // Told of each pause, and of no other wait.
+    expect(pausesMs).toEqual([5_000, 10_000, 20_000, 5_000])
     expect(client.http.stats()).toMatchObject({ calls: 9, retries: 8, limited: 4 })
   })
 
@@ -365,11 +368,12 @@ describe('the call limit', () => {
 
   test('calls refused together pause once; then one goes first, alone, and the others follow its good answer', async () => {
     const clock = createHeldClock()
+    const pausesMs: number[] = []
     const [probe, rest] = [hold(), hold()]
     const server = serve({
       onRequest: ({ n }) => (n >= 2 && n <= 5 ? limit() : n === 6 ? probe.fault : n > 6 ? rest.fault : undefined),
     })
-    const client = clientOf(server.url, { clock })
+    const client = clientOf(server.url, { clock, onPause: (ms) => pausesMs.push(ms) })
     await client.get()
     const calls = SYMBOLS.slice(1).map((symbol) => client.get(symbol))
     await until(() => client.http.stats().limited === 4)
@@ -386,6 +390,7 @@ describe('the call limit', () => {
     rest.release()
     await Promise.all([...calls, late])
     expect(clock.sleepsMs).toEqual([5_000])
+    expect(pausesMs).toEqual([5_000])
     expect(client.http.stats()).toMatchObject({ calls: 10, retries: 4, limited: 4 })
   })
 

@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { NO_SESSIONS } from '../lib/counts.ts'
 import { createRedactor, IngestError } from '../lib/errors.ts'
 import { buildMetrics, storeMetrics, type RunFacts } from '../lib/metrics.ts'
+import type { Store } from '../lib/store.ts'
 import { keysIn, openShelf, type Shelf } from './support/folder-store.ts'
 import { at, configOf, day, failureOf, outcomeOf, span } from './support/samples.ts'
 
@@ -13,6 +14,7 @@ const START = 1_727_740_800_000
 function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
   return {
     config: configOf(),
+    dataset: 'prices',
     version: '1.2.3',
     runUuid: '0a1b2c3d-0000-4000-8000-000000000000',
     startMs: START,
@@ -56,6 +58,7 @@ const Document = v.looseObject({
       errors: v.array(v.string()),
       counts: Counts,
       sessions: count,
+      calls: count,
       first_date: date,
       through_date: date,
     }),
@@ -64,6 +67,7 @@ const Document = v.looseObject({
   program_version: v.string(),
   run_uuid: v.pipe(v.string(), v.uuid()),
   mode: v.picklist(['daily', 'backfill']),
+  dataset: v.string(),
   settings: v.record(v.string(), v.nullable(v.union([v.string(), v.number(), v.boolean()]))),
   now_overridden: v.boolean(),
   run_errors: v.array(v.string()),
@@ -74,6 +78,7 @@ const Document = v.looseObject({
   through_date: date,
   calls: count,
   retries: count,
+  refused_calls: count,
   gate_wait_seconds: v.number(),
   recovered_writes: count,
   stopped_by: v.nullable(v.string()),
@@ -117,6 +122,16 @@ describe('buildMetrics()', () => {
       const parsed = v.safeParse(Document, JSON.parse(JSON.stringify(buildMetrics(facts))))
       expect(parsed.issues?.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`) ?? []).toEqual([])
     }
+  })
+
+  test('names the dataset, and the calls of each symbol', () => {
+    const outcomes = [outcomeOf('A', { calls: 3 }), outcomeOf('B')]
+    const metrics = buildMetrics(factsOf({ dataset: 'dividends', outcomes }))
+    expect(metrics.dataset).toBe('dividends')
+    expect(metrics.results.map(({ symbol, calls }) => [symbol, calls])).toEqual([
+      ['A', 3],
+      ['B', 0],
+    ])
   })
 
   test('adds up', () => {
@@ -165,6 +180,7 @@ describe('buildMetrics()', () => {
       gate_wait_seconds: 1.235,
       calls: 7,
       retries: 2,
+      refused_calls: 1,
     })
   })
 
@@ -217,10 +233,10 @@ describe('storeMetrics()', () => {
   const textAt = async (key: string) => await Bun.file(join(shelf.folder, key)).text()
 
   test('takes the UTC date and the unix second of the start', async () => {
-    expect(await store()).toBe(`${STEM}.json`)
+    expect(await store()).toEqual({ key: `${STEM}.json`, rejectsError: undefined })
     expect(JSON.parse(await textAt(`${STEM}.json`))).toEqual(JSON.parse(JSON.stringify(buildMetrics(facts))))
     const late = factsOf({ startMs: at('2024-12-31T23:59:59.999-05:00') })
-    expect(await store(late)).toBe('logs/ingest/date=2025-01-01/run-1735707599.json')
+    expect((await store(late)).key).toBe('logs/ingest/date=2025-01-01/run-1735707599.json')
   })
 
   test('puts the rejected rows beside it, one JSON object a line', async () => {
@@ -235,16 +251,16 @@ describe('storeMetrics()', () => {
   })
 
   test('never takes a key that is taken, and keeps the stems together', async () => {
-    expect(await store()).toBe(`${STEM}.json`)
-    expect(await store()).toBe(`${STEM}-2.json`)
-    expect(await store()).toBe(`${STEM}-3.json`)
+    expect((await store()).key).toBe(`${STEM}.json`)
+    expect((await store()).key).toBe(`${STEM}-2.json`)
+    expect((await store()).key).toBe(`${STEM}-3.json`)
     expect(await keysIn(shelf)).toEqual(
       ['-2', '-3', ''].flatMap((suffix) => [`${STEM}${suffix}.json`, `${STEM}${suffix}.rejects.jsonl`]).toSorted(),
     )
   })
 
   test('gives each of many runs of one second a key of its own', async () => {
-    const keys = await Promise.all(Array.from({ length: 6 }, async () => await store()))
+    const keys = await Promise.all(Array.from({ length: 6 }, async () => (await store()).key))
     expect(new Set(keys).size).toBe(6)
   })
 
@@ -259,6 +275,45 @@ describe('storeMetrics()', () => {
       expect(text).toContain('[redacted]')
       expect(text).not.toContain(secret)
     }
+  })
+
+  test('whose rejected rows cannot be written keeps its key and says why', async () => {
+    const broken = new IngestError('no', { kind: 'store', scope: 'run' })
+    const create: Store['create'] = async (key, bytes, metadata) => {
+      if (key.endsWith('.jsonl')) throw broken
+      return await shelf.store.create(key, bytes, metadata)
+    }
+    const stored = await storeMetrics({ ...shelf.store, create }, buildMetrics(facts), facts, asItIs)
+    expect(stored).toEqual({ key: `${STEM}.json`, rejectsError: broken })
+    expect(await keysIn(shelf)).toEqual([`${STEM}.json`])
+  })
+
+  test('leaves a file where its rejected rows are to go, and says so', async () => {
+    await Bun.write(join(shelf.folder, `${STEM}.rejects.jsonl`), 'of somebody else')
+    const { key, rejectsError } = await store()
+    expect(key).toBe(`${STEM}.json`)
+    expect(rejectsError).toMatchObject({ kind: 'store', scope: 'run' })
+    expect(rejectsError?.message).toBe(`${shelf.store.locate(`${STEM}.rejects.jsonl`)} is there already`)
+    expect(await textAt(`${STEM}.rejects.jsonl`)).toBe('of somebody else')
+  })
+
+  test('gives up, as a failure of the store, when a thousand documents have its second', async () => {
+    let tries = 0
+    const create: Store['create'] = async () => {
+      tries += 1
+      return 'exists'
+    }
+    const error = await failureOf(storeMetrics({ ...shelf.store, create }, buildMetrics(facts), facts, asItIs))
+    expect(error).toMatchObject({ kind: 'store', scope: 'run' })
+    expect(error.message).toBe(`1000 metrics documents begin with ${shelf.store.locate(STEM)}`)
+    expect(tries).toBe(1_000)
+  })
+
+  test('throws a defect as it is, of the rejected rows too', async () => {
+    const defect = new TypeError('x is not a function')
+    const create: Store['create'] = async (key) => (key.endsWith('.jsonl') ? await Promise.reject(defect) : 'created')
+    const running = storeMetrics({ ...shelf.store, create }, buildMetrics(facts), facts, asItIs)
+    expect(await running.catch((error: unknown) => error)).toBe(defect)
   })
 
   test('fails as the store fails', async () => {

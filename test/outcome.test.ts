@@ -86,6 +86,9 @@ describe('before anything was done', () => {
     expect(nothingDone(plan)).toMatchObject({
       symbol: 'AAPL',
       isFinished: true,
+      plannedCalls: 2,
+      calls: 0,
+      withheldThrough: undefined,
       counts: plan.settled,
       errors: [error],
       first: '2024-09-03',
@@ -182,6 +185,7 @@ describe('the fate of a session', () => {
     ])
     expect(outcome.counts).toEqual(counted({ stored: 4, no_data: 1 }))
     expect(outcome.warnings).toEqual(['No adjusted close yet for 2024-09-13: left for a later run.'])
+    expect(outcome).toMatchObject({ withheldThrough: '2024-09-13', through: '2024-09-12' })
   })
 
   test('in a file of another run is already stored, differing ones counted', () => {

@@ -102,7 +102,7 @@ function randomRows(random: Random): readonly Row[] {
     const date = dateOfDay(newest - index)
     const bar = { open: price(), high: price(), low: price(), close: 7, adjClose: price() }
     const volume = oneOf(random, [...ODD_VOLUMES, Math.floor(random() * 1e9)])
-    const verdict = PRICES.check(symbol, { date, ...bar, volume })
+    const verdict = PRICES.check(symbol, { symbol, date, ...bar, volume })
     return 'row' in verdict ? [verdict.row] : []
   })
 }

@@ -251,10 +251,49 @@ describe('a symbol', () => {
     expect((await footerAt(shelf, key)).asked).toEqual(span('2019-01-01..2020-12-31'))
   })
 
+  test('asked for around days that are stored speaks of the others only', async () => {
+    await putDays(
+      shelf,
+      WEEK_DATES.slice(1, 4).map((date) => priceRow(date, { symbol: 'A' })),
+    )
+    const [mon = '', tue = '', wed = '', thu = '', fri = ''] = WEEK_DATES
+    const bars = {
+      A: [
+        ...barsOf(fri, mon),
+        rawPrice(thu, { open: 99 }),
+        rawPrice(wed, { volume: -1 }),
+        rawPrice(tue, { adjClose: undefined }),
+      ],
+    }
+    const ran = await ingest({ symbols: ['A'], bars })
+    expect(ran.asks).toHaveLength(2)
+    expect(outcomeOf(ran, 'A')).toMatchObject({
+      counts: { stored: 2, already_stored: 3, rejected: 0 },
+      rejects: [],
+      suspects: 0,
+      withheldThrough: undefined,
+      warnings: [],
+    })
+    const forced = outcomeOf(await ingest({ symbols: ['A'], bars, isForced: true }), 'A')
+    expect(forced).toMatchObject({ rejects: [{ date: wed }], suspects: 1, withheldThrough: tue })
+  })
+
+  test('of which one old session lacks its adjusted close stores it with null, though no other was asked for', async () => {
+    const [old = '', ...others] = XNYS.sessions(span('2024-09-03..2024-09-13'))
+    await putDays(
+      shelf,
+      others.map((date) => priceRow(date, { symbol: 'A' })),
+    )
+    const bars = { A: [rawPrice(old, { adjClose: undefined })] }
+    const outcome = outcomeOf(await ingest({ symbols: ['A'], dates: '2024-09-03..2024-09-13', bars }), 'A')
+    expect(outcome).toMatchObject({ errors: [], filesWritten: 1, incomplete: 1, counts: { stored: 1 } })
+    expect(outcome.warnings).toEqual([expect.stringContaining('without adjusted close')])
+  })
+
   test('without rows and without files is an error that helps', async () => {
     const outcome = outcomeOf(await ingest({ symbols: ['AAPPL'] }), 'AAPPL')
     expect(outcome.errors).toEqual([expect.objectContaining({ kind: 'no-data', scope: 'symbol' })])
-    expect(outcome.errors[0]?.message).toContain('no data for AAPPL from 2024-09-09 to 2024-09-13')
+    expect(outcome.errors[0]?.message).toBe('FMP has no data from 2024-09-09 to 2024-09-13')
     for (const word of ['spelling', 'BRK-B', 'delisted']) expect(outcome.errors[0]?.hint).toContain(word)
     expect(outcome.counts.failed).toBe(5)
   })
@@ -378,11 +417,29 @@ describe('several symbols', () => {
   })
 })
 
+test('each symbol tells of its calls: those made, whatever came of them', async () => {
+  await putDays(
+    shelf,
+    WEEK_DATES.map((date) => priceRow(date, { symbol: 'D' })),
+  )
+  const usual = failing(ALL, { B: failure('payload', 'symbol') })
+  const ask: Answer = async (call, reservation) => {
+    // One retry.
+    if (call.symbol === 'A' && call.name === 'full') reservation.extra()
+    return await usual(call, reservation)
+  }
+  const ran = await ingest({ symbols: ['A', 'B', 'C', 'D', 'E'], ask, maxCalls: 6, maxWorkers: 1 })
+  const calls = ran.outcomes.map(({ symbol, calls: made }) => [symbol, made] as const)
+  expect(Object.fromEntries(calls)).toEqual({ A: 3, B: 1, C: 2, D: 0, E: 0 })
+  expect(outcomeOf(ran, 'E').counts.not_reached).toBe(5)
+})
+
 describe('a spent budget', () => {
   test('lets symbols under way finish and leaves the others, softly', async () => {
     const ran = await ingest({ symbols: ['A', 'B', 'C', 'D'], bars: ALL, maxCalls: 5, maxWorkers: 1 })
     expect(ran.asks).toHaveLength(4)
     expect(ran.stoppedBy).toMatchObject({ kind: 'budget', scope: 'run' })
+    expect(ran.stoppedBy?.message).toBe('The call budget cannot pay the 2 calls of C, of which none was made.')
     expect(ran.stop.signal.aborted).toBe(false)
     expect(ran.outcomes.map(({ counts }) => [counts.stored, counts.not_reached])).toEqual([
       [5, 0],

@@ -56,9 +56,16 @@ describe('the dry run', () => {
     const rest = lines.slice(4).join('\n')
     expect(rest).toContain('Calls: 4')
     expect(rest).toContain('4 calls, one per 15 s: about 1 min')
-    expect(rest).toMatch(/AAPL: 2 day files.*2024-09-12/)
-    expect(rest).toMatch(/\^GSPC: 0 day files.*none/)
+    expect(rest).toContain('\n  AAPL: 2 day files in reach, newest session 2024-09-12\n')
+    expect(rest).toContain('\n  ^GSPC: 0 day files in reach, newest session none\n')
     expect(rest).toEndWith('\n')
+  })
+
+  test('of a backfill counts year files', () => {
+    const dates = askedDates({ mode: 'backfill' })
+    const text = dryRunText(plans, holdings, configOf({ dates }))
+    expect(text).toContain('\n  AAPL: 0 year files in reach, newest session 2024-09-12\n')
+    expect(text).not.toContain('day files')
   })
 
   test('for programs is one object of exactly three fields', () => {
@@ -77,16 +84,36 @@ const note = (symbols: readonly string[], changes = {}) =>
 
 describe('the note on newcomers', () => {
   test('gives one command that backfills them all', () => {
-    const said = note(['AAPL', 'BRK-B'], { target: { kind: 's3', bucket: 'my-bucket' } })
-    expect(said).toMatch(/^2 symbols have nothing stored/)
-    expect(said).toMatch(/--backfill --backfill-days \d+ .*--tickers AAPL,BRK-B .*s3:\/\/my-bucket/)
-    expect(note(['AAPL'])).toMatch(/^AAPL has .*--out \.\/lake/)
+    expect(note(['AAPL', 'BRK-B'], { target: { kind: 's3', bucket: 'my-bucket' } })).toBe(
+      '2 symbols have nothing stored in the last 250 sessions and get the last session only. Their history: ' +
+        'ingest --backfill --backfill-days 1825 --tickers AAPL,BRK-B --out s3://my-bucket',
+    )
+    expect(note(['AAPL'])).toBe(
+      'AAPL has nothing stored in the last 250 sessions and gets the last session only. Its history: ' +
+        'ingest --backfill --backfill-days 1825 --tickers AAPL --out ./lake',
+    )
   })
 
-  test('does not list hundreds of symbols', () => {
+  test('does not list hundreds of symbols, but takes the run’s own list', () => {
     const many = Array.from({ length: 300 }, (_, index) => `S${index}`)
     expect(note(many)).toMatch(/^300 symbols/)
     expect(note(many)?.length).toBeLessThan(300)
+    expect(note(many)).toEndWith(' --tickers-path tickers.csv --out ./lake')
+    const inS3 = { kind: 's3', bucket: 'my-bucket', key: 'lists/all.csv' }
+    expect(note(many, { tickers: inS3 })).toContain(' --tickers-path s3://my-bucket/lists/all.csv ')
+    expect(note(many, { tickers: { kind: 'flag', list: many.join(',') } })).toContain(` --tickers ${many.join(',')} `)
+    expect(note(many.slice(0, 20))).toContain(` --tickers ${many.slice(0, 20).join(',')} `)
+    expect(note(many.slice(0, 21))).toContain(' --tickers-path tickers.csv ')
+  })
+
+  test('keeps what the run was told of the adjusted close', () => {
+    expect(note(['AAPL'], { withAdjClose: false })).toEndWith(' --no-adj-close')
+  })
+
+  test('quotes for a shell what a shell would take apart', () => {
+    expect(note(['^GSPC'], { target: { kind: 'folder', folder: "my lake's $HOME" } })).toEndWith(
+      String.raw` --tickers '^GSPC' --out 'my lake'\''s $HOME'`,
+    )
   })
 
   test('is none where all have something, or dates were given', () => {
@@ -103,6 +130,7 @@ function ending(
 ) {
   const facts: RunFacts = {
     config: configOf(),
+    dataset: 'prices',
     version: '1.2.3',
     runUuid: '0a1b2c3d-0000-4000-8000-000000000000',
     startMs: at(NOW),
@@ -115,7 +143,13 @@ function ending(
     recoveredWrites: 0,
     ...changes,
   }
-  return { metrics: buildMetrics(facts), stoppedBy: facts.stoppedBy, metricsPlace, newest: '2024-09-13' }
+  return {
+    metrics: buildMetrics(facts),
+    stoppedBy: facts.stoppedBy,
+    metricsPlace,
+    isRejectsFileLost: false,
+    newest: day('2024-09-13'),
+  }
 }
 
 const RULE = '='.repeat(60)
@@ -167,6 +201,8 @@ describe('the summary', () => {
     expect(news).toContain('⏭️  Already stored: 490')
     expect(news).toContain('📅 Through: 2024-09-13 (1 of 2 symbols)')
     expect(news).toContain('⚠️  Rejected rows: 3')
+    expect(news).toContain('💥 Failed sessions: 4')
+    expect(news).toContain('🛑 Sessions not reached: 5')
     // Sessions without data are counted here too, in whatever words.
     expect(news.join('\n')).toMatch(/No data: 1,234/)
     for (const count of [2, 4, 5, 6, 7, 8, 9]) expect(news.join('\n')).toMatch(new RegExp(`: ${count}$`, 'm'))
@@ -193,5 +229,12 @@ describe('the summary', () => {
     expect(text).not.toContain('Complete')
     expect(text).toContain('❌ Errors: 1\n')
     expect(text).toContain('📋 Metrics: could not be written')
+  })
+
+  test('without its rejected rows says that not all is well, and where the metrics are', () => {
+    const text = summaryText({ ...ending([done('A')]), isRejectsFileLost: true })
+    expect(text).not.toContain('Complete')
+    expect(text).toContain('❌ Errors: 1\n')
+    expect(text).toContain('📋 Metrics: s3://my-bucket/logs/x.json')
   })
 })

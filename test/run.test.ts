@@ -156,6 +156,63 @@ describe('a run', () => {
     expect(await metricsIn(shelf.folder, ran.keys)).toMatchObject({ errors: 0, counts: { no_data: 5, failed: 0 } })
   })
 
+  test('in which the day waits for its adjusted close everywhere says so, and stores the older ones', async () => {
+    const bars = Object.fromEntries(
+      ['A', 'B', 'C', 'D', 'E'].map((symbol) => [
+        symbol,
+        [...barsOf(WEEK.slice(0, 4)), rawPrice('2024-09-13', { adjClose: null })],
+      ]),
+    )
+    for (const mode of ['daily', 'backfill'] as const) {
+      const dates = { ...WEEK_DATES, mode }
+      const ran = await run({ bars, config: { dates, isQuiet: true, isForced: true } })
+      expect(ran.code).toBe(1)
+      expect(ran.stderr).toBe(
+        `❌ FMP has no adjusted close for 2024-09-13 yet: none of 5 symbols has that session. ` +
+          `${mode === 'daily' ? 'Run again later' : 'The next session brings it, or --force'}; ` +
+          'older sessions were stored as usual.\n',
+      )
+      expect(ran.stdout).toContain(`📁 Files written: ${mode === 'daily' ? 20 : 5}\n`)
+    }
+  })
+
+  test('that FMP holds up says how long all wait, and counts the calls of each symbol', async () => {
+    let calls = 0
+    const ran = await run({
+      bars: { AAPL: barsOf(WEEK), MSFT: barsOf(WEEK) },
+      config: { maxWorkers: 1 },
+      vendor: () => {
+        calls += 1
+        return calls === 1
+          ? Response.json({ 'Error Message': 'Limit Reach .' }, { status: 429, headers: { 'retry-after': '7' } })
+          : undefined
+      },
+    })
+    expect(ran.code).toBe(0)
+    expect(ran.stderr.match(/^ℹ️ +FMP refuses calls for now: all wait for 7 s\.$/gm)).toHaveLength(1)
+    const metrics = await metricsIn(shelf.folder, ran.keys)
+    expect(metrics).toMatchObject({ calls: 5, retries: 1, refused_calls: 1 })
+    expect(metrics.results.map(({ calls: made }) => made)).toEqual([3, 2])
+  })
+
+  test('tells how far it is by its calls', async () => {
+    const bars = Object.fromEntries(['A', 'B', 'C', 'D'].map((symbol) => [symbol, barsOf(WEEK)]))
+    const clock = createFakeClock()
+    const ran = await run({
+      bars,
+      config: { maxWorkers: 1 },
+      vendor: () => {
+        clock.advance(10_000)
+        return undefined
+      },
+      world: { clock },
+    })
+    expect(ran.stderr.match(/^⏳.*$/gm)).toEqual([
+      '⏳ 1 of 4 symbols, 3 of 8 calls, 1 files, about 1 min left',
+      '⏳ 2 of 4 symbols, 6 of 8 calls, 2 files, about 1 min left',
+    ])
+  })
+
   test('over dates without a session says so and has nothing to do', async () => {
     const dates = askedDates({ fromDate: day('2024-09-14'), toDate: day('2024-09-15') })
     const ran = await run({ bars: { AAPL: [] }, config: { dates } })
@@ -275,6 +332,21 @@ describe('what stops a run', () => {
     expect(ran.stderr).toContain('The bucket is full.')
     expect(ran.stdout).toContain('📋 Metrics: could not be written')
     expect(ran.keys.filter(isPriceKey)).toHaveLength(1)
+  })
+
+  test('rejected rows that cannot be written: an error and exit 1, and the metrics stay', async () => {
+    const create: Store['create'] = async (key, bytes, metadata) => {
+      if (key.endsWith('.rejects.jsonl')) throw new IngestError('The bucket is full.', { kind: 'store', scope: 'run' })
+      return await shelf.store.create(key, bytes, metadata)
+    }
+    const bars = { AAPL: [...barsOf(WEEK.slice(0, 4)), rawPrice('2024-09-13', { volume: -1 })] }
+    const ran = await run({ bars, config: { dates: WEEK_DATES }, store: { ...shelf.store, create } })
+    expect(ran.code).toBe(1)
+    expect(ran.stderr.match(/^❌ .*/gm)).toEqual(['❌ The bucket is full.'])
+    expect(ran.stdout).not.toContain('Complete')
+    expect(ran.stdout).toContain('❌ Errors: 1\n')
+    expect(ran.stdout).toContain('run-1726491600.json\n')
+    expect(await metricsIn(shelf.folder, ran.keys)).toMatchObject({ rejected_rows: 1, counts: { stored: 4 } })
   })
 
   test('a defect is thrown once the metrics are written', async () => {

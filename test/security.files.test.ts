@@ -60,7 +60,12 @@ describe.concurrent('a symbolic link', () => {
   test('at a price file’s path is not followed, and with --force replaced itself', async () => {
     await using place = await setVictim()
     await place.lure(dayKey('A', DAY))
-    await place.run()
+    const run = await place.run()
+    expect(run.code).toBe(1)
+    expect(run.stderr).toMatch(
+      /^❌ A: .*A-2024-09-16\.parquet is taken by something that is no regular file.*remove it/m,
+    )
+    expect(await readlink(join(place.lake, dayKey('A', DAY)))).toBe(place.victim)
     expect(await Bun.file(place.victim).text()).toBe(PRECIOUS)
     const forced = await place.run('--force')
     expect(forced.code).toBe(0)

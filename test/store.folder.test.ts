@@ -186,6 +186,27 @@ describe('a listing', () => {
   })
 })
 
+describe('many reads at once', () => {
+  test.each([
+    ['as many as files may be open', undefined, /^300 read/],
+    ['fewer, where told so', 4, /^300 read/],
+    ['too many, where told so', 1_000, /^IngestError .*too many open files \(EMFILE\)/],
+  ])('open %s', async (_, concurrency, expected) => {
+    const keys = Array.from({ length: 300 }, (_value, index) => `p/${index}`)
+    for (const key of keys) await Bun.write(join(lake, key), ONE)
+    const { output } = await runElsewhere(
+      `
+      const option = ${JSON.stringify({ concurrency })}
+      const limited = await openFolderStore({ folder: ${JSON.stringify(lake)}, nowMs: Date.now, ...option })
+      await Promise.all(${JSON.stringify(keys)}.map((key) => limited.read(key, undefined, 10))).then(
+        (read) => console.log(read.filter((bytes) => bytes?.length === 3).length, 'read'),
+        (error) => console.log(error.name, error.message))`,
+      'ulimit -n 80;',
+    )
+    expect(output).toMatch(expected)
+  })
+})
+
 describe('a key', () => {
   test.each(['../a', 'p/../../a', '..', '/etc/passwd', 'p//a', './a', 'p/.', '', 'p/', 'p/\0', '.ingest-tmp/a'])(
     '%j is refused',
@@ -216,6 +237,7 @@ describe('a refusal of the file system', () => {
     ['EXDEV', /second name/, /local disk/],
     ['ENOENT', /removed meanwhile/, /--out/],
     ['EIO', /disk reports an error/, /Look at the disk/],
+    ['EMFILE', /too many open files/, /UPLOAD_CONCURRENCY/],
   ]
 
   test.each(CODES)('%s has path, cause and cure, and ends the run', (code, message, hint) => {
@@ -229,14 +251,24 @@ describe('a refusal of the file system', () => {
     expect(cure).toMatch(hint)
   })
 
+  test('that no list foresees is one of the store too, with its code', () => {
+    const odd = Object.assign(new Error('raw'), { code: 'EWEIRD', errno: -4_242 })
+    const error = toFolderError(odd, '/lake/p/a')
+    expect(error).toMatchObject({ name: 'IngestError', kind: 'store', scope: 'run', cause: odd })
+    expect(describeError(error as IngestError)).toBe(
+      '/lake/p/a: the file system refuses (EWEIRD). Look at the disk or the mount, then run again.',
+    )
+  })
+
   test('of a hard link speaks of the file system', () => {
     const error = noHardLinks('/lake/p/a', Object.assign(new Error('raw'), { code: 'EPERM' }))
     expect(describeError(error)).toMatch(/second name.*EPERM.*hard links/)
   })
 
   test('that is a bug stays one', () => {
-    const bug = new TypeError('bug')
-    expect(toFolderError(bug, '/lake')).toBe(bug)
+    for (const bug of [new TypeError('bug'), Object.assign(new Error('bug'), { code: 'ERR_INVALID_ARG_TYPE' })]) {
+      expect(toFolderError(bug, '/lake')).toBe(bug)
+    }
   })
 
   test('a file where the folder, or a part of the key, should be', async () => {

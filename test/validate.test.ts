@@ -137,16 +137,69 @@ describe('a date without an adjusted close', () => {
     expect(checked.rows.map((row) => row['adjClose'])).toEqual([null, null])
   })
 
-  test('in every row fails the symbol: that is a refusal, not data', () => {
-    const error = errorOf(() => check([bare('2024-09-13'), bare('2024-09-05')]))
+  const OLDER = ['2024-09-02', '2024-09-03', '2024-09-04', '2024-09-05', '2024-09-06', '2024-09-07']
+
+  test('in every row, more than five of them older, fails the symbol: that is a refusal, not data', () => {
+    const error = errorOf(() => check([bare('2024-09-13'), ...OLDER.map(bare)]))
     expect(error).toMatchObject({ kind: 'payload', scope: 'symbol' })
-    expect(error.message).toContain('adjusted close')
+    expect(error.message).toBe('FMP sent no adjusted close for any of 7 rows')
     expect(error.hint).toContain('--no-adj-close')
+  })
+
+  test.each([1, 5])('in every row of so few as %d older ones is stored with null and counted', (count) => {
+    const checked = check([bare('2024-09-13'), ...OLDER.slice(0, count).map(bare)])
+    expect(checked.rows.map((row) => row['adjClose'])).toEqual(Array.from({ length: count }, () => null))
+    expect(checked).toMatchObject({ withheld: ['2024-09-13'], incomplete: count, lacking: 'adjusted close' })
+  })
+
+  test('in many rows is no refusal when one row has it', () => {
+    expect(check([rawPrice('2024-09-13'), ...OLDER.map(bare)])).toMatchObject({ withheld: [], incomplete: 6 })
+  })
+})
+
+const isWanted = (date: string) => date !== '2024-09-11' && date !== '2024-09-04'
+
+describe('dates that nobody has a use for', () => {
+  test('come with the rows and count nowhere', () => {
+    const raw = [
+      rawPrice('2024-09-13'),
+      rawPrice('2024-09-11', { open: 99 }),
+      rawPrice('2024-09-11', { volume: -1 }),
+      bare('2024-09-04'),
+    ]
+    const checked = check(raw, { isWanted })
+    expect(datesOf(checked)).toEqual(['2024-09-13', '2024-09-11', '2024-09-04'])
+    expect(checked).toMatchObject({ rejects: [], suspects: 0, withheld: [], incomplete: 0, lacking: undefined })
+    expect(checked.firstSuspicion).toBeUndefined()
+    expect(check(raw)).toMatchObject({ rejects: [{ date: '2024-09-11' }], suspects: 1, incomplete: 1 })
+  })
+
+  test('are not left for later', () => {
+    const checked = check([bare('2024-09-11'), bare('2024-09-12')], { isWanted })
+    expect(checked.withheld).toEqual([day('2024-09-12')])
+  })
+
+  test('neither make nor unmake a refusal', () => {
+    const older = ['2024-09-02', '2024-09-03', '2024-09-05', '2024-09-06', '2024-09-07', '2024-09-08'].map(bare)
+    const error = errorOf(() => check([rawPrice('2024-09-11'), ...older], { isWanted }))
+    expect(error.message).toContain('any of 6 rows')
+    expect(check([bare('2024-09-04'), ...older.slice(1)], { isWanted }).incomplete).toBe(5)
+  })
+
+  test('do not hide a bad row whose date is none, or lies elsewhere', () => {
+    const raw = [
+      rawPrice('2024-09-13'),
+      rawPrice('2024-02-30'),
+      rawPrice('2024-08-30', { volume: -1 }),
+      { ...rawPrice('2024-09-12'), date: null },
+    ]
+    const { rejects } = check(raw, { isWanted: () => false })
+    expect(rejects.map(({ date }) => date)).toEqual(['2024-02-30', '2024-08-30', null])
   })
 })
 
 describe('a field that is in no row', () => {
-  test.each(['date', 'open', 'high', 'low', 'close', 'volume'])('fails the symbol: %s', (field) => {
+  test.each(['symbol', 'date', 'open', 'high', 'low', 'close', 'volume'])('fails the symbol: %s', (field) => {
     const raw = ['2024-09-13', '2024-09-12'].map((date) => rawPrice(date, { [field]: undefined }))
     const error = errorOf(() => check(raw))
     expect(error).toMatchObject({ kind: 'payload', scope: 'symbol' })
@@ -156,6 +209,12 @@ describe('a field that is in no row', () => {
   test('is no matter when one row has it', () => {
     const checked = check([rawPrice('2024-09-13', { volume: undefined }), rawPrice('2024-09-12')])
     expect(checked.rows.map((row) => row['volume'])).toEqual([null, 1_000])
+  })
+
+  test('fails one row alone when the others name their symbol', () => {
+    const checked = check([rawPrice('2024-09-13', { symbol: undefined }), rawPrice('2024-09-12')])
+    expect(datesOf(checked)).toEqual(['2024-09-12'])
+    expect(checked.rejects.map(({ date, reason }) => [date, reason])).toEqual([['2024-09-13', 'symbol is missing']])
   })
 
   test('is no matter when it is null: the vendor knows it and has no value', () => {

@@ -6,10 +6,10 @@ import { IngestError, type ErrorKind } from '../lib/errors.ts'
 import type { Metrics } from '../lib/metrics.ts'
 import type { SymbolOutcome } from '../lib/outcome.ts'
 import type { SymbolPlan } from '../lib/plan.ts'
-import { exitCodeOf, judgeNewest, newestOf, rangeOf } from '../lib/verdict.ts'
+import { errorsIn, exitCodeOf, judgeNewest, newestOf, rangeOf, type Judging } from '../lib/verdict.ts'
 import { day, outcomeOf, periodOf, span } from './support/samples.ts'
 
-const NEWEST = '2024-09-13'
+const NEWEST = day('2024-09-13')
 const counted = (counts: Partial<Counts>): Counts => ({ ...NO_SESSIONS, ...counts })
 const failure = (kind: ErrorKind) => new IngestError(kind, { kind, scope: kind === 'no-data' ? 'symbol' : 'run' })
 
@@ -54,16 +54,35 @@ const without = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
   outcomeOf(symbol, { errors: [failure('no-data')], counts: counted({ failed: 5 }), ...changes })
 
 describe('judgeNewest()', () => {
-  const judge = (outcomes: readonly SymbolOutcome[], newest: string | undefined = NEWEST, lastSession = NEWEST) =>
-    judgeNewest(outcomes, { newest, lastSession })
+  const judge = (outcomes: readonly SymbolOutcome[], changes: Partial<Judging> = {}) =>
+    judgeNewest(outcomes, { newest: NEWEST, lastSession: NEWEST, mode: 'daily', ...changes })
   const five = ['A', 'B', 'C', 'D', 'E']
 
   test('when none of five has the day it is one error of the run', () => {
     const { error, outcomes } = judge(five.map((symbol) => late(symbol)))
     expect(error).toMatchObject({ kind: 'session-absent', scope: 'run' })
-    expect(error?.message).toContain(NEWEST)
-    expect(error?.message).toContain('or the market was closed')
+    expect(error?.message).toBe(
+      'FMP has no bars for 2024-09-13 yet, or the market was closed: none of 5 symbols has that session',
+    )
+    expect(error?.hint).toBe('Run again later; older sessions were stored as usual.')
     expect(outcomes.map(({ lateWarning }) => lateWarning)).toEqual(five.map(() => undefined))
+  })
+
+  test('in a backfill asks for the next session or force: its year files remember what was asked', () => {
+    const { error } = judge(
+      five.map((symbol) => late(symbol)),
+      { mode: 'backfill' },
+    )
+    expect(error?.hint).toBe('The next session brings it, or --force; older sessions were stored as usual.')
+  })
+
+  test('says that the bars are there and wait for their adjusted close, when one of them does', () => {
+    const waiting = [late('A', { withheldThrough: NEWEST }), ...five.slice(1).map((symbol) => late(symbol))]
+    const { error } = judge(waiting)
+    expect(error).toMatchObject({ kind: 'session-absent', scope: 'run' })
+    expect(error?.message).toBe('FMP has no adjusted close for 2024-09-13 yet: none of 5 symbols has that session')
+    const older = five.map((symbol) => late(symbol, { withheldThrough: day('2024-09-12') }))
+    expect(judge(older).error?.message).toContain('no bars for 2024-09-13 yet')
   })
 
   test('in place of the symbols’ own errors, whose sessions have no data', () => {
@@ -86,8 +105,8 @@ describe('judgeNewest()', () => {
   })
 
   test.each([
-    ['one of them has it', [...five.slice(1).map((symbol) => late(symbol)), late('A', { through: day(NEWEST) })]],
-    ['one that was skipped has it', [...five.map((symbol) => late(symbol)), outcomeOf('F', { through: day(NEWEST) })]],
+    ['one of them has it', [...five.slice(1).map((symbol) => late(symbol)), late('A', { through: NEWEST })]],
+    ['one that was skipped has it', [...five.map((symbol) => late(symbol)), outcomeOf('F', { through: NEWEST })]],
     ['one has a later day', [...five.map((symbol) => late(symbol)), outcomeOf('F', { through: day('2024-09-16') })]],
     ['there are four', five.slice(1).map((symbol) => late(symbol))],
     [
@@ -102,14 +121,23 @@ describe('judgeNewest()', () => {
 
   test('nor when the range ends before the last session, or there is none', () => {
     const outcomes = five.map((symbol) => without(symbol))
-    expect(judge(outcomes, '2024-09-12').error).toBeUndefined()
-    expect(judgeNewest(outcomes, { newest: undefined, lastSession: NEWEST }).error).toBeUndefined()
-    expect(judge(outcomes, '2024-09-16').error).toBeDefined()
+    expect(judge(outcomes, { newest: day('2024-09-12') }).error).toBeUndefined()
+    expect(judge(outcomes, { newest: undefined }).error).toBeUndefined()
+    expect(judge(outcomes, { newest: day('2024-09-16') }).error).toBeDefined()
   })
 })
 
 const metrics = (errors: number, runErrors: number) =>
   ({ errors, run_errors: Array.from({ length: runErrors }, () => 'x') }) as unknown as Metrics
+
+test.each([
+  ['none of its own', 'place', false, 3],
+  ['metrics that failed', undefined, false, 4],
+  ['rejected rows that are lost', 'place', true, 4],
+] as const)('errorsIn() a run are those of its metrics, and %s', (_, metricsPlace, isRejectsFileLost, expected) => {
+  const ending = { metrics: metrics(2, 1), stoppedBy: undefined, metricsPlace, newest: NEWEST, isRejectsFileLost }
+  expect(errorsIn(ending)).toBe(expected)
+})
 
 describe('exitCodeOf()', () => {
   const table: readonly (readonly [string, number, number, ErrorKind | undefined, string | undefined, 0 | 1 | 3])[] = [
@@ -127,6 +155,9 @@ describe('exitCodeOf()', () => {
   ]
   test.each(table)('%s', (...[, errors, runErrors, kind, metricsPlace, expected]) => {
     const stoppedBy = kind === undefined ? undefined : failure(kind)
-    expect(exitCodeOf({ metrics: metrics(errors, runErrors), stoppedBy, metricsPlace, newest: NEWEST })).toBe(expected)
+    const ending = { metrics: metrics(errors, runErrors), stoppedBy, metricsPlace, newest: NEWEST }
+    expect(exitCodeOf({ ...ending, isRejectsFileLost: false })).toBe(expected)
+    // As metrics that failed.
+    expect(exitCodeOf({ ...ending, isRejectsFileLost: true })).toBe(1)
   })
 })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { lstat, mkdir, rm, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { XNYS } from '../lib/calendar.ts'
 import type { Row } from '../lib/datasets/dataset.ts'
 import { yearOf, type DateRange } from '../lib/dates.ts'
@@ -139,6 +139,25 @@ describe('a race for a new file', () => {
     const wanted = wantedYear(rowsOf('2024-01-02..2024-09-13'), undefined)
     await Bun.write(join(shelf.folder, wanted.file.key), 'not parquet')
     expect(await writeFile(wanted, context())).toEqual({ kind: 'already', differs: true })
+  })
+
+  test.each([
+    ['a symbolic link', async (path: string) => await symlink(join(shelf.folder, 'elsewhere'), path)],
+    ['a folder', async (path: string) => await mkdir(path)],
+  ])('against %s is nobody’s: the symbol fails, and what is in the way stays', async (_, put) => {
+    const wanted = wantedDay('2024-09-13')
+    const path = join(shelf.folder, wanted.file.key)
+    await mkdir(dirname(path), { recursive: true })
+    await put(path)
+    const before = await lstat(path)
+    const error = await failureOf(writeFile(wanted, context()))
+    expect(error).toMatchObject({ kind: 'store', scope: 'symbol' })
+    expect(error.message).toBe(
+      `${wanted.file.key} is taken by something that is no regular file, or went away meanwhile`,
+    )
+    expect(error.hint).toContain('remove it')
+    expect((await lstat(path)).ino).toBe(before.ino)
+    expect(await keysIn(shelf)).toEqual([])
   })
 
   test('leaves one of two and never a mixture, when both run at once', async () => {

@@ -145,7 +145,8 @@ function withAdjustedClose(full: readonly RawRow[], adjusted: readonly RawRow[])
 }
 
 function checkPrice(symbol: string, raw: RawRow): Verdict {
-  const parsed = v.safeParse(RawPrice, raw, { abortEarly: true })
+  // With both as keys of their own, since for an absent key valibot has words that are not ours.
+  const parsed = v.safeParse(RawPrice, { ...raw, symbol: raw['symbol'], date: raw['date'] }, { abortEarly: true })
   if (!parsed.success) return { reason: parsed.issues[0].message }
   const price = parsed.output
   if (price.open === null && price.high === null && price.low === null && price.close === null) {

@@ -106,6 +106,8 @@ export function outcomeOf(symbol: string, changes: Partial<SymbolOutcome> = {}):
   return {
     symbol,
     isFinished: true,
+    plannedCalls: 0,
+    calls: 0,
     filesWritten: 0,
     rowsWritten: 0,
     errors: [],
@@ -119,6 +121,7 @@ export function outcomeOf(symbol: string, changes: Partial<SymbolOutcome> = {}):
     closedDayBars: 0,
     wouldShrink: 0,
     differing: 0,
+    withheldThrough: undefined,
     first: undefined,
     through: undefined,
     unknownFields: [],
