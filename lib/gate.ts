@@ -58,24 +58,27 @@ const DAY_LIMIT_MS = 130_000
 
 /** A gate for one run and one vendor. */
 export function createGate({ clock, intervalMs, signal, onPause }: GateOptions): Gate {
-  const spacing = intervalMs > 0 ? { interval: intervalMs + INTERVAL_MARGIN_MS, intervalCap: 1, strict: true } : {}
-  const queue = new PQueue(spacing)
+  const queue = new PQueue(spacingOf(intervalMs))
   const closing = new AbortController()
   const halted = AbortSignal.any([signal, closing.signal])
-  const spaced = createSpacer(clock, intervalMs, halted)
+  let pauseOver: Promise<void> | undefined
+  const spaced = createSpacer({ clock, intervalMs, halted, pauseOver: () => pauseOver })
   let waitedMs = 0
   let turn: Turn = 0
   let pausesInARow = 0
   let refusedSinceMs: number | undefined
 
-  function pause(ms: number): void {
+  async function pause(ms: number): Promise<void> {
     turn += 1
     pausesInARow += 1
     onPause?.(ms)
     // In this order: raising or lowering the concurrency of a queue that is not paused starts what waits.
     queue.pause()
     queue.concurrency = 1
-    void clock.sleep(ms, halted).then(() => queue.start())
+    pauseOver = clock.sleep(ms, halted)
+    await pauseOver
+    pauseOver = undefined
+    queue.start()
   }
 
   return {
@@ -83,14 +86,12 @@ export function createGate({ clock, intervalMs, signal, onPause }: GateOptions):
       halted.throwIfAborted()
       const queuedMs = clock.elapsedMs()
       let isSent = false
-      const start = (): ReturnType<typeof send> => {
-        const sentIn = turn
-        return spaced(() => {
+      const start = (): ReturnType<typeof send> =>
+        spaced(() => {
           isSent = true
           waitedMs += clock.elapsedMs() - queuedMs
-          return send(sentIn)
+          return send(turn)
         })
-      }
       try {
         return await queue.add(start, { signal, priority: isUrgent ? 1 : 0 })
       } catch (error) {
@@ -105,8 +106,7 @@ export function createGate({ clock, intervalMs, signal, onPause }: GateOptions):
       refusedSinceMs ??= nowMs
       if (nowMs - refusedSinceMs >= DAY_LIMIT_MS) return dayLimit(error)
       // Calls that were on their way together are refused together: one pause answers them all.
-      if (sentIn !== turn) return error
-      pause(pauseMs(pausesInARow, retryAfterMs))
+      if (sentIn === turn) void pause(pauseMs(pausesInARow, retryAfterMs))
       return error
     },
 
@@ -128,10 +128,23 @@ export function createGate({ clock, intervalMs, signal, onPause }: GateOptions):
   }
 }
 
+/** What p-queue is told of the interval; nothing where there is no gate. */
+function spacingOf(intervalMs: number) {
+  return intervalMs > 0 ? { interval: intervalMs + INTERVAL_MARGIN_MS, intervalCap: 1, strict: true } : {}
+}
+
 /** How long to wait after so many pauses in a row, as the vendor asks or by our own steps. */
 function pauseMs(pausesInARow: number, retryAfterMs: number | undefined): number {
   const ownMs = PAUSES_MS[pausesInARow] ?? MAX_PAUSE_MS
   return Math.min(Math.max(retryAfterMs ?? ownMs, MIN_PAUSE_MS), MAX_PAUSE_MS)
+}
+
+type Spacing = {
+  readonly clock: Clock
+  readonly intervalMs: number
+  readonly halted: AbortSignal
+  /** The end of the pause that is on, if one is. */
+  readonly pauseOver: () => Promise<void> | undefined
 }
 
 /**
@@ -139,16 +152,13 @@ function pauseMs(pausesInARow: number, retryAfterMs: number | undefined): number
  * late after its tick, on a busy machine, would leave the next too little. Here the starts themselves are spaced, on the
  * clock that never jumps.
  */
-function createSpacer(
-  clock: Clock,
-  intervalMs: number,
-  halted: AbortSignal,
-): <T>(send: () => Promise<T>) => Promise<T> {
+function createSpacer({ clock, intervalMs, halted, pauseOver }: Spacing): <T>(send: () => Promise<T>) => Promise<T> {
   let startedMs = -Infinity
   const restOfIntervalMs = (): number => startedMs + intervalMs - clock.elapsedMs()
   return async (send) => {
-    for (let restMs = restOfIntervalMs(); restMs > 0; restMs = restOfIntervalMs()) {
-      await clock.sleep(restMs, halted)
+    for (let restMs = restOfIntervalMs(); restMs > 0 || pauseOver() !== undefined; restMs = restOfIntervalMs()) {
+      // A pause may begin while a start that p-queue has let go waits here.
+      await (pauseOver() ?? clock.sleep(restMs, halted))
       halted.throwIfAborted()
     }
     // Nothing may come between the last look at the clock and this.
