@@ -45,14 +45,16 @@ export interface Http {
 type Call<T> = { request: HttpRequest; interpret: (reply: HttpReply) => T; reservation: Reservation }
 
 const MAX_RETRIES = 4
+
+/** So many calls without any answer since the run began end it: hundreds of symbols would fail one by one for hours. */
+const MAX_SILENT_CALLS = 5
 const BACKOFF = { baseMs: 1_000, capMs: 30_000 }
 
 /** The door for one run. */
 export function createHttp(options: HttpOptions): Http {
   const { clock, random, signal } = options
   const gate = createGate(options)
-  // One call is alone until something has answered: a refused key is then refused once.
-  const opening = new PQueue({ concurrency: 1 })
+  const opening = createOpening()
   const counts = { calls: 0, retries: 0, limited: 0 }
 
   async function attempt<T>({ request, interpret }: Call<T>, turn: Turn): Promise<T> {
@@ -62,7 +64,7 @@ export function createHttp(options: HttpOptions): Http {
       reply = await exchange(request, options)
       const value = interpret(reply)
       gate.answered(turn)
-      opening.concurrency = Infinity
+      opening.answered()
       return value
     } catch (error) {
       if (!(error instanceof IngestError) || signal.aborted) throw error
@@ -78,7 +80,7 @@ export function createHttp(options: HttpOptions): Http {
     if (verdict.scope === 'run') gate.close(verdict)
     const isAnswer = error.kind !== 'network' && error.kind !== 'timeout'
     if (isAnswer && !isLimit) gate.answered(turn)
-    if (isAnswer) opening.concurrency = Infinity
+    if (isAnswer) opening.answered()
     return verdict
   }
 
@@ -98,7 +100,11 @@ export function createHttp(options: HttpOptions): Http {
       // The gate's own pause is the wait after a refusal for the call limit, and uses up no attempt.
       const isPaused = isCallLimit(last)
       if (!isPaused) failures += 1
-      if (failures > MAX_RETRIES) throw givenUp(last)
+      if (failures > MAX_RETRIES) {
+        const verdict = opening.givenUp(last)
+        if (verdict.scope === 'run') gate.close(verdict)
+        throw verdict
+      }
       if (!call.reservation.extra()) throw budgetSpent(call.request.what, last)
       if (!isPaused) await clock.sleep(backoffMs(failures, BACKOFF, random), gate.halted)
     }
@@ -106,7 +112,7 @@ export function createHttp(options: HttpOptions): Http {
 
   return {
     call: (request, interpret, reservation) =>
-      opening.add(() => attemptUntilSettled({ request, interpret, reservation }), { signal }),
+      opening.calls.add(() => attemptUntilSettled({ request, interpret, reservation }), { signal }),
     stats: () => ({ ...counts, gateWaitMs: gate.waitedMs() }),
   }
 }
@@ -121,9 +127,34 @@ function isCallLimit(error: IngestError): boolean {
   return error.kind === 'quota' && error.scope === 'attempt'
 }
 
+/** The beginning of a run, until the vendor has answered for the first time. */
+function createOpening() {
+  // One call is alone until something has answered: a refused key is then refused once.
+  const calls = new PQueue({ concurrency: 1 })
+  let hasAnswered = false
+  let silentCalls = 0
+  return {
+    calls,
+    answered(): void {
+      hasAnswered = true
+      calls.concurrency = Infinity
+    },
+    /** One symbol may have bad luck; a vendor that has not answered anybody is away for all of them. */
+    givenUp(error: IngestError): IngestError {
+      if (!hasAnswered) silentCalls += 1
+      return hasAnswered || silentCalls < MAX_SILENT_CALLS ? givenUp(error) : unreachable(error)
+    },
+  }
+}
+
 function givenUp({ message, kind, hint }: IngestError): IngestError {
   const says = `${message} Given up after ${MAX_RETRIES + 1} attempts.`
   return new IngestError(says, { kind, scope: 'symbol', hint: hint ?? 'Run again later: what is stored is kept.' })
+}
+
+function unreachable({ message, kind, hint }: IngestError): IngestError {
+  const says = `${message} None of the run's first ${MAX_SILENT_CALLS} calls was answered, ${MAX_RETRIES + 1} attempts each.`
+  return new IngestError(says, { kind, scope: 'run', hint })
 }
 
 function budgetSpent(what: string, { message }: IngestError): IngestError {

@@ -741,3 +741,24 @@ test('tests cannot leave this machine', async () => {
   expect(() => net.connect(80, '192.0.2.1')).toThrow('never leave')
   expect(() => net.connect({ port: 80, host: 'example.com' })).toThrow('never leave')
 })
+
+describe('a vendor that never answers', () => {
+  test('ends the run after five calls of five attempts, because it is away for everybody', async () => {
+    const silent = serveRaw((socket) => socket.resetAndDestroy())
+    const { http, get } = clientOf(silent)
+    const failures: IngestError[] = []
+    for (const symbol of SYMBOLS) failures.push(await failureOf(get(symbol)))
+    expect(failures.map(({ scope }) => scope)).toEqual(['symbol', 'symbol', 'symbol', 'symbol', 'run'])
+    expect(failures.at(-1)).toMatchObject({ kind: 'network' })
+    expect(failures.at(-1)?.message).toContain("None of the run's first 5 calls was answered")
+    expect(await failureOf(get('LATER'))).toBe(failures.at(-1) as IngestError)
+    expect(http.stats().calls).toBe(25)
+  })
+
+  test('but has answered once, fails one symbol after the other', async () => {
+    const server = serve({ onRequest: ({ n }) => (n === 1 ? undefined : { reset: true }) })
+    const { get } = clientOf(server.url)
+    await get('AAPL')
+    for (let index = 0; index < 6; index += 1) expect(await failureOf(get())).toMatchObject({ scope: 'symbol' })
+  })
+})
