@@ -46,8 +46,11 @@ type Call<T> = { request: HttpRequest; interpret: (reply: HttpReply) => T; reser
 
 const MAX_RETRIES = 4
 
-/** So many calls without any answer since the run began end it: hundreds of symbols would fail one by one for hours. */
-const MAX_SILENT_CALLS = 5
+/**
+ * So many calls in a row without any answer since the run began end it: that is 25 minutes at the default rate,
+ * while hundreds of symbols would fail one by one for hours.
+ */
+const MAX_SILENT_CALLS = 20
 const BACKOFF = { baseMs: 1_000, capMs: 30_000 }
 
 /** The door for one run. */
