@@ -1,8 +1,8 @@
 // The command line: which commands and flags there are, their help, and a strict reading of argv. What the values mean
 // is config.ts's business.
 
-import { stripVTControlCharacters } from 'node:util'
 import { defineCommand, parseArgs, renderUsage, type ArgsDef, type CommandDef } from 'citty'
+import { stripVTControlCharacters } from 'node:util'
 
 const INGEST_ARGS = {
   'tickers-path': {

@@ -3,10 +3,10 @@
 
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
-import { oneLine, usageError, type IngestError } from './errors.ts'
 import { absences, cautionsOf, contradictions, type Reader, type Start } from './config-checks.ts'
-import type { Config, Target, TickerSource } from './settings.ts'
+import { oneLine, usageError, type IngestError } from './errors.ts'
 import { FMP_BASE_URL } from './fmp.ts'
+import type { Config, Target, TickerSource } from './settings.ts'
 import { bucketOf, SCHEMAS } from './values.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

@@ -1,11 +1,11 @@
 // The metrics document: the account of a run for programs. Its fields are a contract; new ones may be added.
 
 import { addCounts, NO_SESSIONS, totalSessions } from './counts.ts'
-import type { Config, TickerSource } from './settings.ts'
 import { utcDate, type DateRange } from './dates.ts'
 import { describeError, IngestError, oneLine } from './errors.ts'
 import type { HttpStats } from './http.ts'
 import type { SymbolOutcome } from './outcome.ts'
+import { targetPlace, tickersPlace, type Config } from './settings.ts'
 import type { Store } from './store.ts'
 import type { Reject } from './validate.ts'
 
@@ -108,22 +108,11 @@ function findings(
   }
 }
 
-function nameOf(tickers: TickerSource): string {
-  switch (tickers.kind) {
-    case 'flag':
-      return '--tickers'
-    case 's3':
-      return `s3://${tickers.bucket}/${tickers.key}`
-    case 'file':
-      return tickers.path
-  }
-}
-
 function settingsOf(config: Config) {
   const { tickers, target, dates } = config
   return {
-    tickers: oneLine(nameOf(tickers)),
-    out: oneLine(target.kind === 's3' ? `s3://${target.bucket}` : target.folder),
+    tickers: oneLine(tickersPlace(tickers) ?? '--tickers'),
+    out: oneLine(targetPlace(target)),
     prefix: config.prefix,
     from_date: dates.fromDate ?? null,
     to_date: dates.toDate ?? null,

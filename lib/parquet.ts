@@ -1,9 +1,9 @@
 // Rows to Parquet bytes and Parquet bytes to the facts of their footer. The same rows at the same instant give the
 // same bytes.
 
-import { createHash } from 'node:crypto'
 import { parquetMetadata, type FileMetaData, type SchemaElement, type Statistics } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
+import { createHash } from 'node:crypto'
 import type { Column, Row } from './datasets/dataset.ts'
 import { dayNumber, FIRST_YEAR, isIsoDate, LAST_YEAR, utcDate, type DateRange, type IsoDate } from './dates.ts'
 

@@ -108,14 +108,9 @@ function planYears(held: Holdings, context: PlanContext): SymbolPlan {
   const { range } = period
   const years = range === undefined ? [] : judgeYears(held, range, context)
   const asking = years.filter(({ verdict }) => verdict === 'ask').toReversed()
-  const footers = footersOf(held)
-  const known = span(
-    footers
-      .map(({ span: { from } }) => from)
-      .toSorted()
-      .at(0),
-    held.newest,
-  )
+  const [oldest] = footersOf(held)
+    .map((footer) => footer.span.from)
+    .toSorted()
   return {
     ...shared(held, range, calendar),
     ...fetching(
@@ -125,7 +120,7 @@ function planYears(held: Holdings, context: PlanContext): SymbolPlan {
     files: asking.map(({ year, sessions }) => plannedYear(year, sessions, { held, dataset })),
     settled: years.reduce((counts, judged) => settle(counts, judged), NO_SESSIONS),
     errors: years.flatMap(({ year, verdict }) => (verdict === 'foreign' ? [foreignFile(year, held)] : [])),
-    known,
+    known: span(oldest, held.newest),
     isMarking: false,
     yearsStored: [...held.years.keys()],
   }

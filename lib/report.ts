@@ -1,9 +1,9 @@
 // What a run says to people: the plan line, the dry run, the note on newcomers and the summary. Pure text.
 
-import type { Config } from './settings.ts'
 import type { IngestError } from './errors.ts'
 import type { Period } from './period.ts'
 import type { SymbolPlan } from './plan.ts'
+import { targetPlace, tickersPlace, type Config } from './settings.ts'
 import type { Holdings } from './survey.ts'
 import { errorsIn, type Ending } from './verdict.ts'
 
@@ -31,13 +31,11 @@ export function dryRunText(plans: readonly SymbolPlan[], holdings: readonly Hold
   const keys = plans.flatMap(({ files }) => files.map(({ key }) => key))
   const calls = callsOf(plans)
   // A mode knows of its own kind of file only.
-  const [kind, count] =
-    config.dates.mode === 'daily'
-      ? (['day', ({ days }: Holdings) => days.size] as const)
-      : (['year', ({ years }: Holdings) => years.size] as const)
-  const stored = holdings.map(
-    (held) => `${held.symbol}: ${grouped(count(held))} ${kind} files in reach, newest session ${held.newest ?? 'none'}`,
-  )
+  const isDaily = config.dates.mode === 'daily'
+  const stored = holdings.map(({ symbol, days, years, newest }) => {
+    const files = isDaily ? `${grouped(days.size)} day files` : `${grouped(years.size)} year files`
+    return `${symbol}: ${files} in reach, newest session ${newest ?? 'none'}`
+  })
   const totals = [
     `Files: ${grouped(keys.length)}`,
     `Calls: ${grouped(calls)}`,
@@ -64,14 +62,10 @@ const MAX_SYMBOLS_NAMED = 20
 export function newcomersNote(plans: readonly SymbolPlan[], period: Period, config: Config): string | undefined {
   const symbols = plans.filter(({ newest }) => newest === undefined).map(({ symbol }) => symbol)
   if (period.lookbackFrom === undefined || symbols.length === 0) return undefined
-  const { tickers, target } = config
-  const list = {
-    flag: () => ['--tickers', symbols.join(',')],
-    file: () => ['--tickers-path', tickers.kind === 'file' ? tickers.path : ''],
-    s3: () => ['--tickers-path', tickers.kind === 's3' ? `s3://${tickers.bucket}/${tickers.key}` : ''],
-  }[symbols.length <= MAX_SYMBOLS_NAMED ? 'flag' : tickers.kind]()
-  const words = ['--backfill', '--backfill-days', '1825', ...list, '--out']
-  words.push(target.kind === 'folder' ? target.folder : `s3://${target.bucket}`)
+  const place = tickersPlace(config.tickers)
+  const isNamed = place === undefined || symbols.length <= MAX_SYMBOLS_NAMED
+  const list = isNamed ? ['--tickers', symbols.join(',')] : ['--tickers-path', place]
+  const words = ['--backfill', '--backfill-days', '1825', ...list, '--out', targetPlace(config.target)]
   if (!config.withAdjClose) words.push('--no-adj-close')
   const [who, whose] =
     symbols.length === 1

@@ -2,7 +2,6 @@
 
 import { createCallBudget } from './budget.ts'
 import { XNYS } from './calendar.ts'
-import type { Config, Target } from './settings.ts'
 import type { Dataset } from './datasets/dataset.ts'
 import { createPrices } from './datasets/prices.ts'
 import { createRedactor, IngestError } from './errors.ts'
@@ -15,17 +14,20 @@ import { ingestAll, type RunResult } from './pipeline.ts'
 import { planRun, type SymbolPlan } from './plan.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { callsOf, dryRunJson, dryRunText, newcomersNote, planLine, summaryText } from './report.ts'
+import type { Config, Target } from './settings.ts'
 import type { Store } from './store.ts'
 import { newestEver, surveyAll, type Holdings, type Scope } from './survey.ts'
 import { readSymbols } from './tickers-source.ts'
-import type { World } from './world.ts'
 import { exitCodeOf, judgeNewest, newestOf, rangeOf, type Ending } from './verdict.ts'
+import type { World } from './world.ts'
 
 type Run = {
   readonly config: Config
   readonly world: World
+  /** Milliseconds since 1970 of the run's start, as `--now` may have set it. */
   readonly startMs: number
-  readonly startedMs: number
+  /** The same moment on the clock that measures durations. */
+  readonly begunMs: number
   readonly runUuid: string
   readonly dataset: Dataset
   readonly period: Period
@@ -39,7 +41,7 @@ type Run = {
  * could be made (of kind 'usage' for the user's own mistakes); a defect of this program is thrown as it is.
  */
 export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3> {
-  const startedMs = world.clock.elapsedMs()
+  const begunMs = world.clock.elapsedMs()
   const startMs = config.nowMs ?? world.nowMs
   const redact = createRedactor(config.secrets)
   const period = resolvePeriod(config.dates, XNYS, startMs)
@@ -56,7 +58,7 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
     config,
     world,
     startMs,
-    startedMs,
+    begunMs,
     runUuid: options.runUuid,
     dataset,
     period,
@@ -68,15 +70,10 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
   for (const note of period.notes) progress.note(note)
   if (period.range === undefined) progress.note('There is no finished session in these dates: nothing to fetch.')
 
-  const scope: Scope = { store, dataset, mode: config.dates.mode, period }
+  const { mode } = config.dates
+  const scope: Scope = { store, dataset, mode, period }
   const holdings = await unlessStopped(surveyAll(symbols, scope), world)
-  const plans = planRun(holdings, {
-    dataset,
-    calendar: XNYS,
-    mode: config.dates.mode,
-    period,
-    isForced: config.isForced,
-  })
+  const plans = planRun(holdings, { dataset, calendar: XNYS, mode, period, isForced: config.isForced })
   if (config.isDryRun) return await dryRun(plans, holdings, run)
 
   const newcomers = newcomersNote(plans, period, config)
@@ -87,9 +84,6 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
   if (result.bug !== undefined) throw result.bug
   return code
 }
-
-/** How long an ended run waits for its metrics to be written, once it was told to end. */
-const METRICS_GRACE_MS = 2_000
 
 async function dryRun(
   plans: readonly SymbolPlan[],
@@ -170,7 +164,7 @@ async function conclude(
     version: world.version,
     runUuid: run.runUuid,
     startMs: run.startMs,
-    durationSeconds: (world.clock.elapsedMs() - run.startedMs) / 1_000,
+    durationSeconds: (world.clock.elapsedMs() - run.begunMs) / 1_000,
     range: rangeOf(plans),
     outcomes,
     runErrors: [error, runErrorIn(stoppedBy), bugIn(bug)].filter((found) => found !== undefined),
@@ -198,6 +192,9 @@ async function conclude(
   await world.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : run.redact(summaryText(ending)))
   return exitCodeOf(ending)
 }
+
+/** How long an interrupted run waits for its metrics to be written. */
+const METRICS_GRACE_MS = 2_000
 
 /** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
 async function impatience({ world }: Run): Promise<never> {

@@ -43,3 +43,14 @@ export type Config = {
   readonly defaultRegion: string | undefined
   readonly hasCustomEndpoint: boolean
 }
+
+/** Where a ticker list is read from, undefined for one on the command line. */
+export function tickersPlace(tickers: TickerSource): string | undefined {
+  if (tickers.kind === 'flag') return undefined
+  return tickers.kind === 's3' ? `s3://${tickers.bucket}/${tickers.key}` : tickers.path
+}
+
+/** Where a run stores, as `--out` names it. */
+export function targetPlace(target: Target): string {
+  return target.kind === 's3' ? `s3://${target.bucket}` : target.folder
+}

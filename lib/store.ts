@@ -16,9 +16,6 @@ export type Metadata = Readonly<Record<string, string>>
 export type ByteRange = { readonly suffixBytes: number }
 
 export interface Store {
-  /** Where this is, for people: `s3://bucket` or a folder's path. */
-  readonly name: string
-
   /** `key` as a person would look for it, `s3://bucket/key` or a path. */
   locate(key: string): string
 

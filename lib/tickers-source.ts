@@ -1,7 +1,7 @@
 // Where a ticker list comes from: the command line, a file, or an object in S3.
 
-import type { Target, TickerSource } from './settings.ts'
 import { IngestError, oneLine, usageError } from './errors.ts'
+import type { Target, TickerSource } from './settings.ts'
 import type { Store } from './store.ts'
 import { MAX_TICKER_LIST_BYTES, parseTickerFlag, parseTickers, type TickerList } from './tickers.ts'
 

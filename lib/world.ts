@@ -3,9 +3,9 @@
 import { createReadStream } from 'node:fs'
 import process from 'node:process'
 import type { Clock } from './clock.ts'
+import { IngestError, oneLine, usageError } from './errors.ts'
 import type { Fetch } from './exchange.ts'
 import type { Config, Target } from './settings.ts'
-import { IngestError, oneLine, usageError } from './errors.ts'
 import type { Store } from './store.ts'
 
 /** The doors to the world, handed in. */

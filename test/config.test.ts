@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { parseCommandLine } from '../lib/cli.ts'
+import { join } from 'node:path'
+import { helpText, parseCommandLine } from '../lib/cli.ts'
 import { resolveConfig, resolveDemoFolder, unsetEmpty } from '../lib/config.ts'
 import type { Config } from '../lib/settings.ts'
 import { errorOf } from './support/samples.ts'
@@ -336,4 +337,28 @@ describe('unsetEmpty()', () => {
     unsetEmpty(environment)
     expect(environment as object).toEqual({ AWS_REGION: 'eu-west-1', AWS_ENDPOINT_URL: undefined })
   })
+})
+
+const valueOf = (text = '') => (Number.isNaN(Number(text)) ? text : Number(text))
+const lineNaming = (text: string, start: string) => text.split('\n').find((line) => line.startsWith(start))
+
+test('the defaults are those that README and --help name', async () => {
+  const readme = await Bun.file(join(import.meta.dir, '..', 'README.md')).text()
+  const help = await helpText('ingest', '1.2.3', false)
+  const config = resolve(['--dry-run', '--out', './lake'], {})
+  const defaults: readonly [string, string | number][] = [
+    ['S3_RAW_PREFIX', config.prefix],
+    ['RATE_LIMIT_SECONDS', config.rateLimitSeconds],
+    ['MAX_WORKERS', config.maxWorkers],
+    ['UPLOAD_CONCURRENCY', config.uploadConcurrency],
+    ['API_TIMEOUT_SECONDS', config.apiTimeoutSeconds],
+    ['FMP_API', config.api],
+  ]
+  for (const [name, value] of defaults) {
+    const row = lineNaming(readme, `| \`${name}\``)
+    const line = lineNaming(help, `  ${name} `)
+    const named = [/\| `([^`]+)` +\|$/.exec(row ?? '')?.[1], /\(([^()]+)\)/.exec(line ?? '')?.[1]]
+    expect([name, ...named.map(valueOf)]).toEqual([name, value, value])
+  }
+  expect(valueOf(/--lookback=.*default: (\d+)/.exec(help)?.[1])).toBe(config.dates.lookback)
 })

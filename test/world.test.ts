@@ -84,7 +84,7 @@ test('openStore() opens a folder, and writes nothing for a dry run', async () =>
   const folder = join(temp.path, 'lake')
   const options = { runUuid: 'x', onWarning: () => undefined }
   const store = await world.openStore({ kind: 'folder', folder }, configOf({ isDryRun: true }), options)
-  expect(store.name).toBe(folder)
+  expect(store.locate('a')).toBe(join(folder, 'a'))
   expect(await store.list('raw/')).toEqual([])
   expect(await Bun.file(folder).exists()).toBe(false)
   expect(await store.create('a/b', new Uint8Array([1]), {})).toBe('created')

@@ -1,8 +1,8 @@
 // The demo: the real program, twice, over public-domain prices that this process serves to itself.
 
-import type { Config } from '../settings.ts'
 import type { IsoDate } from '../dates.ts'
 import { runIngest } from '../run.ts'
+import type { Config } from '../settings.ts'
 import type { World } from '../world.ts'
 import { startDemoServer, type DemoServer } from './server.ts'
 

@@ -42,7 +42,6 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
   const inFlight = new PQueue({ concurrency: options.concurrency ?? 32 })
   const place: Place = { folder, tempFolder, prepare }
   return {
-    name: oneLine(options.folder),
     locate: (key) => oneLine(join(options.folder, key)),
     // Every file that is read is an open one, and a process may have few.
     list: (prefix, after, until) =>

@@ -1,13 +1,13 @@
 // Files in an S3 bucket. Owns the requests and what their answers mean; asks with GET, never with HEAD, whose answers
 // carry no reason. Bodies are byte arrays: streams are sent in a framing that other stores reject or store.
-import { createHash } from 'node:crypto'
-import type { Readable } from 'node:stream'
 import {
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   type GetObjectCommandOutput,
 } from '@aws-sdk/client-s3'
+import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
 import { IngestError } from '../errors.ts'
 import type { ByteRange, Metadata, Store, StoredFile } from '../store.ts'
 import { compareKeys } from './keys.ts'
@@ -52,7 +52,6 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
   }
 
   return {
-    name,
     locate,
     list: (prefix, after, until) => listFiles(at, prefix, after, until),
     read: async (key, range, maxBytes) => (await getFile(at, key, range, maxBytes)).value?.bytes,

@@ -16,7 +16,6 @@ export function createMemoryStore(): MemoryStore {
   const tagOf = (key: string) => String(tags.get(key))
   return {
     files,
-    name: 'memory',
     locate: (key) => `memory/${key}`,
     list: async (prefix, after = '', until = '\u{10FFFF}') =>
       [...files]
