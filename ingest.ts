@@ -2,15 +2,19 @@
 // The program's entry: argv and environment in, one run, an exit code out.
 
 import { helpText, parseCommandLine } from './lib/cli.ts'
-import { resolveConfig, resolveDemoFolder, secretsOf, unsetEmpty } from './lib/config.ts'
+import { actionsSummary, resolveConfig, resolveDemoFolder, secretsOf, unsetEmpty } from './lib/config.ts'
 import { createRedactor, describeError, IngestError } from './lib/errors.ts'
-import { allSaid, openWorld, print, printError } from './lib/world.ts'
+import { allSaid, appendText, openWorld, print, printError } from './lib/world.ts'
 import packageJson from './package.json' with { type: 'json' }
 
 type Signal = 'SIGINT' | 'SIGTERM'
 const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 }
 
+/** Which sources it was compiled from, put in by build.ts; there is none when the sources themselves are run. */
+declare const BUILD_COMMIT: string | undefined
+
 const { version } = packageJson
+const isCompiled = typeof BUILD_COMMIT !== 'undefined'
 const stop = new AbortController()
 let interruptedBy: Signal | undefined
 
@@ -24,7 +28,7 @@ function onSignal(signal: Signal): void {
 
 async function main(): Promise<number> {
   const line = parseCommandLine(process.argv.slice(2))
-  if (line.kind === 'version') await print(`ingest ${version}\n`)
+  if (line.kind === 'version') await print(`ingest ${version} (${isCompiled ? BUILD_COMMIT : 'from source'})\n`)
   if (line.kind === 'help') await print(await helpText(line.command, version, process.stdout.isTTY))
   if (line.kind !== 'run') return 0
 
@@ -36,21 +40,33 @@ async function main(): Promise<number> {
   }
   // The SDK would take an empty AWS variable for a set one.
   unsetEmpty(process.env)
-  const config = resolveConfig(line, process.env, { isCompiled: import.meta.url.includes('$bunfs') })
+  const config = resolveConfig(line, process.env, { isCompiled })
   const { runIngest } = await import('./lib/run.ts')
   return await runIngest(config, world)
 }
 
 /** The exit code of what ended the program before its run could account for it. */
-function failedWith(error: unknown): number {
+async function failedWith(error: unknown): Promise<number> {
   const redact = createRedactor(secretsOf(process.env))
-  if (error instanceof IngestError) {
-    printError(redact(`❌ ${describeError(error)}\n`))
-    return error.kind === 'usage' ? 2 : 1
+  const isExpected = error instanceof IngestError
+  const text = isExpected ? describeError(error) : 'This is a defect of the program, please report it.'
+  // A defect is loud, with its trace.
+  printError(redact(isExpected ? `❌ ${text}\n` : `💥 ${text}\n${Bun.inspect(error)}\n`))
+  await tellActions(redact(text))
+  return isExpected && error.kind === 'usage' ? 2 : 1
+}
+
+async function tellActions(text: string): Promise<void> {
+  const actions = actionsSummary(process.env)
+  if (actions === undefined) return
+  const { annotation, failureSummary } = await import('./lib/actions.ts')
+  printError(annotation('Ingestion', text))
+  try {
+    if (actions.summaryPath !== undefined) await appendText(actions.summaryPath, failureSummary(text))
+  } catch (failure) {
+    // What has failed is said above: that its summary is lost as well changes nothing.
+    if (!(failure instanceof IngestError)) throw failure
   }
-  // A defect: loud, with its trace.
-  printError(redact(`💥 This is a defect of the program, please report it.\n${Bun.inspect(error)}\n`))
-  return 1
 }
 
 process.on('SIGINT', onSignal)

@@ -6,7 +6,7 @@ import type { CommandLine, Flags } from './cli.ts'
 import { absences, cautionsOf, contradictions, type Reader, type Start } from './config-checks.ts'
 import { oneLine, usageError, type IngestError } from './errors.ts'
 import { FMP_BASE_URL } from './fmp.ts'
-import type { Config, Target, TickerSource } from './settings.ts'
+import type { ActionsJob, Config, Target, TickerSource } from './settings.ts'
 import { bucketOf, SCHEMAS } from './values.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -39,6 +39,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     nowMs: read('--now'),
     ...vendorSettings(reader),
     ...storeSettings(reader),
+    actionsJob: actionsJob(reader, environment),
     cautions: cautionsOf(reader),
     secrets: secretsOf(environment),
   }
@@ -93,6 +94,22 @@ function storeSettings({ raw, read, isOn }: Reader) {
     defaultRegion: raw('AWS_DEFAULT_REGION'),
     hasCustomEndpoint: raw('AWS_ENDPOINT_URL_S3') !== undefined || raw('AWS_ENDPOINT_URL') !== undefined,
   } as const
+}
+
+/** Where GitHub Actions wants the step summary; undefined outside of it. */
+export function actionsSummary(environment: Environment): Pick<ActionsJob, 'summaryPath'> | undefined {
+  if (environment['GITHUB_ACTIONS'] !== 'true') return undefined
+  return { summaryPath: environment['GITHUB_STEP_SUMMARY'] || undefined }
+}
+
+function actionsJob({ read }: Reader, environment: Environment): ActionsJob | undefined {
+  const summary = actionsSummary(environment)
+  if (summary === undefined) return undefined
+  return {
+    ...summary,
+    timeoutMinutes: read('JOB_TIMEOUT_MINUTES'),
+    roleDurationSeconds: read('ROLE_DURATION_SECONDS'),
+  }
 }
 
 /** The demo's folder. Throws a usage error that names every problem. */

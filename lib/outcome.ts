@@ -22,6 +22,8 @@ export type SymbolOutcome = {
   /** Said only when other symbols have the range's newest session: that this one lacks it. */
   readonly lateWarning: string | undefined
   readonly counts: Counts
+  /** Sessions between two bars that have none, oldest first. */
+  readonly missing: readonly IsoDate[]
   /** The part of the counts that the plan knew without asking. */
   readonly settled: Counts
   readonly rejects: readonly Reject[]
@@ -52,6 +54,7 @@ export function nothingDone(plan: SymbolPlan): SymbolOutcome {
     warnings: [],
     lateWarning: undefined,
     counts: plan.settled,
+    missing: [],
     settled: plan.settled,
     rejects: [],
     suspects: 0,
@@ -107,6 +110,7 @@ export function settleSymbol(answer: Answer): SymbolOutcome {
   const keptSpan = spanOf(kept.flatMap(({ rows }) => rows.map(({ date }) => date)))
   const through = unionSpan(keptSpan, plan.newest && { from: plan.newest, to: plan.newest })?.to
   const shrunk = tried.flatMap(({ file, result }) => (isKind(result, 'shrink') ? [{ file, ...result }] : []))
+  const missing = missingSessions(answer, known)
   const differing = tried.filter(({ result }) => isKind(result, 'already') && result.differs).length
   return {
     ...nothingDone(plan),
@@ -116,7 +120,7 @@ export function settleSymbol(answer: Answer): SymbolOutcome {
     errors: [...plan.errors, ...shrinkErrors(shrunk), ...symbolErrors(tried)],
     warnings: warningsOf({
       checked,
-      missing: missingSessions(answer, known),
+      missing,
       closedDays,
       isByYear: plan.files[0]?.partition.kind === 'year',
       differing,
@@ -124,6 +128,7 @@ export function settleSymbol(answer: Answer): SymbolOutcome {
     }),
     lateWarning: lateWarning(plan, checked),
     counts,
+    missing,
     rejects: checked.rejects,
     suspects: checked.suspects,
     incomplete: checked.incomplete,

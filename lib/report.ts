@@ -1,6 +1,5 @@
 // What a run says to people: the plan line, the dry run, the note on newcomers and the summary. Pure text.
 
-import type { IngestError } from './errors.ts'
 import type { Period } from './period.ts'
 import type { SymbolPlan } from './plan.ts'
 import { targetPlace, tickersPlace, type Config } from './settings.ts'
@@ -14,10 +13,11 @@ export function planLine(calls: number, rateLimitSeconds: number): string {
   const many = `${grouped(calls)} ${calls === 1 ? 'call' : 'calls'}`
   if (calls === 0) return 'Nothing to fetch: 0 calls'
   if (rateLimitSeconds === 0) return `${many}, no rate limit`
-  return `${many}, one per ${rateLimitSeconds} s: about ${duration(calls * rateLimitSeconds)}`
+  return `${many}, one per ${rateLimitSeconds} s: about ${durationText(calls * rateLimitSeconds)}`
 }
 
-function duration(seconds: number): string {
+/** `45 s`, `12 min`, `4 h 10 min`. */
+export function durationText(seconds: number): string {
   if (seconds < 60) return `${Math.ceil(seconds)} s`
   const minutes = Math.round(seconds / 60)
   if (minutes < 60) return `${minutes} min`
@@ -81,44 +81,56 @@ function shellWord(word: string): string {
 
 /** The summary for stdout. */
 export function summaryText(ending: Ending): string {
-  const { metrics, stoppedBy, metricsPlace, newest } = ending
-  const { counts } = metrics
-  const errors = errorsIn(ending)
-  const has = metrics.results.filter(
-    ({ through_date }) => newest !== undefined && (through_date ?? '') >= newest,
-  ).length
-  const news: readonly [number, string][] = [
-    [counts.already_stored, `⏭️  Already stored: ${grouped(counts.already_stored)}`],
-    [counts.no_data, `∅  No data: ${grouped(counts.no_data)}`],
-    [counts.missing, `🕳️  Missing: ${grouped(counts.missing)}`],
-    [counts.failed, `💥 Failed sessions: ${grouped(counts.failed)}`],
-    [counts.not_reached, `🛑 Sessions not reached: ${grouped(counts.not_reached)}`],
-    [newest === undefined ? 0 : 1, `📅 Through: ${newest} (${grouped(has)} of ${grouped(metrics.symbols)} symbols)`],
-    [metrics.rejected_rows, `⚠️  Rejected rows: ${grouped(metrics.rejected_rows)}`],
-    [metrics.suspect_rows, `⚠️  Suspect rows: ${grouped(metrics.suspect_rows)}`],
-    [metrics.rows_without_adj_close, `⚠️  Rows without adjClose: ${grouped(metrics.rows_without_adj_close)}`],
-    [metrics.would_shrink, `⚠️  Files that would shrink: ${grouped(metrics.would_shrink)}`],
-    [metrics.differing_files, `⚠️  Files of another run that differ: ${grouped(metrics.differing_files)}`],
-  ]
   const lines = [
-    headline(stoppedBy, errors),
+    headline(ending),
     RULE,
-    `📊 Symbols: ${metrics.symbols_processed}`,
-    `📁 Files written: ${metrics.files_written}`,
-    `📝 Rows written: ${metrics.rows_written}`,
-    `❌ Errors: ${errors}`,
-    ...news.filter(([count]) => count > 0).map(([, line]) => line),
-    `⏱️  Duration: ${metrics.duration_seconds.toFixed(1)}s`,
-    `📋 Metrics: ${metricsPlace ?? 'could not be written'}`,
+    ...summaryEntries(ending).map(([label, value]) => `${label}: ${value}`),
+    `📋 Metrics: ${ending.metricsPlace ?? 'could not be written'}`,
     RULE,
   ]
   return `${lines.join('\n')}\n`
 }
 
-function headline(stoppedBy: IngestError | undefined, errors: number): string {
+/** What the summary tells, each a label and a value: what every run has, then what is news, then the duration. */
+export function summaryEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
+  const { metrics, newest } = ending
+  const { counts } = metrics
+  const has = metrics.results.filter(
+    ({ through_date }) => newest !== undefined && (through_date ?? '') >= newest,
+  ).length
+  const through = newest === undefined ? '' : `${newest} (${grouped(has)} of ${grouped(metrics.symbols)} symbols)`
+  const news: readonly (readonly [string, number | string])[] = [
+    ['⏭️  Already stored', counts.already_stored],
+    ['∅  No data', counts.no_data],
+    ['🕳️  Missing', counts.missing],
+    ['💥 Failed sessions', counts.failed],
+    ['🛑 Sessions not reached', counts.not_reached],
+    ['📅 Through', through],
+    ['⚠️  Rejected rows', metrics.rejected_rows],
+    ['⚠️  Suspect rows', metrics.suspect_rows],
+    ['⚠️  Rows without adjClose', metrics.rows_without_adj_close],
+    ['⚠️  Files that would shrink', metrics.would_shrink],
+    ['⚠️  Files of another run that differ', metrics.differing_files],
+  ]
+  return [
+    ['📊 Symbols', String(metrics.symbols_processed)],
+    ['📁 Files written', String(metrics.files_written)],
+    ['📝 Rows written', String(metrics.rows_written)],
+    ['❌ Errors', String(errorsIn(ending))],
+    ...news.flatMap(([label, value]) => {
+      if (value === 0 || value === '') return []
+      return [[label, typeof value === 'number' ? grouped(value) : value] as const]
+    }),
+    ['⏱️  Duration', `${metrics.duration_seconds.toFixed(1)}s`],
+  ]
+}
+
+/** How the run ended, in a few words. */
+export function headline(ending: Ending): string {
+  const { stoppedBy } = ending
   if (stoppedBy?.kind === 'interrupted') return '🛑 Ingestion Interrupted'
   if (stoppedBy !== undefined) return `🛑 Ingestion Stopped Early (${stoppedBy.kind})`
-  return errors > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
+  return errorsIn(ending) > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
 }
 
 function grouped(value: number): string {

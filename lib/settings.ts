@@ -42,6 +42,17 @@ export type Config = {
   /** `AWS_DEFAULT_REGION`, for where the SDK finds no region itself. */
   readonly defaultRegion: string | undefined
   readonly hasCustomEndpoint: boolean
+  /** Undefined outside GitHub Actions. */
+  readonly actionsJob: ActionsJob | undefined
+}
+
+/** The job of GitHub Actions that a run is part of. */
+export type ActionsJob = {
+  /** The file whose Markdown is shown on the page of the workflow's run. */
+  readonly summaryPath: string | undefined
+  /** After this the job is cancelled, and the AWS credentials expire. */
+  readonly timeoutMinutes: number | undefined
+  readonly roleDurationSeconds: number | undefined
 }
 
 /** Where a ticker list is read from, undefined for one on the command line. */

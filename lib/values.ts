@@ -71,6 +71,8 @@ export const SCHEMAS = {
   MAX_WORKERS: wholeNumber('a whole number from 1 to 1000', 1, 1_000),
   UPLOAD_CONCURRENCY: wholeNumber('a whole number from 1 to 1000', 1, 1_000),
   API_TIMEOUT_SECONDS: seconds('seconds from 0.1 to 3600', 0.1),
+  JOB_TIMEOUT_MINUTES: wholeNumber('a whole number of minutes', 1, 1e6),
+  ROLE_DURATION_SECONDS: wholeNumber('a whole number of seconds', 1, 1e6),
   FMP_API: v.pipe(text, v.picklist(['stable', 'v3'], 'stable or v3')),
   FMP_BASE_URL: v.pipe(
     text,

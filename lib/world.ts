@@ -1,6 +1,7 @@
 // The doors to the world, opened once: clock, randomness, network, streams, files and stores.
 
 import { createReadStream } from 'node:fs'
+import { appendFile } from 'node:fs/promises'
 import process from 'node:process'
 import type { Clock } from './clock.ts'
 import { IngestError, oneLine, usageError } from './errors.ts'
@@ -26,6 +27,8 @@ export type World = {
   readonly openStore: (target: Target, config: Config, options: StoreOptions) => Promise<Store>
   /** A file's text, or undefined where there is none. Throws an IngestError when it cannot be read or is too large. */
   readonly readTextFile: (path: string, maxBytes: number) => Promise<string | undefined>
+  /** Adds to a file's end. Rejects with an IngestError when it takes none. */
+  readonly appendText: (path: string, text: string) => Promise<void>
 }
 
 export type StoreOptions = { readonly runUuid: string; readonly onWarning: (text: string) => void }
@@ -47,6 +50,7 @@ export function openWorld(version: string, stop: AbortController): World {
     isTerminal: process.stderr.isTTY,
     openStore,
     readTextFile,
+    appendText,
   }
 }
 
@@ -141,5 +145,16 @@ async function readTextFile(path: string, maxBytes: number): Promise<string | un
     if (code === 'ENOENT') return undefined
     const hint = 'Name a readable file with --tickers-path.'
     throw usageError(`The ticker list ${oneLine(path)} cannot be read (${code}).`, hint)
+  }
+}
+
+/** Adds to a file's end, for GitHub's step summary. Throws an IngestError when it takes none. */
+export async function appendText(path: string, text: string): Promise<void> {
+  try {
+    await appendFile(path, text)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const message = `The step summary could not be written to ${oneLine(path)} (${code})`
+    throw new IngestError(message, { kind: 'output', scope: 'run', cause: error })
   }
 }

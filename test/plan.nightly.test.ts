@@ -5,7 +5,9 @@ import { XNYS } from '../lib/calendar.ts'
 import { addDays, dateOf, LAST_YEAR, type DateRange, type IsoDate } from '../lib/dates.ts'
 import { resolvePeriod } from '../lib/period.ts'
 import { planRun, type SymbolPlan } from '../lib/plan.ts'
+import { forRandomCases } from './support/random.ts'
 import { askedDates, at, day, prices } from './support/samples.ts'
+import { readWorkflow } from './support/workflow.ts'
 
 const PRICES = prices()
 
@@ -24,8 +26,12 @@ type Lake = IsoDate[]
 
 /** What the survey would hand over: the files within the range, so a symbol silent for longer looks like a new one. */
 function planNight(night: IsoDate, lake: Lake): SymbolPlan {
-  const period = resolvePeriod(askedDates(), XNYS, at(`${night}T23:00:00Z`))
-  const from = period.range?.from ?? night
+  return planAt(at(`${night}T23:00:00Z`), lake)
+}
+
+function planAt(nowMs: number, lake: Lake): SymbolPlan {
+  const period = resolvePeriod(askedDates(), XNYS, nowMs)
+  const from = period.range?.from ?? period.today
   const held = lake.slice(firstFrom(lake, from))
   const days = new Set(held)
   const holdings = [{ symbol: 'SYM', days, years: new Map(), newest: held.at(-1) }]
@@ -41,16 +47,16 @@ function firstFrom(lake: Lake, from: IsoDate): number {
 }
 
 function runNights(nights: readonly IsoDate[], lake: Lake): number {
-  let calls = 0
-  for (const night of nights) {
-    const plan = planNight(night, lake)
-    calls += plan.calls
-    const written = plan.files.flatMap(({ sessions }) => sessions).toReversed()
-    const isBehind = (written[0] ?? '9') < (lake.at(-1) ?? '')
-    lake.push(...written)
-    if (isBehind) lake.sort()
-  }
-  return calls
+  return nights.reduce((calls, night) => calls + store(planNight(night, lake), lake), 0)
+}
+
+/** Puts the plan's files into the lake. Returns its calls. */
+function store(plan: SymbolPlan, lake: Lake): number {
+  const written = plan.files.flatMap(({ sessions }) => sessions).toReversed()
+  const isBehind = (written[0] ?? '9') < (lake.at(-1) ?? '')
+  lake.push(...written)
+  if (isBehind) lake.sort()
+  return plan.calls
 }
 
 function missing(lake: Lake, range: DateRange): readonly IsoDate[] {
@@ -131,3 +137,76 @@ function firstFromNight(date: IsoDate): number {
   }
   return low
 }
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const [morning = '', night = ''] = (await readWorkflow('ingest.yml')).on.schedule?.map(({ cron }) => cron) ?? []
+
+/** The instants of a cron line of the form `minute hour * * day-day`, from 1990-01-03 to the end of 2035. */
+function instantsOf(cron: string): readonly number[] {
+  const [, minute, hour, first, last] = /^(\d+) (\d+) \* \* (\d)-(\d)$/.exec(cron)?.map(Number) ?? []
+  if (minute === undefined || hour === undefined || first === undefined || last === undefined) throw new Error(cron)
+  const days = Array.from({ length: 46 * 366 }, (_, index) => Date.UTC(1990, 0, 3) + index * DAY_MS)
+  return days
+    .filter((ms) => new Date(ms).getUTCFullYear() <= LAST_YEAR)
+    .filter((ms) => new Date(ms).getUTCDay() >= first && new Date(ms).getUTCDay() <= last)
+    .map((ms) => ms + hour * HOUR_MS + minute * 60_000)
+}
+
+type Slot = { readonly ms: number; readonly isMorning: boolean }
+
+const SLOTS: readonly Slot[] = [
+  ...instantsOf(morning).map((ms) => ({ ms, isMorning: true })),
+  ...instantsOf(night).map((ms) => ({ ms, isMorning: false })),
+].toSorted((a, b) => a.ms - b.ms)
+
+function runSlots(slots: readonly Slot[], lake: Lake): { morning: number; night: number } {
+  const calls = { morning: 0, night: 0 }
+  for (const { ms, isMorning } of slots) calls[isMorning ? 'morning' : 'night'] += store(planAt(ms, lake), lake)
+  return calls
+}
+
+/** What is wrong with a lake that these slots have filled: sessions twice, or left out. */
+function faultsIn(lake: Lake): readonly string[] {
+  const twice = lake.filter((session, index) => session === lake[index + 1])
+  const [from, to] = [lake[0], lake.at(-1)]
+  if (from === undefined || to === undefined) return ['nothing is stored']
+  return [...twice.map((date) => `${date} twice`), ...missing(lake, { from, to }).map((date) => `${date} missing`)]
+}
+
+describe('the two slots of the workflow', () => {
+  test('on time, fetch every session once, all of them in the morning: the night slot makes no call', () => {
+    const lake: Lake = []
+    const calls = runSlots(SLOTS, lake)
+    expect(faultsIn(lake)).toEqual([])
+    expect(calls).toEqual({ morning: 2 * lake.length, night: 0 })
+    expect([lake[0], lake.at(-1)]).toEqual([day('1990-01-02'), day('2035-12-28')])
+  })
+
+  test('lose nothing and fetch nothing twice, whichever one of them is skipped or six hours late', () => {
+    const first = SLOTS.findIndex(({ ms }) => ms >= at('2024-01-01T00:00:00Z'))
+    const faults = SLOTS.slice(first, first + 1_000).flatMap((slot, offset) => {
+      const around = SLOTS.slice(first + offset - 4, first + offset + 8)
+      const late = around.map((other) => (other === slot ? { ...other, ms: other.ms + 6 * HOUR_MS } : other))
+      return [around.filter((other) => other !== slot), late].flatMap((slots) => {
+        const lake: Lake = []
+        runSlots(slots, lake)
+        return faultsIn(lake)
+      })
+    })
+    expect(faults).toEqual([])
+  })
+
+  test('lose nothing and fetch nothing twice when many are skipped or late', () => {
+    forRandomCases('slots', 3, (random) => {
+      const start = Math.floor(random() * (SLOTS.length - 2_000))
+      const kept = SLOTS.slice(start, start + 2_000).filter(() => random() < 0.7)
+      const slots = kept.map((slot) => ({ ...slot, ms: slot.ms + Math.floor(random() * 6 * HOUR_MS) }))
+      const lake: Lake = []
+      const calls = runSlots(slots, lake)
+      expect(faultsIn(lake)).toEqual([])
+      // Sessions that were left lie side by side and are fetched together.
+      expect(calls.morning + calls.night).toBeLessThanOrEqual(2 * lake.length)
+    })
+  })
+})

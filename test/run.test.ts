@@ -68,6 +68,7 @@ async function run({
     stop: new AbortController(),
     print: async (text) => void (said.stdout += text),
     printError: (text) => void (said.stderr += text),
+    appendText: async () => undefined,
     isTerminal: false,
     openStore: async () => store,
     readTextFile: async () => undefined,

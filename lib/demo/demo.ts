@@ -63,6 +63,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     secrets: [server.key],
     defaultRegion: undefined,
     hasCustomEndpoint: false,
+    actionsJob: undefined,
   }
 }
 

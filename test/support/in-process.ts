@@ -53,6 +53,7 @@ export async function runInProcess(options: InProcessOptions): Promise<InProcess
       isTerminal: false,
       openStore: async () => store,
       readTextFile: async () => options.listText,
+      appendText: async () => undefined,
     })
   }
   const code = await finish().catch((error: unknown) => {

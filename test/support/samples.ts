@@ -97,6 +97,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
     secrets: ['key-of-a-test-0123456789'],
     defaultRegion: undefined,
     hasCustomEndpoint: false,
+    actionsJob: undefined,
     ...changes,
   }
 }
@@ -114,6 +115,7 @@ export function outcomeOf(symbol: string, changes: Partial<SymbolOutcome> = {}):
     warnings: [],
     lateWarning: undefined,
     counts: NO_SESSIONS,
+    missing: [],
     settled: NO_SESSIONS,
     rejects: [],
     suspects: 0,

@@ -1,0 +1,235 @@
+// The step that starts the program in the nightly workflow, run as the runner runs it: what is typed into the dispatch form
+// reaches the program as data and as nothing else, exit codes come through, and a cancel ends in metrics.
+
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { barsFor, KEY, NOW, ROOT, setS3Stage, type S3Stage } from './support/run-cli.ts'
+import { makeTempFolder, type TempFolder } from './support/temp-folder.ts'
+import { environmentOf, readWorkflow, startScript, stepNamed, type Values } from './support/workflow.ts'
+
+setDefaultTimeout(30_000)
+
+const DAY = '2024-09-16'
+const step = stepNamed(await readWorkflow('ingest.yml'), 'Ingest')
+const script = step.run ?? ''
+
+let folder: TempFolder
+beforeAll(async () => void (folder = await makeTempFolder()))
+afterAll(async () => await folder.remove())
+
+/** A job's workspace in which the program is `command`, a script. */
+async function makeWorkspace(command: string): Promise<string> {
+  const workspace = join(folder.path, crypto.randomUUID())
+  const program = join(workspace, '.fmp-ingest/dist/ingest')
+  await mkdir(join(program, '..'), { recursive: true })
+  await Bun.write(program, `#!/bin/bash\n${command}\n`)
+  await chmod(program, 0o755)
+  await Bun.write(join(workspace, 'tickers.csv'), 'A\nB\nC\n')
+  return workspace
+}
+
+function start(workspace: string, values: Values, env: Readonly<Record<string, string>> = {}) {
+  return startScript(script, {
+    cwd: workspace,
+    env: { RUNNER_TEMP: workspace, ...environmentOf(step, values), ...env },
+  })
+}
+
+/** The arguments that a program in the real one's place gets; it ends with `code`. */
+async function argumentsUnder(
+  values: Values,
+  code = 0,
+): Promise<{ args: string[]; hasFired: boolean; code: number | null }> {
+  const workspace = await makeWorkspace(`printf '%s\\0' "$@"; exit ${code}`)
+  const run = await start(workspace, values).done
+  const args = (await Bun.file(join(workspace, 'metrics.json')).text()).split('\0').slice(0, -1)
+  return { args, hasFired: await Bun.file(join(workspace, 'FIRED')).exists(), code: run.code }
+}
+
+const BY_HAND = { 'inputs.tickers_path': 'tickers.csv', 'inputs.backfill': 'false', 'inputs.force': 'false' }
+
+describe('the step’s arguments', () => {
+  test('of the schedule are none but --json: no dates, no list', async () => {
+    expect((await argumentsUnder({})).args).toEqual(['--json'])
+  })
+
+  test('of a form that nobody touched name the default list and nothing else', async () => {
+    expect((await argumentsUnder(BY_HAND)).args).toEqual(['--json', '--tickers-path=tickers.csv'])
+  })
+
+  test('are what the form and the variables say', async () => {
+    const { args } = await argumentsUnder({
+      'inputs.tickers_path': 's3://my-bucket/config/tickers.csv',
+      'inputs.from_date': '2024-01-01',
+      'inputs.to_date': '2024-06-30',
+      'inputs.backfill': 'true',
+      'inputs.force': 'true',
+      'vars.MAX_CALLS': '240',
+      'vars.NO_ADJ_CLOSE': 'true',
+    })
+    expect(args.toSorted()).toEqual([
+      '--backfill',
+      '--force',
+      '--from-date=2024-01-01',
+      '--json',
+      '--max-calls=240',
+      '--no-adj-close',
+      '--tickers-path=s3://my-bucket/config/tickers.csv',
+      '--to-date=2024-06-30',
+    ])
+    expect((await argumentsUnder({ 'inputs.backfill_days': '1825' })).args).toEqual(['--json', '--backfill-days=1825'])
+  })
+})
+
+/** Each fires whether the command before it succeeds or fails. */
+const PAYLOADS = [
+  'x; touch FIRED; #',
+  'x"; touch FIRED; : "',
+  "x'; touch FIRED; : '",
+  '$(touch FIRED)',
+  '`touch FIRED`',
+  'x\ntouch FIRED\n',
+  'x || touch FIRED && touch FIRED',
+  'x & touch FIRED',
+  '"$(touch FIRED)"',
+  'x -eq 0 ]; touch FIRED; [ x',
+  'a[$(touch FIRED)]',
+  '--force',
+  '-- --force',
+  '* ?',
+  '${IFS}--force',
+  '%0A::error::x',
+  '  ',
+]
+
+const TEXT_INPUTS = [
+  ['inputs.tickers_path', '--tickers-path'],
+  ['inputs.from_date', '--from-date'],
+  ['inputs.to_date', '--to-date'],
+  ['inputs.backfill_days', '--backfill-days'],
+  ['vars.MAX_CALLS', '--max-calls'],
+] as const
+
+describe('hostile input', () => {
+  test.each(TEXT_INPUTS)('in %s is one argument, byte for byte', async (name, flag) => {
+    const results = await Promise.all(
+      PAYLOADS.map(async (payload, index) => ({ payload, ...(await argumentsUnder({ [name]: payload }, index % 2)) })),
+    )
+    for (const [index, { payload, args, hasFired, code }] of results.entries()) {
+      expect({ payload, args, hasFired, code }).toEqual({
+        payload,
+        args: ['--json', `${flag}=${payload}`],
+        hasFired: false,
+        code: index % 2,
+      })
+    }
+  })
+
+  test('in a box that is ticked or not is not ticked', async () => {
+    const names = ['inputs.backfill', 'inputs.force', 'vars.NO_ADJ_CLOSE']
+    const results = await Promise.all(
+      PAYLOADS.map(async (payload) => await argumentsUnder(Object.fromEntries(names.map((name) => [name, payload])))),
+    )
+    for (const result of results) expect(result).toMatchObject({ args: ['--json'], hasFired: false })
+  })
+
+  test('would fire if it were pasted into the script: the payloads are live, after success and after failure', async () => {
+    const fires = async (naive: string) => {
+      const workspace = await makeWorkspace('exit 0')
+      await startScript(naive, { cwd: workspace, env: {} }).done
+      return await Bun.file(join(workspace, 'FIRED')).exists()
+    }
+    const live = PAYLOADS.filter((payload) => payload.includes('FIRED'))
+    const results = await Promise.all(
+      live.flatMap((payload) =>
+        ['true', 'false'].map(async (command) => {
+          const pasted = [`${command} ${payload}\n`, `${command} "${payload}"\n`, `${command} '${payload}'\n`]
+          const fired = await Promise.all(pasted.map(async (script) => await fires(`set +e\n${script}`)))
+          return { payload, command, isLive: fired.some(Boolean) }
+        }),
+      ),
+    )
+    expect(results.filter(({ isLive }) => !isLive)).toEqual([])
+  })
+
+  test('is refused by the program in words: exit 2, nothing called', async () => {
+    await using stage = await setS3Stage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
+    const { code, stderr } = await startReal(stage, { ...BY_HAND, 'inputs.from_date': '$(touch FIRED)\n::error::x' })
+    expect({ code, calls: stage.fmp.requests.length }).toEqual({ code: 2, calls: 0 })
+    expect(stderr).toContain('--from-date')
+    expect(stderr.split('\n').filter((line) => line.startsWith('::'))).toHaveLength(1)
+  })
+})
+
+/** The step over the real program and this stage; `tell` gets the metrics that it left, as text. */
+async function startReal(
+  stage: S3Stage,
+  values: Values,
+  onStart: (kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
+) {
+  const program = `exec '${process.execPath}' --no-env-file '${join(ROOT, 'ingest.ts')}' "$@" --now '${NOW}'`
+  const workspace = await makeWorkspace(program)
+  const summary = join(workspace, 'summary.md')
+  const { kill, done } = start(
+    workspace,
+    { 'secrets.FMP_API_KEY': KEY, 'vars.S3_BUCKET': stage.s3.bucket, ...values },
+    {
+      ...stage.s3.env(),
+      HOME: workspace,
+      FMP_BASE_URL: stage.fmp.url,
+      RATE_LIMIT_SECONDS: '0',
+      GITHUB_ACTIONS: 'true',
+      GITHUB_STEP_SUMMARY: summary,
+    },
+  )
+  onStart(kill)
+  const result = await done
+  const [metrics, markdown] = await Promise.all(
+    [join(workspace, 'metrics.json'), summary].map(async (file) => await Bun.file(file).text()),
+  )
+  return { ...result, metrics: metrics ?? '', markdown: markdown ?? '' }
+}
+
+describe('the step, with the real program', () => {
+  test('stores what is missing, exits 0, and leaves metrics and summary', async () => {
+    await using stage = await setS3Stage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
+    const { code, stdout, stderr, metrics, markdown } = await startReal(stage, BY_HAND)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+    expect(JSON.parse(metrics)).toMatchObject({ files_written: 3, errors: 0 })
+    expect(markdown).toContain('✅ Ingestion Complete')
+    expect(stderr).toContain('✅ Ingestion Complete')
+  })
+
+  test('is red exactly as the program is, with metrics', async () => {
+    await using stage = await setS3Stage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
+    stage.onRequest = ({ symbol }) =>
+      symbol === 'B' ? new Response('{"Error Message":"no"}', { status: 402 }) : undefined
+    const failed = await startReal(stage, BY_HAND)
+    expect(failed.code).toBe(1)
+    expect(JSON.parse(failed.metrics)).toMatchObject({ files_written: 2, errors: 1 })
+    const short = await startReal(stage, { ...BY_HAND, 'vars.MAX_CALLS': '1' })
+    expect(short.code).toBe(3)
+    expect(JSON.parse(short.metrics)).toMatchObject({ stopped_by: 'budget' })
+  })
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('gets a cancel (%s) at once, leaves metrics and exits %d', async (signal, expected) => {
+    await using stage = await setS3Stage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
+    let cancel: (signal: NodeJS.Signals) => void = () => undefined
+    stage.s3.onRequest = ({ operation, key }) => {
+      if (operation !== 'put' || !key.includes('symbol=B')) return undefined
+      cancel(signal)
+      return { action: 'delay', ms: 100 }
+    }
+    const { code, metrics, markdown } = await startReal(stage, { ...BY_HAND, 'vars.MAX_WORKERS': '1' }, (kill) => {
+      cancel = kill
+    })
+    expect(code).toBe(expected)
+    expect(JSON.parse(metrics)).toMatchObject({ interrupted: true, files_written: 2 })
+    expect(markdown).toContain('🛑 Ingestion Interrupted')
+    expect((await stage.lake.keys()).filter((key) => key.startsWith('logs/'))).toHaveLength(1)
+  })
+})

@@ -1,0 +1,194 @@
+// The workflows against what they lean on: the actions' commits and inputs, the program's own flags and variables.
+
+import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import packageJson from '../package.json' with { type: 'json' }
+import { parseCommandLine } from '../lib/cli.ts'
+import { resolveConfig } from '../lib/config.ts'
+import { tickersPlace, type Config } from '../lib/settings.ts'
+import actions from './fixtures/actions.json' with { type: 'json' }
+import { ROOT } from './support/run-cli.ts'
+import {
+  environmentOf,
+  readWorkflow,
+  startScript,
+  stepNamed,
+  stepsOf,
+  WORKFLOWS,
+  workflowText,
+} from './support/workflow.ts'
+
+type Action = { readonly version: string; readonly commit: string; readonly inputs: readonly string[] }
+
+const KNOWN: ReadonlyMap<string, Action> = new Map(Object.entries(actions))
+const ingest = await readWorkflow('ingest.yml')
+const ingestStep = stepNamed(ingest, 'Ingest')
+
+describe('every workflow', () => {
+  test.each(WORKFLOWS)('%s uses actions by the commit of a release, and only inputs that they take', async (file) => {
+    const text = await workflowText(file)
+    const lines = text.split('\n').filter((line) => /^ *(- )?uses:/.test(line))
+    expect(lines.length).toBeGreaterThan(0)
+    for (const line of lines) {
+      const [, name = '', commit, version] = /uses: ([\w./-]+)@([0-9a-f]{40}) # (v[\d.]+)$/.exec(line) ?? []
+      expect({ line, commit, version }).toMatchObject({
+        commit: KNOWN.get(name)?.commit,
+        version: KNOWN.get(name)?.version,
+      })
+    }
+    const steps = stepsOf(await readWorkflow(file)).filter(({ uses }) => uses !== undefined)
+    expect(steps).toHaveLength(lines.length)
+    const unknown = steps.flatMap(({ uses = '', with: given = {} }) => {
+      const inputs = KNOWN.get(uses.split('@')[0] ?? '')?.inputs ?? []
+      return Object.keys(given).filter((input) => !inputs.includes(input))
+    })
+    expect(unknown).toEqual([])
+  })
+
+  test.each(WORKFLOWS)(
+    '%s gives no right to all jobs, a time limit to each, and pastes nothing into a script',
+    async (file) => {
+      const workflow = await readWorkflow(file)
+      expect(workflow.permissions).toEqual({})
+      for (const job of Object.values(workflow.jobs)) {
+        expect(job.permissions).toBeDefined()
+        expect(job['timeout-minutes']).toBeDefined()
+      }
+      const scripts = stepsOf(workflow).flatMap(({ run }) => run ?? [])
+      expect(scripts.filter((script) => script.includes('${{'))).toEqual([])
+      expect(await workflowText(file)).not.toMatch(/pull_request_target|secrets: inherit/)
+    },
+  )
+})
+
+/** The settings of a run without a flag, under this environment. */
+function configUnder(environment: Readonly<Record<string, string>>, args: readonly string[] = []): Config {
+  const line = parseCommandLine(args)
+  if (line.kind !== 'run') throw new Error('This is no run')
+  return resolveConfig(
+    line,
+    { FMP_API_KEY: 'k-0123456789', S3_BUCKET: 'my-bucket', ...environment },
+    { isCompiled: true },
+  )
+}
+
+describe('the nightly workflow', () => {
+  const { workflow_dispatch: dispatch, workflow_call: call } = ingest.on
+
+  test('has the name, the slots and the one queue that the documents promise', async () => {
+    expect(ingest.name).toBe('Stock Data Ingestion')
+    expect(ingest.on.schedule?.map(({ cron }) => cron).toSorted()).toEqual(['0 23 * * 1-5', '47 10 * * 2-6'])
+    expect(ingest.concurrency).toEqual({ group: 'stock-data-ingestion', 'cancel-in-progress': false })
+    const readme = await Bun.file(join(ROOT, 'README.md')).text()
+    const slots = ingest.on.schedule?.map(({ cron }) => cron) ?? []
+    expect(slots.filter((cron) => !readme.includes(cron))).toEqual([])
+  })
+
+  test('takes the same inputs by hand and when it is called, each a flag of the program of the same kind', () => {
+    const inputs = Object.entries(dispatch?.inputs ?? {})
+    expect(inputs.map(([name]) => name)).toEqual([
+      'tickers_path',
+      'from_date',
+      'to_date',
+      'backfill',
+      'backfill_days',
+      'force',
+    ])
+    expect(Object.keys(call?.inputs ?? {})).toEqual(Object.keys(dispatch?.inputs ?? {}))
+    for (const [name, input] of inputs) {
+      expect({ name, type: call?.inputs[name]?.type, default: call?.inputs[name]?.default }).toEqual({
+        name,
+        type: input.type,
+        default: input.default,
+      })
+      const flag = `--${name.replaceAll('_', '-')}`
+      // A boolean takes no value, anything else needs one: the program says which it is.
+      const line = parseCommandLine([flag])
+      const problems = line.kind === 'run' ? line.problems : ['no run']
+      expect({ name, problems: problems.length }).toEqual({ name, problems: input.type === 'boolean' ? 0 : 1 })
+      expect(problems.join()).not.toContain('is no option')
+    }
+    expect(dispatch?.inputs['tickers_path']?.default).toBe(tickersPlace(configUnder({}).tickers) ?? '')
+  })
+
+  test('leaves every setting at the program’s own default where no variable is set', () => {
+    const unset = environmentOf(ingestStep, {})
+    const named = Object.fromEntries(Object.entries(unset).filter(([name]) => name in SETTINGS))
+    expect(Object.keys(named).toSorted()).toEqual(Object.keys(SETTINGS).toSorted())
+    const filled = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== ''))
+    expect(Object.keys(filled).toSorted()).toEqual(['MAX_WORKERS', 'RATE_LIMIT_SECONDS', 'S3_RAW_PREFIX'])
+    expect({ ...configUnder(filled), secrets: [] }).toEqual({ ...configUnder({}), secrets: [] })
+  })
+
+  test('hands every variable to the program, which knows it by that name', () => {
+    const values = Object.fromEntries(Object.entries(SETTINGS).map(([name, [value]]) => [`vars.${name}`, value]))
+    const config = configUnder(environmentOf(ingestStep, { ...values, 'secrets.FMP_API_KEY': 'the-key' }))
+    expect(config.apiKey).toBe('the-key')
+    for (const [name, [, field, expected]] of Object.entries(SETTINGS)) {
+      expect({ name, value: config[field] }).toEqual({ name, value: expected } as never)
+    }
+  })
+
+  test('needs the three secrets and the bucket, and says which of them is not set', async () => {
+    const names = ['secrets.FMP_API_KEY', 'secrets.AWS_ROLE_ARN', 'secrets.AWS_REGION', 'vars.S3_BUCKET']
+    expect(Object.keys(call?.secrets ?? {}).map((name) => `secrets.${name}`)).toEqual(names.slice(0, 3))
+    const step = stepNamed(ingest, 'Check the set-up')
+    const check = async (set: readonly string[]) => {
+      const env = environmentOf(step, Object.fromEntries(set.map((name) => [name, 'value-of-it'])))
+      expect(Object.values(env)).not.toContain('value-of-it')
+      return await startScript(step.run ?? '', { cwd: ROOT, env }).done
+    }
+    expect(await check(names)).toMatchObject({ code: 0, stdout: '' })
+    const none = await check([])
+    expect(none.code).toBe(2)
+    expect(none.stdout).toStartWith(
+      '::error title=Set-up::Not set: the secret FMP_API_KEY, the secret AWS_ROLE_ARN, the secret AWS_REGION, the variable S3_BUCKET. ',
+    )
+    for (const name of names) {
+      const one = await check(names.filter((other) => other !== name))
+      expect(one.code).toBe(2)
+      expect(one.stdout).toContain(
+        `Not set: the ${name.startsWith('vars') ? 'variable' : 'secret'} ${name.split('.')[1]}.`,
+      )
+    }
+  })
+
+  test('asks AWS and GitHub for no more than it needs, and tells the program how long both will bear it', () => {
+    expect(ingest.jobs['ingest']?.permissions).toEqual({ contents: 'read', 'id-token': 'write' })
+    expect(ingest.jobs['ingest']?.['timeout-minutes']).toBe("${{ fromJSON(vars.JOB_TIMEOUT_MINUTES || '350') }}")
+    const role = stepNamed(ingest, 'Take on the AWS role').with ?? {}
+    expect(role).toMatchObject({
+      'role-to-assume': '${{ secrets.AWS_ROLE_ARN }}',
+      'aws-region': '${{ secrets.AWS_REGION }}',
+      'role-duration-seconds': "${{ vars.ROLE_DURATION_SECONDS || '3600' }}",
+    })
+    expect(Object.keys(role).filter((name) => /access-key|session-token/.test(name))).toEqual([])
+    expect(environmentOf(ingestStep, {})).toMatchObject({ JOB_TIMEOUT_MINUTES: '350', ROLE_DURATION_SECONDS: '3600' })
+    // The metrics are kept whatever became of the step before.
+    const keep = stepNamed(ingest, 'Keep the metrics')
+    expect(keep.if).toBe('always()')
+    expect(keep.with?.['path']).toBe('${{ runner.temp }}/metrics.json')
+  })
+})
+
+/** A variable, a value for it, and the setting that the program makes of it. */
+const SETTINGS: Readonly<Record<string, readonly [string, keyof Config, unknown]>> = {
+  S3_BUCKET: ['another-bucket', 'target', { kind: 's3', bucket: 'another-bucket' }],
+  S3_RAW_PREFIX: ['bronze/in', 'prefix', 'bronze/in'],
+  RATE_LIMIT_SECONDS: ['0.25', 'rateLimitSeconds', 0.25],
+  MAX_WORKERS: ['7', 'maxWorkers', 7],
+  UPLOAD_CONCURRENCY: ['9', 'uploadConcurrency', 9],
+  API_TIMEOUT_SECONDS: ['11', 'apiTimeoutSeconds', 11],
+  FMP_API: ['v3', 'api', 'v3'],
+}
+
+describe('a release', () => {
+  test('is refused where the tag is not the version of package.json', async () => {
+    const { run = '' } = stepNamed(await readWorkflow('release.yml'), 'Is the tag the version?')
+    const tagged = async (tag: string) => await startScript(run, { cwd: ROOT, env: { GITHUB_REF_NAME: tag } }).done
+    expect(await tagged(`v${packageJson.version}`)).toMatchObject({ code: 0 })
+    const wrong = await tagged('v99.0.0')
+    expect(wrong.code).toBe(1)
+    expect(wrong.stdout).toContain(`The tag is v99.0.0, but package.json says ${packageJson.version}.`)
+  })
+})
