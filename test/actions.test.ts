@@ -52,28 +52,28 @@ test('failuresIn() names each failed symbol once, its first error in one line, w
   ])
 })
 
-describe('shortages()', () => {
-  const plansFor = (symbols: number): readonly SymbolPlan[] =>
-    planRun(
-      Array.from({ length: symbols }, (_, index) => ({
-        symbol: `S${index}`,
-        days: new Set<never>(),
-        years: new Map(),
-        newest: undefined,
-      })),
-      {
-        dataset: prices(),
-        calendar: XNYS,
-        mode: 'daily',
-        period: periodOf('daily', '2024-09-11..2024-09-13', NOW),
-        isForced: false,
-      },
-    )
-  const job = (timeoutMinutes?: number, roleDurationSeconds?: number): Partial<Config> => ({
-    rateLimitSeconds: 15,
-    actionsJob: { summaryPath: undefined, timeoutMinutes, roleDurationSeconds },
-  })
+const plansFor = (symbols: number): readonly SymbolPlan[] =>
+  planRun(
+    Array.from({ length: symbols }, (_, index) => ({
+      symbol: `S${index}`,
+      days: new Set<never>(),
+      years: new Map(),
+      newest: undefined,
+    })),
+    {
+      dataset: prices(),
+      calendar: XNYS,
+      mode: 'daily',
+      period: periodOf('daily', '2024-09-11..2024-09-13', NOW),
+      isForced: false,
+    },
+  )
+const job = (timeoutMinutes?: number, roleDurationSeconds?: number): Partial<Config> => ({
+  rateLimitSeconds: 15,
+  actionsJob: { summaryPath: undefined, timeoutMinutes, roleDurationSeconds },
+})
 
+describe('shortages()', () => {
   test('are none where the time suffices, is not known, or nobody ends a job', () => {
     expect(shortages(plansFor(100), configOf(job(60, 3_600)))).toEqual([])
     expect(shortages(plansFor(5_000), configOf(job()))).toEqual([])

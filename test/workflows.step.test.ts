@@ -111,6 +111,12 @@ const TEXT_INPUTS = [
   ['vars.MAX_CALLS', '--max-calls'],
 ] as const
 
+async function fires(naive: string): Promise<boolean> {
+  const workspace = await makeWorkspace('exit 0')
+  await startScript(naive, { cwd: workspace, env: {} }).done
+  return await Bun.file(join(workspace, 'FIRED')).exists()
+}
+
 describe('hostile input', () => {
   test.each(TEXT_INPUTS)('in %s is one argument, byte for byte', async (name, flag) => {
     const results = await Promise.all(
@@ -135,17 +141,12 @@ describe('hostile input', () => {
   })
 
   test('would fire if it were pasted into the script: the payloads are live, after success and after failure', async () => {
-    const fires = async (naive: string) => {
-      const workspace = await makeWorkspace('exit 0')
-      await startScript(naive, { cwd: workspace, env: {} }).done
-      return await Bun.file(join(workspace, 'FIRED')).exists()
-    }
     const live = PAYLOADS.filter((payload) => payload.includes('FIRED'))
     const results = await Promise.all(
       live.flatMap((payload) =>
         ['true', 'false'].map(async (command) => {
           const pasted = [`${command} ${payload}\n`, `${command} "${payload}"\n`, `${command} '${payload}'\n`]
-          const fired = await Promise.all(pasted.map(async (script) => await fires(`set +e\n${script}`)))
+          const fired = await Promise.all(pasted.map(async (naive) => await fires(`set +e\n${naive}`)))
           return { payload, command, isLive: fired.some(Boolean) }
         }),
       ),
@@ -218,14 +219,14 @@ describe('the step, with the real program', () => {
     ['SIGTERM', 143],
   ] as const)('gets a cancel (%s) at once, leaves metrics and exits %d', async (signal, expected) => {
     await using stage = await setS3Stage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
-    let cancel: (signal: NodeJS.Signals) => void = () => undefined
+    const job: { cancel?: (signal: NodeJS.Signals) => void } = {}
     stage.s3.onRequest = ({ operation, key }) => {
       if (operation !== 'put' || !key.includes('symbol=B')) return undefined
-      cancel(signal)
+      job.cancel?.(signal)
       return { action: 'delay', ms: 100 }
     }
     const { code, metrics, markdown } = await startReal(stage, { ...BY_HAND, 'vars.MAX_WORKERS': '1' }, (kill) => {
-      cancel = kill
+      job.cancel = kill
     })
     expect(code).toBe(expected)
     expect(JSON.parse(metrics)).toMatchObject({ interrupted: true, files_written: 2 })

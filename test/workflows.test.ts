@@ -95,17 +95,13 @@ describe('the nightly workflow', () => {
       'force',
     ])
     expect(Object.keys(call?.inputs ?? {})).toEqual(Object.keys(dispatch?.inputs ?? {}))
-    for (const [name, input] of inputs) {
-      expect({ name, type: call?.inputs[name]?.type, default: call?.inputs[name]?.default }).toEqual({
-        name,
-        type: input.type,
-        default: input.default,
-      })
+    for (const [name, { type, default: preset }] of inputs) {
+      expect(call?.inputs).toMatchObject({ [name]: preset === undefined ? { type } : { type, default: preset } })
       const flag = `--${name.replaceAll('_', '-')}`
       // A boolean takes no value, anything else needs one: the program says which it is.
       const line = parseCommandLine([flag])
       const problems = line.kind === 'run' ? line.problems : ['no run']
-      expect({ name, problems: problems.length }).toEqual({ name, problems: input.type === 'boolean' ? 0 : 1 })
+      expect({ name, problems: problems.length }).toEqual({ name, problems: type === 'boolean' ? 0 : 1 })
       expect(problems.join()).not.toContain('is no option')
     }
     expect(dispatch?.inputs['tickers_path']?.default).toBe(tickersPlace(configUnder({}).tickers) ?? '')
