@@ -59,6 +59,8 @@ async function build(name: string, target?: Bun.Build.CompileTarget): Promise<vo
     // Compiled ahead: the program starts in a third of the time.
     bytecode: true,
     format: 'esm',
+    // What is imported late is loaded late.
+    splitting: true,
     sourcemap: 'linked',
   })
   // The binary holds its source map; the copy beside it is of no use.

@@ -2,9 +2,9 @@
 // The program's entry: argv and environment in, one run, an exit code out.
 
 import { helpText, parseCommandLine } from './lib/cli.ts'
-import { actionsSummary, resolveConfig, resolveDemoFolder, secretsOf, unsetEmpty } from './lib/config.ts'
 import { createRedactor, describeError, IngestError } from './lib/errors.ts'
-import { allSaid, appendText, openWorld, print, printError } from './lib/world.ts'
+import type { ActionsJob } from './lib/settings.ts'
+import { allSaid, isStdoutShown, print, printError } from './lib/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
 
 type Signal = 'SIGINT' | 'SIGTERM'
@@ -29,9 +29,12 @@ function onSignal(signal: Signal): void {
 async function main(): Promise<number> {
   const line = parseCommandLine(process.argv.slice(2))
   if (line.kind === 'version') await print(`ingest ${version} (${isCompiled ? BUILD_COMMIT : 'from source'})\n`)
-  if (line.kind === 'help') await print(await helpText(line.command, version, process.stdout.isTTY))
+  if (line.kind === 'help') await print(await helpText(line.command, version, isStdoutShown()))
   if (line.kind !== 'run') return 0
 
+  // Loaded when used: help and version shall not wait for it.
+  const { resolveConfig, resolveDemoFolder, unsetEmpty } = await import('./lib/config.ts')
+  const { openWorld } = await import('./lib/world.ts')
   const world = openWorld(version, stop)
   if (line.command === 'demo') {
     const folder = resolveDemoFolder(line)
@@ -47,19 +50,20 @@ async function main(): Promise<number> {
 
 /** The exit code of what ended the program before its run could account for it. */
 async function failedWith(error: unknown): Promise<number> {
+  const { actionsSummary, secretsOf } = await import('./lib/config.ts')
   const redact = createRedactor(secretsOf(process.env))
   const isExpected = error instanceof IngestError
   const text = isExpected ? describeError(error) : 'This is a defect of the program, please report it.'
   // A defect is loud, with its trace.
   printError(redact(isExpected ? `❌ ${text}\n` : `💥 ${text}\n${Bun.inspect(error)}\n`))
-  await tellActions(redact(text))
+  await tellActions(redact(text), actionsSummary(process.env))
   return isExpected && error.kind === 'usage' ? 2 : 1
 }
 
-async function tellActions(text: string): Promise<void> {
-  const actions = actionsSummary(process.env)
+async function tellActions(text: string, actions: Pick<ActionsJob, 'summaryPath'> | undefined): Promise<void> {
   if (actions === undefined) return
   const { annotation, failureSummary } = await import('./lib/actions.ts')
+  const { appendText } = await import('./lib/world.ts')
   printError(annotation('Ingestion', text))
   try {
     if (actions.summaryPath !== undefined) await appendText(actions.summaryPath, failureSummary(text))

@@ -2,7 +2,6 @@
 // is config.ts's business.
 
 import { defineCommand, parseArgs, renderUsage, type ArgsDef, type CommandDef } from 'citty'
-import { stripVTControlCharacters } from 'node:util'
 
 const INGEST_ARGS = {
   'tickers-path': {
@@ -131,7 +130,7 @@ export async function helpText(command: CommandName, version: string, colours: b
     )
   }
   const text = `${sections.join('\n\n')}\n`
-  return colours ? text : stripVTControlCharacters(text)
+  return colours ? text : Bun.stripANSI(text)
 }
 
 /** citty takes `--no-x` for x's negation and would not find a flag that is called so. */

@@ -8,6 +8,7 @@ import { IngestError, oneLine, usageError } from './errors.ts'
 import type { Fetch } from './exchange.ts'
 import type { Config, Target } from './settings.ts'
 import type { Store } from './store.ts'
+import { print, printError } from './streams.ts'
 
 /** The doors to the world, handed in. */
 export type World = {
@@ -59,33 +60,6 @@ function keepLoopbackDirect(): void {
   for (const name of ['NO_PROXY', 'no_proxy']) {
     process.env[name] = [process.env[name], 'localhost', '127.0.0.1', '[::1]', '::1'].filter(Boolean).join(',')
   }
-}
-
-let lastSaid: Promise<void> = Promise.resolve()
-
-/** Writes to stderr, in order. */
-export function printError(text: string): void {
-  lastSaid = new Promise((resolve) => process.stderr.write(text, () => resolve()))
-}
-
-/** Resolves once stderr has taken all there was to say: a pipe can be slower than the program's end. */
-export async function allSaid(): Promise<void> {
-  await lastSaid
-}
-
-/** Writes to stdout. Rejects with an IngestError when the text does not get there: results must not get lost silently. */
-export async function print(text: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    process.stdout.write(text, (error) => {
-      if (error instanceof Error) reject(outputLost(error))
-      else resolve()
-    })
-  })
-}
-
-function outputLost(error: Error & { readonly code?: string }): IngestError {
-  const message = `The output could not be written to stdout (${error.code ?? error.name}); the run itself has ended.`
-  return new IngestError(message, { kind: 'output', scope: 'run', cause: error })
 }
 
 const clock: World['clock'] = {
