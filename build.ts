@@ -3,8 +3,9 @@
 // every platform of a release. `--outdir DIR` puts them elsewhere.
 
 import { $ } from 'bun'
-import { rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 /** The platforms of a release. x64 is any such CPU since 2013 (AVX2), musl is Alpine's libc. */
@@ -42,11 +43,11 @@ async function currentCommit(): Promise<string> {
 }
 
 async function build(name: string, target?: Bun.Build.CompileTarget): Promise<void> {
-  const outfile = join(resolve(options.outdir), name)
+  const workFolder = await mkdtemp(join(tmpdir(), 'build-'))
   await Bun.build({
     entrypoints: [join(ROOT, 'ingest.ts')],
     compile: {
-      outfile,
+      outfile: join(workFolder, name),
       ...(target === undefined ? {} : { target }),
       // What lies in the folder where the program is started is not its business: a bunfig.toml could run code.
       autoloadBunfig: false,
@@ -63,7 +64,10 @@ async function build(name: string, target?: Bun.Build.CompileTarget): Promise<vo
     splitting: true,
     sourcemap: 'linked',
   })
-  // The binary holds its source map; the copy beside it is of no use.
-  await rm(`${outfile}.map`, { force: true })
-  process.stderr.write(`${outfile}\n`)
+  // Beside the binary lie source maps, which it holds as well.
+  const binary = (await readdir(workFolder)).find((file) => file === name || file === `${name}.exe`)
+  if (binary === undefined) throw new Error(`No binary was made for ${name}`)
+  await cp(join(workFolder, binary), join(options.outdir, binary))
+  process.stderr.write(`${join(options.outdir, binary)}\n`)
+  await rm(workFolder, { recursive: true })
 }

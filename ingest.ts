@@ -56,17 +56,21 @@ async function failedWith(error: unknown): Promise<number> {
   const text = isExpected ? describeError(error) : 'This is a defect of the program, please report it.'
   // A defect is loud, with its trace.
   printError(redact(isExpected ? `❌ ${text}\n` : `💥 ${text}\n${Bun.inspect(error)}\n`))
-  await tellActions(redact(text), actionsSummary(process.env))
+  await tellActions(redact(text), isExpected && error.kind === 'interrupted', actionsSummary(process.env))
   return isExpected && error.kind === 'usage' ? 2 : 1
 }
 
-async function tellActions(text: string, actions: Pick<ActionsJob, 'summaryPath'> | undefined): Promise<void> {
+async function tellActions(
+  text: string,
+  isInterrupted: boolean,
+  actions: Pick<ActionsJob, 'summaryPath'> | undefined,
+): Promise<void> {
   if (actions === undefined) return
   const { annotation, failureSummary } = await import('./lib/actions.ts')
   const { appendText } = await import('./lib/world.ts')
   printError(annotation('Ingestion', text))
   try {
-    if (actions.summaryPath !== undefined) await appendText(actions.summaryPath, failureSummary(text))
+    if (actions.summaryPath !== undefined) await appendText(actions.summaryPath, failureSummary(text, isInterrupted))
   } catch (failure) {
     // What has failed is said above: that its summary is lost as well changes nothing.
     if (!(failure instanceof IngestError)) throw failure

@@ -115,9 +115,12 @@ export function stepSummary(facts: SummaryFacts): string {
 }
 
 /** What ended the program before there was a run, as Markdown for the step summary. */
-export function failureSummary(text: string): string {
+export function failureSummary(text: string, isInterrupted: boolean): string {
   const lines = text.split('\n').map((line) => plain(line))
-  return `## ❌ Nothing Was Ingested\n\n${lines.filter((line) => line !== '').join('<br>\n')}\n`
+  const title = isInterrupted ? '🛑 Interrupted Before the First Call' : '❌ Nothing Was Ingested'
+  // The joiner keeps a line from beginning a list.
+  const shown = lines.filter((line) => line !== '').map((line) => `&#8288;${line}`)
+  return `## ${title}\n\n${shown.join('<br>\n')}\n`
 }
 
 function someOf(dates: readonly string[]): string {
@@ -153,7 +156,11 @@ function metricsLine(place: string | undefined, { target, hasCustomEndpoint }: S
  * could take for more becomes a character reference, and so does the start of what GitHub turns into links by itself.
  */
 function plain(text: string): string {
-  return oneLine(text, MAX_CELL_CHARACTERS)
-    .replaceAll(/[!-&*+/:-@[-`{-~]/g, (character) => `&#${character.charCodeAt(0)};`)
-    .replaceAll(/www\./gi, (start) => start.replace('.', '&#46;'))
+  return (
+    oneLine(text, MAX_CELL_CHARACTERS)
+      .replaceAll(/[!-&*+/:-@[-`{-~]/g, (character) => `&#${character.charCodeAt(0)};`)
+      // Addresses become links after references are read: a joiner ends them.
+      .replaceAll('&#64;', '&#64;&#8288;')
+      .replaceAll(/www\./gi, (start) => start.replace('.', '&#46;'))
+  )
 }

@@ -107,12 +107,14 @@ async function tellActions(ending: Ending, { plans, outcomes, errors, summary }:
   if (job === undefined) return
   // There stdout goes into a file, and the log would show nothing of the end.
   if (config.isJson) world.printError(summary)
-  const failures = failuresIn(outcomes, redact)
+  // A ticker list may hold anything, a key by mistake too.
+  const shown = outcomes.map((outcome) => ({ ...outcome, symbol: redact(outcome.symbol) }))
+  const failures = failuresIn(shown, redact)
   const runErrors = errors.map((error) => redact(describeError(error)))
   for (const line of annotations(runErrors, failures)) world.printError(line)
   if (job.summaryPath === undefined) return
   const cautions = [...config.cautions, ...shortages(plans, config)]
-  const text = stepSummary({ ending, outcomes, failures, runErrors, cautions, config })
+  const text = stepSummary({ ending, outcomes: shown, failures, runErrors, cautions, config })
   await world.appendText(job.summaryPath, text).catch((failure: unknown) => {
     if (!(failure instanceof IngestError)) throw failure
     progress.warn(describeError(failure))

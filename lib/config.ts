@@ -102,12 +102,17 @@ export function actionsSummary(environment: Environment): Pick<ActionsJob, 'summ
   return { summaryPath: environment['GITHUB_STEP_SUMMARY'] || undefined }
 }
 
-function actionsJob({ read }: Reader, environment: Environment): ActionsJob | undefined {
+/** When GitHub ends a job of its own runners, whatever the workflow says. */
+const MAX_HOSTED_MINUTES = 360
+
+function actionsJob({ raw, read }: Reader, environment: Environment): ActionsJob | undefined {
   const summary = actionsSummary(environment)
   if (summary === undefined) return undefined
+  const timeoutMinutes = read('JOB_TIMEOUT_MINUTES')
+  const isHosted = raw('RUNNER_ENVIRONMENT') === 'github-hosted'
   return {
     ...summary,
-    timeoutMinutes: read('JOB_TIMEOUT_MINUTES'),
+    timeoutMinutes: isHosted ? Math.min(timeoutMinutes ?? MAX_HOSTED_MINUTES, MAX_HOSTED_MINUTES) : timeoutMinutes,
     roleDurationSeconds: read('ROLE_DURATION_SECONDS'),
   }
 }

@@ -88,13 +88,17 @@ function formsOf(secret: string): readonly string[] {
   const bytes = new TextEncoder().encode(secret)
   const encoded = [encodeURIComponent(secret), new URLSearchParams({ '': secret }).toString().slice(1)]
   const lowerCased = encoded.map((form) => form.replaceAll(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()))
-  const base64 = [bytes.toBase64(), bytes.toBase64({ alphabet: 'base64url' })]
-  return [
-    secret,
-    ...encoded,
-    ...lowerCased,
-    ...base64,
-    ...base64.map((form) => form.replace(/=+$/, '')),
-    JSON.stringify(secret).slice(1, -1),
-  ]
+  return [secret, ...encoded, ...lowerCased, ...base64FormsOf(bytes), JSON.stringify(secret).slice(1, -1)]
+}
+
+/** What base64 makes of a secret within a longer text: the digits that are the secret's alone, at each of three offsets. */
+function base64FormsOf(bytes: Uint8Array): readonly string[] {
+  const whole = [bytes.toBase64(), bytes.toBase64({ alphabet: 'base64url' })]
+  const within = [0, 1, 2].flatMap((offset) => {
+    const padded = new Uint8Array([...new Uint8Array(offset), ...bytes])
+    const [first, end] = [Math.ceil((offset * 8) / 6), Math.floor((padded.length * 8) / 6)]
+    return (['base64', 'base64url'] as const).map((alphabet) => padded.toBase64({ alphabet }).slice(first, end))
+  })
+  // A few digits alone may stand anywhere.
+  return [...whole, ...whole.map((form) => form.replace(/=+$/, '')), ...within.filter(({ length }) => length >= 8)]
 }

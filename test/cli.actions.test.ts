@@ -83,6 +83,26 @@ describe.concurrent('in GitHub Actions', () => {
     expect(`${wrong.stderr}${wrong.summary}`).not.toContain(KEY)
   })
 
+  test('an error of the run, the lost metrics and a symbol that is a secret are told without the secret', async () => {
+    await using stage = await setS3Stage({ bars: barsFor(['A'], DAY, DAY) })
+    // A vendor that repeats the key, and a list that has it by mistake.
+    const listed = 'ABCD1234EFGH5678'
+    stage.onRequest = () => Response.json({ 'Error Message': `Invalid API KEY ${listed}.` }, { status: 401 })
+    stage.s3.onRequest = ({ operation, key }) =>
+      operation === 'put' && key.startsWith('logs/')
+        ? { action: 'reply', status: 403, code: 'AccessDenied', message: `no right for ${listed}` }
+        : undefined
+    const env = { FMP_API_KEY: listed }
+    const run = await runInActions(stage, ['--tickers', `A,${listed}`], { env, isShared: true })
+    expect(run.code).toBe(1)
+    expect(run.annotations).toHaveLength(2)
+    expect(run.annotations[0]).toMatch(/^::error title=Ingestion::.*key/)
+    expect(run.annotations[1]).toMatch(/^::error title=Ingestion::.*access denied/)
+    expect(seen(run.summary)).toMatch(/> ❌ .*key[^]*> ❌ .*access denied[^]*Metrics: could not be written/)
+    expect(run.summary).toContain('&#91;redacted&#93;')
+    expect(`${run.stdout}${run.stderr}${run.summary}`).not.toContain(listed)
+  })
+
   test('a summary that cannot be written is a warning, and a wrong setting of the job an error', async () => {
     await using stage = await setStage({ bars: barsFor(['A'], DAY, DAY) })
     const env = { GITHUB_STEP_SUMMARY: '/dev/null/nowhere' }

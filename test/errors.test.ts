@@ -69,6 +69,8 @@ describe('createRedactor()', () => {
     [`key ${secret}!`, 'key [redacted]!'],
     [`?apikey=${encodeURIComponent(secret)}&x=1`, '?apikey=[redacted]&x=1'],
     [`basic ${btoa(secret)}`, 'basic [redacted]'],
+    // Within a longer text, at each of the three places that base64 has for it.
+    [btoa(`?${secret}`), 'P2[redacted]Q=='],
     ['plain-secretplain-secret', '[redacted][redacted]'],
     ['nothing to hide', 'nothing to hide'],
     // Too short to be a secret worth garbling a text for.

@@ -105,7 +105,7 @@ describe.concurrent('trouble that stays', () => {
   ])('(%s) stops the run with cause and cure; no call is spent on the others', async (_name, fault, cause, cure) => {
     await using stage = await setBucket()
     stage.s3.onRequest = ({ operation, key }) => (operation === 'put' && key.includes('symbol=') ? fault : undefined)
-    const run = await stage.run(LIST, { env: { MAX_WORKERS: '1' }, warp: 300, isShared: true })
+    const run = await stage.run(LIST, { env: { MAX_WORKERS: '1' }, warp: 60, isShared: true })
     expect({ code: run.code, calls: run.requests.length }).toEqual({ code: 1, calls: 2 })
     const [line = ''] = run.stderr.match(/^🛑.*$/gm) ?? []
     expect(line).toContain('s3://test-bucket/raw/prices/symbol=A/')

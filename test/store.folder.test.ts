@@ -47,7 +47,8 @@ async function runElsewhere(code: string, prelude = ''): Promise<{ pid: number; 
   const script = join(temp.path, 'program.ts')
   await Bun.write(script, program)
   const command = `${prelude} exec ${process.execPath} --no-env-file ${script}`
-  const child = Bun.spawn(['sh', '-c', command], { cwd: ROOT, stdout: 'pipe', stderr: 'pipe' })
+  const env = { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' }
+  const child = Bun.spawn(['sh', '-c', command], { cwd: ROOT, env, stdout: 'pipe', stderr: 'pipe' })
   const output = (await new Response(child.stdout).text()) + (await new Response(child.stderr).text())
   await child.exited
   return { pid: child.pid, output, exit: child.exitCode }

@@ -78,6 +78,10 @@ describe('the step’s arguments', () => {
       '--tickers-path=s3://my-bucket/config/tickers.csv',
       '--to-date=2024-06-30',
     ])
+    expect((await argumentsUnder({ 'vars.TICKERS_PATH': 's3://b/list.csv' })).args).toEqual([
+      '--json',
+      '--tickers-path=s3://b/list.csv',
+    ])
     expect((await argumentsUnder({ 'inputs.backfill_days': '1825' })).args).toEqual(['--json', '--backfill-days=1825'])
   })
 })
@@ -109,6 +113,7 @@ const TEXT_INPUTS = [
   ['inputs.to_date', '--to-date'],
   ['inputs.backfill_days', '--backfill-days'],
   ['vars.MAX_CALLS', '--max-calls'],
+  ['vars.TICKERS_PATH', '--tickers-path'],
 ] as const
 
 async function fires(naive: string): Promise<boolean> {

@@ -8,6 +8,7 @@ import { resolveConfig } from '../lib/config.ts'
 import { tickersPlace, type Config } from '../lib/settings.ts'
 import actions from './fixtures/actions.json' with { type: 'json' }
 import { ROOT } from './support/run-cli.ts'
+import { makeTempFolder } from './support/temp-folder.ts'
 import {
   environmentOf,
   readWorkflow,
@@ -16,6 +17,7 @@ import {
   stepsOf,
   WORKFLOWS,
   workflowText,
+  type Step,
 } from './support/workflow.ts'
 
 type Action = { readonly version: string; readonly commit: string; readonly inputs: readonly string[] }
@@ -132,9 +134,17 @@ describe('the nightly workflow', () => {
     const check = async (set: readonly string[]) => {
       const env = environmentOf(step, Object.fromEntries(set.map((name) => [name, 'value-of-it'])))
       expect(Object.values(env)).not.toContain('value-of-it')
-      return await startScript(step.run ?? '', { cwd: ROOT, env }).done
+      return await startScript(step.run ?? '', { cwd, env: { ...env, GITHUB_OUTPUT: join(cwd, 'output') } }).done
     }
+    const folder = await makeTempFolder()
+    const cwd = folder.path
+    const unfit = await check(names)
+    expect(unfit.code).toBe(2)
+    expect(unfit.stdout).toStartWith('::error title=Set-up::The program could not be checked out')
+    await Bun.write(join(cwd, '.fmp-ingest/ingest.ts'), '')
     expect(await check(names)).toMatchObject({ code: 0, stdout: '' })
+    expect(await Bun.file(join(cwd, 'output')).text()).toMatch(/^started=\d{8}T\d{6}Z\n$/)
+    expect(stepNamed(ingest, 'Keep the metrics').with?.['name']).toBe('metrics-${{ steps.setup.outputs.started }}')
     const none = await check([])
     expect(none.code).toBe(2)
     expect(none.stdout).toStartWith(
@@ -147,6 +157,7 @@ describe('the nightly workflow', () => {
         `Not set: the ${name.startsWith('vars') ? 'variable' : 'secret'} ${name.split('.')[1]}.`,
       )
     }
+    await folder.remove()
   })
 
   test('asks AWS and GitHub for no more than it needs, and tells the program how long both will bear it', () => {
@@ -186,5 +197,106 @@ describe('a release', () => {
     const wrong = await tagged('v99.0.0')
     expect(wrong.code).toBe(1)
     expect(wrong.stdout).toContain(`The tag is v99.0.0, but package.json says ${packageJson.version}.`)
+  })
+})
+
+/** A step as the table below has it: what it is, and every key of it that could keep it from running or from counting. */
+const outline = ({ name, uses, ...step }: Step): string =>
+  [
+    name ?? uses?.split('@')[0],
+    ...['if', 'continue-on-error', 'working-directory', 'shell'].flatMap((key) => {
+      const value = (step as Record<string, unknown>)[key]
+      return value === undefined ? [] : [`${key}: ${JSON.stringify(value)}`]
+    }),
+  ].join(', ')
+
+const outlineOf = (steps: readonly Step[] = []): readonly string[] => steps.map(outline)
+
+describe('the steps', () => {
+  test('of the nightly job are these, in this order, and none is skipped or excused but the artifact', async () => {
+    const { ingest: job, ...others } = ingest.jobs
+    expect(Object.keys(others)).toEqual([])
+    expect(Object.keys(job ?? {}).toSorted()).toEqual(['name', 'permissions', 'runs-on', 'steps', 'timeout-minutes'])
+    expect(outlineOf(job?.steps)).toEqual([
+      'Check out the ticker list',
+      'Check out the program',
+      'Check the set-up',
+      'Set up Bun',
+      'Build the program, working-directory: ".fmp-ingest"',
+      'Take on the AWS role',
+      'Ingest',
+      'Drop an empty metrics file, if: "always()"',
+      'Keep the metrics, if: "always()", continue-on-error: true',
+    ])
+    const [list, program] = job?.steps ?? []
+    expect(list?.with).toEqual({ 'persist-credentials': false })
+    expect(program?.with).toEqual({
+      repository: '${{ fromJSON(toJSON(job)).workflow_repository || github.repository }}',
+      ref: '${{ fromJSON(toJSON(job)).workflow_sha || github.sha }}',
+      path: '.fmp-ingest',
+      'persist-credentials': false,
+    })
+    expect(stepNamed(ingest, 'Set up Bun').with).toEqual({
+      'bun-version-file': '.fmp-ingest/package.json',
+      'no-cache': true,
+    })
+    expect(stepNamed(ingest, 'Build the program').run).toBe(
+      'bun install --frozen-lockfile --production\nbun run build\n',
+    )
+  })
+
+  test('of CI check and build on both systems, and start the binary', async () => {
+    const { check } = (await readWorkflow('ci.yml')).jobs
+    expect(check?.strategy?.matrix.os).toEqual(['ubuntu-24.04', 'macos-15'])
+    expect(check?.steps.flatMap(({ run }) => run ?? [])).toEqual([
+      'bun run check',
+      'bun run check:workflows --required',
+      'bun run build',
+      '.github/smoke.sh dist/ingest',
+    ])
+    expect(outlineOf(check?.steps)).toContain(`Check the workflows, if: "runner.os == 'Linux'"`)
+  })
+
+  test('of a release start every binary that is built', async () => {
+    const { try: tried, 'try-musl': triedMusl } = (await readWorkflow('release.yml')).jobs
+    const targets = /const TARGETS = \[([^\]]*)\]/.exec(await Bun.file(join(ROOT, 'build.ts')).text())?.[1] ?? ''
+    const built = new Set(targets.match(/(?<=')[^',]+(?=')/g))
+    const plain = tried?.strategy?.matrix.include?.map(({ target }) => target?.replace('.exe', '')) ?? []
+    const musl = triedMusl?.strategy?.matrix.include?.map(({ arch }) => `linux-${arch}-musl`) ?? []
+    expect(new Set([...plain, ...musl])).toEqual(built)
+    expect(built.size).toBe(7)
+  })
+
+  test('of a release check, build twice, compare, try every binary, attest, and only then publish what was tried', async () => {
+    const { build, try: tried, 'try-musl': triedMusl, publish } = (await readWorkflow('release.yml')).jobs
+    expect(outlineOf(build?.steps)).toEqual([
+      'actions/checkout',
+      'oven-sh/setup-bun',
+      'Is the tag the version?',
+      'Check',
+      'List the contents (SBOM)',
+      'Build twice',
+      'Put all together',
+      'actions/upload-artifact',
+    ])
+    const release = await readWorkflow('release.yml')
+    expect(stepNamed(release, 'Check').run).toBe('bun run check')
+    const twice = stepNamed(release, 'Build twice').run ?? ''
+    expect(twice.match(/^bun install --frozen-lockfile --production$/gm)).toHaveLength(2)
+    expect(twice.match(/^bun run build --release$/gm)).toHaveLength(2)
+    expect(twice.trim().split('\n').at(-1)).toBe('sha256sum --check "$GITHUB_WORKSPACE/SHA256SUMS"')
+    expect(publish?.needs).toEqual(['build', 'try', 'try-musl'])
+    expect(outlineOf(publish?.steps)).toEqual([
+      'actions/download-artifact',
+      'Attest where the binaries come from',
+      'Attest what is in them',
+      'Release',
+    ])
+    expect(publish?.steps[1]?.with).toEqual({ 'subject-checksums': 'dist/SHA256SUMS' })
+    const script = stepNamed(release, 'Release').run ?? ''
+    expect(script).toMatch(
+      /gh release create "\$GITHUB_REF_NAME" --draft --verify-tag .*\n.*upload.*\n.*--draft=false\n$/,
+    )
+    for (const job of [build, tried, triedMusl]) expect(job?.permissions).toEqual({ contents: 'read' })
   })
 })

@@ -79,6 +79,8 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
 
 /** Waits until the disk has the folder's entries; without it a new name may be gone after a power cut. */
 export async function syncFolder(path: string): Promise<void> {
+  // Windows syncs no folders (EPERM); NTFS keeps a journal of names itself.
+  if (process.platform === 'win32') return
   const handle = await open(path, 'r')
   try {
     await handle.sync()

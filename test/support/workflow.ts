@@ -10,6 +10,7 @@ export type Step = {
   readonly env?: Readonly<Record<string, string>>
   readonly run?: string
   readonly if?: string
+  readonly 'continue-on-error'?: boolean
 }
 
 export type Input = { readonly type: string; readonly description: string; readonly default?: string | boolean }
@@ -32,6 +33,14 @@ export type Workflow = {
       {
         readonly permissions?: Readonly<Record<string, string>>
         readonly 'timeout-minutes'?: number | string
+        readonly needs?: string | readonly string[]
+        readonly if?: string
+        readonly strategy?: {
+          readonly matrix: {
+            readonly os?: readonly string[]
+            readonly include?: readonly Readonly<Record<string, string>>[]
+          }
+        }
         readonly steps: readonly Step[]
       }
     >
@@ -63,17 +72,18 @@ export function stepNamed(workflow: Workflow, name: string): Step {
 /** The values of `vars.X`, `secrets.X` and `inputs.x`; what is not there is empty, as GitHub has it. */
 export type Values = Readonly<Record<string, string>>
 
-/** A step's environment under these values. Knows `${{ a.b }}`, `${{ a.b || 'default' }}` and `${{ a.b != '' }}`. */
+/** A step's environment under these values. Knows `a.b`, `a.b || c.d`, `a.b || 'default'` and `a.b != ''`. */
 export function environmentOf({ env = {} }: Step, values: Values): Record<string, string> {
   return Object.fromEntries(Object.entries(env).map(([name, text]) => [name, evaluate(text, values)]))
 }
 
 function evaluate(text: string, values: Values): string {
-  const [, name = '', test, fallback = ''] = /^\$\{\{ ([a-z]+\.\w+)(?: (!= ''|\|\| '([^']*)'))? \}\}$/.exec(text) ?? []
+  const [, name = '', test, other = '', fallback = ''] =
+    /^\$\{\{ ([a-z]+\.\w+)(?: (!= ''|\|\| (?:([a-z]+\.\w+)|'([^']*)')))? \}\}$/.exec(text) ?? []
   if (name === '') throw new Error(`${text} is no expression that this knows`)
   const value = values[name] ?? ''
   if (test === "!= ''") return String(value !== '')
-  return value === '' ? fallback : value
+  return value === '' ? (values[other] ?? fallback) : value
 }
 
 /** Starts a step's script in `cwd` as the runner does. */
