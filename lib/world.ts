@@ -43,7 +43,7 @@ export function openWorld(version: string, stop: AbortController): World {
     nowMs: Date.now(),
     clock,
     random: Math.random,
-    fetch: async (url, init) => await fetch(url, init),
+    fetch: send,
     version,
     stop,
     print,
@@ -54,6 +54,8 @@ export function openWorld(version: string, stop: AbortController): World {
     appendText,
   }
 }
+
+const send: Fetch = async (url, init) => await fetch(url, init)
 
 /** What is on this machine is never asked through a proxy, which would get the key in the clear. */
 function keepLoopbackDirect(): void {
@@ -91,6 +93,7 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
   const { openS3Store } = await import('./store/s3.ts')
   return await openS3Store({
     bucket: target.bucket,
+    fetch: send,
     region: config.defaultRegion,
     hasCustomEndpoint: config.hasCustomEndpoint,
     concurrency: config.uploadConcurrency,

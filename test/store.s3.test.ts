@@ -199,11 +199,12 @@ describe('a lost answer', () => {
     expect(textAt('p/a')).toBe('two')
   })
 
-  test('costs no question where no answer was lost', async () => {
+  test('is thought of at every refusal: fetch sends again by itself when a connection that it used again breaks', async () => {
     const store = await openProven()
     fake.put('p/a', ONE)
     expect(await store.create('p/a', ONE, {})).toBe('exists')
-    expect(operations()).toEqual(['put'])
+    expect(operations()).toEqual(['put', 'get'])
+    expect(store.recoveredWrites()).toBe(0)
   })
 
   test('by a server that stays silent is given up after the timeout', async () => {
@@ -226,7 +227,7 @@ describe('the proof of create-only writes', () => {
     fake.put('p/a', ONE)
     expect(await store.create('p/a', TWO, {})).toBe('exists')
     await store.create('p/b', ONE, {})
-    expect(fake.requests.map(({ key }) => key)).toEqual(['p/a', 'p/b'])
+    expect(fake.requests.map(({ key, operation }) => `${operation} ${key}`)).toEqual(['put p/a', 'get p/a', 'put p/b'])
   })
 
   test('goes alone: other conditional writes wait for it', async () => {

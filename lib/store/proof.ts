@@ -11,11 +11,8 @@ export type Condition = 'absent' | { readonly tag: string }
 /** `refused`: the condition does not hold. `unsupported`: the store has no such conditions. */
 export type PutOutcome = 'stored' | 'refused' | 'unsupported'
 
-/** `resent`: an earlier try of this write may have landed without its answer coming back. */
-export type PutResult<Outcome extends PutOutcome> = { readonly outcome: Outcome; readonly resent: boolean }
-
-type Put = (file: Upload, condition: Condition | undefined) => Promise<PutResult<PutOutcome>>
-type ProvenPut = (file: Upload, condition: Condition | undefined) => Promise<PutResult<'stored' | 'refused'>>
+type Put = (file: Upload, condition: Condition | undefined) => Promise<PutOutcome>
+type ProvenPut = (file: Upload, condition: Condition | undefined) => Promise<'stored' | 'refused'>
 
 type ProofOptions = {
   readonly locate: (key: string) => string
@@ -33,19 +30,16 @@ type State = { verdict: 'open' | 'proven' | 'unsafe' | IngestError; proving: Pro
 export function proveFirst(put: Put, options: ProofOptions): ProvenPut {
   const state: State = { verdict: 'open', proving: undefined }
 
-  async function prove(file: Upload, condition: Condition): Promise<PutResult<'stored' | 'refused'>> {
+  async function prove(file: Upload, condition: Condition): Promise<'stored' | 'refused'> {
     const first = await put(file, 'absent')
-    if (first.outcome === 'refused') {
+    if (first === 'refused') {
       state.verdict = 'proven'
-      if (condition === 'absent') return { ...first, outcome: 'refused' }
-      const second = await send(file, condition)
-      return { ...second, resent: first.resent || second.resent }
+      return condition === 'absent' ? 'refused' : await send(file, condition)
     }
-    if (first.outcome === 'unsupported') return fallBack(file)
-    const again = await put(file, 'absent')
-    if (again.outcome === 'refused') state.verdict = 'proven'
+    if (first === 'unsupported') return fallBack(file)
+    if ((await put(file, 'absent')) === 'refused') state.verdict = 'proven'
     else giveUpProof(file)
-    return { outcome: 'stored', resent: first.resent }
+    return 'stored'
   }
 
   /** One warning, or the error that every later conditional write gets as well. */
@@ -69,15 +63,15 @@ export function proveFirst(put: Put, options: ProofOptions): ProvenPut {
     throw state.verdict
   }
 
-  async function fallBack(file: Upload): Promise<PutResult<'stored' | 'refused'>> {
+  async function fallBack(file: Upload): Promise<'stored' | 'refused'> {
     giveUpProof(file)
     return send(file, undefined)
   }
 
-  async function send(file: Upload, condition: Condition | undefined): Promise<PutResult<'stored' | 'refused'>> {
-    const { outcome, resent } = await put(file, condition)
+  async function send(file: Upload, condition: Condition | undefined): Promise<'stored' | 'refused'> {
+    const outcome = await put(file, condition)
     // A store may have one kind of condition and lack the other.
-    return outcome === 'unsupported' ? fallBack(file) : { outcome, resent }
+    return outcome === 'unsupported' ? fallBack(file) : outcome
   }
 
   return async (file, condition) => {

@@ -1,13 +1,17 @@
 // The connection to S3: region and client, how many requests are in flight, how often one is sent again. The SDK's own
 // retries are off: they share a quota per client that a short storm of 503s uses up, and then every write fails.
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
-import PQueue from 'p-queue'
 import type { Clock } from '../clock.ts'
 import { IngestError, usageError } from '../errors.ts'
+import type { Fetch } from '../exchange.ts'
 import { retry, type RetryPolicy } from '../retry.ts'
-import { isDamage, toStoreError, type Operation } from './s3-errors.ts'
+import { createPace } from './pace.ts'
+import { isDamage, isTooMuch, toStoreError, type Operation } from './s3-errors.ts'
+import { openPut, type Put } from './s3-put.ts'
 
 export type ConnectionOptions = {
+  readonly bucket: string
+  readonly fetch: Fetch
   /** The region where neither AWS_REGION nor the profile gives one: AWS_DEFAULT_REGION. */
   readonly region?: string | undefined
   /** Whether AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is set; the SDK reads the endpoint itself. */
@@ -21,13 +25,11 @@ export type ConnectionOptions = {
   readonly timeoutMs?: number
 }
 
-/** One request's answer, and whether an earlier try may have reached the store without its answer coming back. */
-export type Answer<T> = { readonly value: T; readonly resent: boolean }
-
 export type Connection = {
   readonly client: S3Client
   /** Sends until an answer comes; throws an IngestError of scope 'run' or 'symbol'. */
-  request<T>(operation: Operation, send: () => Promise<T>): Promise<Answer<T>>
+  request<T>(operation: Operation, send: () => Promise<T>): Promise<T>
+  readonly put: Put
 }
 
 /**
@@ -44,9 +46,9 @@ const CONNECTION_TIMEOUT_MS = 5_000
 export async function connect(options: ConnectionOptions): Promise<Connection> {
   const { clock, random, concurrency } = options
   const client = new S3Client(clientConfig(options, await findRegion(options)))
-  const inFlight = new PQueue({ concurrency })
+  const pace = createPace(concurrency)
 
-  async function request<T>(operation: Operation, send: () => Promise<T>): Promise<Answer<T>> {
+  async function request<T>(operation: Operation, send: () => Promise<T>): Promise<T> {
     let tries = 0
     let damagedTries = 0
     const isRetryable = (error: unknown): boolean => {
@@ -56,19 +58,18 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     const attempt = async (number: number): Promise<T> => {
       tries = number
       try {
-        return await inFlight.add(send)
+        return await pace.run(send, isTooMuch)
       } catch (error) {
         throw toStoreError(error, operation)
       }
     }
     try {
-      const value = await retry(attempt, { policy: POLICY, clock, random, isRetryable })
-      return { value, resent: tries > 1 }
+      return await retry(attempt, { policy: POLICY, clock, random, isRetryable })
     } catch (error) {
       throw isAttempt(error) ? exhausted(error, tries) : error
     }
   }
-  return { client, request }
+  return { client, request, put: openPut({ ...options, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS }) }
 }
 
 function isAttempt(error: unknown): error is IngestError {

@@ -47,6 +47,12 @@ export function isDamage(error: unknown): boolean {
   return DAMAGE_CODES.has(dissect(error instanceof IngestError ? error.cause : error).code)
 }
 
+/** Whether the store asks for fewer requests. */
+export function isTooMuch(error: unknown): boolean {
+  const { code, status } = dissect(error)
+  return code === 'SlowDown' || status === 503 || status === 429
+}
+
 const STRANGER_HINT = 'A proxy or a login page may be answering in place of the store: check AWS_ENDPOINT_URL_S3.'
 
 function explainTransient({ code, status, said }: Failure): Explanation {

@@ -1,4 +1,5 @@
-// An error of the AWS SDK taken apart: S3's code and words, wherever the SDK has put them.
+// An error of the AWS SDK taken apart: S3's code and words, wherever the SDK has put them. And a refusal put together as
+// the SDK would, where the SDK has not seen the answer.
 import { oneLine } from '../errors.ts'
 
 /** The SDK's error taken apart; `code` is S3's, `status` is absent when no answer came. */
@@ -24,7 +25,7 @@ const TRANSIENT_CODES = new Set(['ConditionalRequestConflict', 'OperationAborted
 const TRANSIENT_STATUSES = new Set([200, 408, 429, 500, 502, 503, 504])
 /** The SDK's and the runtime's names for a connection that failed. */
 export const NETWORK_CODE =
-  /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE|TimeoutError)$/
+  /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE|TimeoutError|Malformed_HTTP_Response|InvalidContentLength|UnrequestedUpgrade)$/
 
 /** Whether another try may succeed. */
 export function isTransient({ code, status }: Failure): boolean {
@@ -67,4 +68,24 @@ function textOf(error: unknown, field: 'name' | 'message'): string {
 function headersOf(response: unknown): Record<string, unknown> {
   const headers = (response as { headers?: Record<string, unknown> } | undefined)?.headers
   return headers === undefined ? {} : { bucketRegion: headers['x-amz-bucket-region'] }
+}
+
+const XML_ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' }
+
+/**
+ * A refusal as the SDK throws it: named by S3's code, with S3's words, status, headers and the fields of the answer's XML
+ * (`Region`, `ServerTime`). `body` that is not S3's makes the error that the SDK makes of it.
+ */
+export function refusalInSdkShape(status: number, headers: Headers, body: string): Error {
+  const fields: Record<string, string> = {}
+  // S3's answers are flat: <Error><Code>…</Code><Message>…</Message>…</Error>.
+  for (const [, name = '', text = ''] of body.matchAll(/<([A-Za-z]\w*)>([^<]*)<\/\1>/g)) {
+    fields[name] ??= text.replaceAll(/&(lt|gt|quot|apos|amp);/g, (_, entity: string) => XML_ENTITIES[entity] ?? '')
+  }
+  const { Code: code, Message: message, ...others } = fields
+  const isForeign = code === undefined && body.trim() !== ''
+  const error = new Error(isForeign ? 'Deserialization error: no XML of S3' : (message ?? 'UnknownError'))
+  error.name = code ?? 'Unknown'
+  const $response = { headers: Object.fromEntries(headers) }
+  return Object.assign(error, { ...others, $metadata: { httpStatusCode: status }, $response })
 }

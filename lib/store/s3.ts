@@ -1,22 +1,16 @@
 // Files in an S3 bucket. Owns the requests and what their answers mean; asks with GET, never with HEAD, whose answers
 // carry no reason. Bodies are byte arrays: streams are sent in a framing that other stores reject or store.
-import {
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  type GetObjectCommandOutput,
-} from '@aws-sdk/client-s3'
+import { GetObjectCommand, ListObjectsV2Command, type GetObjectCommandOutput } from '@aws-sdk/client-s3'
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { IngestError } from '../errors.ts'
 import type { ByteRange, Metadata, Store, StoredFile } from '../store.ts'
 import { compareKeys } from './keys.ts'
-import { proveFirst, type Condition, type PutOutcome, type PutResult, type Upload } from './proof.ts'
-import { connect, type Answer, type Connection, type ConnectionOptions } from './s3-client.ts'
+import { proveFirst, type Condition, type PutOutcome, type Upload } from './proof.ts'
+import { connect, type Connection, type ConnectionOptions } from './s3-client.ts'
 import { errorCode, strangeAnswer, type Operation } from './s3-errors.ts'
 
 export type S3StoreOptions = ConnectionOptions & {
-  readonly bucket: string
   /** This process's own random id: tells its writes from others' when an answer was lost. */
   readonly runUuid: string
   /** Accept a store that ignores create-only writes: creates overwrite there. */
@@ -43,10 +37,13 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
     return { key, bytes, metadata: { ...metadata, sha256, 'run-id': runUuid } }
   }
 
-  /** Whether the write is done. A refusal after a lost answer may be of the file that this very call has stored. */
-  async function isDone(file: Upload, { outcome, resent }: PutResult<'stored' | 'refused'>): Promise<boolean> {
+  /**
+   * Whether the write is done. A refusal may be of the file that this very write has stored: of an earlier try whose
+   * answer was lost, ours or one that fetch has made by itself when a connection that it used again broke.
+   */
+  async function isDone(file: Upload, outcome: 'stored' | 'refused'): Promise<boolean> {
     if (outcome === 'stored') return true
-    if (!resent || !(await isOwn(at, file))) return false
+    if (!(await isOwn(at, file))) return false
     recovered += 1
     return true
   }
@@ -54,7 +51,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
   return {
     locate,
     list: (prefix, after, until) => listFiles(at, prefix, after, until),
-    read: async (key, range, maxBytes) => (await getFile(at, key, range, maxBytes)).value?.bytes,
+    read: async (key, range, maxBytes) => (await getFile(at, key, range, maxBytes))?.bytes,
     create: async (key, bytes, metadata) => {
       const file = upload(key, bytes, metadata)
       return (await isDone(file, await put(file, 'absent'))) ? 'created' : 'exists'
@@ -68,19 +65,12 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
   }
 }
 
-async function putFile(at: Bucket, file: Upload, condition: Condition | undefined): Promise<PutResult<PutOutcome>> {
+async function putFile(at: Bucket, file: Upload, condition: Condition | undefined): Promise<PutOutcome> {
   const operation = operationOn(at, 's3:PutObject', file.key)
-  const { value, resent } = await at.request(operation, async (): Promise<PutOutcome> => {
-    const command = new PutObjectCommand({
-      Bucket: at.bucket,
-      Key: file.key,
-      Body: file.bytes,
-      Metadata: file.metadata,
-      ...headersFor(condition),
-    })
+  return await at.request(operation, async () => {
     try {
-      const { ETag } = await at.client.send(command)
-      if (ETag === undefined) throw strangeAnswer(operation, 'an answer without an ETag to a write')
+      const tag = await at.put(file, condition)
+      if (tag === undefined) throw strangeAnswer(operation, 'an answer without an ETag to a write')
       return 'stored'
     } catch (error) {
       const refusal = condition === undefined ? undefined : refusalOf(errorCode(error), condition)
@@ -88,12 +78,6 @@ async function putFile(at: Bucket, file: Upload, condition: Condition | undefine
       return refusal
     }
   })
-  return { outcome: value, resent }
-}
-
-function headersFor(condition: Condition | undefined): { IfNoneMatch?: string; IfMatch?: string } {
-  if (condition === undefined) return {}
-  return condition === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.tag }
 }
 
 function refusalOf(code: string, condition: Condition): PutOutcome | undefined {
@@ -105,14 +89,15 @@ function refusalOf(code: string, condition: Condition): PutOutcome | undefined {
 
 /** Whether the file that is there was written by this run, with these bytes. */
 async function isOwn(at: Bucket, file: Upload): Promise<boolean> {
-  const { value } = await getFile(at, file.key, 'first byte', 1)
-  return value?.metadata['run-id'] === file.metadata['run-id'] && value?.metadata['sha256'] === file.metadata['sha256']
+  const stored = await getFile(at, file.key, 'first byte', 1)
+  const isSame = (name: string) => stored?.metadata[name] === file.metadata[name]
+  return isSame('run-id') && isSame('sha256')
 }
 
 type Gotten = { readonly bytes: Uint8Array; readonly metadata: Record<string, string> }
 type Range = ByteRange | 'first byte' | undefined
 
-function getFile(at: Bucket, key: string, range: Range, maxBytes: number): Promise<Answer<Gotten | undefined>> {
+function getFile(at: Bucket, key: string, range: Range, maxBytes: number): Promise<Gotten | undefined> {
   const operation = operationOn(at, 's3:GetObject', key)
   const command = { Bucket: at.bucket, Key: key, ...rangeFor(range) }
   return at.request(operation, async () => {
@@ -204,7 +189,7 @@ type Page = { readonly files: readonly StoredFile[]; readonly nextToken: string 
 async function listPage(at: Bucket, prefix: string, from: string | { after: string | undefined }): Promise<Page> {
   const operation: Operation = { permission: 's3:ListBucket', bucket: at.bucket, location: at.locate(prefix) }
   const start = typeof from === 'string' ? { ContinuationToken: from } : { StartAfter: from.after }
-  const { value } = await at.request(operation, async () => {
+  return await at.request(operation, async () => {
     const answer = await at.client.send(new ListObjectsV2Command({ Bucket: at.bucket, Prefix: prefix, ...start }))
     const { IsTruncated, NextContinuationToken: nextToken, Contents = [] } = answer
     // An empty body with status 200 must not pass for an empty bucket, nor half a listing for a whole one.
@@ -213,7 +198,6 @@ async function listPage(at: Bucket, prefix: string, from: string | { after: stri
     }
     return { files: Contents.map((object) => toStoredFile(operation, object)), nextToken }
   })
-  return value
 }
 
 type Listed = {

@@ -18,6 +18,7 @@ export function setAwsEnvironment(env: Readonly<Record<string, string>>): () => 
 export function openTestStore(options: Partial<S3StoreOptions> = {}): Promise<Store> {
   return openS3Store({
     bucket: 'test-bucket',
+    fetch: async (url, init) => await fetch(url, init),
     hasCustomEndpoint: true,
     runUuid: crypto.randomUUID(),
     concurrency: 8,
