@@ -1,0 +1,3 @@
+module fakes
+
+go 1.22
