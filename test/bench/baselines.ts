@@ -1,12 +1,16 @@
 // What a case is held against: its files only encoded, only uploaded by hand, only uploaded by s5cmd, only written.
-import { readdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BUCKET, processOf, type Ground } from './ground.ts'
 import type { Material } from './material.ts'
+import { countFiles, type Place } from './place.ts'
 import type { Contender } from './rounds.ts'
 
-/** For files on their way to the bucket. */
-export function uploadBaselines(ground: Ground, material: Material, latencyMs: number): readonly Contender[] {
+export function baselinesFor(ground: Ground, material: Material, place: Place): readonly Contender[] {
+  return place.kind === 's3' ? uploadBaselines(ground, material, place.latencyMs) : folderBaselines(ground, material)
+}
+
+function uploadBaselines(ground: Ground, material: Material, latencyMs: number): readonly Contender[] {
   const { sink, s5cmd } = ground
   const { packPath, indexPath, folder, files } = material
   const upload = (name: string, command: readonly string[]): Contender => ({
@@ -28,8 +32,7 @@ export function uploadBaselines(ground: Ground, material: Material, latencyMs: n
   ]
 }
 
-/** For files on their way to a folder. */
-export function folderBaselines(ground: Ground, material: Material): readonly Contender[] {
+function folderBaselines(ground: Ground, material: Material): readonly Contender[] {
   const target = join(ground.folder, 'baseline')
   const write = (name: string, mode: 'fsync' | 'plain'): Contender => ({
     name,
@@ -50,10 +53,4 @@ function encodeOnly({ draftsPath, bytes }: Material): Contender {
     before: async () => undefined,
     flaw: ({ stdout }) => (Number(stdout) === bytes ? undefined : `${stdout.trim()} bytes, ${bytes} expected`),
   }
-}
-
-/** Files below a folder; none where there is no such folder. */
-export async function countFiles(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  return entries.filter((entry) => entry.isFile()).length
 }

@@ -1,8 +1,9 @@
 // `bun run bench`: the program against servers on this machine and against what others need for a part of the job.
 import { cpus } from 'node:os'
 import process from 'node:process'
-import { CASES, type CaseMaker } from './cases.ts'
+import { CASES } from './cases.ts'
 import { prepareGround, ROOT, type Ground } from './ground.ts'
+import { growthTable, runScale, SCALES, SERIES } from './growth.ts'
 import { parseOptions, USAGE, type Options } from './options.ts'
 import { runCase, type Result } from './rounds.ts'
 import { BenchError } from './servers.ts'
@@ -11,33 +12,53 @@ import { tableOf } from './table.ts'
 async function main(argv: readonly string[]): Promise<void> {
   const options = parseOptions(argv)
   if (options === 'help') return console.log(USAGE)
-  if (options === 'list') return console.log(CASES.map(({ name }) => name).join('\n'))
-  const chosen = CASES.filter(({ name }) => isChosen(name, options))
-  if (chosen.length === 0 && !options.hasGrowth) throw new BenchError(`No case is called ${options.only.join(',')}.`, 2)
+  if (options === 'list') return console.log([...Object.keys(CASES), ...Object.keys(SERIES)].join('\n'))
+  const { only, hasGrowth, runs, jsonPath } = options
+  const cases = Object.entries(CASES).filter(([name]) => only.length === 0 || only.some((part) => name.includes(part)))
+  // A series takes minutes: it is run where it is meant.
+  const isMeant = (name: string) => only.some((part) => part.startsWith('growth') && name.includes(part))
+  const series = Object.keys(SERIES).filter((name) => (hasGrowth && only.length === 0) || isMeant(name))
+  if (cases.length + series.length === 0) throw new BenchError(`No case is called ${only.join(',')}: see --list.`, 2)
 
   const ground = await prepareGround(options)
-  if (ground.s5cmd === undefined) console.error('s5cmd is not on the PATH and not named by S5CMD: left out.')
-  const results = await runAll(ground, chosen, options.runs)
-  const facts = await factsOf(options)
-  const about = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
-  console.log(`${about.join(', ')}\n\n${tableOf(results)}`)
-  if (options.jsonPath !== undefined) await Bun.write(options.jsonPath, JSON.stringify({ ...facts, results }, null, 2))
-}
-
-function isChosen(name: string, { only }: Options): boolean {
-  return only.length === 0 || only.some((part) => name.includes(part))
-}
-
-async function runAll(ground: Ground, makers: readonly CaseMaker[], runs: number): Promise<readonly Result[]> {
+  if (ground.s5cmd === undefined) console.error('s5cmd is left out: it is not on the PATH and not named by S5CMD.')
   const results: Result[] = []
-  for (const { name, make } of makers) {
-    const begunMs = performance.now()
-    const result = await runCase(ground, await make(ground), runs)
-    results.push(result)
-    const medians = result.contenders.map(({ name: who, median }) => `${who} ${(median.wallMs / 1_000).toFixed(3)} s`)
-    console.error(`${name} (${((performance.now() - begunMs) / 1_000).toFixed(0)} s): ${medians.join(', ')}`)
+  const grown: Result[] = []
+  for (const [name, make] of cases) {
+    results.push(await timed(async () => await runCase(ground, { ...(await make(ground)), name }, runs)))
   }
-  return results
+  for (const name of series) {
+    for (const scale of SCALES) grown.push(await timed(async () => await runScale(ground, name, { scale, runs })))
+  }
+  const facts = factsOf(options, ground)
+  const about = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
+  const tables = [...(results.length > 0 ? [tableOf(results)] : []), ...(grown.length > 0 ? [growthTable(grown)] : [])]
+  console.log([about.join(', '), ...tables].join('\n\n'))
+  if (jsonPath !== undefined) await Bun.write(jsonPath, `${JSON.stringify({ ...facts, results, grown }, null, 2)}\n`)
+}
+
+/** Says on stderr what a case came to, for the one who waits. */
+async function timed(perform: () => Promise<Result>): Promise<Result> {
+  const begunMs = performance.now()
+  const result = await perform()
+  const medians = result.contenders.map(({ name, median }) => `${name} ${(median.wallMs / 1_000).toFixed(3)} s`)
+  const tookSeconds = ((performance.now() - begunMs) / 1_000).toFixed(0)
+  console.error(`${result.name} (in ${tookSeconds} s): ${medians.join(', ')}`)
+  return result
+}
+
+function factsOf({ runs, isSource, programPath }: Options, { env }: Ground) {
+  const isClean = git('status', '--porcelain') === ''
+  const handedOn = Object.entries(env).filter(([name]) => name === 'UPLOAD_CONCURRENCY' || name === 'MAX_WORKERS')
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    commit: `${git('rev-parse', '--short', 'HEAD')}${isClean ? '' : ' with changes'}`,
+    CPUs: cpus().length,
+    Bun: Bun.version,
+    runs,
+    program: isSource ? 'source' : programPath === undefined ? 'binary' : 'given binary',
+    ...Object.fromEntries(handedOn),
+  }
 }
 
 function git(...args: readonly string[]): string {
@@ -46,16 +67,11 @@ function git(...args: readonly string[]): string {
     .trim()
 }
 
-async function factsOf({ runs, isSource, programPath }: Options) {
-  const isClean = git('status', '--porcelain') === ''
-  return {
-    date: new Date().toISOString().slice(0, 10),
-    commit: `${git('rev-parse', '--short', 'HEAD')}${isClean ? '' : ' with changes'}`,
-    CPUs: cpus().length,
-    Bun: Bun.version,
-    runs,
-    program: isSource ? 'source' : programPath === undefined ? 'binary' : 'given binary',
-  }
+function describe(error: unknown): string {
+  if (error instanceof BenchError) return error.message
+  // What parseArgs throws for an option that it does not know.
+  const isUsage = error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+  return isUsage ? `${error.message}\n\n${USAGE}` : Bun.inspect(error)
 }
 
 try {
@@ -63,8 +79,6 @@ try {
   // Explicitly, because the servers' pipes would hold the process.
   process.exit(0)
 } catch (error) {
-  if (error instanceof BenchError) console.error(error.message)
-  else if (error instanceof TypeError && 'code' in error) console.error(`${error.message}\n\n${USAGE}`)
-  else console.error(error)
+  console.error(describe(error))
   process.exit(error instanceof BenchError ? error.exitCode : 1)
 }

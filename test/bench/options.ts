@@ -1,5 +1,6 @@
 // What the benchmark may be told on its command line.
 import { parseArgs } from 'node:util'
+import { BenchError } from './servers.ts'
 
 export type Options = {
   /** Runs of every contender of a case; their median counts. */
@@ -22,11 +23,11 @@ export const USAGE = `bun run bench [options]
   --json FILE     every run as JSON as well
   --source        run ingest.ts itself, not the compiled binary
   --program PATH  measure this binary; nothing is built
-  --growth        also the growth over files and symbols (half an hour)
+  --growth        also the growth over files and symbols (long; --only growth for nothing else)
 
 UPLOAD_CONCURRENCY and MAX_WORKERS are handed on. s5cmd is found on the PATH, or named by S5CMD.`
 
-/** Throws an Error whose message names the wrong option. */
+/** Throws an Error that names the wrong option. */
 export function parseOptions(argv: readonly string[]): Options | 'help' | 'list' {
   const { values } = parseArgs({
     args: [...argv],
@@ -44,7 +45,7 @@ export function parseOptions(argv: readonly string[]): Options | 'help' | 'list'
   if (values.help) return 'help'
   if (values.list) return 'list'
   const runs = Number(values.runs)
-  if (!Number.isSafeInteger(runs) || runs < 1) throw new Error('--runs takes a whole number of at least 1.')
+  if (!Number.isSafeInteger(runs) || runs < 1) throw new BenchError('--runs takes a whole number of at least 1.', 2)
   return {
     runs,
     only: values.only.split(',').filter((name) => name !== ''),

@@ -26,14 +26,16 @@ export type Case = {
   readonly name: string
   readonly title: string
   readonly files: number
-  /** The program first, baselines after it. */
-  readonly contenders: readonly Contender[]
+  readonly program: Contender
+  /** What it is held against; made when asked for, because that takes time. */
+  readonly baselines?: () => Promise<readonly Contender[]>
   readonly minRuns?: number
-  /** Done once, after the last run. */
-  readonly after?: () => Promise<void>
 }
 
-export type Result = Omit<Case, 'contenders' | 'after'> & { readonly contenders: readonly ContenderResult[] }
+export type Result = Pick<Case, 'name' | 'title' | 'files'> & {
+  /** The program first, its baselines after it. */
+  readonly contenders: readonly ContenderResult[]
+}
 
 export type ContenderResult = {
   readonly name: string
@@ -44,23 +46,26 @@ export type ContenderResult = {
 }
 
 /** Throws a BenchError when a run fails or did not do what is measured: that is no figure. */
-export async function runCase(ground: Ground, { after, ...which }: Case, runs: number): Promise<Result> {
-  const { contenders } = which
+export async function runCase(ground: Ground, which: Case, runs: number): Promise<Result> {
+  const { name, title, files, program, baselines, minRuns = 1 } = which
+  const contenders = [program, ...((await baselines?.()) ?? [])]
   const samples = contenders.map((): Sample[] => [])
-  for (let round = 1; round <= Math.max(runs, which.minRuns ?? 1); round += 1) {
+  for (let round = 1; round <= Math.max(runs, minRuns); round += 1) {
     for (const [index, contender] of contenders.entries()) {
-      samples[index]?.push(await runOnce(ground, contender, which.title))
+      samples[index]?.push(await runOnce(ground, contender, title))
     }
   }
-  await after?.()
-  const [program = []] = samples
-  return {
-    ...which,
-    contenders: contenders.map(({ name }, index) => {
-      const own = samples[index] ?? []
-      return { name, runs: own, median: medianOf(own), ratio: index === 0 ? undefined : ratioOf(program, own) }
-    }),
-  }
+  const [first = []] = samples
+  const results = contenders.map((contender, index): ContenderResult => {
+    const own = samples[index] ?? []
+    return {
+      name: contender.name,
+      runs: own,
+      median: medianOf(own),
+      ratio: index === 0 ? undefined : ratioOf(first, own),
+    }
+  })
+  return { name, title, files, contenders: results }
 }
 
 async function runOnce(ground: Ground, contender: Contender, title: string): Promise<Sample> {

@@ -39,7 +39,7 @@ export async function buildFakes(folder: string): Promise<string> {
     const cure = 'install Go 1.22 or later (golang-go in Debian, go in Homebrew) and run it again'
     throw new BenchError(`The benchmark's servers are written in Go, which is not on the PATH: ${cure}.`, 2)
   }
-  const path = join(folder, 'fakes')
+  const path = join(folder, 'bench-servers')
   const built = Bun.spawn(['go', 'build', '-o', path, '.'], {
     cwd: join(import.meta.dir, 'fakes'),
     // The toolchain that is there: a benchmark downloads nothing.
@@ -53,12 +53,12 @@ export async function buildFakes(folder: string): Promise<string> {
 }
 
 export async function startVendor(fakes: string, sessionsPath: string): Promise<Vendor> {
-  const url = await startServer([fakes, 'fmp', '-sessions', sessionsPath])
+  const url = await startServer([fakes, 'vendor', '-sessions', sessionsPath])
   return { url, take: async () => await askJson<Stats>(`${url}/_stats`) }
 }
 
 export async function startSink(fakes: string): Promise<Sink> {
-  const url = await startServer([fakes, 's3sink'])
+  const url = await startServer([fakes, 'bucket'])
   const take = async () => await askJson<Awaited<ReturnType<Sink['take']>>>(`${url}/_admin/stats`)
   return {
     url,
@@ -68,10 +68,14 @@ export async function startSink(fakes: string): Promise<Sink> {
   }
 }
 
+/** Held for as long as the benchmark lives: a collected process has its stdin closed. */
+const running: Bun.Subprocess[] = []
+
 /** The server ends when this process does, because its stdin does. */
 async function startServer(command: readonly string[]): Promise<string> {
   const child = Bun.spawn([...command], { stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' })
-  child.unref()
+  running.push(child)
+  void child.exited.then((code) => console.error(`The ${command[1]} ended with ${child.signalCode ?? code}.`))
   for await (const chunk of child.stdout) {
     const port = Number(new TextDecoder().decode(chunk))
     if (port > 0) return `http://127.0.0.1:${port}`

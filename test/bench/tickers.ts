@@ -22,3 +22,8 @@ export async function tickersFlag({ folder }: Ground, count: number): Promise<re
 export function datesFlags({ from, to }: DateRange): readonly string[] {
   return ['--from-date', from, '--to-date', to]
 }
+
+/** `1 symbol`, `8,000 symbols`. */
+export function counted(count: number, what: string): string {
+  return `${count.toLocaleString('en-US')} ${what}${count === 1 ? '' : 's'}`
+}

@@ -15,7 +15,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fail(fmt.Errorf("one of fmp, s3sink, measure is to be named"))
+		fail(fmt.Errorf("one of vendor, bucket, measure is to be named"))
 	}
 	command, args := os.Args[1], os.Args[2:]
 	if command == "measure" {
@@ -32,15 +32,15 @@ func main() {
 	}()
 	flags := flag.NewFlagSet(command, flag.ExitOnError)
 	latency := flags.Duration("latency", 0, "how long every answer takes at least")
-	sessionsPath := flags.String("sessions", "", "fmp: a file with one session's date a line, oldest first")
+	sessionsPath := flags.String("sessions", "", "vendor: a file with one session's date a line, oldest first")
 	_ = flags.Parse(args)
 	switch command {
-	case "fmp":
+	case "vendor":
 		listen(newVendor(*sessionsPath, *latency).answer)
-	case "s3sink":
+	case "bucket":
 		listen(newSink(*latency).answer)
 	default:
-		fail(fmt.Errorf("%s is none of fmp, s3sink, measure", command))
+		fail(fmt.Errorf("%s is none of vendor, bucket, measure", command))
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *sink) answer(asked *request) response {
 	s.enter(operation)
 	defer s.leave()
 	answer := s.carryOut(operation, bucket, key, asked)
-	answer.fields = append(answer.fields, field{"x-amz-request-id", "FAKE0FAKE0FAKE00"}, field{"Server", "s3sink"})
+	answer.fields = append(answer.fields, field{"x-amz-request-id", "FAKE0FAKE0FAKE00"}, field{"Server", "fake"})
 	answer.withoutBody = asked.method == "HEAD"
 	return answer
 }
