@@ -21,7 +21,11 @@ async function main(argv: readonly string[]): Promise<void> {
   if (cases.length + series.length === 0) throw new BenchError(`No case is called ${only.join(',')}: see --list.`, 2)
 
   const ground = await prepareGround(options)
-  if (ground.s5cmd === undefined) console.error('s5cmd is left out: it is not on the PATH and not named by S5CMD.')
+  if (ground.s5cmd === undefined) {
+    console.error(
+      's5cmd is left out, for it is not on the PATH: go install github.com/peak/s5cmd/v2@v2.3.0, or S5CMD=path.',
+    )
+  }
   const results: Result[] = []
   const grown: Result[] = []
   for (const [name, make] of cases) {
@@ -67,11 +71,12 @@ function git(...args: readonly string[]): string {
     .trim()
 }
 
-function describe(error: unknown): string {
-  if (error instanceof BenchError) return error.message
+/** What went wrong, and the exit code: 2 where the one who called it has something to put right. */
+function judge(error: unknown): { readonly words: string; readonly exitCode: number } {
+  if (error instanceof BenchError) return { words: error.message, exitCode: error.exitCode }
   // What parseArgs throws for an option that it does not know.
   const isUsage = error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
-  return isUsage ? `${error.message}\n\n${USAGE}` : Bun.inspect(error)
+  return isUsage ? { words: `${error.message}\n\n${USAGE}`, exitCode: 2 } : { words: Bun.inspect(error), exitCode: 1 }
 }
 
 try {
@@ -79,6 +84,7 @@ try {
   // Explicitly, because the servers' pipes would hold the process.
   process.exit(0)
 } catch (error) {
-  console.error(describe(error))
-  process.exit(error instanceof BenchError ? error.exitCode : 1)
+  const { words, exitCode } = judge(error)
+  console.error(words)
+  process.exit(exitCode)
 }

@@ -51,6 +51,8 @@ export function processOf(name: string, ...args: readonly string[]): readonly st
 export async function prepareGround(options: Options): Promise<Ground> {
   const folder = mkdtempSync(join(tmpdir(), 'ingest-bench-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  // The servers and the program under measure end with this process; the folder would not.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
   const fakes = await buildFakes(folder)
   const sessions = XNYS.sessions({ from: '1990-01-01' as IsoDate, to: '2025-12-31' as IsoDate })
   await Bun.write(join(folder, 'sessions.txt'), sessions.join('\n'))

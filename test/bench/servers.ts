@@ -42,8 +42,8 @@ export async function buildFakes(folder: string): Promise<string> {
   const path = join(folder, 'bench-servers')
   const built = Bun.spawn(['go', 'build', '-o', path, '.'], {
     cwd: join(import.meta.dir, 'fakes'),
-    // The toolchain that is there: a benchmark downloads nothing.
-    env: { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod' },
+    // The toolchain that is there and nothing else: a benchmark downloads nothing.
+    env: { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '', GOWORK: 'off', CGO_ENABLED: '0' },
     stdout: 'ignore',
     stderr: 'pipe',
   })

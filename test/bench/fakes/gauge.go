@@ -9,10 +9,11 @@ import (
 )
 
 type gauge struct {
-	mutex       sync.Mutex
-	latency     time.Duration
-	counts      map[string]int
-	inFlight    int
+	mutex    sync.Mutex
+	latency  time.Duration
+	counts   map[string]int
+	inFlight int
+	// Tells something only where there is a latency: without one each request is done before the next is looked at.
 	maxInFlight int
 }
 
