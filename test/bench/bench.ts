@@ -52,7 +52,7 @@ async function timed(perform: () => Promise<Result>): Promise<Result> {
 }
 
 function factsOf({ runs, isSource, programPath }: Options, { env }: Ground) {
-  const isClean = git('status', '--porcelain') === ''
+  const isClean = git('status', '--porcelain', '--untracked-files=no') === ''
   const handedOn = Object.entries(env).filter(([name]) => name === 'UPLOAD_CONCURRENCY' || name === 'MAX_WORKERS')
   return {
     date: new Date().toISOString().slice(0, 10),
