@@ -35,7 +35,8 @@ async function main(): Promise<number> {
   // Loaded when used: help and version shall not wait for it.
   const { resolveConfig, resolveDemoFolder, unsetEmpty } = await import('./lib/config.ts')
   const { openWorld } = await import('./lib/world.ts')
-  const world = openWorld(version, stop)
+  const encoderScript = new URL('./lib/encoder-thread.ts', import.meta.url).href
+  const world = openWorld({ version, stop, encoderScript })
   if (line.command === 'demo') {
     const folder = resolveDemoFolder(line)
     const { runDemo } = await import('./lib/demo/demo.ts')

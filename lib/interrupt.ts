@@ -18,6 +18,35 @@ export async function graceOver({ stop, clock }: Interruptible, graceMs: number)
   await clock.sleep(graceMs)
 }
 
+export type Patience = {
+  /** The work's end, or undefined once there is no patience left. */
+  until<T>(work: Promise<T>): Promise<T | undefined>
+}
+
+/**
+ * Waits for work until `graceMs` after the run was interrupted. Not by a race with one long promise for all, which would
+ * hold on to every race until the run's end.
+ */
+export function createPatience(interruptible: Interruptible, graceMs: number): Patience {
+  const open = new Set<() => void>()
+  let isOver = false
+  const loseIt = async (): Promise<void> => {
+    await graceOver(interruptible, graceMs)
+    isOver = true
+    for (const giveUp of open) giveUp()
+  }
+  void loseIt()
+  return {
+    until: async (work) =>
+      await new Promise((resolve, reject) => {
+        const giveUp = () => resolve(undefined)
+        if (isOver) giveUp()
+        open.add(giveUp)
+        void work.then(resolve, reject).finally(() => open.delete(giveUp))
+      }),
+  }
+}
+
 /** Lets go of work that is only reading as soon as the user wants the run to end. */
 export async function unlessStopped<T>(work: Promise<T>, { stop }: Pick<Interruptible, 'stop'>): Promise<T> {
   const stopped = new Promise<never>((_resolve, reject) => {

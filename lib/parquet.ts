@@ -34,6 +34,26 @@ export type FileContent = {
   readonly version: string
 }
 
+/** What is the same for all files of a run. */
+export type FileSettings = {
+  readonly columns: readonly Column[]
+  /** Milliseconds since 1970 of the run's start. */
+  readonly ingestMs: number
+  readonly version: string
+}
+
+/** A file's bytes, and the hash of its rows (`rows-sha256`). */
+export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
+
+/** One file: its rows hashed and encoded. Throws where a value does not fit its column. */
+export function encodeFile(
+  { rows, asked }: Pick<FileContent, 'rows' | 'asked'>,
+  { columns, ingestMs, version }: FileSettings,
+): EncodedFile {
+  const sha = rowsSha256(columns, rows)
+  return { sha, bytes: encodeParquet({ columns, rows, ingestMs, rowsSha256: sha, asked, version }) }
+}
+
 const ELEMENTS: Readonly<Record<Column['type'], Omit<SchemaElement, 'name' | 'repetition_type'>>> = {
   string: { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } },
   date: { type: 'INT32', converted_type: 'DATE', logical_type: { type: 'DATE' } },

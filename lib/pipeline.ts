@@ -3,19 +3,18 @@
 import PQueue from 'p-queue'
 import { budgetError, type CallBudget, type Reservation } from './budget.ts'
 import type { Calendar } from './calendar.ts'
-import type { Clock } from './clock.ts'
 import type { Ask, Dataset, RawRow, Row } from './datasets/dataset.ts'
 import { yearOf, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
-import { graceOver } from './interrupt.ts'
 import { allOpen, nothingDone, settleSymbol, type SymbolOutcome, type Tried } from './outcome.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
+import { createUploads, type UploadContext, type Uploads } from './uploads.ts'
 import { validateRows, type Checked } from './validate.ts'
-import { writeFile, type FileRows, type WriteContext } from './write.ts'
+import type { FileRows } from './write.ts'
 import { askedBy, vanishing } from './years.ts'
 
 /** What a run needs of the world, as plain functions and values. */
-export type Steps = WriteContext & {
+export type Steps = UploadContext & {
   /** One API call, retries and all. */
   readonly ask: (ask: Ask, reservation: Reservation) => Promise<readonly RawRow[]>
   readonly budget: CallBudget
@@ -23,11 +22,7 @@ export type Steps = WriteContext & {
   readonly newestEver: (symbol: string) => Promise<IsoDate | undefined>
   /** Called as each symbol ends. */
   readonly onOutcome: (outcome: SymbolOutcome) => void
-  /** Stops the run, for an IngestError or for a defect; writes in flight are finished. */
-  readonly stop: AbortController
-  readonly clock: Clock
   readonly maxWorkers: number
-  readonly maxUploads: number
 }
 
 export type RunResult = {
@@ -39,27 +34,16 @@ export type RunResult = {
   readonly bug: unknown
 }
 
-type Machinery = Steps & {
-  readonly uploads: PQueue
-  /** Resolves once an interrupted run need not wait for its writes any longer. */
-  readonly patienceOver: Promise<undefined>
-}
+type Machinery = Steps & { readonly uploads: Uploads }
 
 /** What one symbol is worked on with. */
 type Work = Machinery & { readonly reservation: Reservation }
-
-/** How long an interrupted run waits for the writes in flight; CI systems kill within ten seconds. */
-const INTERRUPT_GRACE_MS = 5_000
 
 /** Never rejects: a defect ends the run too, and is handed back for the end. */
 export async function ingestAll(plans: readonly SymbolPlan[], steps: Steps): Promise<RunResult> {
   const { stop } = steps
   const workers = new PQueue({ concurrency: steps.maxWorkers })
-  const machinery: Machinery = {
-    ...steps,
-    uploads: new PQueue({ concurrency: steps.maxUploads }),
-    patienceOver: graceOver(steps, INTERRUPT_GRACE_MS).then(() => undefined),
-  }
+  const machinery: Machinery = { ...steps, uploads: createUploads(steps) }
   // A spent budget lets the symbols under way finish with the calls they have reserved; other stops end those too.
   let budgetSpent: IngestError | undefined
 
@@ -114,8 +98,8 @@ async function ingestSymbol(plan: SymbolPlan, machinery: Work): Promise<SymbolOu
   // What stands already comes first: a year file that is to claim empty years must not be left behind by a kill once
   // older files stand that hide those years from the next survey.
   const [standing, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
-  const writeFresh = plan.isMarking ? tryWritesInTurn : tryWrites
-  const tried = [...(await tryWrites(standing, machinery)), ...(await writeFresh(fresh, machinery))]
+  const { uploads } = machinery
+  const tried = [...(await uploads.all(standing)), ...(await (plan.isMarking ? uploads.inTurn : uploads.all)(fresh))]
   return settleSymbol({ plan, checked, tried: [...tried, ...vanished(plan, { groups, checked, range })], closedDays })
 }
 
@@ -207,35 +191,4 @@ function groupRows(
     const rows = byKey.get(file.key)
     return rows === undefined ? [] : [{ file, symbol, rows, range, asked: asked(file) }]
   })
-}
-
-async function tryWrites(groups: readonly FileRows[], machinery: Machinery): Promise<readonly Tried[]> {
-  return await Promise.all(groups.map(async (group) => await tryWrite(group, machinery)))
-}
-
-/** Oldest first, each when the one before it stands; none after one that does not. */
-async function tryWritesInTurn(groups: readonly FileRows[], machinery: Machinery): Promise<readonly Tried[]> {
-  const tried: Tried[] = []
-  let isStopped = false
-  for (const group of groups.toReversed()) {
-    const one: Tried = isStopped ? { ...group, result: undefined } : await tryWrite(group, machinery)
-    isStopped ||= one.result === undefined || one.result instanceof IngestError
-    tried.push(one)
-  }
-  return tried
-}
-
-async function tryWrite(group: FileRows, machinery: Machinery): Promise<Tried> {
-  const { stop, uploads, patienceOver } = machinery
-  const result = await uploads.add(async () => {
-    if (stop.signal.aborted) return undefined
-    try {
-      return await Promise.race([writeFile(group, machinery), patienceOver])
-    } catch (error) {
-      if (!(error instanceof IngestError)) throw error
-      if (error.scope === 'run') stop.abort(error)
-      return error
-    }
-  })
-  return { ...group, result }
 }

@@ -100,6 +100,9 @@ async function execute(
     onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
   })
   progress.begin({ symbols: plans.length, calls: callsOf(plans), rateLimitSeconds: config.rateLimitSeconds })
+  const files = plans.reduce((sum, plan) => sum + plan.files.length, 0)
+  const settings = { columns: dataset.columns, ingestMs: run.startMs, version: world.version }
+  const encoder = world.openEncoder(settings, files)
   const result = await ingestAll(plans, {
     ask: async (ask, reservation) => {
       const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
@@ -118,8 +121,8 @@ async function execute(
     calendar: XNYS,
     today: run.period.today,
     isForced: config.isForced,
-    ingestMs: run.startMs,
-    version: world.version,
+    encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
   })
+  encoder.close()
   return { http, result }
 }

@@ -5,7 +5,7 @@ import type { Calendar } from './calendar.ts'
 import type { Dataset, Row } from './datasets/dataset.ts'
 import type { DateRange, IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
-import { encodeParquet, rowsSha256 } from './parquet.ts'
+import type { EncodedFile } from './parquet.ts'
 import type { PlannedFile } from './plan.ts'
 import type { Metadata, Store } from './store.ts'
 import { readYear } from './survey.ts'
@@ -17,9 +17,6 @@ export type WriteContext = {
   readonly calendar: Calendar
   readonly today: IsoDate
   readonly isForced: boolean
-  /** Milliseconds since 1970 of the run's start. */
-  readonly ingestMs: number
-  readonly version: string
 }
 
 /** Rows for one planned file: newest first, at least one. */
@@ -39,23 +36,24 @@ export type WriteResult =
   /** The stored file has what the fresh one lacks and stays. */
   | { readonly kind: 'shrink'; readonly message: string; readonly isOnlyOldestEnd: boolean }
 
-type Encoded = { readonly bytes: Uint8Array; readonly sha: string }
-type Context = WriteContext & { readonly encoded: Encoded }
+type Context = WriteContext & { readonly encoded: EncodedFile }
 
-/** Throws an IngestError: of the run when the store fails, of the symbol when other runs keep changing the file. */
-export async function writeFile(wanted: FileRows, context: WriteContext): Promise<WriteResult> {
+/**
+ * Stores the `encoded` rows that are wanted. Throws an IngestError: of the run when the store fails, of the symbol when
+ * other runs keep changing the file.
+ */
+export async function writeFile(
+  wanted: FileRows,
+  encoded: EncodedFile,
+  writeContext: WriteContext,
+): Promise<WriteResult> {
   const { stored } = wanted.file
-  const encoded = { ...context, encoded: encode(wanted, context) }
-  if (stored === undefined) return await createFile(wanted, encoded)
-  return (await refresh(stored, wanted, encoded)) ?? (await settleConflict(wanted, encoded))
+  const context = { ...writeContext, encoded }
+  if (stored === undefined) return await createFile(wanted, context)
+  return (await refresh(stored, wanted, context)) ?? (await settleConflict(wanted, context))
 }
 
-function encode({ rows, asked }: FileRows, { dataset, ingestMs, version }: WriteContext): Encoded {
-  const sha = rowsSha256(dataset.columns, rows)
-  return { sha, bytes: encodeParquet({ columns: dataset.columns, rows, ingestMs, rowsSha256: sha, asked, version }) }
-}
-
-function metadataOf({ sha }: Encoded): Metadata {
+function metadataOf({ sha }: EncodedFile): Metadata {
   return { 'rows-sha256': sha }
 }
 

@@ -5,6 +5,7 @@ import { XNYS } from '../lib/calendar.ts'
 import { totalSessions } from '../lib/counts.ts'
 import type { Ask, RawRow } from '../lib/datasets/dataset.ts'
 import { addDays, isWithin, parseIsoDate, type DateRange } from '../lib/dates.ts'
+import { createEncoder } from '../lib/encoder.ts'
 import { IngestError, type ErrorKind, type ErrorScope } from '../lib/errors.ts'
 import type { SymbolOutcome } from '../lib/outcome.ts'
 import { resolvePeriod, type Period } from '../lib/period.ts'
@@ -93,8 +94,7 @@ async function ingest({
     calendar: XNYS,
     today: period.today,
     isForced,
-    ingestMs: at(NOW),
-    version: '1.2.3',
+    encode: createEncoder({ columns: dataset.columns, ingestMs: at(NOW), version: '1.2.3' }).encode,
     ...changes,
     ask: async (ask, reservation) => {
       asks.push(`${ask.symbol} ${ask.name}`)

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { XNYS } from '../lib/calendar.ts'
 import type { Clock } from '../lib/clock.ts'
+import { createEncoder } from '../lib/encoder.ts'
 import type { Config } from '../lib/settings.ts'
 import type { RawRow } from '../lib/datasets/dataset.ts'
 import { IngestError } from '../lib/errors.ts'
@@ -69,6 +70,7 @@ async function run({
     print: async (text) => void (said.stdout += text),
     printError: (text) => void (said.stderr += text),
     appendText: async () => undefined,
+    openEncoder: createEncoder,
     isTerminal: false,
     openStore: async () => store,
     readTextFile: async () => undefined,

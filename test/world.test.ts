@@ -5,7 +5,7 @@ import { openWorld } from '../lib/world.ts'
 import { configOf, failureOf } from './support/samples.ts'
 import { makeTempFolder, type TempFolder } from './support/temp-folder.ts'
 
-const world = openWorld('1.2.3', new AbortController())
+const world = openWorld({ version: '1.2.3', stop: new AbortController(), encoderScript: '' })
 const isRoot = process.getuid?.() === 0
 
 let temp: TempFolder

@@ -4,10 +4,11 @@ import { dirname, join } from 'node:path'
 import { XNYS } from '../lib/calendar.ts'
 import type { Row } from '../lib/datasets/dataset.ts'
 import { yearOf, type DateRange } from '../lib/dates.ts'
+import { createEncoder, type Encoder } from '../lib/encoder.ts'
 import type { Store } from '../lib/store.ts'
 import { readYear } from '../lib/survey.ts'
 import { standingOf } from '../lib/years.ts'
-import { writeFile, type FileRows, type WriteContext } from '../lib/write.ts'
+import { writeFile as write, type FileRows, type WriteContext } from '../lib/write.ts'
 import {
   fileOf,
   footerAt,
@@ -30,15 +31,22 @@ beforeEach(async () => {
 })
 afterEach(() => shelf.remove())
 
-function context(changes: Partial<WriteContext> = {}): WriteContext {
+type Context = WriteContext & Pick<Encoder, 'encode'>
+
+async function writeFile(wanted: FileRows, { encode, ...rest }: Context) {
+  return await write(wanted, await encode(wanted), rest)
+}
+
+type Changes = Partial<WriteContext> & { readonly ingestMs?: number; readonly version?: string }
+
+function context({ ingestMs = at(NOW), version = '9.9.9', ...changes }: Changes = {}): Context {
   return {
     store: shelf.store,
     dataset: PRICES,
     calendar: XNYS,
     today: day('2024-09-16'),
     isForced: false,
-    ingestMs: at(NOW),
-    version: '9.9.9',
+    encode: createEncoder({ columns: PRICES.columns, ingestMs, version }).encode,
     ...changes,
   }
 }

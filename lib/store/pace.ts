@@ -1,7 +1,7 @@
 // How many requests are in flight at once: as many as allowed, and fewer while the store says that it is too much. Halved
 // at a refusal and raised by one for every round of answers, as TCP does (RFC 5681), so that a store that is busy for a
 // moment is asked less for a moment.
-import PQueue from 'p-queue'
+import { createTurns } from '../turns.ts'
 
 export type Pace = {
   /** Runs `send` when its turn has come. `isTooMuch` tells a refusal that asks for less from other failures. */
@@ -12,19 +12,19 @@ export type Pace = {
 
 /** Starts with the `most` that are ever in flight. */
 export function createPace(most: number): Pace {
-  const turns = new PQueue({ concurrency: most })
+  const turns = createTurns(most)
   let limit = most
   let cuts = 0
 
   function setLimit(next: number): void {
     limit = next
-    if (turns.concurrency !== Math.floor(limit)) turns.concurrency = Math.floor(limit)
+    turns.setLimit(Math.floor(limit))
   }
 
   return {
     limit: () => Math.floor(limit),
     run: async (send, isTooMuch) =>
-      await turns.add(async () => {
+      await turns.run(async () => {
         const cutsBefore = cuts
         try {
           const answer = await send()

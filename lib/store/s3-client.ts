@@ -12,6 +12,8 @@ import { openPut, type Put } from './s3-put.ts'
 export type ConnectionOptions = {
   readonly bucket: string
   readonly fetch: Fetch
+  /** Milliseconds since 1970 now, whatever the run's own instant is. */
+  readonly nowMs: () => number
   /** The region where neither AWS_REGION nor the profile gives one: AWS_DEFAULT_REGION. */
   readonly region?: string | undefined
   /** Whether AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is set; the SDK reads the endpoint itself. */

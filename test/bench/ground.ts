@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { XNYS } from '../../lib/calendar.ts'
 import type { IsoDate } from '../../lib/dates.ts'
-import packageJson from '../../package.json' with { type: 'json' }
 import type { Options } from './options.ts'
 import { BenchError, buildFakes, startSink, startVendor, type Sink, type Vendor } from './servers.ts'
 
@@ -83,12 +82,12 @@ async function programs({ isSource, programPath }: Options, folder: string) {
     const program = [process.execPath, '--no-env-file', join(ROOT, 'ingest.ts')]
     return { program, empty: processOf('empty') }
   }
-  const [source, target] = ['ingest.ts', 'dist/ingest']
-  const build = packageJson.scripts.build.replace(/^bun /, '')
-  if (programPath === undefined) await run([process.execPath, ...build.split(' ')])
+  if (programPath === undefined) await run([process.execPath, 'build.ts', '--outdir', folder])
+  const program = programPath ?? join(folder, 'ingest')
+  // Compiled as build.ts compiles the program.
+  const how = ['--compile', '--minify', '--bytecode', '--format=esm', '--no-compile-autoload-bunfig']
   const emptySource = 'test/bench/processes/empty.ts'
-  await run([process.execPath, ...build.replace(source, emptySource).replace(target, empty).split(' ')])
-  const program = programPath ?? join(ROOT, target)
+  await run([process.execPath, 'build', ...how, '--no-compile-autoload-dotenv', emptySource, '--outfile', empty])
   // Once for nothing: the first start reads a hundred megabytes from the disk.
   for (const binary of [program, empty]) await run([binary, '--version'])
   return { program: [program], empty: [empty] }

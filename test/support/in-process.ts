@@ -3,6 +3,7 @@
 
 import { parseCommandLine } from '../../lib/cli.ts'
 import { resolveConfig } from '../../lib/config.ts'
+import { createEncoder } from '../../lib/encoder.ts'
 import { describeError, IngestError } from '../../lib/errors.ts'
 import type { Fetch } from '../../lib/exchange.ts'
 import { runIngest } from '../../lib/run.ts'
@@ -54,6 +55,7 @@ export async function runInProcess(options: InProcessOptions): Promise<InProcess
       openStore: async () => store,
       readTextFile: async () => options.listText,
       appendText: async () => undefined,
+      openEncoder: createEncoder,
     })
   }
   const code = await finish().catch((error: unknown) => {

@@ -19,6 +19,7 @@ export function openTestStore(options: Partial<S3StoreOptions> = {}): Promise<St
   return openS3Store({
     bucket: 'test-bucket',
     fetch: async (url, init) => await fetch(url, init),
+    nowMs: Date.now,
     hasCustomEndpoint: true,
     runUuid: crypto.randomUUID(),
     concurrency: 8,

@@ -1,0 +1,73 @@
+// Rows to the bytes of their files: at once in this thread, or, where there are thousands, in a thread of its own, so that
+// encoding and sending keep a core each.
+
+import type { Row } from './datasets/dataset.ts'
+import type { DateRange } from './dates.ts'
+import { encodeFile, type EncodedFile, type FileSettings } from './parquet.ts'
+
+/** The rows of one file, newest first, at least one, and what its footer claims to have asked for. */
+export type FileDraft = { readonly rows: readonly Row[]; readonly asked: DateRange | undefined }
+
+export type Encoder = {
+  /** Rejects with whatever the encoding throws: a defect. */
+  encode(draft: FileDraft): Promise<EncodedFile>
+  close(): void
+}
+
+/** Encodes in this thread. */
+export function createEncoder(settings: FileSettings): Encoder {
+  return { encode: async (draft) => encodeFile(draft, settings), close: () => undefined }
+}
+
+/** What goes to the thread and what comes back: many files a message, because a message costs as much as a file. */
+export type Batch = { readonly drafts: readonly FileDraft[] }
+export type BatchReply = { readonly files: readonly EncodedFile[] } | { readonly failure: unknown }
+
+const MAX_BATCH = 32
+
+type Waiting = {
+  readonly draft: FileDraft
+  readonly resolve: (file: EncodedFile) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/** Encodes in a thread of its own, which ends with `close`. `script` is where encoder-thread.ts is. */
+export function createThreadEncoder(settings: FileSettings, script: string): Encoder {
+  const thread = new Worker(script, { type: 'module', smol: true })
+  thread.postMessage(settings)
+  let waiting: Waiting[] = []
+  let underWay: readonly Waiting[] = []
+  let death: Error | undefined
+
+  function send(): void {
+    if (underWay.length > 0 || waiting.length === 0) return
+    underWay = waiting.slice(0, MAX_BATCH)
+    waiting = waiting.slice(MAX_BATCH)
+    thread.postMessage({ drafts: underWay.map(({ draft }) => draft) } satisfies Batch)
+  }
+
+  thread.addEventListener('message', ({ data }: MessageEvent<BatchReply>) => {
+    const done = underWay
+    underWay = []
+    send()
+    for (const [index, { resolve, reject }] of done.entries()) {
+      const file = 'files' in data ? data.files[index] : undefined
+      if (file === undefined) reject('failure' in data ? data.failure : new Error('The thread has lost a file'))
+      else resolve(file)
+    }
+  })
+  thread.addEventListener('error', ({ message }) => {
+    death = new Error(`The encoding thread has ended: ${message}`)
+    for (const { reject } of [...underWay, ...waiting]) reject(death)
+  })
+  return {
+    encode: async (draft) =>
+      await new Promise((resolve, reject) => {
+        if (death !== undefined) reject(death)
+        waiting.push({ draft, resolve, reject })
+        // After all that this turn of the loop asks for, so that batches fill.
+        queueMicrotask(send)
+      }),
+    close: () => thread.terminate(),
+  }
+}
