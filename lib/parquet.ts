@@ -35,12 +35,7 @@ export type FileContent = {
 }
 
 /** What is the same for all files of a run. */
-export type FileSettings = {
-  readonly columns: readonly Column[]
-  /** Milliseconds since 1970 of the run's start. */
-  readonly ingestMs: number
-  readonly version: string
-}
+export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version'>
 
 /** A file's bytes, and the hash of its rows (`rows-sha256`). */
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
