@@ -29,6 +29,12 @@ export type Uploads = {
 /** How long an interrupted run waits for the writes in flight; CI systems kill within ten seconds. */
 const INTERRUPT_GRACE_MS = 5_000
 
+/**
+ * The runtime lets garbage pile up to a multiple of what lives: 650 MB at 200,000 files, of which 60 live. Collected after
+ * so many files it is half of that, for a twentieth of the time (measured; no slower at 12,580 files).
+ */
+const FILES_PER_COLLECTION = 2_500
+
 /** One for all symbols of a run. */
 export function createUploads(context: UploadContext): Uploads {
   const { stop, encode, maxUploads } = context
@@ -36,6 +42,8 @@ export function createUploads(context: UploadContext): Uploads {
   // As many as are sent at once may wait encoded.
   const prepared = createTurns(maxUploads * 2)
   const sent = createTurns(maxUploads)
+
+  let uploaded = 0
 
   async function send(file: FileRows, encoded: EncodedFile): Promise<Tried['result']> {
     if (stop.signal.aborted) return undefined
@@ -54,6 +62,8 @@ export function createUploads(context: UploadContext): Uploads {
       const encoded = await encode(file)
       return await sent.run(async () => await send(file, encoded))
     })
+    uploaded += 1
+    if (uploaded % FILES_PER_COLLECTION === 0) Bun.gc(true)
     return { ...file, result }
   }
 

@@ -8,7 +8,7 @@ import { IngestError, oneLine } from '../errors.ts'
 import type { ByteRange, Store } from '../store.ts'
 import { errnoOf, noHardLinks, toFolderError } from './folder-errors.ts'
 import { listFolder, tagOf } from './folder-list.ts'
-import { prepareTempFolder, syncFolder, TEMP_FOLDER, tempPath, writeDurably } from './temp-files.ts'
+import { prepareTempFolder, shareSyncs, syncFolder, TEMP_FOLDER, tempPath, writeDurably } from './temp-files.ts'
 
 type FolderStoreOptions = {
   /** Made before the first write if it is not there. */
@@ -21,7 +21,12 @@ type FolderStoreOptions = {
   readonly nowMs: () => number
 }
 
-type Place = { readonly folder: string; readonly tempFolder: string; readonly prepare: () => Promise<void> }
+type Place = {
+  readonly folder: string
+  readonly tempFolder: string
+  readonly prepare: () => Promise<void>
+  readonly sync: (path: string) => Promise<void>
+}
 
 /** The folder as a store. It and its functions throw IngestErrors of kind 'store'; metadata is dropped. */
 export async function openFolderStore(options: FolderStoreOptions): Promise<Store> {
@@ -40,7 +45,7 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
   }
   if (options.preparesAtOnce === true) await prepare()
   const inFlight = new PQueue({ concurrency: options.concurrency ?? 32 })
-  const place: Place = { folder, tempFolder, prepare }
+  const place: Place = { folder, tempFolder, prepare, sync: shareSyncs(syncFolder) }
   return {
     locate: (key) => oneLine(join(options.folder, key)),
     // Every file that is read is an open one, and a process may have few.
@@ -128,7 +133,7 @@ async function store<T>(
     const made = await mkdir(dirname(path), { recursive: true })
     await writeDurably(temp, bytes)
     const outcome = await publish(temp, path)
-    await syncUpwards(dirname(path), made === undefined ? dirname(path) : dirname(made))
+    await syncUpwards(dirname(path), made === undefined ? dirname(path) : dirname(made), place.sync)
     return outcome
   } catch (error) {
     throw toFolderError(error, path)
@@ -143,9 +148,9 @@ async function discard(temp: string): Promise<void> {
 }
 
 /** From the file's folder up to the one that holds the first folder that was made for it. */
-async function syncUpwards(from: string, to: string): Promise<void> {
+async function syncUpwards(from: string, to: string, sync: Place['sync']): Promise<void> {
   for (let folder = from; ; folder = dirname(folder)) {
-    await syncFolder(folder)
+    await sync(folder)
     if (folder === to) return
   }
 }

@@ -91,3 +91,31 @@ export async function syncFolder(path: string): Promise<void> {
     await handle.close()
   }
 }
+
+/**
+ * A sync that is shared: one serves all who asked for the same folder before it began, as many files are stored at once
+ * and a folder's sync covers every name in it.
+ */
+export function shareSyncs(sync: (path: string) => Promise<void>): (path: string) => Promise<void> {
+  const running = new Map<string, Promise<void>>()
+  const next = new Map<string, Promise<void>>()
+
+  async function syncAfter(before: Promise<void> | undefined, path: string): Promise<void> {
+    // Whoever asks while one runs may have come too late for it. It tells its own who failed.
+    await before?.catch(() => undefined)
+    next.delete(path)
+    const mine = sync(path)
+    running.set(path, mine)
+    try {
+      await mine
+    } finally {
+      if (running.get(path) === mine) running.delete(path)
+    }
+  }
+
+  return async (path) => {
+    const coming = next.get(path) ?? syncAfter(running.get(path), path)
+    next.set(path, coming)
+    await coming
+  }
+}
