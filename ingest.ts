@@ -4,7 +4,7 @@
 import { helpText, parseCommandLine } from './lib/cli.ts'
 import { createRedactor, describeError, IngestError } from './lib/errors.ts'
 import type { ActionsJob } from './lib/settings.ts'
-import { allSaid, isStdoutShown, print, printError } from './lib/streams.ts'
+import { allSaid, print, printError } from './lib/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
 
 type Signal = 'SIGINT' | 'SIGTERM'
@@ -29,7 +29,7 @@ function onSignal(signal: Signal): void {
 async function main(): Promise<number> {
   const line = parseCommandLine(process.argv.slice(2))
   if (line.kind === 'version') await print(`ingest ${version} (${isCompiled ? BUILD_COMMIT : 'from source'})\n`)
-  if (line.kind === 'help') await print(await helpText(line.command, version, isStdoutShown()))
+  if (line.kind === 'help') await print(await helpText(line.command, version))
   if (line.kind !== 'run') return 0
 
   // Loaded when used: help and version shall not wait for it.

@@ -101,8 +101,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   return { kind: 'run', command, flags: Object.fromEntries(flags), problems }
 }
 
-/** The help text of a command, for stdout. `colours` says whether a terminal shows it. */
-export async function helpText(command: CommandName, version: string, colours: boolean): Promise<string> {
+/** The help text of a command, for stdout: plain, because asking what stdout is takes longer than all the rest. */
+export async function helpText(command: CommandName, version: string): Promise<string> {
   const main: CommandDef = defineCommand({
     meta: {
       name: 'ingest',
@@ -130,7 +130,7 @@ export async function helpText(command: CommandName, version: string, colours: b
     )
   }
   const text = `${sections.join('\n\n')}\n`
-  return colours ? text : Bun.stripANSI(text)
+  return Bun.stripANSI(text)
 }
 
 /** citty takes `--no-x` for x's negation and would not find a flag that is called so. */

@@ -1,6 +1,5 @@
 // stdout and stderr: what is written arrives, or the program knows that it did not.
 
-import { fstatSync } from 'node:fs'
 import process from 'node:process'
 import { IngestError } from './errors.ts'
 
@@ -30,10 +29,4 @@ export async function print(text: string): Promise<void> {
 function outputLost(error: Error & { readonly code?: string }): IngestError {
   const message = `The output could not be written to stdout (${error.code ?? error.name}); the run itself has ended.`
   return new IngestError(message, { kind: 'output', scope: 'run', cause: error })
-}
-
-/** Whether stdout is shown on a terminal. Null devices count as well: nobody looks there. */
-export function isStdoutShown(): boolean {
-  // node:tty would tell the two apart, and takes longer to load than the rest of --help.
-  return fstatSync(1).isCharacterDevice()
 }

@@ -344,7 +344,7 @@ const lineNaming = (text: string, start: string) => text.split('\n').find((line)
 
 test('the defaults are those that README and --help name', async () => {
   const readme = await Bun.file(join(import.meta.dir, '..', 'README.md')).text()
-  const help = await helpText('ingest', '1.2.3', false)
+  const help = await helpText('ingest', '1.2.3')
   const config = resolve(['--dry-run', '--out', './lake'], {})
   const defaults: readonly [string, string | number][] = [
     ['S3_RAW_PREFIX', config.prefix],
