@@ -7,7 +7,7 @@ import type { Fetch } from '../exchange.ts'
 import { retry, type RetryPolicy } from '../retry.ts'
 import { createPace } from './pace.ts'
 import { isDamage, isTooMuch, toStoreError, type Operation } from './s3-errors.ts'
-import { openPut, type Put } from './s3-put.ts'
+import { openWire, type Wire } from './s3-wire.ts'
 
 export type ConnectionOptions = {
   readonly bucket: string
@@ -31,7 +31,8 @@ export type Connection = {
   readonly client: S3Client
   /** Sends until an answer comes; throws an IngestError of scope 'run' or 'symbol'. */
   request<T>(operation: Operation, send: () => Promise<T>): Promise<T>
-  readonly put: Put
+  /** For what is sent by the thousand. */
+  readonly wire: Wire
 }
 
 /**
@@ -71,7 +72,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
       throw isAttempt(error) ? exhausted(error, tries) : error
     }
   }
-  return { client, request, put: openPut({ ...options, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS }) }
+  return { client, request, wire: openWire({ ...options, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS }) }
 }
 
 function isAttempt(error: unknown): error is IngestError {

@@ -9,6 +9,7 @@ import { compareKeys } from './keys.ts'
 import { proveFirst, type Condition, type PutOutcome, type Upload } from './proof.ts'
 import { connect, type Connection, type ConnectionOptions } from './s3-client.ts'
 import { errorCode, strangeAnswer, type Operation } from './s3-errors.ts'
+import type { Read } from './s3-wire.ts'
 
 export type S3StoreOptions = ConnectionOptions & {
   /** This process's own random id: tells its writes from others' when an answer was lost. */
@@ -69,7 +70,7 @@ async function putFile(at: Bucket, file: Upload, condition: Condition | undefine
   const operation = operationOn(at, 's3:PutObject', file.key)
   return await at.request(operation, async () => {
     try {
-      const tag = await at.put(file, condition)
+      const tag = await at.wire.put(file, condition)
       if (tag === undefined) throw strangeAnswer(operation, 'an answer without an ETag to a write')
       return 'stored'
     } catch (error) {
@@ -94,33 +95,42 @@ async function isOwn(at: Bucket, file: Upload): Promise<boolean> {
   return isSame('run-id') && isSame('sha256')
 }
 
-type Gotten = { readonly bytes: Uint8Array; readonly metadata: Record<string, string> }
 type Range = ByteRange | 'first byte' | undefined
 
-function getFile(at: Bucket, key: string, range: Range, maxBytes: number): Promise<Gotten | undefined> {
+function getFile(at: Bucket, key: string, range: Range, maxBytes: number): Promise<Read | undefined> {
   const operation = operationOn(at, 's3:GetObject', key)
-  const command = { Bucket: at.bucket, Key: key, ...rangeFor(range) }
+  const part = range && {
+    range: rangeHeader(range),
+    maxBytes,
+    tooLarge: (size: number) => tooLarge(operation, size, maxBytes),
+  }
   return at.request(operation, async () => {
     try {
-      const answer = await at.client.send(new GetObjectCommand(command))
-      if (answer.ETag === undefined) throw strangeAnswer(operation, 'an answer without an ETag to a read')
-      const body = await readBody(operation, answer, maxBytes)
+      const answer = part === undefined ? await readWhole(at, operation, key, maxBytes) : await at.wire.get(key, part)
+      if (answer.tag === undefined) throw strangeAnswer(operation, 'an answer without an ETag to a read')
       // A server that does not know the range sends the whole.
-      const bytes = typeof range === 'object' ? body.subarray(Math.max(0, body.length - range.suffixBytes)) : body
-      return { bytes, metadata: answer.Metadata ?? {} }
+      if (typeof range !== 'object') return answer
+      return { ...answer, bytes: answer.bytes.subarray(Math.max(0, answer.bytes.length - range.suffixBytes)) }
     } catch (error) {
       const code = errorCode(error)
       if (code === 'NoSuchKey' || code === 'NotFound') return undefined
       // An empty file has no range that could be given.
-      if (code === 'InvalidRange' && range !== undefined) return { bytes: new Uint8Array(0), metadata: {} }
+      if (code === 'InvalidRange' && range !== undefined) return { tag: '', bytes: new Uint8Array(0), metadata: {} }
       throw error
     }
   })
 }
 
-function rangeFor(range: Range): { Range?: string } {
-  if (range === undefined) return {}
-  return { Range: range === 'first byte' ? 'bytes=0-0' : `bytes=-${range.suffixBytes}` }
+function rangeHeader(range: NonNullable<Range>): string {
+  return range === 'first byte' ? 'bytes=0-0' : `bytes=-${range.suffixBytes}`
+}
+
+/** By the SDK, which checks a whole file's bytes against its checksum. */
+async function readWhole(at: Bucket, operation: Operation, key: string, maxBytes: number): Promise<Read> {
+  const answer = await at.client.send(new GetObjectCommand({ Bucket: at.bucket, Key: key }))
+  // Before the body, of which a stranger's may have any size.
+  if (answer.ETag === undefined) throw strangeAnswer(operation, 'an answer without an ETag to a read')
+  return { tag: answer.ETag, bytes: await readBody(operation, answer, maxBytes), metadata: answer.Metadata ?? {} }
 }
 
 async function readBody(operation: Operation, answer: GetObjectCommandOutput, maxBytes: number): Promise<Uint8Array> {

@@ -1,6 +1,6 @@
-// The one request that a run sends by the thousand, a file into the bucket: signed here, sent by fetch. The SDK's way
-// through its middleware takes six times the processor's time. Region, endpoint, credentials and their refresh stay the
-// SDK's, and what goes wrong is thrown as the SDK would throw it.
+// The two requests that a run sends by the thousand, a file into the bucket and the footer of one: signed here, sent by
+// fetch. The SDK's way through its middleware takes six times the processor's time. Region, endpoint, credentials and their
+// refresh stay the SDK's, and what goes wrong is thrown as the SDK would throw it.
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { IngestError } from '../errors.ts'
 import type { Fetch } from '../exchange.ts'
@@ -8,10 +8,28 @@ import type { Condition, Upload } from './proof.ts'
 import { refusalInSdkShape } from './s3-failure.ts'
 import { createSigner, type SigningScope } from './sigv4.ts'
 
-/** Sends a file once. Resolves to the ETag, undefined where the answer has none; rejects as the SDK does. */
-export type Put = (file: Upload, condition: Condition | undefined) => Promise<string | undefined>
+/** An answer to a read: the ETag, undefined where there is none, and what was asked for. */
+export type Read = {
+  readonly tag: string | undefined
+  readonly bytes: Uint8Array
+  readonly metadata: Readonly<Record<string, string>>
+}
 
-export type PutOptions = {
+/** Which bytes of a file to read (as in a Range header), and the error that says that they are too many. */
+export type Part = {
+  readonly range: string
+  readonly maxBytes: number
+  readonly tooLarge: (bytes: number) => Error
+}
+
+/** Each sends one request once; rejects as the SDK does. */
+export type Wire = {
+  /** Resolves to the ETag, undefined where the answer has none. */
+  readonly put: (file: Upload, condition: Condition | undefined) => Promise<string | undefined>
+  readonly get: (key: string, part: Part) => Promise<Read>
+}
+
+export type WireOptions = {
   readonly client: S3Client
   readonly bucket: string
   readonly fetch: Fetch
@@ -34,45 +52,102 @@ type Destination = {
 /** More than any refusal of S3 has. */
 const MAX_ANSWER_BYTES = 65_536
 
+/** SHA-256 of nothing, the body of a read. */
+const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+type Message = {
+  readonly method: 'GET' | 'PUT'
+  readonly key: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Uint8Array
+}
+
 /** Sends nothing yet. */
-export function openPut({ client, bucket, fetch, timeoutMs, nowMs }: PutOptions): Put {
-  let destination: Promise<Destination> | undefined
-  return async (file, condition) => {
-    destination ??= findDestination(client, bucket)
-    const { url, path, sign, hasChecksum } = await destination
-    const request = {
-      method: 'PUT',
-      host: url.host,
-      path: `${path}/${file.key.split('/').map(encodePart).join('/')}`,
-      headers: headersOf(file, condition, hasChecksum),
-      nowMs: nowMs(),
-    }
+export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOptions): Wire {
+  let found: Promise<Destination> | undefined
+  const destination = async (): Promise<Destination> => await (found ??= findDestination(client, bucket))
+
+  /** One request; `read` takes what is wanted of a good answer, body and all. */
+  async function send<T>(message: Message, read: (response: Response) => Promise<T>): Promise<T> {
+    const { url, path, sign } = await destination()
+    const { method, key, headers, body } = message
+    const target = `${path}/${key.split('/').map(encodePart).join('/')}`
+    const request = { method, host: url.host, path: target, headers, nowMs: nowMs() }
     // The SDK keeps them and fetches new ones before they expire.
-    const { host, ...headers } = sign(request, await client.config.credentials())
+    const { host, ...signed } = sign(request, await client.config.credentials())
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(timedOut(timeoutMs)), timeoutMs)
     try {
       const init = {
-        method: 'PUT',
-        headers,
-        body: file.bytes,
+        method,
+        headers: signed,
+        ...(body === undefined ? {} : { body }),
         redirect: 'manual',
         signal: timeout.signal,
+        decompress: false,
         // The SDK's own requests know of no proxy, and one run must not go two ways.
         proxy: false,
       } as const
-      const response = await fetch(`${url.protocol}//${host}${request.path}`, init)
-      if (response.status !== 200) {
+      const response = await fetch(`${url.protocol}//${host}${target}`, init)
+      if (response.status !== 200 && response.status !== 206) {
         throw refusalInSdkShape(response.status, response.headers, await readText(response))
       }
-      // Read to its end, or the connection could not be used again.
-      if (response.headers.get('content-length') !== '0') await readText(response)
-      return response.headers.get('etag') ?? undefined
+      return await read(response)
     } finally {
       // Not AbortSignal.timeout, whose timers would all stay until their time: thousands of them.
       clearTimeout(timer)
     }
   }
+
+  return {
+    put: async (file, condition) => {
+      const { hasChecksum } = await destination()
+      const headers = headersOf(file, condition, hasChecksum)
+      return await send({ method: 'PUT', key: file.key, headers, body: file.bytes }, async (response) => {
+        // Read to its end, or the connection could not be used again.
+        if (response.headers.get('content-length') !== '0') await readText(response)
+        return response.headers.get('etag') ?? undefined
+      })
+    },
+    get: async (key, part) => {
+      const headers = { range: part.range, 'x-amz-content-sha256': EMPTY_SHA256 }
+      return await send({ method: 'GET', key, headers }, async (response) => {
+        const tag = response.headers.get('etag') ?? undefined
+        // Without one it is no answer of a store, and its body may have any size.
+        const bytes = tag === undefined ? await discard(response) : await readBytes(response, part)
+        return { tag, bytes, metadata: metadataIn(response.headers) }
+      })
+    },
+  }
+}
+
+async function discard(response: Response): Promise<Uint8Array> {
+  await response.body?.cancel()
+  return new Uint8Array(0)
+}
+
+/** A body that is shorter than announced rejects here. */
+async function readBytes(response: Response, { maxBytes, tooLarge }: Part): Promise<Uint8Array> {
+  const announced = Number(response.headers.get('content-length') ?? '0')
+  if (announced > maxBytes) {
+    await discard(response)
+    throw tooLarge(announced)
+  }
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of response.body ?? []) {
+    bytes += piece.length
+    if (bytes > maxBytes) throw tooLarge(bytes)
+    pieces.push(piece)
+  }
+  return new Uint8Array(Buffer.concat(pieces))
+}
+
+const METADATA_PREFIX = 'x-amz-meta-'
+
+function metadataIn(headers: Headers): Record<string, string> {
+  const entries = [...headers].filter(([name]) => name.startsWith(METADATA_PREFIX))
+  return Object.fromEntries(entries.map(([name, value]) => [name.slice(METADATA_PREFIX.length), value]))
 }
 
 function timedOut(timeoutMs: number): DOMException {
@@ -123,7 +198,7 @@ function headersOf(
     'content-type': 'application/octet-stream',
     'x-amz-content-sha256': metadata['sha256'] ?? '',
   }
-  for (const [name, value] of Object.entries(metadata)) headers[`x-amz-meta-${name}`] = value
+  for (const [name, value] of Object.entries(metadata)) headers[`${METADATA_PREFIX}${name}`] = value
   if (condition === 'absent') headers['if-none-match'] = '*'
   else if (condition !== undefined) headers['if-match'] = condition.tag
   if (hasChecksum) {

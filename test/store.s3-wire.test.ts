@@ -1,4 +1,4 @@
-// The one request that the SDK does not send itself: where it goes and what it carries is still what the SDK would do.
+// The requests that the SDK does not send itself: where they go and what they carry is still what the SDK would do.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { openTestStore, setAwsEnvironment } from './support/s3-store.ts'
 
@@ -102,6 +102,28 @@ describe('a file carries', () => {
     const { headers } = await putUnder({ AWS_REGION: 'eu-west-1', AWS_REQUEST_CHECKSUM_CALCULATION: 'when_required' })
     expect(Object.keys(headers).filter((name) => name.includes('checksum'))).toEqual([])
   })
+})
+
+test('a large page of a stranger in place of a footer is worth another try, not the fault of the file', async () => {
+  restore()
+  restore = setAwsEnvironment({ ...KEYS, AWS_REGION: 'eu-west-1' })
+  let asked = 0
+  const store = await openTestStore({
+    hasCustomEndpoint: false,
+    fetch: async (_url, { headers }) => {
+      asked += 1
+      expect((headers as Record<string, string>)['range']).toBe('bytes=-100')
+      if (asked < 3) return new Response('<html>'.repeat(100), { status: 200 })
+      return new Response('the footer', { status: 206, headers: { etag: '"x"', 'x-amz-meta-run-id': 'r' } })
+    },
+  })
+  const bytes = await store.read('raw/a.parquet', { suffixBytes: 100 }, 100)
+  expect({ text: new TextDecoder().decode(bytes), asked }).toEqual({ text: 'the footer', asked: 3 })
+  const larger = openTestStore({
+    hasCustomEndpoint: false,
+    fetch: async () => new Response('x'.repeat(200), { status: 206, headers: { etag: '"x"' } }),
+  })
+  expect((await larger).read('raw/a.parquet', { suffixBytes: 100 }, 100)).rejects.toThrow('at most 100 are read')
 })
 
 test('credentials that expire are fetched anew before they do', async () => {
