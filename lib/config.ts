@@ -90,7 +90,7 @@ function storeSettings({ raw, read, isOn }: Reader) {
     target: targetOf(read('--out'), bucket) ?? { kind: 's3', bucket: '' },
     prefix: read('S3_RAW_PREFIX') ?? 'raw',
     allowsUnsafeStore: isOn('allow-unsafe-store'),
-    uploadConcurrency: read('UPLOAD_CONCURRENCY') ?? 128,
+    uploadConcurrency: read('UPLOAD_CONCURRENCY') ?? 192,
     defaultRegion: raw('AWS_DEFAULT_REGION'),
     hasCustomEndpoint: raw('AWS_ENDPOINT_URL_S3') !== undefined || raw('AWS_ENDPOINT_URL') !== undefined,
   } as const
