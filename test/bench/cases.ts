@@ -34,6 +34,7 @@ export const CASES: Readonly<Record<string, CaseMaker>> = {
   'year-20ms': async (ground) => await freshCase(ground, years(AT_20_MS)),
   'year-rerun-20ms': async (ground) => await rerunCase(ground, years(AT_20_MS)),
   'night-new': async (ground) => await newNight(ground, 500),
+  'night-new-50': async (ground) => await newNight(ground, 500, 50),
   'night-present': async (ground) => await presentNight(ground, 500),
   'thirty-years': async (ground) =>
     await freshCase(ground, { kind: 'year', symbols: 1, range: THIRTY_YEARS, place: AT_20_MS }),

@@ -6,6 +6,8 @@ import type { After, Contender } from './rounds.ts'
 export type Job = {
   readonly place: Place
   readonly args: readonly string[]
+  /** `NAME=value`, besides those of the benchmark. */
+  readonly variables?: readonly string[]
   /** Price files that a run has to leave where there were none. */
   readonly files: number
   readonly calls: number
@@ -41,8 +43,10 @@ export function rerunJob(ground: Ground, job: Job, fill: Job = job): Contender {
   }
 }
 
-function commandOf(ground: Ground, { place, args }: Job): readonly string[] {
-  return [...ground.program, ...args, '--out', outOf(place, ground), '--now', ground.nextNow()]
+function commandOf(ground: Ground, { place, args, variables = [] }: Job): readonly string[] {
+  // env replaces itself by the program: what is measured is that.
+  const prefix = variables.length === 0 ? [] : ['env', ...variables]
+  return [...prefix, ...ground.program, ...args, '--out', outOf(place, ground), '--now', ground.nextNow()]
 }
 
 type Expected = { readonly after: After; readonly objects: number; readonly calls: number }

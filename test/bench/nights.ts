@@ -14,12 +14,14 @@ const LAST_ONE: DateRange = { from: LAST_FIVE.to, to: LAST_FIVE.to }
 
 const PLACE: Place = { kind: 's3', latencyMs: 20 }
 
-/** Into an empty bucket: one session of each symbol. */
-export async function newNight(ground: Ground, symbols: number): Promise<Omit<Case, 'name'>> {
+/** Into an empty bucket: one session of each symbol, by the default workers or by so many. */
+export async function newNight(ground: Ground, symbols: number, workers?: number): Promise<Omit<Case, 'name'>> {
   const wanted: Wanted = { name: `night-${symbols}`, symbols: symbolsOf(symbols), range: LAST_ONE, kind: 'day' }
-  const job: Job = { place: PLACE, args: await tickersFlag(ground, symbols), files: symbols, calls: symbols * 2 }
+  const variables = workers === undefined ? [] : [`MAX_WORKERS=${workers}`]
+  const args = await tickersFlag(ground, symbols)
+  const job: Job = { place: PLACE, args, variables, files: symbols, calls: symbols * 2 }
   return {
-    title: `nightly, ${counted(symbols, 'symbol')}, all new, ${placeName(PLACE)}`,
+    title: [`nightly, ${counted(symbols, 'symbol')}, all new`, placeName(PLACE), ...variables].join(', '),
     files: symbols,
     program: freshJob(ground, job),
     baselines: async () => baselinesFor(ground, await materialOf(ground, wanted), PLACE),
