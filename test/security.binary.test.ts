@@ -6,7 +6,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { startFakeS3 } from './support/fake-s3.ts'
-import { barsFor, dayKey, KEY, NOW, ROOT, setStage } from './support/run-cli.ts'
+import { barsFor, dayKey, KEY, NOW, ROOT, sessions, setStage } from './support/run-cli.ts'
 import { makeTempFolder, type TempFolder } from './support/temp-folder.ts'
 
 setDefaultTimeout(60_000)
@@ -122,6 +122,20 @@ describe('what the binary holds', () => {
     const bytes = await Bun.file(binary).bytes()
     const hay = Buffer.from(bytes)
     expect([ROOT, folder.path, SENTINEL].filter((text) => hay.includes(text))).toEqual([])
+  })
+
+  test('is the thread that encodes, too, where there are thousands of files', async () => {
+    const days = sessions('2019-09-16', DAY)
+    expect(days.length).toBeGreaterThan(1_200)
+    await using stage = await setStage({ bars: barsFor(['A'], '2019-09-16', DAY) })
+    const empty = join(folder.path, 'thousands')
+    await mkdir(empty)
+    const env = { FMP_API_KEY: KEY, FMP_BASE_URL: stage.fmp.url, RATE_LIMIT_SECONDS: '0' }
+    const dates = ['--from-date', '2019-09-16', '--to-date', DAY]
+    const { code, stdout } = await run(empty, ['--tickers', 'A', '--out', 'lake', '--now', NOW, ...dates], env)
+    expect({ code, isWhole: stdout.includes(`Files written: ${days.length}\n`) }).toEqual({ code: 0, isWhole: true })
+    const files = [...new Bun.Glob('**/*.parquet').scanSync(join(empty, 'lake'))]
+    expect(files).toHaveLength(days.length)
   })
 
   test('is all that it needs: it runs away from the sources, as another file, in an empty folder', async () => {
