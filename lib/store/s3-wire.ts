@@ -89,7 +89,8 @@ export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOption
         proxy: false,
       } as const
       const response = await fetch(`${url.protocol}//${host}${target}`, init)
-      if (response.status !== 200 && response.status !== 206) {
+      const isGood = response.status === 200 || (method === 'GET' && response.status === 206)
+      if (!isGood) {
         throw refusalInSdkShape(response.status, response.headers, await readText(response))
       }
       return await read(response)
