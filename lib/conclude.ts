@@ -3,7 +3,7 @@
 
 import { annotations, failuresIn, shortages, stepSummary } from './actions.ts'
 import { XNYS } from './calendar.ts'
-import type { Dataset } from './datasets/dataset.ts'
+import type { SessionDataset } from './datasets/dataset.ts'
 import { describeError, IngestError } from './errors.ts'
 import type { HttpStats } from './http.ts'
 import { graceOver } from './interrupt.ts'
@@ -28,7 +28,7 @@ export type Run = {
   /** The same moment on the clock that measures durations. */
   readonly begunMs: number
   readonly runUuid: string
-  readonly dataset: Dataset
+  readonly dataset: SessionDataset
   readonly period: Period
   readonly store: Store
   readonly progress: Progress

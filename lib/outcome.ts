@@ -4,6 +4,7 @@ import { addCounts, NO_SESSIONS, withFate, type Counts, type Fate } from './coun
 import { earlierOf, isWithin, laterOf, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
+import type { Uploaded } from './uploads.ts'
 import type { Checked, Reject } from './validate.ts'
 import { shrinkErrors, warningsOf } from './warnings.ts'
 import type { FileRows, WriteResult } from './write.ts'
@@ -85,8 +86,8 @@ export function allOpen(
   }
 }
 
-/** A file that was tried: its rows and how the write ended; `undefined` when the run stopped before it. */
-export type Tried = FileRows & { readonly result: WriteResult | IngestError | undefined }
+/** A file that was tried: its rows and how the write ended. */
+export type Tried = Uploaded<FileRows, WriteResult>
 
 export type Answer = {
   readonly plan: SymbolPlan

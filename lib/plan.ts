@@ -2,7 +2,7 @@
 
 import type { Calendar } from './calendar.ts'
 import { NO_SESSIONS, withFate, type Counts } from './counts.ts'
-import type { Dataset, Partition } from './datasets/dataset.ts'
+import type { SessionDataset, Partition } from './datasets/dataset.ts'
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 import type { Footer } from './parquet.ts'
@@ -47,7 +47,7 @@ export type SymbolPlan = {
 }
 
 export type PlanContext = {
-  readonly dataset: Dataset
+  readonly dataset: SessionDataset
   readonly calendar: Calendar
   readonly mode: 'daily' | 'backfill'
   readonly period: Period
@@ -188,7 +188,7 @@ function settle(counts: Counts, { verdict, sessions, rows }: JudgedYear): Counts
 function plannedYear(
   year: number,
   sessions: readonly IsoDate[],
-  { held, dataset }: { held: Holdings; dataset: Dataset },
+  { held, dataset }: { held: Holdings; dataset: SessionDataset },
 ): PlannedFile {
   const partition: Partition = { kind: 'year', year }
   const stored = held.years.get(year)
@@ -215,7 +215,7 @@ function shared({ symbol, newest }: Holdings, range: DateRange | undefined, cale
   return { symbol, range, newest, recentFrom }
 }
 
-function fetching(spans: readonly DateRange[], { callsPerWindow }: Dataset) {
+function fetching(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {
   const windows = coverSpans(spans.toSorted((a, b) => b.to.localeCompare(a.to)))
   return { windows, calls: windows.length * callsPerWindow }
 }

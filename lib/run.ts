@@ -15,8 +15,10 @@ import { planRun, type SymbolPlan } from './plan.ts'
 import { createProgress } from './progress.ts'
 import { callsOf, dryRunJson, dryRunText, newcomersNote, planLine } from './report.ts'
 import type { Config, Target } from './settings.ts'
+import { sessionTask, type SessionContext } from './sessions.ts'
 import { newestEver, surveyAll, type Holdings, type Scope } from './survey.ts'
 import { readSymbols } from './tickers-source.ts'
+import { createUploads } from './uploads.ts'
 import type { World } from './world.ts'
 
 /**
@@ -103,25 +105,29 @@ async function execute(
   const files = plans.reduce((sum, plan) => sum + plan.files.length, 0)
   const settings = { columns: dataset.columns, ingestMs: run.startMs, version: world.version }
   const encoder = world.openEncoder(settings, files)
-  const result = await ingestAll(plans, {
+  const uploads = createUploads({ stop, clock, maxUploads: config.uploadConcurrency })
+  const context: SessionContext = {
+    store,
+    dataset,
+    calendar: XNYS,
+    today: run.period.today,
+    isForced: config.isForced,
+    newestEver: async (symbol) => await newestEver(symbol, scope),
+    encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
+    uploads,
+  }
+  const tasks = plans.map((plan) => sessionTask(plan, context))
+  const result = await ingestAll(tasks, {
     ask: async (ask, reservation) => {
       const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
       progress.called(ask.symbol)
       return rows
     },
     budget: createCallBudget(config.maxCalls),
-    newestEver: async (symbol) => await newestEver(symbol, scope),
     onOutcome: progress.ended,
     stop,
-    clock,
+    uploads,
     maxWorkers: config.maxWorkers,
-    maxUploads: config.uploadConcurrency,
-    store,
-    dataset,
-    calendar: XNYS,
-    today: run.period.today,
-    isForced: config.isForced,
-    encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
   })
   encoder.close()
   return { http, result }

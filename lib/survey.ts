@@ -1,6 +1,6 @@
 // What the store holds of each symbol, found out before the first API call.
 
-import type { Dataset } from './datasets/dataset.ts'
+import type { SessionDataset } from './datasets/dataset.ts'
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 import { readFooter, type Footer } from './parquet.ts'
@@ -22,7 +22,7 @@ export type Holdings = {
 
 export type Scope = {
   readonly store: Store
-  readonly dataset: Dataset
+  readonly dataset: SessionDataset
   readonly mode: 'daily' | 'backfill'
   readonly period: Period
 }

@@ -1,29 +1,37 @@
 // The files of a run on their way into the store: so many at once, each encoded while others are sent, none begun after
 // the run has stopped.
 
-import type { Clock } from './clock.ts'
 import { IngestError } from './errors.ts'
-import { createPatience } from './interrupt.ts'
-import type { Tried } from './outcome.ts'
+import { createPatience, type Interruptible } from './interrupt.ts'
 import type { EncodedFile } from './parquet.ts'
 import { createTurns } from './turns.ts'
-import { writeFile, type FileRows, type WriteContext } from './write.ts'
 
-export type UploadContext = WriteContext & {
-  /** Stops the run, for an IngestError or for a defect; writes in flight are finished. */
-  readonly stop: AbortController
-  readonly clock: Clock
+export type UploadContext = Interruptible & { readonly maxUploads: number }
+
+/** How the files of one dataset get into the store. */
+export type Writing<File, Result> = {
   /** The bytes of a file; rejects with a defect only. */
-  readonly encode: (file: FileRows) => Promise<EncodedFile>
-  readonly maxUploads: number
+  readonly encode: (file: File) => Promise<EncodedFile>
+  /** Rejects with an IngestError of the symbol or of the run. */
+  readonly write: (file: File, encoded: EncodedFile) => Promise<Result>
 }
 
-/** Each resolves to what became of the files, in any order; rejects with a defect only. */
+/** A file that was tried and how that ended; `undefined` when the run stopped before it. */
+export type Uploaded<File, Result> = File & { readonly result: Result | IngestError | undefined }
+
+type Upload = <File extends object, Result>(
+  files: readonly File[],
+  writing: Writing<File, Result>,
+) => Promise<readonly Uploaded<File, Result>[]>
+
+/** `all` and `inTurn` resolve to what became of the files, in any order; they reject with a defect only. */
 export type Uploads = {
   /** All at once, as far as there are turns. */
-  readonly all: (files: readonly FileRows[]) => Promise<readonly Tried[]>
-  /** Oldest first, each when the one before it stands; none after one that does not. */
-  readonly inTurn: (files: readonly FileRows[]) => Promise<readonly Tried[]>
+  readonly all: Upload
+  /** Oldest first, where they are given newest first; each when the one before it stands, none after one that does not. */
+  readonly inTurn: Upload
+  /** Resolves when few enough files wait for more to be fetched. */
+  readonly room: () => Promise<void>
 }
 
 /** How long an interrupted run waits for the writes in flight; CI systems kill within ten seconds. */
@@ -37,18 +45,37 @@ const FILES_PER_COLLECTION = 2_500
 
 /** One for all symbols of a run. */
 export function createUploads(context: UploadContext): Uploads {
-  const { stop, encode, maxUploads } = context
+  const { stop, maxUploads } = context
   const patience = createPatience(context, INTERRUPT_GRACE_MS)
   // As many as are sent at once may wait encoded.
   const prepared = createTurns(maxUploads * 2)
   const sent = createTurns(maxUploads)
-
   let uploaded = 0
+  /** Files that were handed in and are not done, and who waits for them to become fewer. */
+  let open = 0
+  let seekers: (() => void)[] = []
+  /** Until the store has taken one file, no calls are spent on what may have no place. */
+  let isProven = false
 
-  async function send(file: FileRows, encoded: EncodedFile): Promise<Tried['result']> {
+  function hasRoom(): boolean {
+    return stop.signal.aborted || open < (isProven ? maxUploads : 1)
+  }
+
+  function callIn(): void {
+    for (const enter of seekers) enter()
+    seekers = []
+  }
+
+  function leave(): void {
+    open -= 1
+    if (hasRoom()) callIn()
+  }
+  stop.signal.addEventListener('abort', callIn, { once: true })
+
+  async function send<Result>(write: () => Promise<Result>): Promise<Result | IngestError | undefined> {
     if (stop.signal.aborted) return undefined
     try {
-      return await patience.until(writeFile(file, encoded, context))
+      return await patience.until(write())
     } catch (error) {
       if (!(error instanceof IngestError)) throw error
       if (error.scope === 'run') stop.abort(error)
@@ -56,28 +83,45 @@ export function createUploads(context: UploadContext): Uploads {
     }
   }
 
-  async function upload(file: FileRows): Promise<Tried> {
+  async function upload<File extends object, Result>(
+    file: File,
+    { encode, write }: Writing<File, Result>,
+  ): Promise<Uploaded<File, Result>> {
     const result = await prepared.run(async () => {
       if (stop.signal.aborted) return undefined
       const encoded = await encode(file)
-      return await sent.run(async () => await send(file, encoded))
+      return await sent.run(async () => await send(async () => await write(file, encoded)))
     })
+    isProven ||= result !== undefined && !(result instanceof IngestError)
     uploaded += 1
     if (uploaded % FILES_PER_COLLECTION === 0) Bun.gc(true)
     return { ...file, result }
   }
 
+  async function inTurn<File extends object, Result>(
+    files: readonly File[],
+    writing: Writing<File, Result>,
+  ): Promise<readonly Uploaded<File, Result>[]> {
+    open += files.length
+    const tried: Uploaded<File, Result>[] = []
+    let isStopped = false
+    for (const file of files.toReversed()) {
+      const one: Uploaded<File, Result> = isStopped ? { ...file, result: undefined } : await upload(file, writing)
+      leave()
+      isStopped ||= one.result === undefined || one.result instanceof IngestError
+      tried.push(one)
+    }
+    return tried
+  }
+
   return {
-    all: async (files) => await Promise.all(files.map(upload)),
-    inTurn: async (files) => {
-      const tried: Tried[] = []
-      let isStopped = false
-      for (const file of files.toReversed()) {
-        const one: Tried = isStopped ? { ...file, result: undefined } : await upload(file)
-        isStopped ||= one.result === undefined || one.result instanceof IngestError
-        tried.push(one)
-      }
-      return tried
+    all: async (files, writing) => {
+      open += files.length
+      return await Promise.all(files.map(async (file) => await upload(file, writing).finally(leave)))
+    },
+    inTurn,
+    room: async () => {
+      while (!hasRoom()) await new Promise<void>((enter) => seekers.push(enter))
     },
   }
 }

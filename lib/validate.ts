@@ -1,6 +1,6 @@
 // Raw rows to rows worth storing, with an account of every row that was dropped, doubted or left for later.
 
-import type { Dataset, RawRow, Row } from './datasets/dataset.ts'
+import type { SessionDataset, RawRow, Row } from './datasets/dataset.ts'
 import { isIsoDate, isWithin, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 
@@ -43,7 +43,7 @@ export type Expectation = {
  * Throws an IngestError of the symbol when a required field is in no row, or when many rows came and not one has what
  * recent rows may lack: then the API has changed or refuses it, and storing nulls would hide that.
  */
-export function validateRows(dataset: Dataset, raw: readonly RawRow[], expectation: Expectation): Checked {
+export function validateRows(dataset: SessionDataset, raw: readonly RawRow[], expectation: Expectation): Checked {
   refuseMissingFields(dataset, raw, expectation.symbol)
   const { good, rejects } = applyHardRules(dataset, raw, expectation.symbol)
   const isInside = (date: IsoDate) => expectation.windows.some((window) => isWithin(date, window))
@@ -84,7 +84,7 @@ const MAX_ALL_INCOMPLETE = 5
 
 type Good = { readonly row: Row; readonly suspicions: readonly string[]; readonly raw: RawRow }
 
-function applyHardRules(dataset: Dataset, raw: readonly RawRow[], symbol: string) {
+function applyHardRules(dataset: SessionDataset, raw: readonly RawRow[], symbol: string) {
   const good = new Map<IsoDate, Good>()
   const rejects: Reject[] = []
   const reject = (row: RawRow, reason: string) => {
@@ -103,7 +103,7 @@ function applyHardRules(dataset: Dataset, raw: readonly RawRow[], symbol: string
   return { good, rejects }
 }
 
-function refuseMissingFields(dataset: Dataset, raw: readonly RawRow[], symbol: string): void {
+function refuseMissingFields(dataset: SessionDataset, raw: readonly RawRow[], symbol: string): void {
   if (raw.length === 0) return
   const missing = ['symbol', 'date', ...dataset.requiredFields].filter((field) =>
     raw.every((row) => row[field] === undefined),
@@ -116,7 +116,7 @@ function refuseMissingFields(dataset: Dataset, raw: readonly RawRow[], symbol: s
   })
 }
 
-function unknownFieldsOf(dataset: Dataset, raw: readonly RawRow[]): readonly string[] {
+function unknownFieldsOf(dataset: SessionDataset, raw: readonly RawRow[]): readonly string[] {
   const names = new Set(raw.flatMap((row) => Object.keys(row)))
   return [...names].filter((name) => !dataset.knownFields.has(name)).toSorted()
 }

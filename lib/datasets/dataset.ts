@@ -32,26 +32,29 @@ export type Partition =
 /** A good row with the soft rules it broke, or the hard rule that a bad one broke. */
 export type Verdict = { readonly row: Row; readonly suspicions: readonly string[] } | { readonly reason: string }
 
+/** What every dataset is: what a row of it must be, and which columns its files have. */
 export interface Dataset {
   readonly name: string
   readonly columns: readonly Column[]
-  /** API calls that one window of one symbol takes. */
-  readonly callsPerWindow: number
   /** Fields every reply must have in at least one row; one that no row has is a changed API, not data. */
   readonly requiredFields: readonly string[]
   /** Fields the vendor is known to send; others are ignored and noted. */
   readonly knownFields: ReadonlySet<string>
+  check(symbol: string, raw: RawRow): Verdict
+  /** The folder of a symbol's files, below the store's root and with a closing slash. */
+  folder(symbol: string): string
+}
 
+/** A dataset with one row a session, asked for by windows of dates. */
+export interface SessionDataset extends Dataset {
+  /** API calls that one window of one symbol takes. */
+  readonly callsPerWindow: number
   /** The calls of one window, in the order to make them. */
   asks(symbol: string, window: DateRange): readonly Ask[]
   /** The replies to `asks`, in the same order, as one list of rows. */
   merge(replies: readonly (readonly RawRow[])[]): readonly RawRow[]
-  check(symbol: string, raw: RawRow): Verdict
   /** What a row lacks that the vendor usually adds a little later (an adjusted close), or undefined when it is whole. */
   lacks(row: Row): string | undefined
-
-  /** The folder of a symbol's files, below the store's root and with a closing slash. */
-  folder(symbol: string): string
   key(symbol: string, partition: Partition): string
   /** What the file with this key holds, or undefined where the key is none of this dataset's. */
   partitionOf(symbol: string, key: string): Partition | undefined

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot'
 import { parseIsoDate, yearOf, type IsoDate } from '../dates.ts'
-import type { Ask, Column, Dataset, Partition, RawRow, Row, Verdict } from './dataset.ts'
+import type { Ask, Column, Partition, RawRow, Row, SessionDataset, Verdict } from './dataset.ts'
 import { hiveValue } from './hive.ts'
 
 export type PricesOptions = {
@@ -87,7 +87,7 @@ const RawPrice = v.object({
 })
 
 /** The prices dataset as one run wants it. */
-export function createPrices({ api, withAdjClose, prefix }: PricesOptions): Dataset {
+export function createPrices({ api, withAdjClose, prefix }: PricesOptions): SessionDataset {
   const root = prefix === '' ? 'prices' : `${prefix}/prices`
   const variants = withAdjClose && api === 'stable' ? ['full', 'dividend-adjusted'] : ['full']
   const folder = (symbol: string) => `${root}/symbol=${hiveValue(symbol)}/`

@@ -1,7 +1,7 @@
 // A real folder store in a temporary folder, and price files in it as runs of other days would have left them.
 
 import { join } from 'node:path'
-import type { Dataset, Row } from '../../lib/datasets/dataset.ts'
+import type { SessionDataset, Row } from '../../lib/datasets/dataset.ts'
 import { yearOf, type DateRange } from '../../lib/dates.ts'
 import { encodeParquet, readFooter, rowsSha256, type Footer } from '../../lib/parquet.ts'
 import type { Store } from '../../lib/store.ts'
@@ -21,7 +21,7 @@ export async function openShelf(): Promise<Shelf> {
   return { folder, store: await openFolderStore({ folder, nowMs: Date.now }), remove: temp.remove }
 }
 
-export type Written = { readonly ingest?: string; readonly asked?: DateRange; readonly dataset?: Dataset }
+export type Written = { readonly ingest?: string; readonly asked?: DateRange; readonly dataset?: SessionDataset }
 
 /** The bytes of a file with these rows, newest first. */
 export function fileOf(

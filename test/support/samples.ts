@@ -3,7 +3,7 @@
 import { XNYS } from '../../lib/calendar.ts'
 import type { Config } from '../../lib/settings.ts'
 import { NO_SESSIONS } from '../../lib/counts.ts'
-import type { Dataset, RawRow, Row } from '../../lib/datasets/dataset.ts'
+import type { SessionDataset, RawRow, Row } from '../../lib/datasets/dataset.ts'
 import { createPrices, type PricesOptions } from '../../lib/datasets/prices.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/dates.ts'
 import { IngestError } from '../../lib/errors.ts'
@@ -28,7 +28,7 @@ export function span(text: string): DateRange {
 /** Milliseconds since 1970. */
 export const at = (instant: string): number => Date.parse(instant)
 
-export function prices(options: Partial<PricesOptions> = {}): Dataset {
+export function prices(options: Partial<PricesOptions> = {}): SessionDataset {
   return createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw', ...options })
 }
 
