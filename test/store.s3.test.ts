@@ -722,11 +722,19 @@ describe('region and credentials', () => {
     expect(fake.requests.at(-1)?.headers['authorization']).toMatch(/AKIDPROFILE\/\d+\/eu-north-1\//)
   })
 
-  test('an endpoint that is no URL is said', async () => {
-    const undo = setAwsEnvironment({ ...bare, AWS_ENDPOINT_URL_S3: 'nonsense' })
-    const error = await failureOf((await open()).list('p/'))
+  test.each<[string, Record<string, string>, string]>([
+    ['that is no URL', { AWS_ENDPOINT_URL_S3: 'nonsense' }, 'AWS_ENDPOINT_URL_S3 is no URL'],
+    ['without a scheme', { AWS_ENDPOINT_URL_S3: 'minio:9000' }, 'no endpoint can be made of the settings'],
+    ['for which the SDK is told too much', { AWS_USE_FIPS_ENDPOINT: 'true' }, 'cannot be combined with FIPS'],
+  ])('an endpoint %s is said, whatever is sent', async (_name, env, message) => {
+    const undo = setAwsEnvironment({ ...bare, AWS_ENDPOINT_URL_S3: fake.url, ...env })
+    const store = await open()
+    for (const running of [store.list('p/'), store.replace('p/a', ONE, {})]) {
+      const error = await failureOf(running)
+      expect(error.message).toContain(message)
+      expect(error.hint).toContain('https://host')
+    }
     undo()
-    expect(error.message).toContain('AWS_ENDPOINT_URL_S3 is no URL')
   })
 
   test('a session token is sent', async () => {

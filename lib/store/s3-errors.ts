@@ -97,6 +97,7 @@ const EXPLANATIONS: readonly [codes: readonly string[], explain: (f: Failure, o:
   [['RequestTimeTooSkewed'], skewed],
   [QUOTA, quota],
   [['NotImplemented'], unsupported],
+  [['EndpointError'], noEndpoint],
 ]
 
 function explainLasting(failure: Failure, operation: Operation): Explanation | undefined {
@@ -160,6 +161,12 @@ function expired({ code }: Failure): Explanation {
   const hint =
     'Get new credentials and run again: it goes on where it stopped. For long runs raise the role’s session duration.'
   return { what: `the credentials have expired (${code})`, hint }
+}
+
+/** The SDK says so of an endpoint without a scheme, and of settings that do not go together. */
+function noEndpoint({ said }: Failure): Explanation {
+  const hint = 'Check AWS_ENDPOINT_URL_S3, which takes its scheme too (https://host), and the other AWS_* variables.'
+  return { what: `no endpoint can be made of the settings (${said})`, hint }
 }
 
 function noCredentials({ said }: Failure): Explanation {
