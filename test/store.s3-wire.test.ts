@@ -126,6 +126,41 @@ test('a large page of a stranger in place of a footer is worth another try, not 
   expect((await larger).read('raw/a.parquet', { suffixBytes: 100 }, 100)).rejects.toThrow('at most 100 are read')
 })
 
+describe('a failure of fetch', () => {
+  /** The failure of a write that fetch has failed with this. */
+  async function failureWith(code: string, message = code): Promise<unknown> {
+    restore()
+    restore = setAwsEnvironment({ ...KEYS, AWS_REGION: 'eu-west-1' })
+    const store = await openTestStore({
+      hasCustomEndpoint: false,
+      fetch: async () => {
+        throw Object.assign(new TypeError(message), code === '' ? {} : { code })
+      },
+    })
+    return await store.replace('raw/a', BYTES, {}).catch((error: unknown) => error)
+  }
+
+  test.each([
+    ...['UnsupportedTransferEncoding', 'InvalidHTTPResponse', 'Malformed_HTTP_Response', 'WriteFailed'],
+    ...['TLSHandshakeFailed', 'ECONNRESET', 'ConnectionRefused', 'UnexpectedData'],
+  ])('(%s) is one of the network, tried again', async (code) => {
+    const message = expect.stringMatching(new RegExp(`no answer from the store .${code}: .*, 14 tries$`))
+    expect(await failureWith(code)).toMatchObject({ kind: 'store', scope: 'run', message })
+  })
+
+  test.each(['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'HOSTNAME_MISMATCH'])(
+    '(%s) is one of the certificate',
+    async (code) => {
+      const hint = expect.stringContaining('NODE_EXTRA_CA_CERTS')
+      expect(await failureWith(code)).toMatchObject({ kind: 'store', scope: 'run', hint })
+    },
+  )
+
+  test('that no code explains is a defect', async () => {
+    expect(await failureWith('', 'x is not a function')).toBeInstanceOf(TypeError)
+  })
+})
+
 test('credentials that expire are fetched anew before they do', async () => {
   restore()
   let given = 0

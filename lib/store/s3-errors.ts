@@ -116,7 +116,7 @@ function explainLasting(failure: Failure, operation: Operation): Explanation | u
   if (code === 'ERR_INVALID_URL') {
     return { what: 'AWS_ENDPOINT_URL_S3 is no URL', hint: 'Write it with its scheme: https://host.' }
   }
-  return /CERT|TLS|SSL/.test(code) ? untrusted(failure) : undefined
+  return /CERT|TLS|SSL|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH/.test(code) ? untrusted(failure) : undefined
 }
 
 function noBucket({ code }: Failure, { bucket }: Operation): Explanation {

@@ -25,12 +25,15 @@ const TRANSIENT_CODES = new Set(['ConditionalRequestConflict', 'OperationAborted
 const TRANSIENT_STATUSES = new Set([200, 408, 429, 500, 502, 503, 504])
 /** The SDK's and the runtime's names for a connection that failed. */
 export const NETWORK_CODE =
-  /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE|TimeoutError|Malformed_HTTP_Response|InvalidContentLength|UnrequestedUpgrade)$/
+  /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE|TimeoutError)$/
 
 /** Whether another try may succeed. */
-export function isTransient({ code, status }: Failure): boolean {
+export function isTransient({ code, status, fields }: Failure): boolean {
   if (DAMAGE_CODES.has(code) || TRANSIENT_CODES.has(code) || NETWORK_CODE.test(code)) return true
-  return status !== undefined && TRANSIENT_STATUSES.has(status)
+  if (status !== undefined) return TRANSIENT_STATUSES.has(status)
+  // fetch has dozens of codes for answers that are no HTTP, all with small letters (InvalidHTTPResponse). Certificates and
+  // bad arguments have capitals only.
+  return typeof fields['code'] === 'string' && /[a-z]/.test(fields['code'])
 }
 
 /** Takes an error of the SDK apart. */
