@@ -737,6 +737,20 @@ describe('region and credentials', () => {
     undo()
   })
 
+  test.each([
+    ['AWS_ACCESS_KEY_ID', 'AKID\n'],
+    ['AWS_SESSION_TOKEN', 'token\r\nof two lines'],
+  ])('a line break in %s is said', async (name, value) => {
+    const undo = setAwsEnvironment({ ...bare, AWS_ENDPOINT_URL_S3: fake.url, [name]: value })
+    const store = await open()
+    for (const running of [store.list('p/'), store.replace('p/a', ONE, {})]) {
+      const error = await failureOf(running)
+      expect(error.message).toContain('the credentials hold a line break')
+      expect(describeError(error)).not.toContain(value.trim())
+    }
+    undo()
+  })
+
   test('a session token is sent', async () => {
     const strict = await startFakeS3({ sessionToken: 'token+/=' })
     const undo = setAwsEnvironment(strict.env())

@@ -98,6 +98,8 @@ const EXPLANATIONS: readonly [codes: readonly string[], explain: (f: Failure, o:
   [QUOTA, quota],
   [['NotImplemented'], unsupported],
   [['EndpointError'], noEndpoint],
+  // What the SDK's requests and fetch say of a header.
+  [['ERR_INVALID_CHAR'], brokenLine],
 ]
 
 function explainLasting(failure: Failure, operation: Operation): Explanation | undefined {
@@ -161,6 +163,11 @@ function expired({ code }: Failure): Explanation {
   const hint =
     'Get new credentials and run again: it goes on where it stopped. For long runs raise the role’s session duration.'
   return { what: `the credentials have expired (${code})`, hint }
+}
+
+function brokenLine(): Explanation {
+  const what = 'the credentials hold a line break or another character that no header may have'
+  return { what, hint: 'Copy AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again, each in one line.' }
 }
 
 /** The SDK says so of an endpoint without a scheme, and of settings that do not go together. */

@@ -53,8 +53,9 @@ export function dissect(error: unknown): Failure {
 
 function codeOf(error: unknown, message: string, fields: Record<string, unknown>, status: number | undefined): string {
   if (message.startsWith('Checksum mismatch')) return 'ChecksumMismatch'
-  // This error of the runtime has no code.
+  // These errors of the runtime have no code, or hide it.
   if (message.startsWith('Hostname/IP does not match')) return 'ERR_TLS_CERT_ALTNAME_INVALID'
+  if (/^Header '[^']+' has invalid value|^Invalid character in header/.test(message)) return 'ERR_INVALID_CHAR'
   const name = oneLine(textOf(error, 'name'), 80) || 'Unknown'
   // A refusal whose words were cut off on the way has a status too, and is none.
   if (typeof fields['code'] === 'string' && NETWORK_CODE.test(fields['code'])) return fields['code']
