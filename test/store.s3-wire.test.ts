@@ -126,6 +126,14 @@ test('a large page of a stranger in place of a footer is worth another try, not 
   expect((await larger).read('raw/a.parquet', { suffixBytes: 100 }, 100)).rejects.toThrow('at most 100 are read')
 })
 
+test('a file that is not there is none, also where the store sends no words', async () => {
+  restore()
+  restore = setAwsEnvironment({ ...KEYS, AWS_REGION: 'eu-west-1' })
+  const fetch = async () => new Response(null, { status: 404 })
+  const store = await openTestStore({ hasCustomEndpoint: false, fetch })
+  expect(await store.read('raw/a.parquet', { suffixBytes: 100 }, 100)).toBeUndefined()
+})
+
 describe('a failure of fetch', () => {
   /** The failure of a write that fetch has failed with this. */
   async function failureWith(code: string, message = code): Promise<unknown> {

@@ -89,7 +89,7 @@ export function refusalInSdkShape(status: number, headers: Headers, body: string
   const { Code: code, Message: message, ...others } = fields
   const isForeign = code === undefined && body.trim() !== ''
   const error = new Error(isForeign ? 'Deserialization error: no XML of S3' : (message ?? 'UnknownError'))
-  error.name = code ?? 'Unknown'
+  error.name = code ?? (status === 404 && !isForeign ? 'NotFound' : 'Unknown')
   const $response = { headers: Object.fromEntries(headers) }
   return Object.assign(error, { ...others, $metadata: { httpStatusCode: status }, $response })
 }
