@@ -208,3 +208,17 @@ test('credentials that expire are fetched anew before they do', async () => {
   expect(tokens.at(-1)).toBe('token-2')
   expect(given).toBe(2)
 })
+
+test('credentials that are not there yet are asked for again by the next write', async () => {
+  restore()
+  const nowhere = { AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null' }
+  const env = { AWS_REGION: 'eu-west-1', AWS_EC2_METADATA_DISABLED: 'true', ...nowhere }
+  restore = setAwsEnvironment(env)
+  const fetch = async () => new Response(null, { status: 200, headers: { etag: '"x"' } })
+  const store = await openTestStore({ hasCustomEndpoint: false, fetch })
+  const before = await store.replace('a', BYTES, {}).catch((error: unknown) => error)
+  expect(before).toMatchObject({ message: expect.stringContaining('no AWS credentials found') })
+  restore()
+  restore = setAwsEnvironment({ ...env, ...KEYS })
+  expect(await store.replace('a', BYTES, {})).toBe('replaced')
+})

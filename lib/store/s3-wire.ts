@@ -65,7 +65,17 @@ type Message = {
 /** Sends nothing yet. */
 export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOptions): Wire {
   let found: Promise<Destination> | undefined
-  const destination = async (): Promise<Destination> => await (found ??= findDestination(client, bucket))
+
+  async function destination(): Promise<Destination> {
+    found ??= findDestination(client, bucket)
+    try {
+      return await found
+    } catch (error) {
+      // It takes credentials too, and who gives them may be away for a moment: the next try asks again.
+      found = undefined
+      throw error
+    }
+  }
 
   /** One request; `read` takes what is wanted of a good answer, body and all. */
   async function send<T>(message: Message, read: (response: Response) => Promise<T>): Promise<T> {
