@@ -82,6 +82,14 @@ function takenUp({ file }: FileRows): IngestError {
   })
 }
 
+function foreign({ file }: FileRows): IngestError {
+  return new IngestError(`${file.key} was replaced meanwhile by a file of another program and is left as it is`, {
+    kind: 'foreign-file',
+    scope: 'symbol',
+    hint: 'Move it away, or replace it with --force.',
+  })
+}
+
 /** Replaces a file if nobody has touched it, and if it would not become shorter; undefined when somebody has. */
 async function refresh(stored: Standing, { file, rows }: FileRows, context: Context): Promise<WriteResult | undefined> {
   const { store, calendar, encoded } = context
@@ -103,6 +111,7 @@ async function settleConflict(wanted: FileRows, context: Context): Promise<Write
     if ((await store.create(file.key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
   } else {
     const { footer } = stored
+    if (footer === undefined && !isForced) throw foreign(wanted)
     const isEnough = footer !== undefined && file.partition.kind === 'year' && !isForced
     if (isEnough && isFinished(file.partition.year, footer, { ...context, range })) {
       return { kind: 'already', differs: footer.rowsSha256 !== encoded.sha }

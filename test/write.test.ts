@@ -283,6 +283,19 @@ describe('a refresh', () => {
     expect((await footerAt(shelf, key)).span.to).toBe(day('2024-09-13'))
   })
 
+  test('with a conflict leaves a file that is no longer ours, and says so; force replaces it', async () => {
+    const key = await store2024('2024-01-02..2024-09-12')
+    const stored = await surveyed()
+    const path = join(shelf.folder, key)
+    const store = interfering(async () => void (await Bun.write(path, 'not parquet')))
+    const wanted = wantedYear(rowsOf('2024-01-02..2024-09-13'), stored)
+    const error = await failureOf(writeFile(wanted, context({ store })))
+    expect(error).toMatchObject({ kind: 'foreign-file', scope: 'symbol' })
+    expect(error.message).toStartWith(key)
+    expect(await Bun.file(path).text()).toBe('not parquet')
+    expect(await writeFile(wanted, context({ isForced: true }))).toEqual({ kind: 'written' })
+  })
+
   test('forced, with a conflict, tries once more even over a finished file', async () => {
     const key = await store2024('2024-01-02..2024-09-12')
     const stored = await surveyed()
