@@ -56,10 +56,13 @@ export function createThreadEncoder(settings: FileSettings, script: string): Enc
       else resolve(file)
     }
   })
-  thread.addEventListener('error', ({ message }) => {
-    death = new Error(`The encoding thread has ended: ${message}`)
+  function die(reason: string): void {
+    death ??= new Error(`The encoding thread has ended: ${reason}`)
     for (const { reject } of [...underWay, ...waiting]) reject(death)
-  })
+  }
+  thread.addEventListener('error', ({ message }) => die(message))
+  // A thread that is ended from within or by the system says nothing else.
+  thread.addEventListener('close', () => die('no reason given'))
   return {
     encode: async (draft) =>
       await new Promise((resolve, reject) => {

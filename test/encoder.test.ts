@@ -52,4 +52,14 @@ describe('the encoding thread', () => {
     expect(failing).rejects.toThrow('The encoding thread has ended')
     await failing.catch(() => undefined)
   })
+
+  test('that ends without a word is an error to all who wait and all who come', async () => {
+    const script = 'data:text/javascript,self.onmessage = ({ data }) => { if (data.drafts) process.exit(3) }'
+    await withThread(async (encoder) => {
+      const draft = draftOf('2024-09-13')
+      const ends = await Promise.allSettled(Array.from({ length: 40 }, async () => await encoder.encode(draft)))
+      expect(ends.filter(({ status }) => status === 'rejected')).toHaveLength(40)
+      expect(await encoder.encode(draft).catch(String)).toContain('The encoding thread has ended')
+    }, script)
+  })
 })
