@@ -50,8 +50,10 @@ export function createPatience(interruptible: Interruptible, graceMs: number): P
 /** Lets go of work that is only reading as soon as the user wants the run to end. */
 export async function unlessStopped<T>(work: Promise<T>, { stop }: Pick<Interruptible, 'stop'>): Promise<T> {
   const stopped = new Promise<never>((_resolve, reject) => {
-    stop.signal.addEventListener('abort', () => reject(stop.signal.reason as Error), { once: true })
+    const letGo = () => reject(stop.signal.reason as Error)
+    if (stop.signal.aborted) letGo()
+    else stop.signal.addEventListener('abort', letGo, { once: true })
   })
-  stop.signal.throwIfAborted()
-  return await Promise.race([work, stopped])
+  // The race hears of both, also of work that fails when nobody waits for it any more.
+  return await Promise.race([stopped, work])
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { IngestError } from '../lib/errors.ts'
-import { graceOver } from '../lib/interrupt.ts'
+import { graceOver, unlessStopped } from '../lib/interrupt.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 
 const interrupted = new IngestError('Interrupted by SIGINT.', { kind: 'interrupted', scope: 'run' })
@@ -31,4 +31,19 @@ test.each([
   const stop = new AbortController()
   if (reason !== undefined) stop.abort(reason)
   expect(await isOver(graceOver({ stop, clock: createFakeClock() }, 5_000))).toBe(false)
+})
+
+test('work that was begun although the user has had enough may fail unheard', async () => {
+  const stop = new AbortController()
+  stop.abort(interrupted)
+  const unheard: unknown[] = []
+  const hear = (reason: unknown) => void unheard.push(reason)
+  process.on('unhandledRejection', hear)
+  const work = Bun.sleep(0).then(() => {
+    throw new Error('AbortError')
+  })
+  expect(await unlessStopped(work, { stop }).catch((error: unknown) => error)).toBe(interrupted)
+  await Bun.sleep(5)
+  process.off('unhandledRejection', hear)
+  expect(unheard).toEqual([])
 })
