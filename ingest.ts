@@ -16,12 +16,14 @@ declare const BUILD_COMMIT: string | undefined
 const { version } = packageJson
 const isCompiled = typeof BUILD_COMMIT !== 'undefined'
 const stop = new AbortController()
+const interruption = new AbortController()
 let interruptedBy: Signal | undefined
 
 function onSignal(signal: Signal): void {
   // The second one means it.
   if (interruptedBy !== undefined) process.exit(EXIT_CODES[signal])
   interruptedBy = signal
+  interruption.abort()
   const hint = 'Run again to go on where it stopped.'
   stop.abort(new IngestError(`Interrupted by ${signal}.`, { kind: 'interrupted', scope: 'run', hint }))
 }
@@ -36,7 +38,7 @@ async function main(): Promise<number> {
   const { resolveConfig, resolveDemoFolder, unsetEmpty } = await import('./lib/config.ts')
   const { openWorld } = await import('./lib/world.ts')
   const encoderScript = new URL('./lib/encoder-thread.ts', import.meta.url).href
-  const world = openWorld({ version, stop, encoderScript })
+  const world = openWorld({ version, stop, interruption: interruption.signal, encoderScript })
   if (line.command === 'demo') {
     const folder = resolveDemoFolder(line)
     const { runDemo } = await import('./lib/demo/demo.ts')

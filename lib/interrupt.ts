@@ -1,19 +1,15 @@
 // The user's wish that a run should end, and how long what is under way may still take.
 
 import type { Clock } from './clock.ts'
-import { IngestError } from './errors.ts'
 
-export type Interruptible = { readonly stop: AbortController; readonly clock: Clock }
+/** `interruption` is aborted when the user wants the run to end, also where something else has stopped it already. */
+export type Interruptible = { readonly interruption: AbortSignal; readonly clock: Clock }
 
 /** Resolves `graceMs` after the run was interrupted; never when it is not, whatever else stops it. */
-export async function graceOver({ stop, clock }: Interruptible, graceMs: number): Promise<void> {
-  const { signal } = stop
+export async function graceOver({ interruption, clock }: Interruptible, graceMs: number): Promise<void> {
   await new Promise<void>((resolve) => {
-    const look = () => {
-      if (signal.reason instanceof IngestError && signal.reason.kind === 'interrupted') resolve()
-    }
-    if (signal.aborted) look()
-    else signal.addEventListener('abort', look, { once: true })
+    if (interruption.aborted) resolve()
+    else interruption.addEventListener('abort', () => resolve(), { once: true })
   })
   await clock.sleep(graceMs)
 }
@@ -48,7 +44,7 @@ export function createPatience(interruptible: Interruptible, graceMs: number): P
 }
 
 /** Lets go of work that is only reading as soon as the user wants the run to end. */
-export async function unlessStopped<T>(work: Promise<T>, { stop }: Pick<Interruptible, 'stop'>): Promise<T> {
+export async function unlessStopped<T>(work: Promise<T>, { stop }: { readonly stop: AbortController }): Promise<T> {
   const stopped = new Promise<never>((_resolve, reject) => {
     const letGo = () => reject(stop.signal.reason as Error)
     if (stop.signal.aborted) letGo()

@@ -89,7 +89,7 @@ async function execute(
   run: Run,
 ): Promise<{ http: Http; result: RunResult }> {
   const { config, world, progress, dataset, store } = run
-  const { clock, random, stop } = world
+  const { clock, random, stop, interruption } = world
   const fmp = createFmp({ api: config.api, baseUrl: config.apiBaseUrl, key: config.apiKey })
   const http = createHttp({
     fetch: world.fetch,
@@ -105,7 +105,7 @@ async function execute(
   const files = plans.reduce((sum, plan) => sum + plan.files.length, 0)
   const settings = { columns: dataset.columns, ingestMs: run.startMs, version: world.version }
   const encoder = world.openEncoder(settings, files)
-  const uploads = createUploads({ stop, clock, maxUploads: config.uploadConcurrency })
+  const uploads = createUploads({ stop, interruption, clock, maxUploads: config.uploadConcurrency })
   const context: SessionContext = {
     store,
     dataset,

@@ -6,7 +6,11 @@ import { createPatience, type Interruptible } from './interrupt.ts'
 import type { EncodedFile } from './parquet.ts'
 import { createTurns } from './turns.ts'
 
-export type UploadContext = Interruptible & { readonly maxUploads: number }
+export type UploadContext = Interruptible & {
+  /** Stops the run, for an IngestError or for a defect; writes in flight are finished. */
+  readonly stop: AbortController
+  readonly maxUploads: number
+}
 
 /** How the files of one dataset get into the store. */
 export type Writing<File, Result> = {

@@ -23,6 +23,8 @@ export type World = {
   readonly version: string
   /** Aborted with an IngestError of kind 'interrupted' when the user wants the run to end. */
   readonly stop: AbortController
+  /** Aborted at the same moment, also when an error has aborted `stop` before. */
+  readonly interruption: AbortSignal
   /** Resolves once stdout has the text. Rejects with an IngestError when it takes none. */
   readonly print: (text: string) => Promise<void>
   readonly printError: (text: string) => void
@@ -42,12 +44,13 @@ export type Opening = {
   readonly version: string
   /** Ends a run early. */
   readonly stop: AbortController
+  readonly interruption: AbortSignal
   /** Where lib/encoder-thread.ts is: in a compiled program only its entry knows. */
   readonly encoderScript: string
 }
 
 /** The real world. */
-export function openWorld({ version, stop, encoderScript }: Opening): World {
+export function openWorld({ version, stop, interruption, encoderScript }: Opening): World {
   keepLoopbackDirect()
   // A log that nobody takes is no reason to leave data behind.
   process.stderr.on('error', () => undefined)
@@ -58,6 +61,7 @@ export function openWorld({ version, stop, encoderScript }: Opening): World {
     fetch: send,
     version,
     stop,
+    interruption,
     print,
     printError,
     isTerminal: process.stderr.isTTY,

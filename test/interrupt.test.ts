@@ -4,8 +4,6 @@ import { graceOver, unlessStopped } from '../lib/interrupt.ts'
 import { createFakeClock } from './support/fake-clock.ts'
 
 const interrupted = new IngestError('Interrupted by SIGINT.', { kind: 'interrupted', scope: 'run' })
-const quota = new IngestError('The day limit is reached.', { kind: 'quota', scope: 'run' })
-
 /** Whether the grace is over once everything that can happen at once has happened. */
 async function isOver(grace: Promise<void>): Promise<boolean> {
   return await Promise.race([grace.then(() => true), Bun.sleep(0).then(() => false)])
@@ -15,22 +13,18 @@ test.each([
   ['before it is asked for', true],
   ['after it was asked for', false],
 ])('an interrupt %s starts the grace', async (_, isEarly) => {
-  const stop = new AbortController()
+  const user = new AbortController()
   const clock = createFakeClock()
-  if (isEarly) stop.abort(interrupted)
-  const grace = graceOver({ stop, clock }, 5_000)
-  if (!isEarly) stop.abort(interrupted)
+  if (isEarly) user.abort()
+  const grace = graceOver({ interruption: user.signal, clock }, 5_000)
+  if (!isEarly) user.abort()
   expect(await isOver(grace)).toBe(true)
   expect(clock.elapsedMs()).toBe(5_000)
 })
 
-test.each([
-  ['nothing', undefined],
-  ['an error of the run', quota],
-])('%s leaves all the time there is', async (_, reason) => {
-  const stop = new AbortController()
-  if (reason !== undefined) stop.abort(reason)
-  expect(await isOver(graceOver({ stop, clock: createFakeClock() }, 5_000))).toBe(false)
+test('nothing leaves all the time there is', async () => {
+  const interruption = new AbortController().signal
+  expect(await isOver(graceOver({ interruption, clock: createFakeClock() }, 5_000))).toBe(false)
 })
 
 test('work that was begun although the user has had enough may fail unheard', async () => {

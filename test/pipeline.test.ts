@@ -86,7 +86,13 @@ async function ingest({
   const stop = changes.stop ?? new AbortController()
   const context: SessionContext = {
     newestEver: async (symbol) => await newestEver(symbol, scope),
-    uploads: createUploads({ clock: createFakeClock(), maxUploads: 4, ...changes, stop }),
+    uploads: createUploads({
+      clock: createFakeClock(),
+      maxUploads: 4,
+      interruption: new AbortController().signal,
+      ...changes,
+      stop,
+    }),
     store,
     dataset,
     calendar: XNYS,
@@ -591,6 +597,7 @@ describe('an interrupt', () => {
       symbols: ['A', 'B'],
       bars: ALL,
       stop,
+      interruption: stop.signal,
       clock,
       store: { ...shelf.store, create },
       maxWorkers: 1,
@@ -605,15 +612,21 @@ describe('an interrupt', () => {
   })
 
   test('waits for a write that hangs five seconds and no longer', async () => {
-    const stop = new AbortController()
-    const clock = createFakeClock()
-    const create: Store['create'] = async () => {
-      stop.abort(interrupted)
-      return await new Promise<'created'>(() => undefined)
+    // Something else may have stopped the run before.
+    for (const reason of [interrupted, failure('key', 'run')]) {
+      const stop = new AbortController()
+      const user = new AbortController()
+      const clock = createFakeClock()
+      const create: Store['create'] = async () => {
+        stop.abort(reason)
+        user.abort()
+        return await new Promise<'created'>(() => undefined)
+      }
+      const store = { ...shelf.store, create }
+      const ran = await ingest({ symbols: ['A'], bars: ALL, stop, interruption: user.signal, clock, store })
+      expect(clock.sleepsMs).toEqual([5_000])
+      expect(outcomeOf(ran, 'A').counts.not_reached).toBe(5)
     }
-    const ran = await ingest({ symbols: ['A'], bars: ALL, stop, clock, store: { ...shelf.store, create } })
-    expect(clock.sleepsMs).toEqual([5_000])
-    expect(outcomeOf(ran, 'A').counts.not_reached).toBe(5)
   })
 })
 

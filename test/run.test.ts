@@ -67,6 +67,7 @@ async function run({
     fetch,
     version: '1.2.3',
     stop: new AbortController(),
+    interruption: new AbortController().signal,
     print: async (text) => void (said.stdout += text),
     printError: (text) => void (said.stderr += text),
     appendText: async () => undefined,

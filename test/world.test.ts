@@ -5,7 +5,8 @@ import { openWorld } from '../lib/world.ts'
 import { configOf, failureOf } from './support/samples.ts'
 import { makeTempFolder, type TempFolder } from './support/temp-folder.ts'
 
-const world = openWorld({ version: '1.2.3', stop: new AbortController(), encoderScript: '' })
+const stop = new AbortController()
+const world = openWorld({ version: '1.2.3', stop, interruption: stop.signal, encoderScript: '' })
 const isRoot = process.getuid?.() === 0
 
 let temp: TempFolder

@@ -49,6 +49,7 @@ export async function runInProcess(options: InProcessOptions): Promise<InProcess
       fetch,
       version: '0.0.0',
       stop: new AbortController(),
+      interruption: new AbortController().signal,
       print: async (text) => void (said.stdout += text),
       printError: (text) => void (said.stderr += text),
       isTerminal: false,
