@@ -1,6 +1,20 @@
 import { describe, expect, test } from 'bun:test'
-import { shareSyncs } from '../lib/store/temp-files.ts'
+import { join } from 'node:path'
+import { prepareTempFolder, shareSyncs } from '../lib/store/temp-files.ts'
 import { forRandomRuns } from './support/random.ts'
+import { makeTempFolder } from './support/temp-folder.ts'
+
+test('a folder that is made for the store has a name on the disk, as have those made above it', async () => {
+  const { path, remove } = await makeTempFolder()
+  const synced: string[] = []
+  const sync = async (folder: string) => void synced.push(folder)
+  const tempFolder = join(path, 'new/lake/.ingest-tmp')
+  await prepareTempFolder(tempFolder, Date.now(), sync)
+  expect(synced).toEqual([join(path, 'new/lake'), join(path, 'new'), path])
+  await prepareTempFolder(tempFolder, Date.now(), sync)
+  expect(synced).toHaveLength(3)
+  await remove()
+})
 
 describe('shared syncs', () => {
   test('cover whatever was there when they were asked for, whoever else asks, in as few syncs as may be', async () => {

@@ -8,7 +8,15 @@ import { IngestError, oneLine } from '../errors.ts'
 import type { ByteRange, Store } from '../store.ts'
 import { errnoOf, noHardLinks, toFolderError } from './folder-errors.ts'
 import { listFolder, tagOf } from './folder-list.ts'
-import { prepareTempFolder, shareSyncs, syncFolder, TEMP_FOLDER, tempPath, writeDurably } from './temp-files.ts'
+import {
+  prepareTempFolder,
+  shareSyncs,
+  syncFolder,
+  syncUpwards,
+  TEMP_FOLDER,
+  tempPath,
+  writeDurably,
+} from './temp-files.ts'
 
 type FolderStoreOptions = {
   /** Made before the first write if it is not there. */
@@ -32,9 +40,10 @@ type Place = {
 export async function openFolderStore(options: FolderStoreOptions): Promise<Store> {
   const folder = resolve(options.folder)
   const tempFolder = join(folder, TEMP_FOLDER)
+  const sync = shareSyncs(syncFolder)
   let prepared: Promise<void> | undefined
   async function prepare(): Promise<void> {
-    prepared ??= prepareTempFolder(tempFolder, options.nowMs())
+    prepared ??= prepareTempFolder(tempFolder, options.nowMs(), sync)
     try {
       await prepared
     } catch (error) {
@@ -45,7 +54,7 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
   }
   if (options.preparesAtOnce === true) await prepare()
   const inFlight = new PQueue({ concurrency: options.concurrency ?? 32 })
-  const place: Place = { folder, tempFolder, prepare, sync: shareSyncs(syncFolder) }
+  const place: Place = { folder, tempFolder, prepare, sync }
   return {
     locate: (key) => oneLine(join(options.folder, key)),
     // Every file that is read is an open one, and a process may have few.
@@ -145,14 +154,6 @@ async function store<T>(
 /** What cannot be removed now is stale to a later run; that must not hide how the write went. */
 async function discard(temp: string): Promise<void> {
   await rm(temp, { force: true }).catch(() => undefined)
-}
-
-/** From the file's folder up to the one that holds the first folder that was made for it. */
-async function syncUpwards(from: string, to: string, sync: Place['sync']): Promise<void> {
-  for (let folder = from; ; folder = dirname(folder)) {
-    await sync(folder)
-    if (folder === to) return
-  }
 }
 
 async function createAt(temp: string, path: string): Promise<'created' | 'exists'> {

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { IngestError, oneLine } from '../errors.ts'
 import { errnoOf, toFolderError } from './folder-errors.ts'
@@ -19,11 +19,17 @@ export function tempPath(tempFolder: string): string {
 
 /**
  * Makes the folder for temporary files and removes the stale ones in it: of a process of this machine that is gone, or
- * older than a day. Throws where a symbolic link stands in its place: it would lead the writing elsewhere.
+ * older than a day. Throws where a symbolic link stands in its place: it would lead the writing elsewhere. `sync` is for
+ * the folders that hold those which had to be made.
  */
-export async function prepareTempFolder(tempFolder: string, nowMs: number): Promise<void> {
+export async function prepareTempFolder(
+  tempFolder: string,
+  nowMs: number,
+  sync: (path: string) => Promise<void>,
+): Promise<void> {
   try {
-    await mkdir(tempFolder, { recursive: true })
+    const made = await mkdir(tempFolder, { recursive: true })
+    if (made !== undefined) await syncUpwards(dirname(tempFolder), dirname(made), sync)
     if (!(await lstat(tempFolder)).isDirectory()) throw notAFolder(tempFolder)
     for (const name of await readdir(tempFolder)) {
       const path = join(tempFolder, name)
@@ -89,6 +95,14 @@ export async function syncFolder(path: string): Promise<void> {
     if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) throw error
   } finally {
     await handle.close()
+  }
+}
+
+/** Syncs a folder and those above it, up to the one that holds the first folder that was made. */
+export async function syncUpwards(from: string, to: string, sync: (path: string) => Promise<void>): Promise<void> {
+  for (let folder = from; ; folder = dirname(folder)) {
+    await sync(folder)
+    if (folder === to) return
   }
 }
 
