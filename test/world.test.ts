@@ -5,8 +5,8 @@ import { openWorld } from '../lib/world.ts'
 import { configOf, failureOf } from './support/samples.ts'
 import { makeTempFolder, type TempFolder } from './support/temp-folder.ts'
 
-const stop = new AbortController()
-const world = openWorld({ version: '1.2.3', stop, interruption: stop.signal, encoderScript: '' })
+const user = new AbortController()
+const world = openWorld({ version: '1.2.3', stop: user, interruption: user.signal, encoderScript: '' })
 const isRoot = process.getuid?.() === 0
 
 let temp: TempFolder
