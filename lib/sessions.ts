@@ -33,6 +33,8 @@ export function sessionTask(plan: SymbolPlan, context: SessionContext): Task {
   }
 }
 
+const outcomeIs = (outcome: SymbolOutcome) => async () => outcome
+
 /** Nothing is written before every window is answered. */
 async function fetchSymbol(
   plan: SymbolPlan,
@@ -41,7 +43,6 @@ async function fetchSymbol(
 ): Promise<() => Promise<SymbolOutcome>> {
   const { dataset, calendar } = context
   const { symbol, windows, range, recentFrom } = plan
-  const outcomeIs = (outcome: SymbolOutcome) => async () => outcome
   if (range === undefined || recentFrom === undefined) return outcomeIs(nothingDone(plan))
   const raw = await fetchRows(plan, dataset, call)
   if (raw.length === 0) return outcomeIs(await noRows(plan, context))

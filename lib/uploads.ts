@@ -54,27 +54,8 @@ export function createUploads(context: UploadContext): Uploads {
   // As many as are sent at once may wait encoded.
   const prepared = createTurns(maxUploads * 2)
   const sent = createTurns(maxUploads)
+  const room = createRoom(context)
   let uploaded = 0
-  /** Files that were handed in and are not done, and who waits for them to become fewer. */
-  let open = 0
-  let seekers: (() => void)[] = []
-  /** Until the store has taken one file, no calls are spent on what may have no place. */
-  let isProven = false
-
-  function hasRoom(): boolean {
-    return stop.signal.aborted || open < (isProven ? maxUploads : 1)
-  }
-
-  function callIn(): void {
-    for (const enter of seekers) enter()
-    seekers = []
-  }
-
-  function leave(): void {
-    open -= 1
-    if (hasRoom()) callIn()
-  }
-  stop.signal.addEventListener('abort', callIn, { once: true })
 
   async function send<Result>(write: () => Promise<Result>): Promise<Result | IngestError | undefined> {
     if (stop.signal.aborted) return undefined
@@ -96,7 +77,7 @@ export function createUploads(context: UploadContext): Uploads {
       const encoded = await encode(file)
       return await sent.run(async () => await send(async () => await write(file, encoded)))
     })
-    isProven ||= result !== undefined && !(result instanceof IngestError)
+    if (result !== undefined && !(result instanceof IngestError)) room.prove()
     uploaded += 1
     if (uploaded % FILES_PER_COLLECTION === 0) Bun.gc(true)
     return { ...file, result }
@@ -106,12 +87,12 @@ export function createUploads(context: UploadContext): Uploads {
     files: readonly File[],
     writing: Writing<File, Result>,
   ): Promise<readonly Uploaded<File, Result>[]> {
-    open += files.length
+    room.enter(files.length)
     const tried: Uploaded<File, Result>[] = []
     let isStopped = false
     for (const file of files.toReversed()) {
       const one: Uploaded<File, Result> = isStopped ? { ...file, result: undefined } : await upload(file, writing)
-      leave()
+      room.leave()
       isStopped ||= one.result === undefined || one.result instanceof IngestError
       tried.push(one)
     }
@@ -120,12 +101,40 @@ export function createUploads(context: UploadContext): Uploads {
 
   return {
     all: async (files, writing) => {
-      open += files.length
-      return await Promise.all(files.map(async (file) => await upload(file, writing).finally(leave)))
+      room.enter(files.length)
+      return await Promise.all(files.map(async (file) => await upload(file, writing).finally(room.leave)))
     },
     inTurn,
-    room: async () => {
-      while (!hasRoom()) await new Promise<void>((enter) => seekers.push(enter))
+    room: room.found,
+  }
+}
+
+/** Counts the files that were handed in and are not done, and lets those wait who would bring more. */
+function createRoom({ stop, maxUploads }: Pick<UploadContext, 'stop' | 'maxUploads'>) {
+  let open = 0
+  let seekers: (() => void)[] = []
+  /** Until the store has taken one file, no calls are spent on what may have no place. */
+  let isProven = false
+
+  function hasRoom(): boolean {
+    return stop.signal.aborted || open < (isProven ? maxUploads : 1)
+  }
+
+  function callIn(): void {
+    for (const look of seekers) look()
+    seekers = []
+  }
+  stop.signal.addEventListener('abort', callIn, { once: true })
+
+  return {
+    enter: (files: number): void => void (open += files),
+    leave(): void {
+      open -= 1
+      if (hasRoom()) callIn()
+    },
+    prove: (): void => void (isProven = true),
+    found: async (): Promise<void> => {
+      while (!hasRoom()) await new Promise<void>((look) => seekers.push(look))
     },
   }
 }
