@@ -1,0 +1,40 @@
+-- Gold: moving averages and volatility, over the adjusted close. In close a split is a fall that never was.
+
+CREATE OR REPLACE VIEW ${catalog}.gold.price_features AS
+SELECT
+  symbol,
+  date,
+  close,
+  adjClose,
+  volume,
+  -- The session before in the table. Windows count rows: where a session is missing they reach further back, and here
+  -- it can be seen.
+  previous_date,
+  log_return,
+  -- Null until all values of the window are there: an average of 7 days is no ma_20.
+  CASE WHEN COUNT(adjClose) OVER last_20 = 20 THEN AVG(adjClose) OVER last_20 END AS ma_20,
+  CASE WHEN COUNT(adjClose) OVER last_50 = 50 THEN AVG(adjClose) OVER last_50 END AS ma_50,
+  -- The sample standard deviation of 20 daily log returns, so the first one stands on the 21st row of a symbol.
+  CASE WHEN COUNT(log_return) OVER last_20 = 20 THEN STDDEV_SAMP(log_return) OVER last_20 END AS volatility_20d,
+  CASE WHEN COUNT(log_return) OVER last_20 = 20 THEN STDDEV_SAMP(log_return) OVER last_20 * SQRT(252) END
+    AS volatility_20d_annualised,
+  ingest_ts
+FROM (
+  SELECT
+    symbol,
+    date,
+    close,
+    adjClose,
+    volume,
+    ingest_ts,
+    LAG(date) OVER (PARTITION BY symbol ORDER BY date) AS previous_date,
+    -- No logarithm of what is not positive. A null on either side leaves the return null, and with it each window.
+    CASE
+      WHEN adjClose > 0 AND LAG(adjClose) OVER (PARTITION BY symbol ORDER BY date) > 0
+      THEN LN(adjClose / LAG(adjClose) OVER (PARTITION BY symbol ORDER BY date))
+    END AS log_return
+  FROM ${catalog}.silver.prices
+) AS returns
+WINDOW
+  last_20 AS (PARTITION BY symbol ORDER BY date ROWS BETWEEN 19 PRECEDING AND CURRENT ROW),
+  last_50 AS (PARTITION BY symbol ORDER BY date ROWS BETWEEN 49 PRECEDING AND CURRENT ROW);
