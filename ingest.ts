@@ -35,7 +35,12 @@ async function main(): Promise<number> {
   if (line.kind !== 'run') return 0
 
   // Loaded when used: help and version shall not wait for it.
-  const { resolveConfig, resolveDemoFolder, unsetEmpty } = await import('./lib/config.ts')
+  const { resolveBundle, resolveConfig, resolveDemoFolder, unsetEmpty } = await import('./lib/config.ts')
+  if (line.command === 'databricks') {
+    const { writeBundle } = await import('./lib/databricks/databricks.ts')
+    await print(await writeBundle(resolveBundle(line, process.env)))
+    return 0
+  }
   const { openWorld } = await import('./lib/world.ts')
   const encoderScript = new URL('./lib/encoder-thread.ts', import.meta.url).href
   const world = openWorld({ version, stop, interruption: interruption.signal, encoderScript })

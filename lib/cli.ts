@@ -2,6 +2,7 @@
 // is config.ts's business.
 
 import { defineCommand, parseArgs, renderUsage, type ArgsDef, type CommandDef } from 'citty'
+import { COMMANDS } from './commands.ts'
 
 const INGEST_ARGS = {
   'tickers-path': {
@@ -41,10 +42,6 @@ const INGEST_ARGS = {
   now: { type: 'string', valueHint: 'INSTANT', description: 'rehearse: be at this instant (ISO with a zone)' },
 } as const satisfies ArgsDef
 
-const DEMO_ARGS = {
-  out: { type: 'string', valueHint: 'DIR', description: 'folder to store in (default: ./lake)' },
-} as const satisfies ArgsDef
-
 const INGEST_EXAMPLES = [
   ['the nightly run: what is missing up to the last session, into the bucket', 'ingest --out s3://my-bucket'],
   ['five years as year files, ten symbols', 'ingest --backfill --backfill-days 1825 --out ./lake'],
@@ -52,11 +49,6 @@ const INGEST_EXAMPLES = [
   ['what would it cost? No call, no key needed', 'ingest --backfill --from-date 2000-01-01 --dry-run'],
   ['the free plan: never more than 240 calls', 'ingest --max-calls 240'],
   ['fetch a day again and overwrite it', 'ingest --from-date 2024-09-16 --to-date 2024-09-16 --force'],
-]
-
-const DEMO_EXAMPLES = [
-  ['historical prices into ./lake, no key, no bucket', 'ingest demo'],
-  ['the same elsewhere', 'ingest demo --out /tmp/lake'],
 ]
 
 const ENVIRONMENT = [
@@ -72,10 +64,14 @@ const ENVIRONMENT = [
   ['AWS_*', 'credentials, region, profile and endpoint as the AWS SDK reads them'],
 ]
 
-export type CommandName = 'ingest' | 'demo'
+export type CommandName = 'ingest' | keyof typeof COMMANDS
+
+type FlagName = keyof typeof INGEST_ARGS | keyof (typeof COMMANDS)['databricks']['args']
 
 /** What argv says, values as text; a flag that is not there is undefined. */
-export type Flags = Readonly<Partial<Record<keyof typeof INGEST_ARGS, string | boolean>>>
+export type Flags = Readonly<Partial<Record<FlagName, string | boolean>>>
+
+const COMMAND_NAMES = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[]
 
 export type CommandLine =
   | { readonly kind: 'help'; readonly command: CommandName }
@@ -90,11 +86,11 @@ export type CommandLine =
 
 /** Reads argv (without the program's name) strictly: nothing unknown, repeated or empty passes. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
-  const command = argv[0] === 'demo' ? 'demo' : 'ingest'
-  const rest = argv.slice(command === 'demo' ? 1 : 0)
+  const command = COMMAND_NAMES.find((name) => name === argv[0]) ?? 'ingest'
+  const rest = argv.slice(command === 'ingest' ? 0 : 1)
   if (rest.includes('--help') || rest.includes('-h')) return { kind: 'help', command }
   if (rest.includes('--version') || rest.includes('-v')) return { kind: 'version' }
-  const args: ArgsDef = command === 'demo' ? DEMO_ARGS : INGEST_ARGS
+  const args: ArgsDef = command === 'ingest' ? INGEST_ARGS : COMMANDS[command].args
   const { accepted, problems } = checkArguments(rest, args)
   const parsed = parseArgs(accepted, renamed(args))
   const flags = Object.keys(args).map((name) => [name, parsed[unnegated(name)]])
@@ -110,14 +106,10 @@ export async function helpText(command: CommandName, version: string): Promise<s
       description: 'End-of-day prices from Financial Modeling Prep as Parquet files in S3 or a folder',
     },
     args: INGEST_ARGS as ArgsDef,
-    subCommands: { demo: { meta: { description: 'the same program on embedded historical data: no key, no bucket' } } },
+    subCommands: Object.fromEntries(COMMAND_NAMES.map((name) => [name, subCommand(name, version)])),
   })
-  const demo: CommandDef = defineCommand({
-    meta: { name: 'demo', version, description: 'The same program on embedded historical data: no key, no bucket' },
-    args: DEMO_ARGS as ArgsDef,
-  })
-  const usage = await (command === 'demo' ? renderUsage(demo, main) : renderUsage(main))
-  const examples = (command === 'demo' ? DEMO_EXAMPLES : INGEST_EXAMPLES).map(
+  const usage = await (command === 'ingest' ? renderUsage(main) : renderUsage(subCommand(command, version), main))
+  const examples = (command === 'ingest' ? INGEST_EXAMPLES : COMMANDS[command].examples).map(
     ([what, line]) => `  # ${what}\n  ${line}`,
   )
   const sections = [usage.trim(), `EXAMPLES\n\n${examples.join('\n')}`]
@@ -131,6 +123,11 @@ export async function helpText(command: CommandName, version: string): Promise<s
   }
   const text = `${sections.join('\n\n')}\n`
   return Bun.stripANSI(text)
+}
+
+function subCommand(name: keyof typeof COMMANDS, version: string): CommandDef {
+  const { description, args } = COMMANDS[name]
+  return defineCommand({ meta: { name, version, description }, args: args as ArgsDef })
 }
 
 /** citty takes `--no-x` for x's negation and would not find a flag that is called so. */
@@ -152,12 +149,24 @@ function checkArguments(argv: readonly string[], args: ArgsDef): { accepted: str
   const seen = new Set<string>()
   for (const token of tokensOf(argv, args)) {
     const { name = '', value } = token
+    const place = placeOf(token, args)
+    if (place !== undefined && !seen.has(place)) {
+      seen.add(place)
+      accepted.push(token.argument)
+      continue
+    }
     const problem = name !== '' && seen.has(name) ? `--${name} is given more than once.` : problemOf(token, args)
     seen.add(name)
     if (problem !== undefined) problems.push(problem)
     else accepted.push(value === undefined ? `--${unnegated(name)}` : `--${unnegated(name)}=${value}`)
   }
   return { accepted, problems }
+}
+
+/** The name of what may stand without a flag, for a word that can be it. */
+function placeOf({ argument, name }: Token, args: ArgsDef): string | undefined {
+  if (name !== undefined || argument.trim() === '') return undefined
+  return Object.keys(args).find((key) => args[key]?.type === 'positional')
 }
 
 function tokensOf(argv: readonly string[], args: ArgsDef): readonly Token[] {
@@ -177,7 +186,7 @@ function tokensOf(argv: readonly string[], args: ArgsDef): readonly Token[] {
 
 /** Not by the index alone: every object answers to `constructor`. */
 function definitionOf(name: string, args: ArgsDef): ArgsDef[string] | undefined {
-  return Object.hasOwn(args, name) ? args[name] : undefined
+  return Object.hasOwn(args, name) && args[name]?.type !== 'positional' ? args[name] : undefined
 }
 
 function nameOf(argument: string): { name: string | undefined; inline: string | undefined } {
@@ -190,7 +199,7 @@ function nameOf(argument: string): { name: string | undefined; inline: string | 
 function problemOf({ argument, name, value }: Token, args: ArgsDef): string | undefined {
   // What stands behind an equals sign may be a secret.
   if (name === undefined)
-    return `${quoted(argument.replace(/=.*/s, '=…'))} is no command and no option${suggestion(argument, ['demo'])}.`
+    return `${quoted(argument.replace(/=.*/s, '=…'))} is no command and no option${suggestion(argument, COMMAND_NAMES)}.`
   if (name.startsWith('-')) return `${name} is no option.`
   const definition = definitionOf(name, args)
   if (definition === undefined)

@@ -6,7 +6,7 @@ import type { CommandLine, Flags } from './cli.ts'
 import { absences, cautionsOf, contradictions, type Reader, type Start } from './config-checks.ts'
 import { oneLine, usageError, type IngestError } from './errors.ts'
 import { FMP_BASE_URL } from './fmp.ts'
-import type { ActionsJob, Config, Target, TickerSource } from './settings.ts'
+import type { ActionsJob, BundleSettings, Config, Target, TickerSource } from './settings.ts'
 import { bucketOf, SCHEMAS } from './values.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -123,6 +123,20 @@ export function resolveDemoFolder({ flags, problems }: RunLine): string {
   const all = /^[a-z][a-z0-9+.-]*:\/\//i.test(folder) ? [...problems, '--out of the demo is a folder.'] : problems
   if (all.length > 0) throw usageErrorOf(all)
   return folder
+}
+
+/** What the Databricks bundle is to be written for. Throws a usage error that names every problem. */
+export function resolveBundle({ flags, problems: wrong }: RunLine, environment: Environment): BundleSettings {
+  const problems = [...wrong]
+  const { raw, read, isOn } = createReader(flags, environment, problems)
+  const folder = typeof flags.dir === 'string' ? flags.dir : './databricks'
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(folder)) problems.push(`DIR is ${quoted(folder)}, expected a folder.`)
+  // The environment speaks where the flag does not; what is overridden need not be right.
+  const bucket = raw('--bucket') === undefined ? read('S3_BUCKET') : read('--bucket')
+  const prefix = (raw('--prefix') === undefined ? read('S3_RAW_PREFIX') : read('--prefix')) ?? 'raw'
+  const catalog = read('--catalog') ?? 'main'
+  if (problems.length > 0) throw usageErrorOf(problems)
+  return { folder, bucket, prefix, catalog, isForced: isOn('force') }
 }
 
 /** What must never be shown. */

@@ -46,6 +46,17 @@ export type Config = {
   readonly actionsJob: ActionsJob | undefined
 }
 
+/** What a Databricks bundle is written for. */
+export type BundleSettings = {
+  readonly folder: string
+  /** Undefined where nobody has named one: the bundle then says what is missing. */
+  readonly bucket: string | undefined
+  /** Key prefix of the data, without slashes at its ends; may be empty. */
+  readonly prefix: string
+  readonly catalog: string
+  readonly isForced: boolean
+}
+
 /** The job of GitHub Actions that a run is part of. */
 export type ActionsJob = {
   /** The file whose Markdown is shown on the page of the workflow's run. */

@@ -29,6 +29,17 @@ const date = v.pipe(
   v.custom<IsoDate>((value) => isKnownDate(value), DATE_HINT),
 )
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
+const bucket = v.pipe(text, v.regex(BUCKET, "a bucket's name, without s3:// and without a path"))
+const prefix = v.pipe(
+  text,
+  v.transform((value) => value.replaceAll(/^\/+|\/+$/g, '')),
+  v.regex(
+    /^(?!.*(^|\/)\.{1,2}(\/|$))[\w.=+-]+(\/[\w.=+-]+)*$|^$/,
+    'letters, digits and . _ = + - in parts joined by /',
+  ),
+  v.maxLength(500, 'at most 500 characters'),
+  v.check((value) => value.split('/')[0] !== '.ingest-tmp', 'another name: .ingest-tmp holds temporary files'),
+)
 
 /** One schema per value, keyed by its flag or variable; the message of its issues says what is expected. */
 export const SCHEMAS = {
@@ -56,17 +67,11 @@ export const SCHEMAS = {
     v.check((out) => !out.startsWith('s3://') || BUCKET.test(bucketOf(out)), "s3:// and a bucket's name"),
     v.check((out) => out.startsWith('s3://') || !/^[a-z][a-z0-9+.-]*:\/\//i.test(out), 'a folder or s3://bucket'),
   ),
-  S3_BUCKET: v.pipe(text, v.regex(BUCKET, "a bucket's name, without s3:// and without a path")),
-  S3_RAW_PREFIX: v.pipe(
-    text,
-    v.transform((prefix) => prefix.replaceAll(/^\/+|\/+$/g, '')),
-    v.regex(
-      /^(?!.*(^|\/)\.{1,2}(\/|$))[\w.=+-]+(\/[\w.=+-]+)*$|^$/,
-      'letters, digits and . _ = + - in parts joined by /',
-    ),
-    v.maxLength(500, 'at most 500 characters'),
-    v.check((prefix) => prefix.split('/')[0] !== '.ingest-tmp', 'another name: .ingest-tmp holds temporary files'),
-  ),
+  S3_BUCKET: bucket,
+  S3_RAW_PREFIX: prefix,
+  '--bucket': bucket,
+  '--prefix': prefix,
+  '--catalog': v.pipe(text, v.regex(/^[\w-]{1,255}$/, 'a name of letters, digits, _ and -')),
   RATE_LIMIT_SECONDS: seconds('seconds from 0 to 3600', 0),
   MAX_WORKERS: wholeNumber('a whole number from 1 to 1000', 1, 1_000),
   UPLOAD_CONCURRENCY: wholeNumber('a whole number from 1 to 1000', 1, 1_000),

@@ -99,15 +99,20 @@ function namesFile(text: string, path: string): boolean {
 }
 
 describe('README.md', () => {
-  test.each([[['--help']], [['demo', '--help']]])('names every flag of %p', async (args) => {
-    const ran = Bun.spawnSync([process.execPath, '--no-env-file', 'ingest.ts', ...args], { cwd: ROOT })
-    const help = ran.stdout.toString()
-    const flags = new Set(help.match(/(?<![\w-])--[a-z][a-z-]*/g))
-    expect(ran.exitCode).toBe(0)
-    expect([...flags]).toContain(args.includes('demo') ? '--out' : '--lookback')
-    const readme = await read('README.md')
-    expect([...flags].filter((flag) => !names(readme, flag))).toEqual([])
-  })
+  test.each([[['--help']], [['demo', '--help']], [['databricks', '--help']]])(
+    'names every flag of %p',
+    async (args) => {
+      const ran = Bun.spawnSync([process.execPath, '--no-env-file', 'ingest.ts', ...args], { cwd: ROOT })
+      const help = ran.stdout.toString()
+      const flags = new Set(help.match(/(?<![\w-])--[a-z][a-z-]*/g))
+      expect(ran.exitCode).toBe(0)
+      expect([...flags]).toContain(
+        args.includes('demo') ? '--out' : args.includes('databricks') ? '--catalog' : '--lookback',
+      )
+      const readme = await read('README.md')
+      expect([...flags].filter((flag) => !names(readme, flag))).toEqual([])
+    },
+  )
 
   test('names every environment variable', async () => {
     const readme = await read('README.md')

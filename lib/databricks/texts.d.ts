@@ -1,0 +1,17 @@
+// What an import `with { type: 'text' }` yields: the content of the file, inside the binary when compiled.
+declare module '*.sql' {
+  const text: string
+  export default text
+}
+declare module '*.yml' {
+  const text: string
+  export default text
+}
+declare module '*.md' {
+  const text: string
+  export default text
+}
+declare module '*.py' {
+  const text: string
+  export default text
+}
