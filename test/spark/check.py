@@ -1,0 +1,339 @@
+"""The files of sql/warehouse on Spark with Delta, over lakes that change between the loads.
+
+What has to come out is computed by DuckDB and plain Python from the Parquet files, which know nothing of Spark.
+"""
+
+import importlib.util
+import math
+import pathlib
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+
+import duckdb
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+LAKES, JARS = (pathlib.Path(argument) for argument in sys.argv[1:3])
+SQL = pathlib.Path(__file__).resolve().parents[2] / "lib/databricks/sql/warehouse"
+DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
+CATALOG = "spark_catalog"
+COLUMNS = ["symbol", "date", "open", "high", "low", "close", "adjClose", "volume", "ingest_ts"]
+
+
+def load_runner():
+    """The program that ships beside the SQL files."""
+    spec = importlib.util.spec_from_file_location("run", SQL / "run.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.dont_write_bytecode = True
+    spec.loader.exec_module(module)
+    return module
+
+
+RUNNER = load_runner()
+CHECKS = 0
+
+
+def check(what, found, expected=True):
+    global CHECKS
+    CHECKS += 1
+    if found != expected:
+        raise SystemExit(f"FAILED: {what}\n  found    {str(found)[:2000]}\n  expected {str(expected)[:2000]}")
+
+
+def open_spark(warehouse):
+    spark = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.jars.packages", DELTA)
+        .config("spark.jars.ivy", str(JARS))
+        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .config("spark.sql.warehouse.dir", warehouse)
+        .config("spark.sql.session.timeZone", "America/New_York")
+        .config("spark.sql.shuffle.partitions", "4")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .getOrCreate()
+    )
+    spark.sparkContext.setLogLevel("OFF")
+    return spark
+
+
+def rows_of(relation):
+    """Rows of a DuckDB relation or of a Spark one as plain tuples, instants in microseconds."""
+    return [tuple(row) for row in relation]
+
+
+def versions_in(raw):
+    """Every row of every price file, read by DuckDB."""
+    columns = ", ".join(COLUMNS[:-1])
+    files = f"read_parquet('{raw}/prices/**/*.parquet', hive_partitioning = false)"
+    return rows_of(duckdb.sql(f"SELECT {columns}, epoch_us(ingest_ts) FROM {files}").fetchall())
+
+
+def newest(versions):
+    """By symbol and date, the version with the greatest ingest_ts."""
+    best = {}
+    for version in versions:
+        key = version[:2]
+        if key not in best or best[key][-1] < version[-1]:
+            best[key] = version
+    return sorted(best.values(), key=lambda version: version[:2])
+
+
+def silver(spark):
+    columns = ", ".join(COLUMNS[:-1])
+    found = spark.sql(f"SELECT {columns}, unix_micros(ingest_ts) FROM silver.prices ORDER BY symbol, date").collect()
+    return rows_of(found)
+
+
+def number(spark, sql):
+    return spark.sql(sql).collect()[0][0]
+
+
+def commits(spark, table):
+    return max(row["version"] for row in spark.sql(f"DESCRIBE HISTORY {table}").collect())
+
+
+def features(rows):
+    """What Gold is to say of one symbol, counted row by row."""
+    adjusted = [row[6] for row in rows]
+    returns = [None] + [
+        None if a is None or b is None else math.log(b / a) for a, b in zip(adjusted, adjusted[1:])
+    ]
+
+    def window(values, end, size):
+        part = [value for value in values[max(0, end - size + 1) : end + 1] if value is not None]
+        return part if len(part) == size else None
+
+    out = []
+    for index in range(len(rows)):
+        last_20, last_50, daily = (
+            window(values, index, size) for values, size in [(adjusted, 20), (adjusted, 50), (returns, 20)]
+        )
+        out.append(
+            (
+                last_20 and statistics.fmean(last_20),
+                last_50 and statistics.fmean(last_50),
+                daily and statistics.stdev(daily),
+                daily and statistics.stdev(daily) * math.sqrt(252),
+            )
+        )
+    return out
+
+
+def near(a, b):
+    return a is b if a is None or b is None else math.isclose(a, b, rel_tol=1e-9)
+
+
+def check_gold(spark, expected):
+    gold = spark.sql(
+        "SELECT symbol, ma_20, ma_50, volatility_20d, volatility_20d_annualised FROM gold.price_features ORDER BY symbol, date"
+    ).collect()
+    for symbol in sorted({row[0] for row in expected}):
+        found = [tuple(row)[1:] for row in gold if row[0] == symbol]
+        wanted = features([row for row in expected if row[0] == symbol])
+        check(f"Gold has a row for each of {symbol}", len(found), len(wanted))
+        wrong = [pair for pair in zip(found, wanted) if not all(near(a, b) for a, b in zip(*pair))]
+        check(f"Gold of {symbol} is as computed", wrong, [])
+    check("Gold has values at all", sum(row[2] is not None for row in gold) > 100)
+
+
+def run(spark, raw, folder=SQL):
+    started = time.monotonic()
+    RUNNER.run(spark, folder, CATALOG, str(raw))
+    return time.monotonic() - started
+
+
+def check_prices(spark, root):
+    """Stage after stage into one lake, two loads after each."""
+    lake = root / "lake"
+    raw = lake / "raw"
+    seen = []
+    for stage in ["1", "2", "late", "copies"]:
+        if stage == "copies":
+            # The same rows under other names, as after a copy by hand.
+            for file in list(raw.glob("prices/symbol=AAPL/year=2024/**/*.parquet")):
+                shutil.copy(file, file.with_name(f"copy-{file.name}"))
+        else:
+            shutil.copytree(LAKES / stage / "raw", raw, dirs_exist_ok=True)
+        before = silver(spark) if seen else []
+        seen = sorted(set(seen) | set(versions_in(raw)), key=repr)
+        seconds = run(spark, raw)
+        found = silver(spark)
+        check(f"{stage}: one row per symbol and date", len(found), len({row[:2] for row in found}))
+        check(f"{stage}: the newest of each", found, newest(seen))
+        check(f"{stage}: Bronze has each version once", number(spark, "SELECT count(*) FROM bronze.prices"), len(seen))
+        if stage in ["late", "copies"]:
+            check(f"{stage}: nothing newer was lost", found, before)
+        state = [commits(spark, table) for table in ["bronze.prices", "silver.prices"]]
+        again = run(spark, raw)
+        check(f"{stage}: a second run changes no row", silver(spark), found)
+        check(f"{stage}: a second run commits nothing to Silver", commits(spark, "silver.prices"), state[1])
+        check(f"{stage}: Bronze does not grow", number(spark, "SELECT count(*) FROM bronze.prices"), len(seen))
+        print(f"stage {stage}: {len(found)} rows of {len(seen)} versions, {seconds:.1f} s, again {again:.1f} s", flush=True)
+    check_gold(spark, silver(spark))
+    detail = spark.sql("DESCRIBE DETAIL silver.prices").collect()[0]
+    check("Silver is clustered", (detail["clusteringColumns"], detail["partitionColumns"]), (["symbol", "date"], []))
+    kinds = spark.sql("SELECT DISTINCT _change_type FROM table_changes('silver.prices', 0)").collect()
+    check("Silver tells its changes", {row[0] for row in kinds} >= {"insert", "update_preimage", "update_postimage"})
+    check("symbols that look like numbers stay text", {"NAN", "1D"} <= {row[0] for row in silver(spark)})
+
+
+def check_guard(spark, root):
+    """An emptied Bronze that gets only old rows takes nothing newer away."""
+    before = silver(spark)
+    spark.sql("DELETE FROM bronze.prices")
+    run(spark, LAKES / "late/raw")
+    check("an older lake over an emptied Bronze changes nothing", silver(spark), before)
+
+
+def start_anew(spark):
+    for table in ["bronze.prices", "silver.prices"]:
+        spark.sql(f"DROP TABLE IF EXISTS {table}")
+
+
+def check_ties(spark, root):
+    """Two files of one instant: the same row counts, whichever was there first."""
+    results = []
+    for order in [(1, 2), (2, 1)]:
+        start_anew(spark)
+        raw = root / f"ties-{order[0]}/raw"
+        for value in order:
+            place = raw / f"prices/symbol=T/year=2024/T-{value}.parquet"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            duckdb.sql(
+                f"COPY (SELECT 'T' AS symbol, DATE '2024-01-02' AS date, 1.0::DOUBLE AS open, 1.0::DOUBLE AS high, "
+                f"1.0::DOUBLE AS low, {value}::DOUBLE AS close, NULL::DOUBLE AS \"adjClose\", 5::BIGINT AS volume, "
+                f"TIMESTAMPTZ '2024-01-03 00:00:00+00' AS ingest_ts) TO '{place}' (FORMAT parquet)"
+            )
+            run(spark, raw)
+        results.append(silver(spark))
+    check("ties end alike", results[0], results[1])
+    check("in one row", len(results[0]), 1)
+
+
+def check_odd_lakes(spark, root):
+    """One kind of file alone, none at all, no folder, a foreign file."""
+    for name, pattern in [("days", "prices/*/*/*/*.parquet"), ("years", "prices/*/*/*.parquet")]:
+        start_anew(spark)
+        raw = root / name / "raw"
+        for file in (LAKES / "1/raw").glob(pattern):
+            place = raw / file.relative_to(LAKES / "1/raw")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, place)
+        run(spark, raw)
+        check(f"{name} alone", silver(spark), newest(versions_in(raw)))
+    start_anew(spark)
+    (root / "empty/raw/prices").mkdir(parents=True)
+    run(spark, root / "empty/raw")
+    check("an empty folder gives empty tables", silver(spark), [])
+    try:
+        run(spark, root / "nowhere/raw")
+        check("a folder that is not there fails the load", False)
+    except PySparkException as error:
+        check("and is named", "nowhere/raw/prices" in str(error) and "PATH_NOT_FOUND" in str(error))
+    place = root / "days/raw/prices/symbol=X/year=2024/foreign.parquet"
+    place.parent.mkdir(parents=True)
+    duckdb.sql(
+        "COPY (SELECT 'X' AS symbol, '2024-01-02' AS date, now() AS ingest_ts, 'much' AS volume) "
+        f"TO '{place}' (FORMAT parquet)"
+    )
+    try:
+        run(spark, root / "days/raw")
+        check("a file with other types fails the load", False)
+    except (PySparkException, Py4JJavaError) as error:
+        check("and is named", "foreign.parquet" in str(error))
+    check("and nothing of it is stored", silver(spark), [])
+
+
+def statement_columns(kind):
+    text = (SQL / "statements/60_load_statements.sql").read_text()
+    part = text.split(f"VIEW {kind}_files (")[1].split(")")[0]
+    return [tuple(line.strip().rstrip(",").split()) for line in part.strip().splitlines()]
+
+
+def write_statements(raw, name, rows):
+    """Rows of symbol, date, period, acceptedDate, ingest_ts and one amount for all columns."""
+    for kind in ["income", "balance", "cashflow"]:
+        by_file = {}
+        for row in rows:
+            by_file.setdefault(row[:2], []).append(row)
+        for (symbol, date), own in by_file.items():
+            place = raw / f"fundamentals/type={kind}/symbol={symbol}/year={date[:4]}/docdate={date}"
+            place.mkdir(parents=True, exist_ok=True)
+            selects = []
+            for _, _, period, accepted, ingest, amount in own:
+                known = {
+                    "symbol": f"'{symbol}'",
+                    "date": f"'{date}'",
+                    "period": f"'{period}'",
+                    "acceptedDate": "NULL" if accepted is None else f"'{accepted}+00'",
+                    "ingest_ts": f"'{ingest}+00'",
+                    "fiscalYear": "2024",
+                }
+                cells = []
+                for column, kind_of in statement_columns(kind):
+                    value = known.get(column, str(amount) if kind_of == "DOUBLE" else "NULL")
+                    cells.append(f'CAST({value} AS {kind_of.replace("TIMESTAMP", "TIMESTAMPTZ")}) AS "{column}"')
+                selects.append(f"SELECT {', '.join(cells)}")
+            file = place / f"{name}{symbol}-{date}.parquet"
+            duckdb.sql(f"COPY ({' UNION ALL '.join(selects)}) TO '{file}' (FORMAT parquet)")
+
+
+def check_statements(spark, root):
+    raw = root / "statements/raw"
+    statements = SQL / "statements"
+    first, second = "2024-11-02 10:00:00", "2025-02-03 10:00:00"
+    write_statements(
+        raw,
+        "",
+        [
+            ("AAPL", "2024-09-28", "FY", "2024-11-01 06:01:36", first, 1),
+            ("AAPL", "2024-09-28", "Q4", "2024-11-01 06:01:36", first, 2),
+            ("MSFT", "2024-06-30", "FY", None, first, 3),
+        ],
+    )
+    run(spark, raw, statements)
+    run(spark, raw, statements)
+    write_statements(raw, "", [("AAPL", "2024-09-28", "FY", "2025-02-01 12:00:00", second, 4)])
+    write_statements(raw, "late-", [("MSFT", "2024-06-30", "FY", "2024-07-30 20:00:00", "2024-08-01 00:00:00", 9)])
+    for _ in range(2):
+        run(spark, raw, statements)
+        for kind in ["income", "balance", "cashflow"]:
+            amount = next(name for name, kind_of in statement_columns(kind) if kind_of == "DOUBLE")
+            found = spark.sql(f"SELECT symbol, period, {amount} FROM silver.{kind} ORDER BY symbol, period").collect()
+            check(f"{kind}: the newest", rows_of(found), [("AAPL", "FY", 4.0), ("AAPL", "Q4", 2.0), ("MSFT", "FY", 3.0)])
+            bronze = number(spark, f"SELECT count(*) FROM bronze.{kind}")
+            check(f"{kind}: Bronze has each version once", bronze, 5)
+            for instant, known in [
+                ("2024-10-15", [("MSFT", 9.0)]),
+                ("2024-11-15", [("AAPL", 1.0), ("AAPL", 2.0), ("MSFT", 9.0)]),
+                ("2025-03-01", [("AAPL", 2.0), ("AAPL", 4.0), ("MSFT", 9.0)]),
+            ]:
+                as_of = spark.sql(
+                    f"SELECT symbol, {amount} FROM gold.{kind}_as_of WHERE known_from <= '{instant}' "
+                    f"AND (known_until IS NULL OR known_until > '{instant}') ORDER BY symbol, {amount}"
+                ).collect()
+                check(f"{kind}: as of {instant}", rows_of(as_of), known)
+    print("statements: done", flush=True)
+
+
+def main():
+    started = time.monotonic()
+    root = pathlib.Path(tempfile.mkdtemp(prefix="ingest-spark-"))
+    spark = open_spark(str(root / "warehouse"))
+    print(f"Spark {spark.version}, {DELTA}", flush=True)
+    try:
+        for part in [check_prices, check_guard, check_ties, check_odd_lakes, check_statements]:
+            part(spark, root)
+    finally:
+        spark.stop()
+        shutil.rmtree(root)
+    print(f"{CHECKS} checks passed in {time.monotonic() - started:.0f} s")
+
+
+main()
