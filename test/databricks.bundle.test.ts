@@ -88,7 +88,7 @@ describe('the bundle', () => {
       const [, folder] = /^\$\{workspace\.file_path\}\/(.*)$/.exec(String(value)) ?? []
       return folder === undefined ? [] : [folder]
     })
-    expect(folders).toEqual(['sql/warehouse', 'sql/warehouse/statements'])
+    expect(folders).toEqual(['sql/warehouse', 'sql/warehouse-statements'])
     for (const folder of folders) {
       expect(paths('.sql').some((path) => path.slice(0, path.lastIndexOf('/')) === folder)).toBe(true)
     }

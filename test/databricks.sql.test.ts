@@ -221,7 +221,7 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
 })
 
 const STATEMENTS = ['50_statement_tables', '60_load_statements', '70_merge_statements', '80_statements_as_of'].map(
-  (name) => `sql/warehouse/statements/${name}.sql`,
+  (name) => `sql/warehouse-statements/${name}.sql`,
 )
 const KINDS = ['income', 'balance', 'cashflow'] as const
 const TYPES: Readonly<Record<string, Column['type']>> = {

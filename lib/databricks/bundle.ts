@@ -13,10 +13,10 @@ import loadPrices from './sql/warehouse/20_load_prices.sql' with { type: 'text' 
 import mergePrices from './sql/warehouse/30_merge_prices.sql' with { type: 'text' }
 import priceFeatures from './sql/warehouse/40_price_features.sql' with { type: 'text' }
 import run from './sql/warehouse/run.py' with { type: 'text' }
-import statementTables from './sql/warehouse/statements/50_statement_tables.sql' with { type: 'text' }
-import loadStatements from './sql/warehouse/statements/60_load_statements.sql' with { type: 'text' }
-import mergeStatements from './sql/warehouse/statements/70_merge_statements.sql' with { type: 'text' }
-import statementsAsOf from './sql/warehouse/statements/80_statements_as_of.sql' with { type: 'text' }
+import statementTables from './sql/warehouse-statements/50_statement_tables.sql' with { type: 'text' }
+import loadStatements from './sql/warehouse-statements/60_load_statements.sql' with { type: 'text' }
+import mergeStatements from './sql/warehouse-statements/70_merge_statements.sql' with { type: 'text' }
+import statementsAsOf from './sql/warehouse-statements/80_statements_as_of.sql' with { type: 'text' }
 
 /** By path in the bundle, which is the path beside this file. */
 const TEMPLATES: Readonly<Record<string, string>> = {
@@ -32,10 +32,10 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   'sql/warehouse/30_merge_prices.sql': mergePrices,
   'sql/warehouse/40_price_features.sql': priceFeatures,
   'sql/warehouse/run.py': run,
-  'sql/warehouse/statements/50_statement_tables.sql': statementTables,
-  'sql/warehouse/statements/60_load_statements.sql': loadStatements,
-  'sql/warehouse/statements/70_merge_statements.sql': mergeStatements,
-  'sql/warehouse/statements/80_statements_as_of.sql': statementsAsOf,
+  'sql/warehouse-statements/50_statement_tables.sql': statementTables,
+  'sql/warehouse-statements/60_load_statements.sql': loadStatements,
+  'sql/warehouse-statements/70_merge_statements.sql': mergeStatements,
+  'sql/warehouse-statements/80_statements_as_of.sql': statementsAsOf,
 }
 
 const MISSING = `    # MISSING: nobody has named the bucket. Put it here as \`default: s3://my-bucket/raw\`, or give it with every command:
@@ -49,14 +49,29 @@ export function rawRootOf({ bucket, prefix }: Pick<BundleSettings, 'bucket' | 'p
 
 /** The files of a bundle by their paths. A bucket that is missing stays a variable without a value. */
 export function bundleFiles(settings: Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>): Map<string, string> {
+  const files = new Map(Object.entries(TEMPLATES))
+  files.set('databricks.yml', filledBundle(settings))
+  files.set('README.md', filledReadme(settings))
+  return files
+}
+
+function filledBundle(settings: Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>): string {
   const rawRoot = rawRootOf(settings)
-  const rawRootLine = rawRoot === undefined ? MISSING : `    default: ${rawRoot}\n`
-  const fill = (text: string) =>
-    text
-      .replace('    default: __RAW_ROOT__\n', () => rawRootLine)
-      .replaceAll('__RAW_ROOT__', () => rawRoot ?? 's3://MY-BUCKET/raw')
+  return (
+    bundle
+      .replace('    default: RAW_ROOT\n', () => (rawRoot === undefined ? MISSING : `    default: ${rawRoot}\n`))
       // In quotes: a catalog may be called 2024 or true.
-      .replace('default: __CATALOG__', () => `default: '${settings.catalog}'`)
-      .replaceAll('__CATALOG__', () => settings.catalog)
-  return new Map(Object.entries(TEMPLATES).map(([path, text]) => [path, fill(text)]))
+      .replace('default: CATALOG', () => `default: '${settings.catalog}'`)
+  )
+}
+
+/** The text speaks of s3://my-bucket/raw and the catalog main, and is so readable as it is. */
+function filledReadme({ bucket = 'my-bucket', prefix, catalog }: Parameters<typeof filledBundle>[0]): string {
+  const within = (text: string) => (prefix === '' ? text : `${prefix}/${text}`)
+  return readme
+    .replaceAll(/\bmy-bucket\/raw\b(\/?)/g, (_, slash: string) => `${bucket}/${within(slash)}`.replace(/\/+$/, slash))
+    .replaceAll('my-bucket', () => bucket)
+    .replaceAll('"raw/*"', () => `"${within('*')}"`)
+    .replaceAll('`main`', () => `\`${catalog}\``)
+    .replaceAll(/\bmain\b(?=[.|])/g, () => (/^\w+$/.test(catalog) ? catalog : `\`${catalog}\``))
 }

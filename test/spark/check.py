@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 
 LAKES, JARS = (pathlib.Path(argument) for argument in sys.argv[1:3])
 SQL = pathlib.Path(__file__).resolve().parents[2] / "lib/databricks/sql/warehouse"
+STATEMENTS = SQL.with_name("warehouse-statements")
 DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
 CATALOG = "spark_catalog"
 COLUMNS = ["symbol", "date", "open", "high", "low", "close", "adjClose", "volume", "ingest_ts"]
@@ -251,7 +252,7 @@ def check_odd_lakes(spark, root):
 
 
 def statement_columns(kind):
-    text = (SQL / "statements/60_load_statements.sql").read_text()
+    text = (STATEMENTS / "60_load_statements.sql").read_text()
     part = text.split(f"VIEW {kind}_files (")[1].split(")")[0]
     return [tuple(line.strip().rstrip(",").split()) for line in part.strip().splitlines()]
 
@@ -286,7 +287,6 @@ def write_statements(raw, name, rows):
 
 def check_statements(spark, root):
     raw = root / "statements/raw"
-    statements = SQL / "statements"
     first, second = "2024-11-02 10:00:00", "2025-02-03 10:00:00"
     write_statements(
         raw,
@@ -297,12 +297,12 @@ def check_statements(spark, root):
             ("MSFT", "2024-06-30", "FY", None, first, 3),
         ],
     )
-    run(spark, raw, statements)
-    run(spark, raw, statements)
+    run(spark, raw, STATEMENTS)
+    run(spark, raw, STATEMENTS)
     write_statements(raw, "", [("AAPL", "2024-09-28", "FY", "2025-02-01 12:00:00", second, 4)])
     write_statements(raw, "late-", [("MSFT", "2024-06-30", "FY", "2024-07-30 20:00:00", "2024-08-01 00:00:00", 9)])
     for _ in range(2):
-        run(spark, raw, statements)
+        run(spark, raw, STATEMENTS)
         for kind in ["income", "balance", "cashflow"]:
             amount = next(name for name, kind_of in statement_columns(kind) if kind_of == "DOUBLE")
             found = spark.sql(f"SELECT symbol, period, {amount} FROM silver.{kind} ORDER BY symbol, period").collect()
@@ -322,13 +322,29 @@ def check_statements(spark, root):
     print("statements: done", flush=True)
 
 
+def check_recipes(spark, root):
+    """The Python recipes of README.md, as a reader would copy them."""
+    text = (SQL.parents[3] / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("\n## Elsewhere") : text.index("\n## Flags")]
+    blocks = [part.split("```")[0] for part in section.split("```python\n")[1:]]
+    check("there are two", len(blocks), 2)
+    raw = LAKES / "2/raw"
+    expected = [(row[0], row[1], row[6]) for row in newest(versions_in(raw))]
+    for block in blocks:
+        scope = {"spark": spark}
+        exec(block.replace("lake/raw/prices", str(raw / "prices")), scope)
+        prices = scope["prices"].select("symbol", "date", "adjClose")
+        rows = prices.rows() if "polars" in block else [tuple(row) for row in prices.collect()]
+        check("a recipe gives the newest rows", sorted(rows, key=lambda row: row[:2]), expected)
+
+
 def main():
     started = time.monotonic()
     root = pathlib.Path(tempfile.mkdtemp(prefix="ingest-spark-"))
     spark = open_spark(str(root / "warehouse"))
     print(f"Spark {spark.version}, {DELTA}", flush=True)
     try:
-        for part in [check_prices, check_guard, check_ties, check_odd_lakes, check_statements]:
+        for part in [check_prices, check_guard, check_ties, check_odd_lakes, check_statements, check_recipes]:
             part(spark, root)
     finally:
         spark.stop()

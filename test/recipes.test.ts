@@ -1,0 +1,75 @@
+// The recipes of README.md as a reader would copy them, over a lake where year files and day files overlap with different
+// values. Those for polars and Spark are run by `bun run test:spark`.
+
+import { expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { XNYS } from '../lib/calendar.ts'
+import type { Partition, Row } from '../lib/datasets/dataset.ts'
+import { encodeFile } from '../lib/parquet.ts'
+import { disposableFolder } from './support/lake.ts'
+import { at, priceRow, prices, span } from './support/samples.ts'
+
+const README = await Bun.file(join(import.meta.dir, '../README.md')).text()
+const SESSIONS = XNYS.sessions(span('2023-12-20..2024-03-08'))
+
+/** The SQL of the section, its statements one by one. */
+function recipes(): string[] {
+  const section = README.slice(README.indexOf('\n## Elsewhere'), README.indexOf('\n## Flags'))
+  return [...section.matchAll(/```sql\n([\s\S]*?)```/g)].flatMap(([, sql = '']) => sql.split(/;\n/)).filter(Boolean)
+}
+
+test('DuckDB’s recipes give one row per symbol and date, the newest; the fast one knows what it leaves out', async () => {
+  await using temp = await disposableFolder()
+  const { columns, key } = prices()
+  const newest = new Map<string, { close: number; ingestMs: number }>()
+  const put = async (partition: Partition, rows: readonly Row[], ingestMs: number) => {
+    const symbol = String(rows[0]?.['symbol'])
+    const { bytes } = encodeFile({ rows, asked: undefined }, { columns, ingestMs, version: '0.0.0-test' })
+    await Bun.write(join(temp.path, 'lake', key(symbol, partition)), bytes)
+    for (const row of rows) {
+      const name = `${symbol} ${row.date}`
+      const isNewer = ingestMs > (newest.get(name)?.ingestMs ?? 0)
+      if (isNewer) newest.set(name, { close: Number(row['close']), ingestMs })
+    }
+  }
+  const rowsOf = (symbol: string, year: number, close: number) =>
+    SESSIONS.filter((date) => date.startsWith(String(year)) && date < '2024-03-01')
+      .toReversed()
+      .map((date) => priceRow(date, { symbol, close }))
+  const [first, second] = [at('2024-03-02T00:00:00Z'), at('2024-03-09T00:00:00Z')]
+  for (const symbol of ['AAPL', '^GSPC']) {
+    for (const year of [2023, 2024]) await put({ kind: 'year', year }, rowsOf(symbol, year, 1), first)
+  }
+  // Days after the year files, of a symbol without year files, before them but older, and before them and newer.
+  for (const symbol of ['AAPL', '^GSPC', 'NEW']) {
+    for (const date of SESSIONS.filter((session) => session >= '2024-03-01')) {
+      await put({ kind: 'day', date }, [priceRow(date, { symbol, close: 2 })], second)
+    }
+  }
+  const [older = '', again = ''] = SESSIONS.slice(-20)
+  await put({ kind: 'day', date: priceRow(older).date }, [priceRow(older, { close: 3 })], first - 1)
+  await put({ kind: 'day', date: priceRow(again).date }, [priceRow(again, { close: 4 })], second)
+
+  const connection = await (await DuckDBInstance.create()).connect()
+  const statements = recipes().map((sql) => sql.replaceAll("'lake/", `'${temp.path}/lake/`))
+  expect(statements).toHaveLength(3)
+  for (const sql of statements) await connection.run(sql)
+  const closes = async (table: string) => {
+    const sql = `SELECT symbol || ' ' || date AS name, close FROM ${table}`
+    const rows = (await connection.runAndReadAll(sql)).getRowObjectsJson()
+    const entries = rows.map(({ name, close }) => [name as string, close as number] as const)
+    expect(new Set(entries.map(([name]) => name)).size).toBe(rows.length)
+    return Object.fromEntries(entries)
+  }
+  const expected = Object.fromEntries([...newest].map(([name, { close }]) => [name, close]))
+  expect(Object.keys(expected).length).toBeGreaterThan(100)
+  expect(await closes('prices')).toEqual(expected)
+  expect(await closes('prices_fast')).toEqual({ ...expected, [`AAPL ${again}`]: 1 })
+  const read = await connection.runAndReadAll("SELECT len(getvariable('files'))::INTEGER AS n")
+  // 4 year files, and 6 days of each of 3 symbols.
+  expect(read.getRowObjectsJson()).toEqual([
+    { n: 4 + 3 * SESSIONS.filter((session) => session >= '2024-03-01').length },
+  ])
+  connection.closeSync()
+})
