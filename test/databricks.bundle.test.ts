@@ -141,6 +141,20 @@ describe('the bundle', () => {
     })
   })
 
+  // The mode `development` pauses only those triggers that say nothing of it, and these do.
+  test('lets nothing start by itself in dev', () => {
+    const { variables, targets } = yaml('databricks.yml') as { variables: Record<string, Yaml>; targets: { dev: Yaml } }
+    const paused = ['jobs', 'warehouse'].flatMap((name) =>
+      leaves(yaml(`resources/${name}.yml`)).filter(([place]) => place.endsWith('.pause_status')),
+    )
+    expect(paused).toHaveLength(4)
+    for (const [, reference] of paused) {
+      const name = /^\$\{var\.(\w+)\}$/.exec(String(reference))?.[1] ?? ''
+      const own = (targets.dev['variables'] as Yaml)[name]
+      expect(own ?? variables[name]?.['default']).toBe('PAUSED')
+    }
+  })
+
   test('without a bucket marks the one variable that lacks a value', () => {
     const files = bundleFiles({ bucket: undefined, prefix: 'raw', catalog: '2024' })
     const variables = Object.entries(yaml('databricks.yml', files)['variables'] as Record<string, Yaml>)
