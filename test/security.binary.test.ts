@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { bundleFiles } from '../lib/databricks/bundle.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { startFakeS3 } from './support/fake-s3.ts'
 import { barsFor, dayKey, KEY, NOW, ROOT, sessions, setStage } from './support/run-cli.ts'
@@ -136,6 +137,15 @@ describe('what the binary holds', () => {
     expect({ code, isWhole: stdout.includes(`Files written: ${days.length}\n`) }).toEqual({ code: 0, isWhole: true })
     const files = [...new Bun.Glob('**/*.parquet').scanSync(join(empty, 'lake'))]
     expect(files).toHaveLength(days.length)
+  })
+
+  test('is the Databricks bundle, file by file', async () => {
+    const empty = join(folder.path, 'bundle')
+    await mkdir(empty)
+    expect(await run(empty, ['databricks', '.', '--bucket', 'my-bucket'])).toMatchObject({ code: 0, stderr: '' })
+    for (const [path, text] of bundleFiles({ bucket: 'my-bucket', prefix: 'raw', catalog: 'main' })) {
+      expect(await Bun.file(join(empty, path)).text()).toBe(text)
+    }
   })
 
   test('is all that it needs: it runs away from the sources, as another file, in an empty folder', async () => {
