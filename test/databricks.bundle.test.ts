@@ -185,6 +185,30 @@ describe('the SQL', () => {
     expect(text).not.toMatch(/s3:\/\/|my-bucket/)
   })
 
+  // What DuckDB cannot run, and what no run on a small lake would miss.
+  test.each([
+    ['prices', 1],
+    ['statements', 3],
+  ])('of the pipeline of %s has every clause that keeps the tables right', (name, kinds) => {
+    const text = FILES.get(`sql/pipeline/${name}.sql`) ?? ''
+    const clauses: readonly [clause: string, times: number][] = [
+      ["FROM STREAM read_files(\n  '${raw_root}/", 1],
+      ["partitionColumns => ''", 1],
+      ['allowOverwrites => true', 1],
+      ["rescuedDataColumn => '_rescued_data'", 1],
+      ['_metadata.file_path AS source_file', 1],
+      ['_metadata.file_modification_time AS source_mtime', 1],
+      ['ON VIOLATION DROP ROW', 2],
+      ["TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')", 1],
+      ['CLUSTER BY (symbol, date)', 3],
+      [`KEYS (symbol, date${name === 'prices' ? '' : ', period'})`, 1],
+      ['SEQUENCE BY STRUCT(ingest_ts, source_mtime)', 1],
+      ['STORED AS SCD TYPE 1', 1],
+    ]
+    const wrong = clauses.filter(([clause, times]) => text.split(clause).length - 1 !== times * kinds)
+    expect(wrong).toEqual([])
+  })
+
   // Whoever runs the files may split them at semicolons and know nothing of comments and quotes.
   test.each(paths('.sql'))('of %s can be split at its semicolons', (path) => {
     const comments = (FILES.get(path) ?? '').match(/--.*/g) ?? []

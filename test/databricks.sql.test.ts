@@ -202,6 +202,21 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
     expect(Math.abs(Number(atSplit[0]?.['log_return']))).toBeLessThan(0.2)
   })
 
+  test('never replace a newer row by an older one, even when Bronze has lost the newer', async () => {
+    await runFiles('', ['sql/warehouse/10_tables.sql'])
+    await emptyTables()
+    for (const [close, date] of [
+      [12, '2024-01-05'],
+      [11, '2024-01-04'],
+    ] as const) {
+      await connection.run('DELETE FROM memory.bronze.prices')
+      const values = `'T', DATE '2024-01-02', 1, 2, 1, ${close}, NULL, 5, TIMESTAMPTZ '${date} 00:00:00+00', now()`
+      await connection.run(`INSERT INTO memory.bronze.prices VALUES (${values})`)
+      await runFiles('', ['sql/warehouse/30_merge_prices.sql'])
+    }
+    expect(await query('SELECT close FROM memory.silver.prices')).toEqual([{ close: 12 }])
+  })
+
   test('prefer the same of two versions of one instant, whichever came first', async () => {
     await runFiles('', ['sql/warehouse/10_tables.sql'])
     const instant = "TIMESTAMPTZ '2024-01-03 00:00:00+00'"
@@ -229,7 +244,6 @@ const TYPES: Readonly<Record<string, Column['type']>> = {
   DATE: 'date',
   DOUBLE: 'double',
   BIGINT: 'int64',
-  INT: 'int64',
   TIMESTAMP: 'instant',
 }
 
