@@ -149,9 +149,9 @@ function checkArguments(argv: readonly string[], args: ArgsDef): { accepted: str
   const seen = new Set<string>()
   for (const token of tokensOf(argv, args)) {
     const { name = '', value } = token
-    const place = placeOf(token, args)
-    if (place !== undefined && !seen.has(place)) {
-      seen.add(place)
+    // Of those that stand without a flag there is one at most, and no flag is called nothing.
+    if (takesWord(token, args) && !seen.has('')) {
+      seen.add('')
       accepted.push(token.argument)
       continue
     }
@@ -163,10 +163,10 @@ function checkArguments(argv: readonly string[], args: ArgsDef): { accepted: str
   return { accepted, problems }
 }
 
-/** The name of what may stand without a flag, for a word that can be it. */
-function placeOf({ argument, name }: Token, args: ArgsDef): string | undefined {
-  if (name !== undefined || argument.trim() === '') return undefined
-  return Object.keys(args).find((key) => args[key]?.type === 'positional')
+/** Whether a word may stand where it does without a flag before it. */
+function takesWord({ argument, name }: Token, args: ArgsDef): boolean {
+  const isWord = name === undefined && argument.trim() !== '' && !argument.startsWith('-')
+  return isWord && Object.values(args).some(({ type }) => type === 'positional')
 }
 
 function tokensOf(argv: readonly string[], args: ArgsDef): readonly Token[] {

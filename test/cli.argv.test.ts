@@ -36,6 +36,19 @@ describe('parseCommandLine()', () => {
     expect(flagsOf([])).toEqual({})
   })
 
+  test.each([
+    [['databricks', 'a b'], { dir: 'a b' }, []],
+    [['databricks', '--force', 'x', '--bucket', 'b'], { dir: 'x', force: true, bucket: 'b' }, []],
+    [['databricks', '--bucket=b', '.'], { dir: '.', bucket: 'b' }, []],
+    [['databricks', 'x', 'y', '--dir', 'z'], { dir: 'x' }, ['"y" is no command', '--dir is no option']],
+    [['databricks', '--', ''], {}, ['"--" is no command', '"" is no command']],
+    [['x'], {}, ['"x" is no command']],
+  ])('takes one word for the folder of databricks, and none elsewhere: %j', (argv, flags, problems) => {
+    const line = runLine(argv)
+    expect(Object.fromEntries(Object.entries(line.flags).filter(([, value]) => value !== undefined))).toEqual(flags)
+    expect(line.problems).toEqual(problems.map((problem) => expect.stringContaining(problem)))
+  })
+
   test.each(VALUE_FLAGS)('reads --%s with its value after a blank or an equals sign', (name, value) => {
     expect(flagsOf([`--${name}`, value])).toEqual({ [name]: value })
     expect(flagsOf([`--${name}=${value}`])).toEqual({ [name]: value })
