@@ -2,7 +2,6 @@
 
 import { describeError, oneLine } from './errors.ts'
 import type { SymbolOutcome } from './outcome.ts'
-import type { SymbolPlan } from './plan.ts'
 import { callsOf, durationText, headline, summaryEntries } from './report.ts'
 import type { Config } from './settings.ts'
 import type { Ending } from './verdict.ts'
@@ -57,7 +56,7 @@ export function annotations(runErrors: readonly string[], failures: readonly Fai
 }
 
 /** Why the plan may not come to its end in the job it runs in, each reason with its cure; none outside GitHub Actions. */
-export function shortages(plans: readonly SymbolPlan[], config: Config): readonly string[] {
+export function shortages(plans: readonly { readonly calls: number }[], config: Config): readonly string[] {
   if (config.actionsJob === undefined) return []
   const { timeoutMinutes, roleDurationSeconds } = config.actionsJob
   const seconds = callsOf(plans) * config.rateLimitSeconds

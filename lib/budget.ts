@@ -65,6 +65,16 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
   }
 }
 
+/** The same reservation for a call that nobody foresaw: it is paid as retries are. */
+export function unforeseen(reservation: Reservation, what: string): Reservation {
+  return {
+    ...reservation,
+    spend() {
+      if (!reservation.extra()) throw budgetError(`The call budget has no call left to ask once more for ${what}.`)
+    },
+  }
+}
+
 /** The stop of a run whose budget cannot pay what comes next; `message` is a sentence that names it. */
 export function budgetError(message: string): IngestError {
   const hint = 'Run again to go on where it stopped, or raise --max-calls (a symbol needs all of its calls at once).'

@@ -2,6 +2,7 @@
 // is config.ts's business.
 
 import { defineCommand, parseArgs, renderUsage, type ArgsDef, type CommandDef } from 'citty'
+import { DATASET_WORDS } from './datasets/catalog.ts'
 import { COMMANDS } from './commands.ts'
 
 const INGEST_ARGS = {
@@ -33,6 +34,16 @@ const INGEST_ARGS = {
     valueHint: 'WHERE',
     description: 'a folder or s3://bucket to store in (default: s3://$S3_BUCKET)',
   },
+  dataset: {
+    type: 'string',
+    valueHint: 'NAMES',
+    description: `what to fetch, names joined by commas: ${DATASET_WORDS.join(', ')} (default: prices)`,
+  },
+  period: {
+    type: 'string',
+    valueHint: 'PERIOD',
+    description: 'of statements: annual, quarter or both (default: both)',
+  },
   'no-adj-close': { type: 'boolean', description: 'one call a symbol instead of two; adjClose is null' },
   'max-calls': { type: 'string', valueHint: 'N', description: 'stop cleanly rather than make more than N API calls' },
   'dry-run': { type: 'boolean', description: 'print every key that could be written and what it would cost; no call' },
@@ -48,6 +59,7 @@ const INGEST_EXAMPLES = [
   ['two symbols, one month, one file a day', 'ingest --tickers AAPL,MSFT --from-date 2024-09-01 --to-date 2024-09-30'],
   ['what would it cost? No call, no key needed', 'ingest --backfill --from-date 2000-01-01 --dry-run'],
   ['the free plan: never more than 240 calls', 'ingest --max-calls 240'],
+  ['company statements, the annual ones', 'ingest --dataset fundamentals --period annual'],
   ['fetch a day again and overwrite it', 'ingest --from-date 2024-09-16 --to-date 2024-09-16 --force'],
 ]
 

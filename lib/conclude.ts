@@ -1,8 +1,10 @@
 // The end of a run: what only the end can tell is said, the metrics are stored, the summary is printed, and GitHub Actions
 // gets its annotations and its step summary.
 
+import type { Agenda } from './agenda.ts'
 import { annotations, failuresIn, shortages, stepSummary } from './actions.ts'
 import { XNYS } from './calendar.ts'
+import { PRICES } from './datasets/catalog.ts'
 import type { SessionDataset } from './datasets/dataset.ts'
 import { describeError, IngestError } from './errors.ts'
 import type { HttpStats } from './http.ts'
@@ -11,12 +13,11 @@ import { buildMetrics, storeMetrics, toJson, type RunFacts } from './metrics.ts'
 import type { SymbolOutcome } from './outcome.ts'
 import type { Period } from './period.ts'
 import type { RunResult } from './pipeline.ts'
-import type { SymbolPlan } from './plan.ts'
 import type { Progress } from './progress.ts'
 import { summaryText } from './report.ts'
 import type { Config } from './settings.ts'
 import type { Store } from './store.ts'
-import { exitCodeOf, judgeNewest, newestOf, rangeOf, type Ending } from './verdict.ts'
+import { exitCodeOf, judgeAbsent, judgeNewest, newestOf, rangeOf, type Ending } from './verdict.ts'
 import type { World } from './world.ts'
 
 /** What a run is made of, from its start to its end. */
@@ -37,13 +38,17 @@ export type Run = {
 
 /** The end of a run: its exit code. `http` is what the calls took. */
 export async function conclude(
-  plans: readonly SymbolPlan[],
+  agenda: Agenda,
   { outcomes: ended, stoppedBy, bug }: RunResult,
   run: Run & { readonly http: HttpStats },
 ): Promise<0 | 1 | 3> {
   const { config, world, period, progress, store } = run
-  const newest = newestOf(period, XNYS)
-  const { outcomes, error } = judgeNewest(ended, { newest, lastSession: period.lastSession, mode: config.dates.mode })
+  const hasPrices = config.datasets.includes(PRICES)
+  const newest = hasPrices ? newestOf(period, XNYS) : undefined
+  const prices = ended.filter(({ dataset }) => dataset === PRICES)
+  const judged = judgeNewest(prices, { newest, lastSession: period.lastSession, mode: config.dates.mode })
+  const { error } = judged
+  const outcomes = [...judged.outcomes, ...judgeAbsent(ended.filter(({ dataset }) => dataset !== PRICES))]
   for (const { symbol, errors, lateWarning } of outcomes) {
     for (const late of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(late, symbol)
     if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
@@ -55,12 +60,11 @@ export async function conclude(
 
   const facts: RunFacts = {
     config,
-    dataset: run.dataset.name,
     version: world.version,
     runUuid: run.runUuid,
     startMs: run.startMs,
     durationSeconds: (world.clock.elapsedMs() - run.begunMs) / 1_000,
-    range: rangeOf(plans),
+    range: rangeOf(agenda.plans),
     outcomes,
     runErrors: [error, runErrorIn(stoppedBy), bugIn(bug)].filter((found) => found !== undefined),
     stoppedBy,
@@ -89,19 +93,19 @@ export async function conclude(
   const summary = run.redact(summaryText(ending))
   await world.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
   const all = [error, stoppedBy, bugIn(bug), ...failures].filter((found) => found !== undefined)
-  await tellActions(ending, { plans, outcomes, errors: all, summary }, run)
+  await tellActions(ending, { agenda, outcomes, errors: all, summary }, run)
   return exitCodeOf(ending)
 }
 
 type Telling = {
-  readonly plans: readonly SymbolPlan[]
+  readonly agenda: Agenda
   readonly outcomes: readonly SymbolOutcome[]
   /** Of the run as a whole, what stopped it among them. */
   readonly errors: readonly IngestError[]
   readonly summary: string
 }
 
-async function tellActions(ending: Ending, { plans, outcomes, errors, summary }: Telling, run: Run): Promise<void> {
+async function tellActions(ending: Ending, { agenda, outcomes, errors, summary }: Telling, run: Run): Promise<void> {
   const { config, world, redact, progress } = run
   const job = config.actionsJob
   if (job === undefined) return
@@ -113,7 +117,7 @@ async function tellActions(ending: Ending, { plans, outcomes, errors, summary }:
   const runErrors = errors.map((error) => redact(describeError(error)))
   for (const line of annotations(runErrors, failures)) world.printError(line)
   if (job.summaryPath === undefined) return
-  const cautions = [...config.cautions, ...shortages(plans, config)]
+  const cautions = [...config.cautions, ...shortages(agenda.all, config)]
   const text = stepSummary({ ending, outcomes: shown, failures, runErrors, cautions, config })
   await world.appendText(job.summaryPath, text).catch((failure: unknown) => {
     if (!(failure instanceof IngestError)) throw failure

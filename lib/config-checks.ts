@@ -2,6 +2,7 @@
 // dangerous.
 
 import type { Flags } from './cli.ts'
+import { PRICES } from './datasets/catalog.ts'
 import { FMP_BASE_URL } from './fmp.ts'
 import type { Config } from './settings.ts'
 import { isBaseUrl, type Name, type Value } from './values.ts'
@@ -26,7 +27,7 @@ const CONTRADICTIONS = [
 ] as const
 
 /** Settings that cannot stand together, each pair a sentence. */
-export function contradictions({ raw, isOn }: Reader, { dates }: Config): readonly string[] {
+export function contradictions({ raw, isOn }: Reader, { dates, datasets }: Config): readonly string[] {
   const problems: string[] = CONTRADICTIONS.filter(([a, b]) => raw(a) !== undefined && raw(b) !== undefined).map(
     ([a, b]) => `${a} and ${b} contradict each other: give one.`,
   )
@@ -40,7 +41,26 @@ export function contradictions({ raw, isOn }: Reader, { dates }: Config): readon
   if (fromDate !== undefined && toDate !== undefined && fromDate > toDate) {
     problems.push(`--from-date ${fromDate} is after --to-date ${toDate}.`)
   }
-  return problems
+  return [...problems, ...strangers({ raw, isOn }, datasets)]
+}
+
+const DATE_OPTIONS = ['--backfill-days', '--from-date', '--to-date', '--lookback'] as const
+const DATE_FLAGS = ['backfill', 'no-adj-close'] as const
+
+/** Options that belong to a dataset which the run does not fetch. */
+function strangers({ raw, isOn }: Pick<Reader, 'raw' | 'isOn'>, datasets: readonly string[]): readonly string[] {
+  const isWithout = (name: string) => !datasets.includes(name)
+  const ofPrices = [
+    ...DATE_OPTIONS.filter((name) => raw(name) !== undefined),
+    ...DATE_FLAGS.filter((name) => isOn(name)).map((name) => `--${name}`),
+  ]
+  const hasStatements = datasets.some((name) => name !== PRICES)
+  return [
+    ...(isWithout(PRICES) ? ofPrices.map((name) => `${name} is for prices, which --dataset leaves out.`) : []),
+    ...(raw('--period') !== undefined && !hasStatements
+      ? ['--period is for statements: name them with --dataset.']
+      : []),
+  ]
 }
 
 /** What is missing for a run like this, or may not be there. */

@@ -4,6 +4,7 @@
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
 import { absences, cautionsOf, contradictions, type Reader, type Start } from './config-checks.ts'
+import { PRICES } from './datasets/catalog.ts'
 import { oneLine, usageError, type IngestError } from './errors.ts'
 import { FMP_BASE_URL } from './fmp.ts'
 import type { ActionsJob, BundleSettings, Config, Target, TickerSource } from './settings.ts'
@@ -30,6 +31,8 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
       backfillDays: read('--backfill-days'),
       lookback: read('--lookback') ?? 5,
     },
+    datasets: read('--dataset') ?? [PRICES],
+    periods: read('--period') ?? ['annual', 'quarter'],
     isForced: isOn('force'),
     isDryRun: isOn('dry-run'),
     isJson: isOn('json'),

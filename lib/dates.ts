@@ -93,6 +93,18 @@ export function newYorkClock(ms: number): { date: IsoDate; minutes: number } {
   return { date, minutes: Number(part['hour']) * 60 + Number(part['minute']) }
 }
 
+/**
+ * Milliseconds since 1970 of New York's wall clock, `at` as HH:MM:SS. Of an hour that the clock shows twice it is the
+ * first; one that it skips is counted on from the hour before.
+ */
+export function newYorkInstant(date: IsoDate, at: string): number {
+  const asUtc = Date.parse(`${date}T${at}Z`)
+  const summer = asUtc + 4 * 3_600_000
+  const { date: shown, minutes } = newYorkClock(summer)
+  const isSummer = shown === date && minutes === Number(at.slice(0, 2)) * 60 + Number(at.slice(3, 5))
+  return isSummer ? summer : asUtc + 5 * 3_600_000
+}
+
 const INSTANT = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
 
 /** Milliseconds since 1970 of an ISO instant with a zone, or undefined where the text is none. */

@@ -5,6 +5,8 @@ export type ErrorKind =
   | 'usage'
   | 'key'
   | 'plan'
+  | 'plan-limit'
+  | 'plan-period'
   | 'quota'
   | 'bandwidth'
   | 'budget'

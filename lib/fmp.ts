@@ -142,6 +142,11 @@ function refusalByWords(words: string, ask: Ask, api: FmpApi): Verdict | undefin
   if (/legacy endpoint/i.test(words)) return legacy(api)
   if (/account (?:is )?suspended/i.test(words)) return SUSPENDED
   if (/(?:restricted|exclusive) endpoint|this endpoint is not available/i.test(words)) return endpointPlan(ask)
+  const parameter = /values? (?:set )?for '(limit|period)'/i.exec(words)?.[1]
+  if (parameter === 'limit')
+    return { ...SYMBOL_PLAN, kind: 'plan-limit', says: 'your plan does not include so many rows.' }
+  if (parameter === 'period')
+    return { ...SYMBOL_PLAN, kind: 'plan-period', says: 'your plan does not include this period.' }
   if (
     /premium query parameter|special (?:endpoint|parameters)|under your current subscription|us stocks only/i.test(
       words,
@@ -149,6 +154,12 @@ function refusalByWords(words: string, ask: Ask, api: FmpApi): Verdict | undefin
   )
     return SYMBOL_PLAN
   return undefined
+}
+
+/** How many rows a call may ask for, by a refusal of kind `plan-limit`; undefined where it does not say. */
+export function allowedLimit({ message }: IngestError): number | undefined {
+  const most = /between \d+ and (\d{1,4})\b/.exec(message)?.[1]
+  return most === undefined || Number(most) === 0 ? undefined : Number(most)
 }
 
 function refusalByStatus(status: number): Verdict {

@@ -17,7 +17,6 @@ const MAX_SUFFIX = 1_000
 
 export type RunFacts = {
   readonly config: Config
-  readonly dataset: string
   readonly version: string
   readonly runUuid: string
   /** Milliseconds since 1970 of the run's start, as `--now` may have set it. */
@@ -42,7 +41,7 @@ export function buildMetrics(facts: RunFacts) {
   return {
     run_id: new Date(facts.startMs).toISOString().replace('Z', '+00:00'),
     date_range: { from: facts.range?.from ?? null, to: facts.range?.to ?? null },
-    symbols_processed: outcomes.filter(({ isFinished }) => isFinished).length,
+    symbols_processed: distinct(outcomes) - distinct(outcomes.filter(({ isFinished }) => !isFinished)),
     files_written: total(({ filesWritten }) => filesWritten),
     rows_written: total(({ rowsWritten }) => rowsWritten),
     errors: total(({ errors }) => errors.length),
@@ -56,6 +55,7 @@ export function buildMetrics(facts: RunFacts) {
       sessions: totalSessions(outcome.counts),
       ...findings(outcome),
       calls: outcome.calls,
+      dataset: outcome.dataset,
       first_date: outcome.first ?? null,
       through_date: outcome.through ?? null,
     })),
@@ -63,13 +63,14 @@ export function buildMetrics(facts: RunFacts) {
     program_version: facts.version,
     run_uuid: facts.runUuid,
     mode: config.dates.mode,
-    dataset: facts.dataset,
+    dataset: config.datasets.join(','),
+    datasets: config.datasets.map((name) => datasetTotals(name, outcomes)),
     settings: settingsOf(config),
     now_overridden: config.nowMs !== undefined,
     run_errors: facts.runErrors.map(describeError),
     counts,
     sessions: totalSessions(counts),
-    symbols: outcomes.length,
+    symbols: distinct(outcomes),
     ...findings({
       suspects: total(({ suspects }) => suspects),
       incomplete: total(({ incomplete }) => incomplete),
@@ -91,6 +92,25 @@ export function buildMetrics(facts: RunFacts) {
     recovered_writes: facts.recoveredWrites,
     stopped_by: stoppedBy?.kind ?? null,
     interrupted: stoppedBy?.kind === 'interrupted',
+  }
+}
+
+function distinct(outcomes: readonly SymbolOutcome[]): number {
+  return new Set(outcomes.map(({ symbol }) => symbol)).size
+}
+
+/** The account of one dataset; its counts are sessions of prices and documents of statements. */
+function datasetTotals(dataset: string, all: readonly SymbolOutcome[]) {
+  const outcomes = all.filter((outcome) => outcome.dataset === dataset)
+  const total = (of: (outcome: SymbolOutcome) => number) => outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
+  return {
+    dataset,
+    files_written: total(({ filesWritten }) => filesWritten),
+    rows_written: total(({ rowsWritten }) => rowsWritten),
+    restated: total(({ restated }) => restated),
+    errors: total(({ errors }) => errors.length),
+    calls: total(({ calls }) => calls),
+    counts: outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), NO_SESSIONS),
   }
 }
 

@@ -11,6 +11,8 @@ import type { FileRows, WriteResult } from './write.ts'
 
 export type SymbolOutcome = {
   readonly symbol: string
+  /** The name of its dataset. */
+  readonly dataset: string
   /** False when the run stopped before everything of this symbol was tried. */
   readonly isFinished: boolean
   /** API calls the plan held for it, and those made, retries included. */
@@ -40,23 +42,26 @@ export type SymbolOutcome = {
   readonly first: IsoDate | undefined
   readonly through: IsoDate | undefined
   readonly unknownFields: readonly string[]
+  /** Stored documents that the vendor has changed and that were replaced. */
+  readonly restated: number
 }
 
-/** The outcome of a plan before anything was done. */
-export function nothingDone(plan: SymbolPlan): SymbolOutcome {
+/** The outcome of a symbol of which nothing is known and nothing was done. */
+export function blankOutcome(symbol: string, dataset: string, plannedCalls: number): SymbolOutcome {
   return {
-    symbol: plan.symbol,
+    symbol,
+    dataset,
     isFinished: true,
-    plannedCalls: plan.calls,
+    plannedCalls,
     calls: 0,
     filesWritten: 0,
     rowsWritten: 0,
-    errors: plan.errors,
+    errors: [],
     warnings: [],
     lateWarning: undefined,
-    counts: plan.settled,
+    counts: NO_SESSIONS,
     missing: [],
-    settled: plan.settled,
+    settled: NO_SESSIONS,
     rejects: [],
     suspects: 0,
     incomplete: 0,
@@ -64,9 +69,22 @@ export function nothingDone(plan: SymbolPlan): SymbolOutcome {
     wouldShrink: 0,
     differing: 0,
     withheldThrough: undefined,
+    first: undefined,
+    through: undefined,
+    unknownFields: [],
+    restated: 0,
+  }
+}
+
+/** The outcome of a plan before anything was done. */
+export function nothingDone(plan: SymbolPlan): SymbolOutcome {
+  return {
+    ...blankOutcome(plan.symbol, plan.dataset, plan.calls),
+    errors: plan.errors,
+    counts: plan.settled,
+    settled: plan.settled,
     first: plan.known?.from,
     through: plan.newest,
-    unknownFields: [],
   }
 }
 

@@ -1,10 +1,10 @@
 // Rows to Parquet bytes and Parquet bytes to the facts of their footer. The same rows at the same instant give the
 // same bytes.
 
-import { parquetMetadata, type FileMetaData, type SchemaElement, type Statistics } from 'hyparquet'
+import { parquetMetadata, parquetReadObjects, type FileMetaData, type SchemaElement, type Statistics } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { createHash } from 'node:crypto'
-import type { Column, Row } from './datasets/dataset.ts'
+import { INGESTED, type Column, type Row } from './datasets/dataset.ts'
 import { dayNumber, FIRST_YEAR, isIsoDate, LAST_YEAR, utcDate, type DateRange, type IsoDate } from './dates.ts'
 
 /** The writer's name in a file's `created_by`; only files that begin with it are this program's. */
@@ -53,6 +53,7 @@ const ELEMENTS: Readonly<Record<Column['type'], Omit<SchemaElement, 'name' | 're
   string: { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } },
   date: { type: 'INT32', converted_type: 'DATE', logical_type: { type: 'DATE' } },
   double: { type: 'DOUBLE' },
+  int32: { type: 'INT32' },
   int64: { type: 'INT64' },
   instant: {
     type: 'INT64',
@@ -90,12 +91,14 @@ export function encodeParquet(content: FileContent): Uint8Array {
   return new Uint8Array(buffer)
 }
 
-function columnValues({ name, type }: Column, { rows, ingestMs }: FileContent): unknown[] {
+function columnValues(column: Column, { rows, ingestMs }: FileContent): unknown[] {
+  if (column.name === INGESTED.name) return rows.map(() => microsOf(ingestMs))
+  const { name, type } = column
   switch (type) {
     case 'instant':
-      return rows.map(() => BigInt(ingestMs) * 1000n)
+      return rows.map((row) => (typeof row[name] === 'string' ? microsOf(Date.parse(row[name])) : null))
     case 'date':
-      return rows.map((row) => dayNumber(row[name] as IsoDate))
+      return rows.map((row) => (typeof row[name] === 'string' ? dayNumber(row[name] as IsoDate) : null))
     case 'int64':
       return rows.map((row) => (typeof row[name] === 'number' ? BigInt(row[name]) : null))
     default:
@@ -103,19 +106,26 @@ function columnValues({ name, type }: Column, { rows, ingestMs }: FileContent): 
   }
 }
 
+function microsOf(ms: number): bigint {
+  return BigInt(ms) * 1000n
+}
+
 /**
  * SHA-256 in hex over the rows as the file has them, without `ingest_ts`: per row one JSON array in column order and
  * one newline. Equal for equal data, whenever it was fetched.
  */
 export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): string {
-  const names = columns.filter(({ type }) => type !== 'instant').map(({ name }) => name)
+  const names = columns.map(({ name }) => name).filter((name) => name !== INGESTED.name)
   const hash = createHash('sha256')
   for (const row of rows) hash.update(`${JSON.stringify(names.map((name) => row[name]))}\n`)
   return hash.digest('hex')
 }
 
-/** The footer of a file of ours, or in a sentence why it is none. `tail` is the file's end, its footer included. */
-export function readFooter(tail: Uint8Array): Footer | { readonly problem: string } {
+/**
+ * The footer of a file of ours, or in a sentence why it is none. `tail` is the file's end, its footer included; no
+ * file of its kind has dates before `firstYear`.
+ */
+export function readFooter(tail: Uint8Array, firstYear: number = FIRST_YEAR): Footer | { readonly problem: string } {
   let metadata: FileMetaData
   try {
     metadata = parquetMetadata(tail)
@@ -129,7 +139,7 @@ export function readFooter(tail: Uint8Array): Footer | { readonly problem: strin
   }
   const dates = statisticsOf(metadata, 'date')
   const instants = statisticsOf(metadata, 'ingest_ts')
-  const [from, to] = [dateIn(dates?.min_value), dateIn(dates?.max_value)]
+  const [from, to] = [dates?.min_value, dates?.max_value].map((value) => dateIn(value, firstYear))
   const ingestMs = instantIn(instants?.max_value)
   if (from === undefined || to === undefined || from > to || ingestMs === undefined) {
     return { problem: 'has no statistics of its dates in the footer' }
@@ -145,20 +155,34 @@ export function readFooter(tail: Uint8Array): Footer | { readonly problem: strin
   }
 }
 
+/** The rows of a whole file of ours, as they were before it was encoded; a column that it lacks is null. Rejects otherwise. */
+export async function readRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly Row[]> {
+  const file = new Uint8Array(bytes).buffer
+  const rows = await parquetReadObjects({ file })
+  const own = columns.filter(({ name }) => name !== INGESTED.name)
+  return rows.map((row) => Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row)
+}
+
+function valueRead(value: unknown, type: Column['type']): Row[string] {
+  if (value instanceof Date) return type === 'date' ? utcDate(value.getTime()) : value.toISOString()
+  if (typeof value === 'bigint') return Number(value)
+  return typeof value === 'string' || typeof value === 'number' ? value : null
+}
+
 function statisticsOf(metadata: FileMetaData, column: string): Statistics | undefined {
   const chunks = metadata.row_groups[0]?.columns ?? []
   return chunks.find(({ meta_data }) => meta_data?.path_in_schema.join('.') === column)?.meta_data?.statistics
 }
 
-function dateIn(value: unknown): IsoDate | undefined {
-  const ms = instantIn(value)
+function dateIn(value: unknown, firstYear: number): IsoDate | undefined {
+  const ms = instantIn(value, firstYear)
   return ms === undefined ? undefined : utcDate(ms)
 }
 
 /** Milliseconds since 1970, or undefined where no file of ours can have that: outside the years the program knows. */
-function instantIn(value: unknown): number | undefined {
+function instantIn(value: unknown, firstYear: number = FIRST_YEAR): number | undefined {
   const year = value instanceof Date ? value.getUTCFullYear() : Number.NaN
-  return value instanceof Date && year >= FIRST_YEAR && year <= LAST_YEAR ? value.getTime() : undefined
+  return value instanceof Date && year >= firstYear && year <= LAST_YEAR ? value.getTime() : undefined
 }
 
 function rangeIn(text: string | undefined): DateRange | undefined {

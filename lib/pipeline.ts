@@ -1,14 +1,14 @@
 // The run: every task from its first call to its outcome, several at once, until all are done or something stops them all.
 
 import PQueue from 'p-queue'
-import { budgetError, type CallBudget, type Reservation } from './budget.ts'
+import { budgetError, unforeseen, type CallBudget, type Reservation } from './budget.ts'
 import type { Ask, RawRow } from './datasets/dataset.ts'
 import { IngestError } from './errors.ts'
 import type { SymbolOutcome } from './outcome.ts'
 import type { Uploads } from './uploads.ts'
 
-/** One API call, retries and all. */
-export type Call = (ask: Ask) => Promise<readonly RawRow[]>
+/** One API call, retries and all; an unforeseen one was not set aside for the task. */
+export type Call = (ask: Ask, kind?: 'unforeseen') => Promise<readonly RawRow[]>
 
 /** One symbol of one dataset. What it asks for and what it makes of the answer is its own business. */
 export type Task = {
@@ -77,7 +77,10 @@ export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<R
     }
     try {
       if (reservation === undefined) throw unpayable(task)
-      const store = await task.fetch(async (ask) => await steps.ask(ask, reservation))
+      const store = await task.fetch(
+        async (ask, kind) =>
+          await steps.ask(ask, kind === 'unforeseen' ? unforeseen(reservation, ask.symbol) : reservation),
+      )
       return { outcome: settled(store) }
     } catch (error) {
       return { outcome: settled(async () => outcomeOfFailure(task, error)) }

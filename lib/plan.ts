@@ -22,6 +22,8 @@ export type PlannedFile = {
 
 export type SymbolPlan = {
   readonly symbol: string
+  /** The name of its dataset. */
+  readonly dataset: string
   readonly range: DateRange | undefined
   /** What to ask the vendor for, newest first, none longer than ten years. */
   readonly windows: readonly DateRange[]
@@ -67,7 +69,8 @@ export function planRun(holdings: readonly Holdings[], context: PlanContext): re
     .toSorted((a, b) => (a.newest ?? '').localeCompare(b.newest ?? ''))
 }
 
-function planDays(held: Holdings, { dataset, calendar, period, isForced }: PlanContext): SymbolPlan {
+function planDays(held: Holdings, context: PlanContext): SymbolPlan {
+  const { dataset, calendar, period, isForced } = context
   const { symbol, days } = held
   const range = daysRange(held, period)
   const sessions = range === undefined ? [] : calendar.sessions(range)
@@ -83,7 +86,7 @@ function planDays(held: Holdings, { dataset, calendar, period, isForced }: PlanC
     }
   })
   return {
-    ...shared(held, range, calendar),
+    ...shared(held, range, context),
     ...fetching(
       open.map((date) => ({ from: date, to: date })),
       dataset,
@@ -104,7 +107,7 @@ function daysRange({ newest }: Holdings, { range, lookbackFrom }: Period): DateR
 }
 
 function planYears(held: Holdings, context: PlanContext): SymbolPlan {
-  const { dataset, calendar, period } = context
+  const { dataset, period } = context
   const { range } = period
   const years = range === undefined ? [] : judgeYears(held, range, context)
   const asking = years.filter(({ verdict }) => verdict === 'ask').toReversed()
@@ -112,7 +115,7 @@ function planYears(held: Holdings, context: PlanContext): SymbolPlan {
     .map((footer) => footer.span.from)
     .toSorted()
   return {
-    ...shared(held, range, calendar),
+    ...shared(held, range, context),
     ...fetching(
       asking.map(({ part }) => part),
       dataset,
@@ -210,9 +213,9 @@ function foreignFile(year: number, { symbol, years }: Holdings): IngestError {
   })
 }
 
-function shared({ symbol, newest }: Holdings, range: DateRange | undefined, calendar: Calendar) {
+function shared({ symbol, newest }: Holdings, range: DateRange | undefined, { dataset, calendar }: PlanContext) {
   const recentFrom = range && calendar.sessionsBack(range.to, RECENT_SESSIONS)
-  return { symbol, range, newest, recentFrom }
+  return { symbol, dataset: dataset.name, range, newest, recentFrom }
 }
 
 function fetching(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {

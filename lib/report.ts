@@ -1,9 +1,12 @@
 // What a run says to people: the plan line, the dry run, the note on newcomers and the summary. Pure text.
 
+import type { Agenda } from './agenda.ts'
+import { NO_SESSIONS } from './counts.ts'
+import { PRICES } from './datasets/catalog.ts'
+import { newestOf as newestDocument } from './documents.ts'
 import type { Period } from './period.ts'
 import type { SymbolPlan } from './plan.ts'
 import { targetPlace, tickersPlace, type Config } from './settings.ts'
-import type { Holdings } from './survey.ts'
 import { errorsIn, type Ending } from './verdict.ts'
 
 const RULE = '='.repeat(60)
@@ -27,31 +30,46 @@ export function durationText(seconds: number): string {
 }
 
 /** The dry run as text: one key a line, then totals and what is stored. */
-export function dryRunText(plans: readonly SymbolPlan[], holdings: readonly Holdings[], config: Config): string {
-  const keys = plans.flatMap(({ files }) => files.map(({ key }) => key))
-  const calls = callsOf(plans)
+export function dryRunText(agenda: Agenda, config: Config): string {
+  const keys = keysOf(agenda)
+  const calls = callsOf(agenda.all)
   // A mode knows of its own kind of file only.
   const isDaily = config.dates.mode === 'daily'
-  const stored = holdings.map(({ symbol, days, years, newest }) => {
+  const stored = agenda.holdings.map(({ symbol, days, years, newest }) => {
     const files = isDaily ? `${grouped(days.size)} day files` : `${grouped(years.size)} year files`
     return `${symbol}: ${files} in reach, newest session ${newest ?? 'none'}`
+  })
+  const documents = agenda.documentPlans.map((plan) => {
+    const { symbol, dataset } = plan
+    return `${symbol}: ${grouped(plan.documents.size)} documents of ${dataset.name}, newest ${newestDocument(plan) ?? 'none'}`
   })
   const totals = [
     `Files: ${grouped(keys.length)}`,
     `Calls: ${grouped(calls)}`,
     `Time: ${planLine(calls, config.rateLimitSeconds)}`,
   ]
-  return [...keys, '', ...totals, 'Stored:', ...stored.map((line) => `  ${line}`)].map((line) => `${line}\n`).join('')
+  return [...keys, '', ...totals, 'Stored:', ...[...stored, ...documents].map((line) => `  ${line}`)]
+    .map((line) => `${line}\n`)
+    .join('')
 }
 
 /** The dry run for programs. */
-export function dryRunJson(plans: readonly SymbolPlan[], { rateLimitSeconds }: Config) {
-  const calls = callsOf(plans)
-  return { files: plans.flatMap(({ files }) => files.map(({ key }) => key)), calls, seconds: calls * rateLimitSeconds }
+export function dryRunJson(agenda: Agenda, { rateLimitSeconds }: Config) {
+  const calls = callsOf(agenda.all)
+  return { files: keysOf(agenda), calls, seconds: calls * rateLimitSeconds }
+}
+
+/** Which documents the vendor has is known when it has answered: a pattern stands for those of a symbol. */
+function keysOf({ plans, documentPlans }: Agenda): readonly string[] {
+  const asked = documentPlans.filter(({ calls }) => calls > 0)
+  return [
+    ...plans.flatMap(({ files }) => files.map(({ key }) => key)),
+    ...asked.map(({ dataset, symbol }) => `${dataset.folder(symbol)}year=*/docdate=*/*.parquet`),
+  ]
 }
 
 /** The calls of all symbols, retries aside. */
-export function callsOf(plans: readonly SymbolPlan[]): number {
+export function callsOf(plans: readonly { readonly calls: number }[]): number {
   return plans.reduce((sum, { calls }) => sum + calls, 0)
 }
 
@@ -94,9 +112,10 @@ export function summaryText(ending: Ending): string {
 /** What the summary tells, each a label and a value: what every run has, then what is news, then the duration. */
 export function summaryEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
   const { metrics, newest } = ending
-  const { counts } = metrics
+  // Of statements each has a line of its own.
+  const counts = metrics.datasets.find(({ dataset }) => dataset === PRICES)?.counts ?? NO_SESSIONS
   const has = metrics.results.filter(
-    ({ through_date }) => newest !== undefined && (through_date ?? '') >= newest,
+    ({ dataset, through_date }) => dataset === PRICES && newest !== undefined && (through_date ?? '') >= newest,
   ).length
   const through = newest === undefined ? '' : `${newest} (${grouped(has)} of ${grouped(metrics.symbols)} symbols)`
   const news: readonly (readonly [string, number | string])[] = [
@@ -117,12 +136,32 @@ export function summaryEntries(ending: Ending): readonly (readonly [label: strin
     ['📁 Files written', String(metrics.files_written)],
     ['📝 Rows written', String(metrics.rows_written)],
     ['❌ Errors', String(errorsIn(ending))],
+    ...statementEntries(ending),
     ...news.flatMap(([label, value]) => {
       if (value === 0 || value === '') return []
       return [[label, typeof value === 'number' ? grouped(value) : value] as const]
     }),
     ['⏱️  Duration', `${metrics.duration_seconds.toFixed(1)}s`],
   ]
+}
+
+/** One line for each statement; documents are counted. */
+function statementEntries({ metrics }: Ending): readonly (readonly [label: string, value: string])[] {
+  return metrics.datasets
+    .filter(({ dataset }) => dataset !== PRICES)
+    .map(({ dataset, counts, restated }) => {
+      const parts: readonly (readonly [number, string])[] = [
+        [counts.stored - restated, 'new'],
+        [restated, 'restated'],
+        [counts.already_stored, 'already stored'],
+        [counts.no_data, 'without data'],
+        [counts.rejected, 'rejected'],
+        [counts.failed, 'failed'],
+        [counts.not_reached, 'not reached'],
+      ]
+      const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${grouped(count)} ${what}`)
+      return [`🧾 ${dataset}`, told.length === 0 ? 'nothing' : told.join(', ')] as const
+    })
 }
 
 /** How the run ended, in a few words. */

@@ -4,21 +4,27 @@ import { shortages } from './actions.ts'
 import { createCallBudget } from './budget.ts'
 import { XNYS } from './calendar.ts'
 import { conclude, type Run } from './conclude.ts'
+import { createAllowance } from './allowance.ts'
+import { makeAgenda, type Agenda } from './agenda.ts'
+import { PRICES } from './datasets/catalog.ts'
+import type { Dataset } from './datasets/dataset.ts'
+import { documentTask } from './document-task.ts'
+import type { Encoder } from './encoder.ts'
+import type { FileSettings } from './parquet.ts'
 import { createPrices } from './datasets/prices.ts'
 import { createRedactor } from './errors.ts'
 import { createFmp } from './fmp.ts'
 import { createHttp, type Http } from './http.ts'
 import { unlessStopped } from './interrupt.ts'
 import { resolvePeriod } from './period.ts'
-import { ingestAll, type RunResult } from './pipeline.ts'
-import { planRun, type SymbolPlan } from './plan.ts'
+import { ingestAll, type RunResult, type Task } from './pipeline.ts'
 import { createProgress } from './progress.ts'
 import { callsOf, dryRunJson, dryRunText, newcomersNote, planLine } from './report.ts'
 import type { Config, Target } from './settings.ts'
 import { sessionTask, type SessionContext } from './sessions.ts'
-import { newestEver, surveyAll, type Holdings, type Scope } from './survey.ts'
+import { newestEver, type Scope } from './survey.ts'
 import { readSymbols } from './tickers-source.ts'
-import { createUploads } from './uploads.ts'
+import { createUploads, type Uploads } from './uploads.ts'
 import type { World } from './world.ts'
 
 /**
@@ -53,42 +59,34 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
   }
   for (const caution of config.cautions) progress.warn(caution)
   for (const note of period.notes) progress.note(note)
-  if (period.range === undefined) progress.note('There is no finished session in these dates: nothing to fetch.')
+  const hasPrices = config.datasets.includes(PRICES)
+  if (hasPrices && period.range === undefined)
+    progress.note('There is no finished session in these dates: nothing to fetch.')
 
-  const { mode } = config.dates
-  const scope: Scope = { store, dataset, mode, period }
-  const holdings = await unlessStopped(surveyAll(symbols, scope), world)
-  const plans = planRun(holdings, { dataset, calendar: XNYS, mode, period, isForced: config.isForced })
-  if (config.isDryRun) return await dryRun(plans, holdings, run)
+  const agenda = await unlessStopped(makeAgenda(symbols, { config, store, dataset, period }), world)
+  if (config.isDryRun) return await dryRun(agenda, run)
 
-  const newcomers = newcomersNote(plans, period, config)
+  const { all } = agenda
+  const newcomers = newcomersNote(agenda.plans, period, config)
   if (newcomers !== undefined) progress.note(newcomers)
-  progress.note(`${planLine(callsOf(plans), config.rateLimitSeconds)}.`)
-  for (const warning of shortages(plans, config)) progress.warn(warning)
-  const { http, result } = await execute(plans, scope, run)
-  const code = await conclude(plans, result, { ...run, http: http.stats() })
+  progress.note(`${planLine(callsOf(all), config.rateLimitSeconds)}.`)
+  for (const warning of shortages(all, config)) progress.warn(warning)
+  const { http, result } = await execute(agenda, run)
+  const code = await conclude(agenda, result, { ...run, http: http.stats() })
   if (result.bug !== undefined) throw result.bug
   return code
 }
 
-async function dryRun(
-  plans: readonly SymbolPlan[],
-  holdings: readonly Holdings[],
-  { config, world, progress }: Run,
-): Promise<0 | 1> {
+async function dryRun(agenda: Agenda, { config, world, progress }: Run): Promise<0 | 1> {
   const { isJson } = config
-  await world.print(isJson ? `${JSON.stringify(dryRunJson(plans, config))}\n` : dryRunText(plans, holdings, config))
-  const errors = plans.flatMap((plan) => plan.errors.map((error) => ({ symbol: plan.symbol, error })))
+  await world.print(isJson ? `${JSON.stringify(dryRunJson(agenda, config))}\n` : dryRunText(agenda, config))
+  const errors = agenda.plans.flatMap((plan) => plan.errors.map((error) => ({ symbol: plan.symbol, error })))
   for (const { symbol, error } of errors) progress.fail(error, symbol)
   return errors.length > 0 ? 1 : 0
 }
 
-async function execute(
-  plans: readonly SymbolPlan[],
-  scope: Scope,
-  run: Run,
-): Promise<{ http: Http; result: RunResult }> {
-  const { config, world, progress, dataset, store } = run
+async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: RunResult }> {
+  const { config, world, progress } = run
   const { clock, random, stop, interruption } = world
   const fmp = createFmp({ api: config.api, baseUrl: config.apiBaseUrl, key: config.apiKey })
   const http = createHttp({
@@ -101,22 +99,11 @@ async function execute(
     redact: run.redact,
     onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
   })
-  progress.begin({ symbols: plans.length, calls: callsOf(plans), rateLimitSeconds: config.rateLimitSeconds })
-  const files = plans.reduce((sum, plan) => sum + plan.files.length, 0)
-  const settings = { columns: dataset.columns, ingestMs: run.startMs, version: world.version }
-  const encoder = world.openEncoder(settings, files)
+  const { all } = agenda
+  progress.begin({ symbols: all.length, calls: callsOf(all), rateLimitSeconds: config.rateLimitSeconds })
   const uploads = createUploads({ stop, interruption, clock, maxUploads: config.uploadConcurrency })
-  const context: SessionContext = {
-    store,
-    dataset,
-    calendar: XNYS,
-    today: run.period.today,
-    isForced: config.isForced,
-    newestEver: async (symbol) => await newestEver(symbol, scope),
-    encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
-    uploads,
-  }
-  const tasks = plans.map((plan) => sessionTask(plan, context))
+  const encoder = world.openEncoder(settingsOf(run.dataset, run), filesOf(agenda))
+  const tasks = [...sessionTasks(agenda, { run, uploads, encoder }), ...documentTasks(agenda, { run, uploads })]
   const result = await ingestAll(tasks, {
     ask: async (ask, reservation) => {
       const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
@@ -131,4 +118,42 @@ async function execute(
   })
   encoder.close()
   return { http, result }
+}
+
+function settingsOf({ columns }: Dataset, { startMs, world }: Run): FileSettings {
+  return { columns, ingestMs: startMs, version: world.version }
+}
+
+function filesOf({ plans }: Agenda): number {
+  return plans.reduce((sum, plan) => sum + plan.files.length, 0)
+}
+
+type Means = { readonly run: Run; readonly uploads: Uploads }
+
+function sessionTasks(
+  { plans }: Agenda,
+  { run, uploads, encoder }: Means & { readonly encoder: Encoder },
+): readonly Task[] {
+  const { config, store, dataset, period } = run
+  const scope: Scope = { store, dataset, mode: config.dates.mode, period }
+  const context: SessionContext = {
+    store,
+    dataset,
+    calendar: XNYS,
+    today: period.today,
+    isForced: config.isForced,
+    newestEver: async (symbol) => await newestEver(symbol, scope),
+    encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
+    uploads,
+  }
+  return plans.map((plan) => sessionTask(plan, context))
+}
+
+function documentTasks({ documentPlans }: Agenda, { run, uploads }: Means): readonly Task[] {
+  const allowance = createAllowance(run.progress.note)
+  const { store, config } = run
+  return documentPlans.map((plan) => {
+    const settings = settingsOf(plan.dataset, run)
+    return documentTask(plan, { store, settings, isForced: config.isForced, allowance, uploads })
+  })
 }

@@ -9,6 +9,7 @@ import type { EncodedFile } from './parquet.ts'
 import type { Call, Task } from './pipeline.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
 import type { Uploads } from './uploads.ts'
+import { nothingValid } from './warnings.ts'
 import { validateRows, type Checked } from './validate.ts'
 import { writeFile, type FileRows, type WriteContext } from './write.ts'
 import { askedBy, vanishing } from './years.ts'
@@ -50,7 +51,7 @@ async function fetchSymbol(
   const checked = validateRows(dataset, raw, { symbol, windows, isWanted, recentFrom })
   if (checked.rows.length === 0 && checked.withheld.length === 0) {
     const outcome = settleSymbol({ plan, checked, tried: [], closedDays: [] })
-    return outcomeIs({ ...outcome, errors: [...outcome.errors, nothingValid(raw, checked)] })
+    return outcomeIs({ ...outcome, errors: [...outcome.errors, nothingValid(raw.length, checked.rejects)] })
   }
   const groups = groupRows(plan, raw, { checked, dataset, range })
   const closedDays = checked.rows.map(({ date }) => date).filter((date) => isWanted(date) && !calendar.isSession(date))
@@ -65,7 +66,10 @@ async function storeSymbol(
   context: SessionContext,
 ): Promise<SymbolOutcome> {
   const { uploads, encode } = context
-  const how = { encode, write: async (file: FileRows, encoded: EncodedFile) => await writeFile(file, encoded, context) }
+  const how = {
+    prepare: encode,
+    write: async (file: FileRows, encoded: EncodedFile) => await writeFile(file, encoded, context),
+  }
   // What stands already comes first: a year file that is to claim empty years must not be left behind by a kill once
   // older files stand that hide those years from the next survey.
   const [standing, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
@@ -123,18 +127,6 @@ async function noRows(plan: SymbolPlan, { newestEver, dataset }: SessionContext)
   const outcome = settleSymbol({ plan, checked, tried: [], closedDays: [] })
   const lateWarning = `FMP has no data from ${from} to ${to}; the newest stored is ${newest}.`
   return { ...outcome, through: newest, lateWarning }
-}
-
-function nothingValid(raw: readonly RawRow[], { rejects }: Checked): IngestError {
-  const reason = rejects[0] === undefined ? 'all lie outside the dates asked for' : `the first: ${rejects[0].reason}`
-  return new IngestError(
-    `No valid data after validation: ${raw.length} rows received, ${rejects.length} rejected, ${reason}`,
-    {
-      kind: 'validation',
-      scope: 'symbol',
-      hint: rejects.length > 0 ? 'The rejects file beside the metrics holds the rows.' : undefined,
-    },
-  )
 }
 
 /** The checked rows by the planned file they belong to, newest file first. */

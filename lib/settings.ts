@@ -1,5 +1,6 @@
 // The settings of a run, as values: what every other room is told of flags and environment.
 
+import type { ReportPeriod } from './datasets/dataset.ts'
 import type { FmpApi } from './fmp.ts'
 import type { AskedDates } from './period.ts'
 
@@ -15,6 +16,10 @@ export type Target =
 export type Config = {
   readonly tickers: TickerSource
   readonly dates: AskedDates
+  /** Names of the catalog's, prices first, at least one. */
+  readonly datasets: readonly string[]
+  /** Of statements. */
+  readonly periods: readonly ReportPeriod[]
   readonly target: Target
   /** Key prefix of the data, without slashes at its ends. */
   readonly prefix: string

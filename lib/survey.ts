@@ -86,11 +86,23 @@ async function readYears(files: ReadonlyMap<number, StoredFile>, store: Store): 
 
 /** One year file's footer in one request, or undefined where the file is gone. */
 export async function readYear(file: StoredFile, store: Store): Promise<StoredYear | undefined> {
+  const stored = await readTail(file, store)
+  return stored === undefined || 'problem' in stored ? stored : { file, footer: stored.footer }
+}
+
+/** A file's end, up to 64 KiB of it, and what its footer says; the whole file where it is not larger. */
+export type StoredTail = { readonly file: StoredFile } & (
+  | { readonly footer: Footer; readonly tail: Uint8Array }
+  | { readonly problem: string }
+)
+
+/** One request; undefined where the file is gone. `firstYear` as for readFooter. */
+export async function readTail(file: StoredFile, store: Store, firstYear?: number): Promise<StoredTail | undefined> {
   const tail = await store.read(file.key, { suffixBytes: FOOTER_BYTES }, FOOTER_BYTES).catch(problemOf)
   if (tail === undefined) return undefined
   if ('problem' in tail) return { file, problem: tail.problem }
-  const footer = readFooter(tail)
-  return 'problem' in footer ? { file, problem: footer.problem } : { file, footer }
+  const footer = readFooter(tail, firstYear)
+  return 'problem' in footer ? { file, problem: footer.problem } : { file, footer, tail }
 }
 
 /** What is wrong with this one file; what is wrong with the store is thrown on. */

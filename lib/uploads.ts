@@ -1,9 +1,8 @@
-// The files of a run on their way into the store: so many at once, each encoded while others are sent, none begun after
+// The files of a run on their way into the store: so many at once, each prepared while others are sent, none begun after
 // the run has stopped.
 
 import { IngestError } from './errors.ts'
 import { createPatience, type Interruptible } from './interrupt.ts'
-import type { EncodedFile } from './parquet.ts'
 import { createTurns } from './turns.ts'
 
 export type UploadContext = Interruptible & {
@@ -13,19 +12,19 @@ export type UploadContext = Interruptible & {
 }
 
 /** How the files of one dataset get into the store. */
-export type Writing<File, Result> = {
-  /** The bytes of a file; rejects with a defect only. */
-  readonly encode: (file: File) => Promise<EncodedFile>
+export type Writing<File, Prepared, Result> = {
+  /** What can be done before it is the file's turn to be sent; rejects with a defect only. */
+  readonly prepare: (file: File) => Promise<Prepared>
   /** Rejects with an IngestError of the symbol or of the run. */
-  readonly write: (file: File, encoded: EncodedFile) => Promise<Result>
+  readonly write: (file: File, prepared: Prepared) => Promise<Result>
 }
 
 /** A file that was tried and how that ended; `undefined` when the run stopped before it. */
 export type Uploaded<File, Result> = File & { readonly result: Result | IngestError | undefined }
 
-type Upload = <File extends object, Result>(
+type Upload = <File extends object, Prepared, Result>(
   files: readonly File[],
-  writing: Writing<File, Result>,
+  writing: Writing<File, Prepared, Result>,
 ) => Promise<readonly Uploaded<File, Result>[]>
 
 /** `all` and `inTurn` resolve to what became of the files, in any order; they reject with a defect only. */
@@ -51,7 +50,7 @@ const FILES_PER_COLLECTION = 2_500
 export function createUploads(context: UploadContext): Uploads {
   const { stop, maxUploads } = context
   const patience = createPatience(context, INTERRUPT_GRACE_MS)
-  // As many as are sent at once may wait encoded.
+  // As many as are sent at once may wait prepared.
   const prepared = createTurns(maxUploads * 2)
   const sent = createTurns(maxUploads)
   const room = createRoom(context)
@@ -68,14 +67,14 @@ export function createUploads(context: UploadContext): Uploads {
     }
   }
 
-  async function upload<File extends object, Result>(
+  async function upload<File extends object, Prepared, Result>(
     file: File,
-    { encode, write }: Writing<File, Result>,
+    { prepare, write }: Writing<File, Prepared, Result>,
   ): Promise<Uploaded<File, Result>> {
     const result = await prepared.run(async () => {
       if (stop.signal.aborted) return undefined
-      const encoded = await encode(file)
-      return await sent.run(async () => await send(async () => await write(file, encoded)))
+      const made = await prepare(file)
+      return await sent.run(async () => await send(async () => await write(file, made)))
     })
     if (result !== undefined && !(result instanceof IngestError)) room.prove()
     uploaded += 1
@@ -83,9 +82,9 @@ export function createUploads(context: UploadContext): Uploads {
     return { ...file, result }
   }
 
-  async function inTurn<File extends object, Result>(
+  async function inTurn<File extends object, Prepared, Result>(
     files: readonly File[],
-    writing: Writing<File, Result>,
+    writing: Writing<File, Prepared, Result>,
   ): Promise<readonly Uploaded<File, Result>[]> {
     room.enter(files.length)
     const tried: Uploaded<File, Result>[] = []

@@ -1,6 +1,6 @@
 // Raw rows to rows worth storing, with an account of every row that was dropped, doubted or left for later.
 
-import type { SessionDataset, RawRow, Row } from './datasets/dataset.ts'
+import type { Dataset, RawRow, Row, SessionDataset } from './datasets/dataset.ts'
 import { isIsoDate, isWithin, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 
@@ -44,12 +44,9 @@ export type Expectation = {
  * recent rows may lack: then the API has changed or refuses it, and storing nulls would hide that.
  */
 export function validateRows(dataset: SessionDataset, raw: readonly RawRow[], expectation: Expectation): Checked {
-  refuseMissingFields(dataset, raw, expectation.symbol)
-  const { good, rejects } = applyHardRules(dataset, raw, expectation.symbol)
+  const { good, rejects, unknownFields } = checkRows(dataset, raw, expectation.symbol)
   const isInside = (date: IsoDate) => expectation.windows.some((window) => isWithin(date, window))
-  const inside = [...good.values()]
-    .filter(({ row }) => isInside(row.date))
-    .toSorted((a, b) => (a.row.date < b.row.date ? 1 : -1))
+  const inside = good.filter(({ row }) => isInside(row.date)).toSorted((a, b) => (a.row.date < b.row.date ? 1 : -1))
 
   const wanted = inside.filter(({ row }) => expectation.isWanted(row.date))
   const incomplete = wanted.filter(({ row }) => dataset.lacks(row) !== undefined)
@@ -75,17 +72,30 @@ export function validateRows(dataset: SessionDataset, raw: readonly RawRow[], ex
     withheld,
     incomplete: incomplete.length - withheld.length,
     lacking,
-    unknownFields: unknownFieldsOf(dataset, raw),
+    unknownFields,
   }
 }
 
 /** So many older rows may all lack it by chance; a null is never an accident beyond that. */
 const MAX_ALL_INCOMPLETE = 5
 
+/** A good row, the soft rules it broke, and what the vendor sent. */
 type Good = { readonly row: Row; readonly suspicions: readonly string[]; readonly raw: RawRow }
 
-function applyHardRules(dataset: SessionDataset, raw: readonly RawRow[], symbol: string) {
-  const good = new Map<IsoDate, Good>()
+export type CheckedRows = {
+  /** One for each identity, in the order of their first rows. */
+  readonly good: readonly Good[]
+  readonly rejects: readonly Reject[]
+  readonly unknownFields: readonly string[]
+}
+
+/**
+ * The hard rules of any dataset. Of several good rows of one identity the last wins and the others are rejects. Throws an
+ * IngestError of the symbol when a required field is in no row.
+ */
+export function checkRows(dataset: Dataset, raw: readonly RawRow[], symbol: string): CheckedRows {
+  refuseMissingFields(dataset, raw, symbol)
+  const good = new Map<string, Good>()
   const rejects: Reject[] = []
   const reject = (row: RawRow, reason: string) => {
     rejects.push({ symbol, date: typeof row['date'] === 'string' ? row['date'] : null, reason, row })
@@ -96,14 +106,15 @@ function applyHardRules(dataset: SessionDataset, raw: readonly RawRow[], symbol:
       reject(candidate, verdict.reason)
       continue
     }
-    const earlier = good.get(verdict.row.date)
-    if (earlier !== undefined) reject(earlier.raw, 'a later row has the same date')
-    good.set(verdict.row.date, { ...verdict, raw: candidate })
+    const identity = dataset.identity.map((name) => verdict.row[name]).join(' ')
+    const earlier = good.get(identity)
+    if (earlier !== undefined) reject(earlier.raw, `a later row has the same ${dataset.identity.join(' and ')}`)
+    good.set(identity, { ...verdict, raw: candidate })
   }
-  return { good, rejects }
+  return { good: [...good.values()], rejects, unknownFields: unknownFieldsOf(dataset, raw) }
 }
 
-function refuseMissingFields(dataset: SessionDataset, raw: readonly RawRow[], symbol: string): void {
+function refuseMissingFields(dataset: Dataset, raw: readonly RawRow[], symbol: string): void {
   if (raw.length === 0) return
   const missing = ['symbol', 'date', ...dataset.requiredFields].filter((field) =>
     raw.every((row) => row[field] === undefined),
@@ -116,7 +127,7 @@ function refuseMissingFields(dataset: SessionDataset, raw: readonly RawRow[], sy
   })
 }
 
-function unknownFieldsOf(dataset: SessionDataset, raw: readonly RawRow[]): readonly string[] {
+function unknownFieldsOf(dataset: Dataset, raw: readonly RawRow[]): readonly string[] {
   const names = new Set(raw.flatMap((row) => Object.keys(row)))
   return [...names].filter((name) => !dataset.knownFields.has(name)).toSorted()
 }

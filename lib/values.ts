@@ -1,6 +1,8 @@
 // What each flag and each variable may hold, and how to say so.
 
 import * as v from 'valibot'
+import { DATASET_WORDS, datasetsNamed } from './datasets/catalog.ts'
+import type { ReportPeriod } from './datasets/dataset.ts'
 import { FIRST_YEAR, LAST_YEAR, parseInstant, parseIsoDate, yearOf, type IsoDate } from './dates.ts'
 
 const DATE_HINT = `a date like 2024-09-30, ${FIRST_YEAR} to ${LAST_YEAR}`
@@ -47,6 +49,19 @@ export const SCHEMAS = {
   '--from-date': date,
   '--to-date': date,
   '--lookback': count,
+  '--dataset': v.pipe(
+    text,
+    v.transform((list) => datasetsNamed(list.split(',').map((word) => word.trim()))),
+    v.custom<readonly string[]>(
+      (names) => names !== undefined,
+      `names of ${DATASET_WORDS.join(', ')}, joined by commas`,
+    ),
+  ),
+  '--period': v.pipe(
+    text,
+    v.picklist(['annual', 'quarter', 'both'], 'annual, quarter or both'),
+    v.transform((period): readonly ReportPeriod[] => (period === 'both' ? ['annual', 'quarter'] : [period])),
+  ),
   '--max-calls': count,
   '--now': v.pipe(
     text,

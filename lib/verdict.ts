@@ -2,7 +2,7 @@
 
 import type { Calendar } from './calendar.ts'
 import { earlierOf, laterOf, type DateRange, type IsoDate } from './dates.ts'
-import { IngestError } from './errors.ts'
+import { describeError, IngestError } from './errors.ts'
 import type { Metrics } from './metrics.ts'
 import type { SymbolOutcome } from './outcome.ts'
 import type { Period } from './period.ts'
@@ -67,6 +67,19 @@ export function judgeNewest(outcomes: readonly SymbolOutcome[], { newest, lastSe
     hint: `${later}; older sessions were stored as usual.`,
   })
   return { outcomes: outcomes.map(withoutComplaint), error }
+}
+
+/**
+ * Outcomes of statements as the run judges them together. A fund or an index among companies has none, which is a warning;
+ * where no symbol has any, each is asked to be looked at.
+ */
+export function judgeAbsent(outcomes: readonly SymbolOutcome[]): readonly SymbolOutcome[] {
+  const present = new Set(outcomes.filter(({ through }) => through !== undefined).map(({ dataset }) => dataset))
+  return outcomes.map((outcome) => {
+    const absence = outcome.errors.find(({ kind }) => kind === 'no-data')
+    if (absence === undefined || !present.has(outcome.dataset)) return outcome
+    return { ...withoutComplaint(outcome), lateWarning: describeError(absence) }
+  })
 }
 
 function withoutComplaint(outcome: SymbolOutcome): SymbolOutcome {

@@ -3,7 +3,7 @@
 import type { IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 import type { PlannedFile } from './plan.ts'
-import type { Checked } from './validate.ts'
+import type { Checked, Reject } from './validate.ts'
 
 export type Shrunk = { readonly file: PlannedFile; readonly message: string; readonly isOnlyOldestEnd: boolean }
 
@@ -54,6 +54,19 @@ export function shrinkErrors(shrunk: readonly Shrunk[]): readonly IngestError[] 
       const hint = 'FMP may have answered short: run again later. Delete the file to accept the shorter one.'
       return new IngestError(`${file.key} ${message} and is left as it is`, { kind: 'shrink', scope: 'symbol', hint })
     })
+}
+
+/** The error of a symbol of whose `received` rows not one is any good. */
+export function nothingValid(received: number, rejects: readonly Reject[]): IngestError {
+  const reason = rejects[0] === undefined ? 'all lie outside the dates asked for' : `the first: ${rejects[0].reason}`
+  return new IngestError(
+    `No valid data after validation: ${received} rows received, ${rejects.length} rejected, ${reason}`,
+    {
+      kind: 'validation',
+      scope: 'symbol',
+      hint: rejects.length > 0 ? 'The rejects file beside the metrics holds the rows.' : undefined,
+    },
+  )
 }
 
 function rows(count: number): string {

@@ -104,7 +104,6 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
   const config = configOf({ target: { kind: 's3', bucket: 'my-bucket' }, ...changes.config })
   const metrics = buildMetrics({
     config,
-    dataset: 'prices',
     version: '1.2.3',
     runUuid: '0a1b2c3d-0000-4000-8000-000000000000',
     startMs: at(NOW),

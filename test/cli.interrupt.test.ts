@@ -117,7 +117,9 @@ describe.concurrent('an interrupted run', () => {
     // One signal alone would leave the write five seconds.
     expect(performance.now() - secondMs).toBeLessThan(3_000)
     expect([130, 143]).toContain(run.code)
-    expect(run.changed).toEqual([dayKey('A', DAY), dayKey('B', DAY)])
+    // Others may have been stored beside the one that hangs.
+    expect(run.changed).toEqual(expect.arrayContaining([dayKey('A', DAY), dayKey('B', DAY)]))
+    expect(run.changed).not.toContain(dayKey('C', DAY))
   })
 })
 

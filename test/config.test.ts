@@ -37,6 +37,8 @@ describe('the defaults', () => {
       dates: { mode: 'daily', fromDate: undefined, toDate: undefined, backfillDays: undefined, lookback: 5 },
       target: { kind: 's3', bucket: 'my-bucket' },
       prefix: 'raw',
+      datasets: ['prices'],
+      periods: ['annual', 'quarter'],
       isForced: false,
       isDryRun: false,
       isJson: false,

@@ -11,6 +11,7 @@ import {
   LAST_YEAR,
   laterOf,
   newYorkClock,
+  newYorkInstant,
   parseInstant,
   parseIsoDate,
   utcDate,
@@ -211,5 +212,17 @@ describe('parseInstant', () => {
     for (let ms = Date.UTC(1990, 0, 1); ms < Date.UTC(2036, 0, 1); ms += 86_400_000 * 3 + 12_345_678) {
       expect(parseInstant(new Date(ms).toISOString())).toBe(ms)
     }
+  })
+})
+
+describe('newYorkInstant()', () => {
+  test.each([
+    ['2024-11-01', '06:01:36', '2024-11-01T10:01:36Z'],
+    ['2024-01-31', '18:00:00', '2024-01-31T23:00:00Z'],
+    // Shown twice: the first. Skipped: counted on.
+    ['2024-11-03', '01:30:00', '2024-11-03T05:30:00Z'],
+    ['2024-03-10', '02:30:00', '2024-03-10T07:30:00Z'],
+  ])('of %s %s is %s', (date, time, instant) => {
+    expect(newYorkInstant(day(date), time)).toBe(Date.parse(instant))
   })
 })

@@ -14,7 +14,6 @@ const START = 1_727_740_800_000
 function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
   return {
     config: configOf(),
-    dataset: 'prices',
     version: '1.2.3',
     runUuid: '0a1b2c3d-0000-4000-8000-000000000000',
     startMs: START,
@@ -126,8 +125,8 @@ describe('buildMetrics()', () => {
 
   test('names the dataset, and the calls of each symbol', () => {
     const outcomes = [outcomeOf('A', { calls: 3 }), outcomeOf('B')]
-    const metrics = buildMetrics(factsOf({ dataset: 'dividends', outcomes }))
-    expect(metrics.dataset).toBe('dividends')
+    const metrics = buildMetrics(factsOf({ config: configOf({ datasets: ['prices', 'income'] }), outcomes }))
+    expect(metrics.dataset).toBe('prices,income')
     expect(metrics.results.map(({ symbol, calls }) => [symbol, calls])).toEqual([
       ['A', 3],
       ['B', 0],

@@ -22,6 +22,7 @@ function planned(partition: Partition, sessions: readonly IsoDate[], stored?: Pl
 function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partial<SymbolPlan> = {}): SymbolPlan {
   return {
     symbol: 'AAPL',
+    dataset: 'prices',
     range,
     windows: [range],
     calls: 2,

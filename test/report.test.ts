@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import type { Agenda } from '../lib/agenda.ts'
 import { XNYS } from '../lib/calendar.ts'
 import { NO_SESSIONS } from '../lib/counts.ts'
 import { IngestError, type ErrorKind } from '../lib/errors.ts'
@@ -23,6 +24,8 @@ function plansOf(holdings: readonly Holdings[], period = NIGHTLY): readonly Symb
   return planRun(holdings, { dataset: prices(), calendar: XNYS, mode: 'daily', period, isForced: false })
 }
 
+const EMPTY: Agenda = { plans: [], holdings: [], documentPlans: [], all: [] }
+
 describe('planLine()', () => {
   test.each([
     [1_000, 15, '1,000 calls, one per 15 s: about 4 h 10 min'],
@@ -45,13 +48,14 @@ describe('the dry run', () => {
   const holdings = [held('AAPL', ['2024-09-11', '2024-09-12']), held('^GSPC')]
   const plans = plansOf(holdings, periodOf('daily', '2024-09-11..2024-09-13', NOW))
   const config = configOf({ rateLimitSeconds: 15 })
+  const agenda: Agenda = { plans, holdings, documentPlans: [], all: plans }
   const keys = [
     ...['13', '12', '11'].map((date) => `raw/prices/symbol=%5EGSPC/year=2024/month=09/%5EGSPC-2024-09-${date}.parquet`),
     'raw/prices/symbol=AAPL/year=2024/month=09/AAPL-2024-09-13.parquet',
   ]
 
   test('is every key, one a line, then the totals and what is stored of each symbol', () => {
-    const lines = dryRunText(plans, holdings, config).split('\n')
+    const lines = dryRunText(agenda, config).split('\n')
     expect(lines.slice(0, 4)).toEqual(keys)
     const rest = lines.slice(4).join('\n')
     expect(rest).toContain('Calls: 4')
@@ -63,18 +67,18 @@ describe('the dry run', () => {
 
   test('of a backfill counts year files', () => {
     const dates = askedDates({ mode: 'backfill' })
-    const text = dryRunText(plans, holdings, configOf({ dates }))
+    const text = dryRunText(agenda, configOf({ dates }))
     expect(text).toContain('\n  AAPL: 0 year files in reach, newest session 2024-09-12\n')
     expect(text).not.toContain('day files')
   })
 
   test('for programs is one object of exactly three fields', () => {
-    expect(dryRunJson(plans, config)).toEqual({ files: keys, calls: 4, seconds: 60 })
+    expect(dryRunJson(agenda, config)).toEqual({ files: keys, calls: 4, seconds: 60 })
   })
 
   test('of nothing', () => {
-    expect(dryRunJson([], config)).toEqual({ files: [], calls: 0, seconds: 0 })
-    expect(dryRunText([], [], config)).toContain('Nothing to fetch')
+    expect(dryRunJson(EMPTY, config)).toEqual({ files: [], calls: 0, seconds: 0 })
+    expect(dryRunText(EMPTY, config)).toContain('Nothing to fetch')
     expect(callsOf([])).toBe(0)
   })
 })
@@ -130,7 +134,6 @@ function ending(
 ) {
   const facts: RunFacts = {
     config: configOf(),
-    dataset: 'prices',
     version: '1.2.3',
     runUuid: '0a1b2c3d-0000-4000-8000-000000000000',
     startMs: at(NOW),

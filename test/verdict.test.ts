@@ -16,6 +16,7 @@ const failure = (kind: ErrorKind) => new IngestError(kind, { kind, scope: kind =
 function planOf(range: DateRange | undefined): SymbolPlan {
   return {
     symbol: 'A',
+    dataset: 'prices',
     range,
     windows: [],
     calls: 0,

@@ -82,6 +82,18 @@ describe('the step’s arguments', () => {
       '--json',
       '--tickers-path=s3://b/list.csv',
     ])
+    // A variable for every run is left out where the dataset has no use for it.
+    const both = { 'inputs.period': 'annual', 'vars.NO_ADJ_CLOSE': 'true' }
+    expect((await argumentsUnder({ ...both, 'inputs.dataset': 'income' })).args).toEqual([
+      '--json',
+      '--dataset=income',
+      '--period=annual',
+    ])
+    expect((await argumentsUnder(both)).args).toEqual(['--json', '--no-adj-close'])
+    expect((await argumentsUnder({ 'github.event.schedule': '17 12 * * 0' })).args).toEqual([
+      '--json',
+      '--dataset=fundamentals',
+    ])
     expect((await argumentsUnder({ 'inputs.backfill_days': '1825' })).args).toEqual(['--json', '--backfill-days=1825'])
   })
 })
@@ -112,6 +124,7 @@ const TEXT_INPUTS = [
   ['inputs.from_date', '--from-date'],
   ['inputs.to_date', '--to-date'],
   ['inputs.backfill_days', '--backfill-days'],
+  ['inputs.dataset', '--dataset'],
   ['vars.MAX_CALLS', '--max-calls'],
   ['vars.TICKERS_PATH', '--tickers-path'],
 ] as const

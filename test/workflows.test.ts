@@ -79,7 +79,11 @@ describe('the nightly workflow', () => {
 
   test('has the name, the slots and the one queue that the documents promise', async () => {
     expect(ingest.name).toBe('Stock Data Ingestion')
-    expect(ingest.on.schedule?.map(({ cron }) => cron).toSorted()).toEqual(['0 23 * * 1-5', '47 10 * * 2-6'])
+    expect(ingest.on.schedule?.map(({ cron }) => cron).toSorted()).toEqual([
+      '0 23 * * 1-5',
+      '17 12 * * 0',
+      '47 10 * * 2-6',
+    ])
     expect(ingest.concurrency).toEqual({ group: 'stock-data-ingestion', 'cancel-in-progress': false })
     const readme = await Bun.file(join(ROOT, 'README.md')).text()
     const slots = ingest.on.schedule?.map(({ cron }) => cron) ?? []
@@ -95,6 +99,8 @@ describe('the nightly workflow', () => {
       'backfill',
       'backfill_days',
       'force',
+      'dataset',
+      'period',
     ])
     expect(Object.keys(call?.inputs ?? {})).toEqual(Object.keys(dispatch?.inputs ?? {}))
     for (const [name, { type, default: preset }] of inputs) {

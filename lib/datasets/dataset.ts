@@ -17,12 +17,15 @@ export type RawRow = Readonly<Record<string, unknown>>
 /** A checked row: `date` and the dataset's own columns, without `ingest_ts`, which every file adds. */
 export type Row = { readonly date: IsoDate } & Readonly<Record<string, string | number | null>>
 
-/** A column of a file. `date` is ISO text, `int64` a whole number and `instant` milliseconds in memory. */
+/** A column of a file. In memory `date` and `instant` are ISO text (the latter in UTC), `int32` and `int64` whole numbers. */
 export type Column = {
   readonly name: string
-  readonly type: 'string' | 'date' | 'double' | 'int64' | 'instant'
+  readonly type: 'string' | 'date' | 'double' | 'int32' | 'int64' | 'instant'
   readonly isNullable: boolean
 }
+
+/** The last column of every file: the start of the run that wrote it. No row has it, and no hash of rows knows it. */
+export const INGESTED: Column = { name: 'ingest_ts', type: 'instant', isNullable: false }
 
 /** What one file holds of a symbol. */
 export type Partition =
@@ -41,6 +44,8 @@ export interface Dataset {
   /** Fields the vendor is known to send; others are ignored and noted. */
   readonly knownFields: ReadonlySet<string>
   check(symbol: string, raw: RawRow): Verdict
+  /** The columns that together tell a row from all others of its symbol. */
+  readonly identity: readonly string[]
   /** The folder of a symbol's files, below the store's root and with a closing slash. */
   folder(symbol: string): string
 }
@@ -58,4 +63,18 @@ export interface SessionDataset extends Dataset {
   key(symbol: string, partition: Partition): string
   /** What the file with this key holds, or undefined where the key is none of this dataset's. */
   partitionOf(symbol: string, key: string): Partition | undefined
+}
+
+/** The periods that a company reports on. */
+export type ReportPeriod = 'annual' | 'quarter'
+
+/** A dataset of dated documents, which the vendor gives whole: all that it has, newest first. */
+export interface DocumentDataset extends Dataset {
+  /** What messages call its documents, in the plural. */
+  readonly title: string
+  /** The call for the newest `limit` rows of a period. */
+  ask(symbol: string, period: ReportPeriod, limit: number): Ask
+  key(symbol: string, date: IsoDate): string
+  /** The date of the document with this key, or undefined where the key is none of this dataset's. */
+  dateOf(symbol: string, key: string): IsoDate | undefined
 }

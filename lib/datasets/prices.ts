@@ -2,7 +2,16 @@
 
 import * as v from 'valibot'
 import { parseIsoDate, yearOf, type IsoDate } from '../dates.ts'
-import type { Ask, Column, Partition, RawRow, Row, SessionDataset, Verdict } from './dataset.ts'
+import {
+  INGESTED,
+  type Ask,
+  type Column,
+  type Partition,
+  type RawRow,
+  type Row,
+  type SessionDataset,
+  type Verdict,
+} from './dataset.ts'
 import { hiveValue } from './hive.ts'
 
 export type PricesOptions = {
@@ -38,7 +47,7 @@ const COLUMN_TYPES: Readonly<Record<keyof PriceRow, Pick<Column, 'type' | 'isNul
 
 const COLUMNS: readonly Column[] = [
   ...Object.entries(COLUMN_TYPES).map(([name, column]) => ({ name, ...column })),
-  { name: 'ingest_ts', type: 'instant', isNullable: false },
+  INGESTED,
 ]
 
 // What FMP is known to send in a price row, stable and v3, whether or not it is stored.
@@ -117,6 +126,8 @@ export function createPrices({ api, withAdjClose, prefix }: PricesOptions): Sess
     check(symbol, raw): Verdict {
       return checkPrice(symbol, withAdjClose ? raw : { ...raw, adjClose: null })
     },
+
+    identity: ['date'],
 
     lacks: (row) => (withAdjClose && row['adjClose'] === null ? 'adjusted close' : undefined),
 

@@ -1,5 +1,6 @@
 // The demo: the real program, twice, over public-domain prices that this process serves to itself.
 
+import { PRICES } from '../datasets/catalog.ts'
 import type { IsoDate } from '../dates.ts'
 import { runIngest } from '../run.ts'
 import type { Config } from '../settings.ts'
@@ -44,6 +45,8 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     },
     target: { kind: 'folder', folder },
     prefix: 'raw',
+    datasets: [PRICES],
+    periods: [],
     isForced: false,
     isDryRun: false,
     isJson: false,

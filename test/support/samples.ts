@@ -76,6 +76,8 @@ export function configOf(changes: Partial<Config> = {}): Config {
   return {
     tickers: { kind: 'file', path: 'tickers.csv' },
     dates: askedDates(),
+    datasets: ['prices'],
+    periods: ['annual', 'quarter'],
     target: { kind: 'folder', folder: './lake' },
     prefix: 'raw',
     isForced: false,
@@ -106,6 +108,8 @@ export function configOf(changes: Partial<Config> = {}): Config {
 export function outcomeOf(symbol: string, changes: Partial<SymbolOutcome> = {}): SymbolOutcome {
   return {
     symbol,
+    dataset: 'prices',
+    restated: 0,
     isFinished: true,
     plannedCalls: 0,
     calls: 0,
