@@ -31,6 +31,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
       backfillDays: read('--backfill-days'),
       lookback: read('--lookback') ?? 5,
     },
+    fileNote: undefined,
     datasets: read('--dataset') ?? [PRICES],
     periods: read('--period') ?? ['annual', 'quarter'],
     isForced: isOn('force'),

@@ -32,10 +32,12 @@ export type FileContent = {
   readonly asked: DateRange | undefined
   /** The program's own version, for `created_by`. */
   readonly version: string
+  /** For the footer, in words. */
+  readonly note?: string | undefined
 }
 
 /** What is the same for all files of a run. */
-export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version'>
+export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' | 'note'>
 
 /** A file's bytes, and the hash of its rows (`rows-sha256`). */
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
@@ -43,10 +45,10 @@ export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
 /** One file: its rows hashed and encoded. Throws where a value does not fit its column. */
 export function encodeFile(
   { rows, asked }: Pick<FileContent, 'rows' | 'asked'>,
-  { columns, ingestMs, version }: FileSettings,
+  { columns, ...settings }: FileSettings,
 ): EncodedFile {
   const sha = rowsSha256(columns, rows)
-  return { sha, bytes: encodeParquet({ columns, rows, ingestMs, rowsSha256: sha, asked, version }) }
+  return { sha, bytes: encodeParquet({ ...settings, columns, rows, rowsSha256: sha, asked }) }
 }
 
 const ELEMENTS: Readonly<Record<Column['type'], Omit<SchemaElement, 'name' | 'repetition_type'>>> = {
@@ -79,6 +81,7 @@ export function encodeParquet(content: FileContent): Uint8Array {
   ]
   const kvMetadata = [{ key: 'rows-sha256', value: content.rowsSha256 }]
   if (asked !== undefined) kvMetadata.push({ key: 'asked', value: `${asked.from}..${asked.to}` })
+  if (content.note !== undefined) kvMetadata.push({ key: 'note', value: content.note })
   const buffer = parquetWriteBuffer({
     schema,
     columnData: columns.map((column) => ({ name: column.name, data: columnValues(column, content) })),

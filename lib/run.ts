@@ -120,8 +120,8 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
   return { http, result }
 }
 
-function settingsOf({ columns }: Dataset, { startMs, world }: Run): FileSettings {
-  return { columns, ingestMs: startMs, version: world.version }
+function settingsOf({ columns }: Dataset, { startMs, world, config }: Run): FileSettings {
+  return { columns, ingestMs: startMs, version: world.version, note: config.fileNote }
 }
 
 function filesOf({ plans }: Agenda): number {

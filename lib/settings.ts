@@ -18,6 +18,8 @@ export type Config = {
   readonly dates: AskedDates
   /** Names of the catalog's, prices first, at least one. */
   readonly datasets: readonly string[]
+  /** What every file says of itself in its footer (`note`): the demo's only. */
+  readonly fileNote: string | undefined
   /** Of statements. */
   readonly periods: readonly ReportPeriod[]
   readonly target: Target

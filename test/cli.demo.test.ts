@@ -1,6 +1,7 @@
 // The demo as a user runs it: no key, no bucket, two runs over the embedded prices, in little memory.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
+import { parquetMetadata } from 'hyparquet'
 import { join } from 'node:path'
 import { disposableFolder, folderLake, priceKeys, readRows } from './support/lake.ts'
 import { measureCli, ROOT, runCli } from './support/run-cli.ts'
@@ -21,8 +22,8 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
   const out = join(folder.path, 'lake')
   const run = await runCli(['demo', '--out', out], { cwd: folder.path })
   expect(run.code).toBe(0)
-  expect(run.stdout.match(/✅ Ingestion Complete/g)).toHaveLength(2)
-  expect(run.stdout.match(/❌ Errors: 0/g)).toHaveLength(2)
+  expect(run.stdout.match(/✅ Ingestion Complete/g)).toHaveLength(3)
+  expect(run.stdout.match(/❌ Errors: 0/g)).toHaveLength(3)
 
   const text = new TextDecoder().decode(Bun.gunzipSync(await Bun.file(CSV).bytes()))
   const source = text.trimEnd().split('\n').slice(1).toSorted()
@@ -34,6 +35,12 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
       [symbol, date, open, high, low, close, volume, adjClose].join(','),
     )
   expect(lines.toSorted()).toEqual(source.map(asNumbers).toSorted())
+
+  // Statements say of themselves that nobody's figures are in them.
+  expect(run.stdout + run.stderr).toContain('3. Company statements (synthetic')
+  const [document = ''] = await Array.fromAsync(new Bun.Glob('raw/fundamentals/**/*.parquet').scan(out))
+  const { key_value_metadata: notes } = parquetMetadata(await Bun.file(join(out, document)).arrayBuffer())
+  expect(notes).toContainEqual({ key: 'note', value: expect.stringContaining('synthetic') })
 
   // The nightly run's day files hold the same rows, stored an hour later.
   const days = years.filter(({ key }) => key.includes('/month='))
@@ -50,7 +57,7 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
   const before = (await priceKeys(lake)).length
   const again = await runCli(['demo', '--out', out], { cwd: folder.path })
   expect(again.code).toBe(0)
-  expect(again.stdout.match(/📁 Files written: 0/g)).toHaveLength(2)
+  expect(again.stdout.match(/📁 Files written: 0/g)).toHaveLength(3)
   expect(await priceKeys(lake)).toHaveLength(before)
 })
 

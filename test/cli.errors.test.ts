@@ -8,7 +8,7 @@ import { barsFor, callsOf, dayKey, KEY, metricsOf, setStage, type Stage } from '
 setDefaultTimeout(30_000)
 
 const TEN = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J']
-const ONE_AT_A_TIME = { MAX_WORKERS: '1' }
+const ONE_AT_A_TIME = { MAX_WORKERS: '1', UPLOAD_CONCURRENCY: '1' }
 
 /** A vendor that has the last session of these symbols. */
 async function setVendor(symbols: readonly string[], onRequest?: Stage['onRequest']): Promise<Stage> {

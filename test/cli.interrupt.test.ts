@@ -10,7 +10,7 @@ setDefaultTimeout(30_000)
 const SIX = ['A', 'B', 'C', 'D', 'E', 'F']
 const LIST = ['--tickers', SIX.join(',')]
 const DAY = '2024-09-16'
-const ONE_AT_A_TIME = { MAX_WORKERS: '1' }
+const ONE_AT_A_TIME = { MAX_WORKERS: '1', UPLOAD_CONCURRENCY: '1' }
 
 describe.concurrent('an interrupted run', () => {
   test.each([

@@ -37,6 +37,7 @@ describe('the defaults', () => {
       dates: { mode: 'daily', fromDate: undefined, toDate: undefined, backfillDays: undefined, lookback: 5 },
       target: { kind: 's3', bucket: 'my-bucket' },
       prefix: 'raw',
+      fileNote: undefined,
       datasets: ['prices'],
       periods: ['annual', 'quarter'],
       isForced: false,

@@ -243,9 +243,13 @@ describe('the step, with the real program', () => {
       job.cancel?.(signal)
       return { action: 'delay', ms: 100 }
     }
-    const { code, metrics, markdown } = await startReal(stage, { ...BY_HAND, 'vars.MAX_WORKERS': '1' }, (kill) => {
-      job.cancel = kill
-    })
+    const { code, metrics, markdown } = await startReal(
+      stage,
+      { ...BY_HAND, 'vars.MAX_WORKERS': '1', 'vars.UPLOAD_CONCURRENCY': '1' },
+      (kill) => {
+        job.cancel = kill
+      },
+    )
     expect(code).toBe(expected)
     expect(JSON.parse(metrics)).toMatchObject({ interrupted: true, files_written: 2 })
     expect(markdown).toContain('🛑 Ingestion Interrupted')

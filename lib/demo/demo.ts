@@ -1,10 +1,11 @@
 // The demo: the real program, twice, over public-domain prices that this process serves to itself.
 
-import { PRICES } from '../datasets/catalog.ts'
+import { PRICES, STATEMENTS } from '../datasets/catalog.ts'
 import type { IsoDate } from '../dates.ts'
 import { runIngest } from '../run.ts'
 import type { Config } from '../settings.ts'
 import type { World } from '../world.ts'
+import { SYNTHETIC } from './statements.ts'
 import { startDemoServer, type DemoServer } from './server.ts'
 
 /** A Saturday morning in New York, when the embedded prices' last session was the last one before today. */
@@ -17,7 +18,7 @@ No key, no bucket and no network beyond this machine are used.
 
 `
 
-/** Backfills all symbols over their whole history, then runs the nightly mode an hour later. Returns the exit code. */
+/** Backfills all symbols over their whole history, runs the nightly mode an hour later, then fetches statements. Returns the exit code. */
 export async function runDemo(folder: string, world: World): Promise<0 | 1 | 3> {
   await world.print(INTRODUCTION)
   const server = await startDemoServer()
@@ -26,8 +27,10 @@ export async function runDemo(folder: string, world: World): Promise<0 | 1 | 3> 
     const backfill = await runIngest(demoConfig(folder, server, 'backfill'), world)
     await world.print('\n2. The nightly run an hour later, one file per symbol and session\n\n')
     const daily = await runIngest(demoConfig(folder, server, 'daily'), world)
+    await world.print(`\n3. Company statements (${SYNTHETIC}), one file per symbol, statement and date\n\n`)
+    const statements = await runIngest(statementsConfig(folder, server), world)
     await world.print(closing(folder))
-    return backfill === 0 ? daily : backfill
+    return [backfill, daily, statements].find((code) => code !== 0) ?? 0
   } finally {
     await server.stop()
   }
@@ -45,6 +48,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     },
     target: { kind: 'folder', folder },
     prefix: 'raw',
+    fileNote: undefined,
     datasets: [PRICES],
     periods: [],
     isForced: false,
@@ -70,11 +74,22 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
   }
 }
 
+/** Cautions are said as warnings: nobody is to take these figures for real ones. */
+function statementsConfig(folder: string, server: DemoServer): Config {
+  return {
+    ...demoConfig(folder, server, 'daily'),
+    datasets: STATEMENTS.map(({ name }) => name),
+    periods: ['annual', 'quarter'],
+    fileNote: SYNTHETIC,
+    cautions: [`These statements are ${SYNTHETIC}.`],
+  }
+}
+
 /** Where the files are, and a query over them. A date can stand in a year file and in a day file: the newest row counts. */
 function closing(folder: string): string {
   const files = `${folder.replaceAll("'", "''")}/raw/prices/**/*.parquet`
   return `
-The files are under ${folder}/raw/prices, what the two runs did under ${folder}/logs/ingest.
+The files are under ${folder}/raw/prices and ${folder}/raw/fundamentals (the latter ${SYNTHETIC}), what the three runs did under ${folder}/logs/ingest.
 A look at them with DuckDB (a date may stand in a year file and a day file: the row with the newest ingest_ts counts):
 
   SELECT symbol, count(*) AS sessions, min(date) AS first, max(date) AS last, arg_max(adjClose, date) AS last_adj_close

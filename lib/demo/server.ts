@@ -1,6 +1,7 @@
 // A loopback server that answers as the vendor's stable API does, from the public-domain prices beside it. The demo runs
 // the whole program against it, without a key or a bucket. It opens a port of its own, so it is one of the program's doors.
 
+import { syntheticRows } from './statements.ts'
 import wikiPrices from './wiki-prices.csv.gz' with { type: 'file' }
 
 /** What the demo needs to point the program at the server. */
@@ -69,6 +70,12 @@ function answer(request: Request, key: string, bars: ReadonlyMap<string, readonl
       { status: 401 },
     )
   }
+  const statement = syntheticRows(
+    pathname.replace('/stable/', ''),
+    searchParams.get('symbol') ?? '',
+    searchParams.get('period') ?? '',
+  )
+  if (statement !== undefined) return Response.json(statement)
   if (request.method !== 'GET' || (pathname !== FULL_PATH && pathname !== ADJUSTED_PATH)) {
     return Response.json([], { status: 404 })
   }

@@ -76,6 +76,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
   return {
     tickers: { kind: 'file', path: 'tickers.csv' },
     dates: askedDates(),
+    fileNote: undefined,
     datasets: ['prices'],
     periods: ['annual', 'quarter'],
     target: { kind: 'folder', folder: './lake' },
