@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { STATEMENTS } from '../lib/datasets/catalog.ts'
 import type { Metrics } from '../lib/metrics.ts'
+import { startFakeS3 } from './support/fake-s3.ts'
 import { startCli } from './support/run-cli.ts'
 
 const NOW = '2026-11-24T13:00:00Z'
@@ -174,6 +175,39 @@ describe('statements', () => {
       { period: 'Q4', changed: false },
       { period: 'Q3', changed: false },
     ])
+  })
+
+  test('in a bucket: created, left where they say the same, replaced where FMP says otherwise', async () => {
+    const s3 = await startFakeS3()
+    const bucket = [...args, '--period', 'annual', '--out', `s3://${s3.bucket}`]
+    const first = await ingest(bucket, () => [year], s3.env())
+    const same = await ingest(bucket, () => [year], s3.env())
+    const changed = await ingest(bucket, restated, s3.env())
+    await s3.stop()
+    const told = [first, same, changed].map(({ code, metrics }) => [
+      code,
+      metrics?.files_written,
+      metrics?.counts.stored,
+    ])
+    expect(told).toEqual([
+      [0, 1, 1],
+      [0, 0, 0],
+      [0, 1, 1],
+    ])
+  })
+
+  test('that another program wrote are left and named', async () => {
+    const out = newFolder()
+    await ingest([...args, '--period', 'annual', '--out', out], () => [year])
+    const [path = ''] = await Array.fromAsync(new Bun.Glob('raw/fundamentals/**/*.parquet').scan(out))
+    await Bun.write(join(out, path), 'PAR1 of somebody')
+    const ran = await ingest([...args, '--period', 'annual', '--out', out], restated)
+    expect({ code: ran.code, stderr: ran.stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('is not a readable Parquet file and is left as it is'),
+    })
+    const forced = await ingest([...args, '--period', 'annual', '--force', '--out', out], restated)
+    expect({ code: forced.code, files: forced.metrics?.files_written }).toEqual({ code: 0, files: 1 })
   })
 
   test('are not asked for before a new one can exist, unless forced', async () => {

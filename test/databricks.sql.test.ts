@@ -4,6 +4,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { XNYS } from '../lib/calendar.ts'
+import { STATEMENTS as CATALOG } from '../lib/datasets/catalog.ts'
+import { createStatement } from '../lib/datasets/statement.ts'
 import type { Column, Partition, Row } from '../lib/datasets/dataset.ts'
 import type { IsoDate } from '../lib/dates.ts'
 import { encodeFile } from '../lib/parquet.ts'
@@ -244,6 +246,7 @@ const TYPES: Readonly<Record<string, Column['type']>> = {
   DATE: 'date',
   DOUBLE: 'double',
   BIGINT: 'int64',
+  INT: 'int32',
   TIMESTAMP: 'instant',
 }
 
@@ -254,6 +257,15 @@ function statementColumns(kind: string): [name: string, type: string][] {
 }
 
 describe('the statements', () => {
+  test.each(KINDS)('of %s are loaded with the columns that the program writes, all of them, in its order', (kind) => {
+    const statement = CATALOG.find(({ name }) => name === kind)
+    if (statement === undefined) throw new Error(`There is no ${kind}`)
+    const { columns } = createStatement(statement, { prefix: 'raw' })
+    expect(statementColumns(kind).map(([name, type]) => [name, TYPES[type] ?? type])).toEqual(
+      columns.map(({ name, type }) => [name, type]),
+    )
+  })
+
   test.each(KINDS)(
     'of %s: the newest per symbol, date and period, and each filing for as long as it stood',
     async (kind) => {
