@@ -1,5 +1,6 @@
 // What a run tells GitHub Actions besides its exit code: error annotations and the step summary. Pure text.
 
+import { PRICES } from './datasets/catalog.ts'
 import { describeError, oneLine } from './errors.ts'
 import type { SymbolOutcome } from './outcome.ts'
 import { callsOf, durationText, headline, summaryEntries } from './report.ts'
@@ -90,7 +91,8 @@ export function stepSummary(facts: SummaryFacts): string {
   const { ending, outcomes, failures, runErrors, cautions, config } = facts
   const gaps = outcomes.filter(({ missing }) => missing.length > 0)
   const { newest } = ending
-  const late = newest === undefined ? [] : outcomes.filter(({ through }) => (through ?? '') < newest)
+  const prices = outcomes.filter(({ dataset }) => dataset === PRICES)
+  const late = newest === undefined ? [] : prices.filter(({ through }) => (through ?? '') < newest)
   const sections = [
     `## ${plain(headline(ending))}`,
     ...cautions.map((text) => `> ⚠️ ${plain(text)}`),
@@ -106,7 +108,7 @@ export function stepSummary(facts: SummaryFacts): string {
     section(
       `Without the newest session, ${newest}`,
       ['Symbol', 'Newest stored'],
-      late.length === outcomes.length ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none']),
+      late.length === prices.length ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none']),
     ),
     metricsLine(ending.metricsPlace, config),
   ]

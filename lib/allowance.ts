@@ -18,7 +18,12 @@ export type Allowance = {
   readonly ask: (dataset: DocumentDataset, asked: Asked, call: Call) => Promise<readonly RawRow[]>
 }
 
-export type Asked = { readonly symbol: string; readonly period: ReportPeriod }
+export type Asked = {
+  readonly symbol: string
+  readonly period: ReportPeriod
+  /** The run asks for no other period. */
+  readonly isAlone: boolean
+}
 
 /** One for a run. `onNote` hears once of each thing that the plan lacks. */
 export function createAllowance(onNote: (text: string) => void): Allowance {
@@ -43,28 +48,41 @@ export function createAllowance(onNote: (text: string) => void): Allowance {
     }
   }
 
-  async function askPeriod(
-    dataset: DocumentDataset,
-    { symbol, period }: Asked,
-    call: Call,
-  ): Promise<readonly RawRow[]> {
-    if (period === 'quarter' && !hasQuarters) return []
+  /** Undefined where the plan includes no quarters. */
+  async function askQuarters(ask: (rows: number) => Ask, call: Call): Promise<readonly RawRow[] | undefined> {
+    if (!hasQuarters) return undefined
     try {
-      const rows = await askWithin((most) => dataset.ask(symbol, period, most), call)
-      turns[period].setLimit(Infinity)
-      return rows
+      return await askWithin(ask, call)
     } catch (error) {
-      if (period !== 'quarter' || !isRefusal(error, 'plan-period')) throw error
-      if (hasQuarters) onNote('Your plan includes no quarterly statements: the annual ones only (see --period).')
+      if (!isRefusal(error, 'plan-period')) throw error
       hasQuarters = false
-      return []
+      return undefined
     }
+  }
+
+  async function askPeriod(dataset: DocumentDataset, asked: Asked, call: Call): Promise<readonly RawRow[]> {
+    const { symbol, period, isAlone } = asked
+    const ask = (most: number) => dataset.ask(symbol, period, most)
+    const hadQuarters = hasQuarters
+    const rows = await (period === 'quarter' ? askQuarters(ask, call) : askWithin(ask, call))
+    // Each symbol would cost a call to hear the same.
+    if (rows === undefined && isAlone) throw noQuarters()
+    if (rows === undefined && hadQuarters) {
+      onNote('Your plan includes no quarterly statements: the annual ones only (see --period).')
+    }
+    if (rows !== undefined) turns[period].setLimit(Infinity)
+    return rows ?? []
   }
 
   return {
     ask: async (dataset, asked, call) =>
       await turns[asked.period].run(async () => await askPeriod(dataset, asked, call)),
   }
+}
+
+function noQuarters(): IngestError {
+  const hint = 'Fetch the annual ones with --period annual, or upgrade the plan.'
+  return new IngestError('Your plan includes no quarterly statements', { kind: 'plan', scope: 'run', hint })
 }
 
 function isRefusal(error: unknown, kind: 'plan-limit' | 'plan-period'): error is IngestError {

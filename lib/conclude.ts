@@ -1,8 +1,8 @@
 // The end of a run: what only the end can tell is said, the metrics are stored, the summary is printed, and GitHub Actions
 // gets its annotations and its step summary.
 
-import type { Agenda } from './agenda.ts'
 import { annotations, failuresIn, shortages, stepSummary } from './actions.ts'
+import type { Agenda } from './agenda.ts'
 import { XNYS } from './calendar.ts'
 import { PRICES } from './datasets/catalog.ts'
 import type { SessionDataset } from './datasets/dataset.ts'

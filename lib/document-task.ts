@@ -4,7 +4,6 @@
 import type { Allowance } from './allowance.ts'
 import { NO_SESSIONS, withFate, type Counts, type Fate } from './counts.ts'
 import type { RawRow } from './datasets/dataset.ts'
-import type { IsoDate } from './dates.ts'
 import {
   sortedRows,
   writeDocument,
@@ -18,8 +17,8 @@ import { blankOutcome, type SymbolOutcome } from './outcome.ts'
 import { rowsSha256 } from './parquet.ts'
 import type { Call, Task } from './pipeline.ts'
 import type { Uploaded, Uploads } from './uploads.ts'
-import { nothingValid } from './warnings.ts'
 import { checkRows, type CheckedRows } from './validate.ts'
+import { nothingValid, rowWarnings } from './warnings.ts'
 
 export type DocumentContext = DocumentWriteContext & {
   readonly allowance: Allowance
@@ -60,7 +59,9 @@ async function fetchDocuments(
 ): Promise<() => Promise<SymbolOutcome>> {
   const { symbol, dataset, documents } = plan
   const raw: RawRow[] = []
-  for (const period of plan.periods) raw.push(...(await context.allowance.ask(dataset, { symbol, period }, call)))
+  for (const period of plan.periods) {
+    raw.push(...(await context.allowance.ask(dataset, { symbol, period, isAlone: plan.periods.length === 1 }, call)))
+  }
   if (raw.length === 0) {
     const outcome = nothingFound(plan)
     return async () => outcome
@@ -121,7 +122,7 @@ function settle(plan: DocumentPlan, { raw, checked, tried }: Answer): SymbolOutc
     filesWritten: written.length,
     rowsWritten: written.reduce((sum, { rows }) => sum + rows, 0),
     errors: tried.length === 0 ? [nothingValid(raw.length, checked.rejects)] : failures,
-    warnings: warningsOf(checked),
+    warnings: warningsOf(plan, checked),
     counts: countsOf(plan, checked, tried),
     rejects: checked.rejects,
     suspects: suspectsIn(checked).length,
@@ -150,29 +151,19 @@ function suspectsIn({ good }: CheckedRows) {
   return good.filter(({ suspicions }) => suspicions.length > 0)
 }
 
-function manyRows(count: number): string {
-  return count === 1 ? '1 row' : `${count} rows`
-}
-
-function warningsOf(checked: CheckedRows): readonly string[] {
-  const [reject] = checked.rejects
-  const [suspect, ...others] = suspectsIn(checked)
-  return [
-    ...(reject === undefined
-      ? []
-      : [`${manyRows(checked.rejects.length)} rejected, the first (${reject.date}): ${reject.reason}.`]),
-    ...(suspect === undefined
-      ? []
-      : [
-          `${manyRows(others.length + 1)} stored that look wrong, the first is ${suspect.row.date}: ${suspect.suspicions[0]}.`,
-        ]),
-  ]
+/** Each with the name of the dataset: several may have something to say of one symbol. */
+function warningsOf({ dataset }: DocumentPlan, checked: CheckedRows): readonly string[] {
+  const suspects = suspectsIn(checked)
+  const [first] = suspects
+  const firstSuspicion = first && `${first.row.date}: ${first.suspicions[0]}`
+  const said = rowWarnings({ rejects: checked.rejects, suspects: suspects.length, firstSuspicion })
+  return said.map((text) => `${dataset.title}: ${text}`)
 }
 
 /** An empty answer: what is stored stays, and where nothing is, the run's end decides whether that is an error. */
 function nothingFound(plan: DocumentPlan): SymbolOutcome {
   const { title } = plan.dataset
-  const newest: IsoDate | undefined = newestOf(plan)
+  const newest = newestOf(plan)
   if (newest !== undefined) {
     return { ...asStored(plan), lateWarning: `FMP has no ${title} now; the newest stored is of ${newest}.` }
   }

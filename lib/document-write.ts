@@ -1,12 +1,13 @@
 // One document into the store: created, replaced where the vendor has restated it, or left because it says the same.
 // Never guesses: what stands in the store is read before it is judged, and no row of it is ever lost.
 
-import type { DocumentDataset, Row } from './datasets/dataset.ts'
+import { identityOf, type DocumentDataset, type Row } from './datasets/dataset.ts'
 import type { IsoDate } from './dates.ts'
-import { IngestError } from './errors.ts'
-import { encodeFile, readRows, rowsSha256, type EncodedFile, type FileSettings } from './parquet.ts'
+import { foreignFileError } from './errors.ts'
+import { encodeFile, readRows, rowsSha256, type FileSettings } from './parquet.ts'
 import type { Store, StoredFile } from './store.ts'
 import { readTail } from './survey.ts'
+import { changedTwice, metadataOf } from './write.ts'
 
 /** The rows of one date, and what the survey saw at its key. */
 export type DocumentFile = {
@@ -17,8 +18,12 @@ export type DocumentFile = {
   readonly stored: StoredFile | undefined
 }
 
-/** How it ended; `rows` are those of the file as it stands now. */
-export type DocumentResult = { readonly kind: 'created' | 'restated' | 'unchanged'; readonly rows: number }
+export type DocumentResult = {
+  /** `rewritten` is what was forced and says the same, or was no file of ours. */
+  readonly kind: 'created' | 'restated' | 'rewritten' | 'unchanged'
+  /** Those of the file as it stands now. */
+  readonly rows: number
+}
 
 export type DocumentWriteContext = {
   readonly store: Store
@@ -49,11 +54,7 @@ export async function writeDocument(
     if (result !== undefined) return result
     stored = (await store.list(context.dataset.folder(document.symbol), document.key.slice(0, -1), document.key))[0]
   }
-  throw new IngestError(`${document.key} was changed by another run twice while this one was refreshing it`, {
-    kind: 'store',
-    scope: 'symbol',
-    hint: 'Let one run finish before the next begins.',
-  })
+  throw changedTwice(document.key)
 }
 
 /** Undefined where another run's file stands there meanwhile. */
@@ -74,17 +75,16 @@ async function refresh(
 ): Promise<DocumentResult | undefined> {
   const found = await readTail(file, store, OLDEST_YEAR)
   if (found === undefined) return undefined
-  if ('problem' in found && !isForced) throw foreign(key, found.problem)
+  if ('problem' in found && !isForced) throw foreignFileError(`${key} ${found.problem}`)
   if (!isForced && 'footer' in found && found.footer.rowsSha256 === sha) return { kind: 'unchanged', rows: rows.length }
   const standing = 'footer' in found ? await standingRows(found, { store, dataset, isForced }) : []
   if (standing === undefined) return undefined
   const merged = withKept(dataset, rows, standing)
-  if (!isForced && rowsSha256(dataset.columns, merged) === rowsSha256(dataset.columns, standing)) {
-    return { kind: 'unchanged', rows: merged.length }
-  }
+  const isRestated = 'footer' in found && rowsSha256(dataset.columns, merged) !== found.footer.rowsSha256
+  if (!isForced && !isRestated) return { kind: 'unchanged', rows: merged.length }
   const encoded = encodeFile({ rows: merged, asked: undefined }, settings)
   const result = await store.replace(key, encoded.bytes, metadataOf(encoded), file.tag)
-  return result === 'replaced' ? { kind: 'restated', rows: merged.length } : undefined
+  return result === 'replaced' ? { kind: isRestated ? 'restated' : 'rewritten', rows: merged.length } : undefined
 }
 
 /** All rows of a stored document, or undefined where it is gone. */
@@ -99,7 +99,7 @@ async function standingRows(
     return await readRows(bytes, dataset.columns)
   } catch (cause) {
     if (isForced) return []
-    throw foreign(file.key, 'has a footer of ours and rows that cannot be read', cause)
+    throw foreignFileError(`${file.key} has a footer of ours and rows that cannot be read`, cause)
   }
 }
 
@@ -107,26 +107,12 @@ async function standingRows(
  * The fresh rows and those that stand and have no fresh counterpart: a fourth quarter does not go away because this run
  * asked for full years only.
  */
-function withKept({ identity }: DocumentDataset, fresh: readonly Row[], standing: readonly Row[]): readonly Row[] {
-  const nameOf = (row: Row) => identity.map((name) => row[name]).join(' ')
-  const answered = new Set(fresh.map(nameOf))
-  return sortedRows([...fresh, ...standing.filter((row) => !answered.has(nameOf(row)))])
+function withKept(dataset: DocumentDataset, fresh: readonly Row[], standing: readonly Row[]): readonly Row[] {
+  const answered = new Set(fresh.map((row) => identityOf(dataset, row)))
+  return sortedRows([...fresh, ...standing.filter((row) => !answered.has(identityOf(dataset, row)))])
 }
 
 /** The rows of one date in the order of a file: by period. */
 export function sortedRows(rows: readonly Row[]): readonly Row[] {
   return rows.toSorted((a, b) => String(a['period']).localeCompare(String(b['period'])))
-}
-
-function metadataOf({ sha }: EncodedFile) {
-  return { 'rows-sha256': sha }
-}
-
-function foreign(key: string, problem: string, cause?: unknown): IngestError {
-  return new IngestError(`${key} ${problem} and is left as it is`, {
-    kind: 'foreign-file',
-    scope: 'symbol',
-    hint: 'Move it away, or replace it with --force.',
-    cause,
-  })
 }

@@ -59,7 +59,7 @@ export function planDocuments(shelves: readonly Shelf[], context: DocumentPlanCo
   const { dataset, periods, today, isForced } = context
   return shelves
     .map((shelf): DocumentPlan => {
-      const next = nextPossible(shelf, periods)
+      const next = nextPossible(shelf, periods, today)
       const isDue = isForced || next === undefined || next <= today
       const asked = isDue ? periods : []
       return { ...shelf, dataset, periods: asked, calls: asked.length }
@@ -77,8 +77,9 @@ export function newestOf({ documents }: Shelf): IsoDate | undefined {
  * newest document's ends no earlier than its shortest length later. A year is waited for only where documents have come
  * once a year so far: between quarterly ones the full year's may be the next.
  */
-export function nextPossible(shelf: Shelf, periods: readonly ReportPeriod[]): IsoDate | undefined {
-  const [newest, before] = [...shelf.documents.keys()].toReversed()
+export function nextPossible(shelf: Shelf, periods: readonly ReportPeriod[], today: IsoDate): IsoDate | undefined {
+  // A date to come is a mistake of the vendor's, and no mark to wait by.
+  const [newest, before] = [...shelf.documents.keys()].filter((date) => date <= today).toReversed()
   if (newest === undefined) return undefined
   const isYearly = before !== undefined && dayNumber(newest) - dayNumber(before) >= SHORTEST_YEAR_DAYS
   const wantsQuarters = periods.includes('quarter')

@@ -52,6 +52,12 @@ export function usageError(message: string, hint?: string): IngestError {
   return new IngestError(message, { kind: 'usage', scope: 'run', hint })
 }
 
+/** A file at a key of ours that is not ours; `says` is a sentence that names it and what is wrong with it. */
+export function foreignFileError(says: string, cause?: unknown): IngestError {
+  const hint = 'Move it away, or replace it with --force.'
+  return new IngestError(`${says} and is left as it is`, { kind: 'foreign-file', scope: 'symbol', hint, cause })
+}
+
 /** Message and hint as sentences, one after the other. */
 export function describeError({ message, hint }: IngestError): string {
   if (hint === undefined) return message

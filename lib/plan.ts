@@ -4,7 +4,7 @@ import type { Calendar } from './calendar.ts'
 import { NO_SESSIONS, withFate, type Counts } from './counts.ts'
 import type { SessionDataset, Partition } from './datasets/dataset.ts'
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from './dates.ts'
-import { IngestError } from './errors.ts'
+import { foreignFileError, type IngestError } from './errors.ts'
 import type { Footer } from './parquet.ts'
 import type { Period } from './period.ts'
 import type { Holdings } from './survey.ts'
@@ -206,11 +206,7 @@ function plannedYear(
 function foreignFile(year: number, { symbol, years }: Holdings): IngestError {
   const stored = years.get(year)
   const problem = stored !== undefined && 'problem' in stored ? stored.problem : 'cannot be judged'
-  return new IngestError(`${stored?.file.key ?? `The file of ${symbol} ${year}`} ${problem} and is left as it is`, {
-    kind: 'foreign-file',
-    scope: 'symbol',
-    hint: 'Move it away, or replace it with --force.',
-  })
+  return foreignFileError(`${stored?.file.key ?? `The file of ${symbol} ${year}`} ${problem}`)
 }
 
 function shared({ symbol, newest }: Holdings, range: DateRange | undefined, { dataset, calendar }: PlanContext) {

@@ -151,7 +151,7 @@ function statementEntries({ metrics }: Ending): readonly (readonly [label: strin
     .filter(({ dataset }) => dataset !== PRICES)
     .map(({ dataset, counts, restated }) => {
       const parts: readonly (readonly [number, string])[] = [
-        [counts.stored - restated, 'new'],
+        [counts.stored - restated, metrics.settings.force ? 'written' : 'new'],
         [restated, 'restated'],
         [counts.already_stored, 'already stored'],
         [counts.no_data, 'without data'],

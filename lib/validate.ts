@@ -1,6 +1,6 @@
 // Raw rows to rows worth storing, with an account of every row that was dropped, doubted or left for later.
 
-import type { Dataset, RawRow, Row, SessionDataset } from './datasets/dataset.ts'
+import { identityOf, type Dataset, type RawRow, type Row, type SessionDataset } from './datasets/dataset.ts'
 import { isIsoDate, isWithin, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 
@@ -106,7 +106,7 @@ export function checkRows(dataset: Dataset, raw: readonly RawRow[], symbol: stri
       reject(candidate, verdict.reason)
       continue
     }
-    const identity = dataset.identity.map((name) => verdict.row[name]).join(' ')
+    const identity = identityOf(dataset, verdict.row)
     const earlier = good.get(identity)
     if (earlier !== undefined) reject(earlier.raw, `a later row has the same ${dataset.identity.join(' and ')}`)
     good.set(identity, { ...verdict, raw: candidate })

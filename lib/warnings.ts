@@ -24,10 +24,7 @@ export type Findings = {
 export function warningsOf(findings: Findings): readonly string[] {
   const { checked, missing, closedDays, isByYear, differing, shrunk } = findings
   const { rejects, withheld, incomplete, lacking, suspects, firstSuspicion } = checked
-  const [firstReject] = rejects
   const warnings: readonly [number, string][] = [
-    [rejects.length, `${rows(rejects.length)} rejected, the first (${firstReject?.date}): ${firstReject?.reason}.`],
-    [suspects, `${rows(suspects)} stored that look wrong, the first is ${firstSuspicion}.`],
     [missing.length, `FMP has no bar for ${someDates(missing)}, but bars before and after.`],
     [withheld.length, `No ${lacking} yet for ${someDates(withheld)}: left for a later run.`],
     [incomplete, `${rows(incomplete)} stored without ${lacking}, because FMP has none.`],
@@ -43,7 +40,23 @@ export function warningsOf(findings: Findings): readonly string[] {
       ({ file, message }) =>
         `${file.key} ${message}: its oldest end is lacking. It is left; delete it to accept the shorter one.`,
     )
-  return [...warnings.filter(([count]) => count > 0).map(([, text]) => text), ...shrinks]
+  return [
+    ...rowWarnings({ rejects, suspects, firstSuspicion }),
+    ...warnings.filter(([count]) => count > 0).map(([, text]) => text),
+    ...shrinks,
+  ]
+}
+
+/** What is to be said of bad and doubtful rows of any dataset. */
+export function rowWarnings({
+  rejects,
+  suspects,
+  firstSuspicion,
+}: Pick<Checked, 'rejects' | 'suspects' | 'firstSuspicion'>): readonly string[] {
+  const [first] = rejects
+  const rejected = first && `${rows(rejects.length)} rejected, the first (${first.date}): ${first.reason}.`
+  const doubtful = `${rows(suspects)} stored that look wrong, the first is ${firstSuspicion}.`
+  return [rejected, suspects > 0 ? doubtful : undefined].filter((text) => text !== undefined)
 }
 
 /** The files that would lose more than their oldest end: each an error of its symbol. */

@@ -4,7 +4,7 @@
 import type { Calendar } from './calendar.ts'
 import type { SessionDataset, Row } from './datasets/dataset.ts'
 import type { DateRange, IsoDate } from './dates.ts'
-import { IngestError } from './errors.ts'
+import { foreignFileError, IngestError } from './errors.ts'
 import type { EncodedFile } from './parquet.ts'
 import type { PlannedFile } from './plan.ts'
 import type { Metadata, Store } from './store.ts'
@@ -53,7 +53,8 @@ export async function writeFile(
   return (await refresh(stored, wanted, context)) ?? (await settleConflict(wanted, context))
 }
 
-function metadataOf({ sha }: EncodedFile): Metadata {
+/** What is kept beside the bytes of a file of ours. */
+export function metadataOf({ sha }: EncodedFile): Metadata {
   return { 'rows-sha256': sha }
 }
 
@@ -82,14 +83,6 @@ function takenUp({ file }: FileRows): IngestError {
   })
 }
 
-function foreign({ file }: FileRows): IngestError {
-  return new IngestError(`${file.key} was replaced meanwhile by a file of another program and is left as it is`, {
-    kind: 'foreign-file',
-    scope: 'symbol',
-    hint: 'Move it away, or replace it with --force.',
-  })
-}
-
 /** Replaces a file if nobody has touched it, and if it would not become shorter; undefined when somebody has. */
 async function refresh(stored: Standing, { file, rows }: FileRows, context: Context): Promise<WriteResult | undefined> {
   const { store, calendar, encoded } = context
@@ -111,7 +104,8 @@ async function settleConflict(wanted: FileRows, context: Context): Promise<Write
     if ((await store.create(file.key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
   } else {
     const { footer } = stored
-    if (footer === undefined && !isForced) throw foreign(wanted)
+    if (footer === undefined && !isForced)
+      throw foreignFileError(`${file.key} was replaced meanwhile by a file of another program`)
     const isEnough = footer !== undefined && file.partition.kind === 'year' && !isForced
     if (isEnough && isFinished(file.partition.year, footer, { ...context, range })) {
       return { kind: 'already', differs: footer.rowsSha256 !== encoded.sha }
@@ -119,7 +113,12 @@ async function settleConflict(wanted: FileRows, context: Context): Promise<Write
     const refreshed = await refresh(stored, wanted, context)
     if (refreshed !== undefined) return refreshed
   }
-  throw new IngestError(`${file.key} was changed by another run twice while this one was refreshing it`, {
+  throw changedTwice(file.key)
+}
+
+/** The error of a file that other runs keep changing. */
+export function changedTwice(key: string): IngestError {
+  return new IngestError(`${key} was changed by another run twice while this one was refreshing it`, {
     kind: 'store',
     scope: 'symbol',
     hint: 'Let one run finish before the next begins.',

@@ -36,6 +36,7 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
     )
   expect(lines.toSorted()).toEqual(source.map(asNumbers).toSorted())
 
+  expect(run.stdout).toContain('\n🧾 income: 20 new\n')
   // Statements say of themselves that nobody's figures are in them.
   expect(run.stdout + run.stderr).toContain('3. Company statements (synthetic')
   const [document = ''] = await Array.fromAsync(new Bun.Glob('raw/fundamentals/**/*.parquet').scan(out))

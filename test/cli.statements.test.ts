@@ -216,7 +216,17 @@ describe('statements', () => {
     const again = await ingest([...args, '--period', 'annual', '--out', out], recent)
     expect(again).toMatchObject({ code: 0, asked: [], metrics: { calls: 0, counts: { already_stored: 1 } } })
     const forced = await ingest([...args, '--period', 'annual', '--force', '--out', out], recent)
-    expect(forced.metrics).toMatchObject({ calls: 1, files_written: 1 })
+    // Written again, but nothing in it is restated.
+    expect(forced.metrics).toMatchObject({ calls: 1, files_written: 1, datasets: [{ restated: 0 }] })
+    const planned = await ingest([...args, '--period', 'annual', '--force', '--dry-run', '--out', out], recent)
+    expect({ asked: planned.asked, plan: JSON.parse(planned.stdout) as unknown }).toEqual({
+      asked: [],
+      plan: {
+        files: ['raw/fundamentals/type=income/symbol=AAPL/year=*/docdate=*/*.parquet'],
+        calls: 1,
+        seconds: 0,
+      },
+    })
   })
 
   test('are as many as the plan includes, which is learnt once for all symbols', async () => {
@@ -229,6 +239,12 @@ describe('statements', () => {
     ])
     expect({ code: ran.code, stored: ran.metrics?.counts.stored }).toEqual({ code: 0, stored: 2 })
     expect(ran.stderr.match(/Your plan includes/g)).toHaveLength(2)
+    const alone = ['--tickers', 'AAPL,MSFT', '--dataset', 'income', '--period', 'quarter', '--out', newFolder()]
+    const none = await ingest(alone, refusing)
+    expect({ code: none.code, calls: none.asked.length }).toEqual({ code: 1, calls: 2 })
+    expect(none.stderr).toContain(
+      'Your plan includes no quarterly statements. Fetch the annual ones with --period annual',
+    )
   })
 
   test('of a fund are none, which is a warning beside companies and an error alone', async () => {

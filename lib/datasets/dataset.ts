@@ -50,6 +50,11 @@ export interface Dataset {
   folder(symbol: string): string
 }
 
+/** What tells a row from all others of its symbol, as text. */
+export function identityOf({ identity }: Pick<Dataset, 'identity'>, row: Row): string {
+  return identity.map((name) => row[name]).join(' ')
+}
+
 /** A dataset with one row a session, asked for by windows of dates. */
 export interface SessionDataset extends Dataset {
   /** API calls that one window of one symbol takes. */
