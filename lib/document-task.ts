@@ -77,21 +77,25 @@ async function fetchDocuments(
       const key = dataset.key(symbol, date)
       return { key, symbol, date, rows: sortedRows(rows), stored: documents.get(date) }
     })
-  return async () => settle(plan, { raw, checked, tried: await storeDocuments(files, context) })
+  return async () => settle(plan, { raw, checked, tried: await storeDocuments(files, plan, context) })
 }
 
 /** `files` newest first. */
-async function storeDocuments(files: readonly DocumentFile[], context: DocumentContext): Promise<Answer['tried']> {
+async function storeDocuments(
+  files: readonly DocumentFile[],
+  { today }: DocumentPlan,
+  context: DocumentContext,
+): Promise<Answer['tried']> {
   const writing = {
     prepare: async ({ rows }: DocumentFile) => rowsSha256(context.dataset.columns, rows),
     write: async (file: DocumentFile, sha: string) => await writeDocument(file, sha, context),
   }
   // The newest stored document is the mark up to which the next run asks for nothing: it comes last, and only when the
   // others stand. One that is no document of ours is left, and would be the next time.
-  const [newest, ...others] = files
-  const isMark = newest !== undefined && newest.stored === undefined
-  const tried = await context.uploads.all(isMark ? others : files, writing)
-  if (!isMark) return tried
+  const newest = files.find(({ date }) => date <= today)
+  if (newest === undefined || newest.stored !== undefined) return await context.uploads.all(files, writing)
+  const others = files.filter((file) => file !== newest)
+  const tried = await context.uploads.all(others, writing)
   const isOpen = tried.some(
     ({ result }) => result === undefined || (result instanceof IngestError && result.kind !== 'foreign-file'),
   )

@@ -17,6 +17,8 @@ export type DocumentPlan = Shelf & {
   /** What to ask the vendor for; nothing where no new document can exist yet. */
   readonly periods: readonly ReportPeriod[]
   readonly calls: number
+  /** New York's date now. */
+  readonly today: IsoDate
 }
 
 export type DocumentPlanContext = {
@@ -62,7 +64,7 @@ export function planDocuments(shelves: readonly Shelf[], context: DocumentPlanCo
       const next = nextPossible(shelf, periods, today)
       const isDue = isForced || next === undefined || next <= today
       const asked = isDue ? periods : []
-      return { ...shelf, dataset, periods: asked, calls: asked.length }
+      return { ...shelf, dataset, periods: asked, calls: asked.length, today }
     })
     .toSorted((a, b) => (newestOf(a) ?? '').localeCompare(newestOf(b) ?? ''))
 }

@@ -196,6 +196,17 @@ describe('statements', () => {
     ])
   })
 
+  test('are stored with the newest last, of those that can exist: by it the next run knows that it need not ask', async () => {
+    const s3 = await startFakeS3()
+    const dates = ['2034-09-30', '2026-09-26', '2026-06-27', '2026-03-28']
+    const bucket = [...args, '--period', 'annual', '--out', `s3://${s3.bucket}`]
+    const ran = await ingest(bucket, () => dates.map((date) => ({ ...year, date })), s3.env())
+    const stored = s3.requests.flatMap(({ operation, key }) => (operation === 'put' ? [key.slice(-18, -8)] : []))
+    await s3.stop()
+    expect({ code: ran.code, files: ran.metrics?.files_written }).toEqual({ code: 0, files: 4 })
+    expect(stored.findLast((date) => dates.includes(date))).toBe('2026-09-26')
+  })
+
   test('that another program wrote are left and named', async () => {
     const out = newFolder()
     await ingest([...args, '--period', 'annual', '--out', out], () => [year])
