@@ -27,6 +27,7 @@ describe.concurrent('a run killed anywhere, and run again, ends as if undisturbe
     ['nightly after skipped nights', 'folder', 2],
     ['refresh of the running year', 'folder', 2],
     ['widening to older years', 's3', 2],
+    ['force, statements of full years', 'folder', 1],
   ])('%s, into %s', async (name, store, count) => {
     const reference = await referenceOf(name, store)
     await expectNoDifference(reference, someOf(pointsOf(reference, 'one'), count, SEED))

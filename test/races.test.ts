@@ -2,7 +2,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
-import { falseClaims, priceFacts } from './kill/look.ts'
+import { falseClaims, dataFacts } from './kill/look.ts'
 import { disposableFolder, readRows } from './support/lake.ts'
 import { barsFor, metricsOf, ROOT, setS3Stage, setStage, yearKey, type Run, type Stage } from './support/run-cli.ts'
 
@@ -49,7 +49,7 @@ describe('four whole runs at once', () => {
     expect(stored.toSorted()).toEqual([...new Set(stored)].toSorted())
     expect(stored).toHaveLength(2 * SYMBOLS.length + 4)
     await calm.run(args)
-    expect(await priceFacts(stage.lake)).toEqual(await priceFacts(calm.lake))
+    expect(await dataFacts(stage.lake)).toEqual(await dataFacts(calm.lake))
   })
 
   test('over one folder store every file once, with the rows of a run that was alone', async () => {
@@ -59,9 +59,9 @@ describe('four whole runs at once', () => {
     const runs = await race(stage, [args, args, args, args])
     expect(runs.map(({ code }) => code)).toEqual([0, 0, 0, 0])
     await calm.run(args)
-    const alone = await priceFacts(calm.lake)
+    const alone = await dataFacts(calm.lake)
     expect(filesWritten(runs)).toBe(alone.size)
-    expect(await priceFacts(stage.lake)).toEqual(alone)
+    expect(await dataFacts(stage.lake)).toEqual(alone)
     expect((await stage.lake.keys()).filter((key) => key.includes('.ingest-tmp'))).toEqual([])
   })
 
@@ -82,7 +82,7 @@ describe('four whole runs at once', () => {
     expect({ calls: idle.requests.length, changed: idle.changed }).toEqual({ calls: 0, changed: [] })
     await calm.run(widest)
     await calm.run(daily)
-    expect(await priceFacts(stage.lake)).toEqual(await priceFacts(calm.lake))
+    expect(await dataFacts(stage.lake)).toEqual(await dataFacts(calm.lake))
   })
 })
 
@@ -132,7 +132,7 @@ describe.each([
     stage.onRequest = undefined
     expect(run.code).toBe(0)
     await calm.run(args)
-    expect(await priceFacts(stage.lake)).toEqual(await priceFacts(calm.lake))
+    expect(await dataFacts(stage.lake)).toEqual(await dataFacts(calm.lake))
     const idle = await stage.run(args)
     expect({ calls: idle.requests.length, changed: idle.changed }).toEqual({ calls: 0, changed: [] })
   })

@@ -1,7 +1,7 @@
 // Trouble that lasts: what a single fault does is in cli.errors.test.ts and cli.s3.test.ts.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { priceFacts, readFiles } from './kill/look.ts'
+import { dataFacts, readFiles } from './kill/look.ts'
 import { makeBars, recordedError } from './support/fake-fmp.ts'
 import { priceKeys, readRows } from './support/lake.ts'
 import { barsFor, iso, metricsOf, sessions, setS3Stage, setStage, yearKey, type S3Stage } from './support/run-cli.ts'
@@ -92,7 +92,7 @@ describe.concurrent('credentials that expire', () => {
     await using calm = await setStage({ bars: stage.bars })
     const args = [...LIST, '--from-date', '2024-09-03']
     await calm.run(args)
-    const whole = await priceFacts(calm.lake)
+    const whole = await dataFacts(calm.lake)
     expireAtWrite(stage, 40)
     const run = await stage.run(args, { env: ONE_AT_A_TIME, isShared: true })
     expect(run.code).toBe(1)
@@ -101,7 +101,7 @@ describe.concurrent('credentials that expire', () => {
     expect(run.stderr).toMatch(/run again/i)
     // Five symbols at the most: the rest is not asked for, because there is nowhere to put it.
     expect(run.requests.length).toBeLessThanOrEqual(10)
-    const left = await priceFacts(stage.lake)
+    const left = await dataFacts(stage.lake)
     expect(left.size).toBeGreaterThan(30)
     expect(left.size).toBeLessThan(whole.size)
     for (const [key, sha] of left) expect(whole.get(key)).toBe(sha)
@@ -109,7 +109,7 @@ describe.concurrent('credentials that expire', () => {
     stage.s3.onRequest = () => undefined
     const next = await stage.run(args)
     expect({ code: next.code, stored: next.changed.length }).toEqual({ code: 0, stored: whole.size - left.size })
-    expect(await priceFacts(stage.lake)).toEqual(whole)
+    expect(await dataFacts(stage.lake)).toEqual(whole)
   })
 
   test('before the first call cost no call', async () => {

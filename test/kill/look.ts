@@ -1,7 +1,17 @@
 // What stands in a lake, looked at from outside between two runs.
 
-import { priceKeys, readFooter, readRows, type Lake, type StoredRow } from '../support/lake.ts'
-import type { Bars } from './scenarios.ts'
+import { STATEMENTS } from '../../lib/datasets/catalog.ts'
+import { amountsOf, type Bars, type Reports } from '../support/fake-fmp.ts'
+import {
+  isDataKey,
+  priceKeys,
+  readFooter,
+  readReports,
+  readRows,
+  type Lake,
+  type StoredReport,
+  type StoredRow,
+} from '../support/lake.ts'
 
 /** Bytes by key. */
 export type Files = ReadonlyMap<string, Uint8Array>
@@ -11,14 +21,16 @@ export async function readFiles(lake: Lake): Promise<Files> {
   return new Map(await Promise.all(keys.map(async (key) => [key, (await lake.bytes(key)).slice()] as const)))
 }
 
-/** `rows-sha256` of every price file. */
-export async function priceFacts(lake: Lake): Promise<ReadonlyMap<string, string>> {
-  const keys = await priceKeys(lake)
+/** `rows-sha256` of every file of prices and statements. */
+export async function dataFacts(lake: Lake): Promise<ReadonlyMap<string, string>> {
+  const keys = (await lake.keys()).filter(isDataKey)
   const facts = keys.map(async (key) => [key, (await readFooter(lake, key)).rowsSha256 ?? ''] as const)
   return new Map(await Promise.all(facts))
 }
 
 const PRICE_KEY = /^raw\/prices\/symbol=([^/]+)\/year=(\d{4})\/(?:month=\d\d\/\1-\2-\d\d-\d\d|\1-\2)\.parquet$/
+const STATEMENT_KEY =
+  /^raw\/fundamentals\/type=(\w+)\/symbol=([^/]+)\/year=(\d{4})\/docdate=(\3-\d\d-\d\d)\/\2-\4\.parquet$/
 const LOG_KEY = /^logs\/ingest\/date=[\d-]+\/run-\d+(?:-\d+)?\.(?:json|rejects\.jsonl)$/
 
 /** Files that nobody should see: under names of their own, torn metrics and, once a run has ended, temporary ones. */
@@ -27,7 +39,8 @@ export async function strayKeys(lake: Lake, state: 'killed' | 'ended'): Promise<
   for (const key of await lake.keys()) {
     const isTemporary = key.startsWith('.ingest-tmp/')
     if (LOG_KEY.test(key) && !(await isWhole(lake, key))) strays.push(`${key} is torn`)
-    if (isTemporary ? state === 'ended' : !LOG_KEY.test(key) && !PRICE_KEY.test(key)) strays.push(`${key} lies about`)
+    const isKnown = [LOG_KEY, PRICE_KEY, STATEMENT_KEY].some((form) => form.test(key))
+    if (isTemporary ? state === 'ended' : !isKnown) strays.push(`${key} lies about`)
   }
   return strays
 }
@@ -57,10 +70,27 @@ export async function falseClaims(lake: Lake, bars: Bars): Promise<readonly stri
   return claims
 }
 
-/** Files whose rows are not the vendor's bars of their day or, up to their newest row, of their year. */
-export async function untrueFiles(lake: Lake, bars: Bars): Promise<readonly string[]> {
-  const files = Map.groupBy(await readRows(lake), ({ key }) => key)
-  return [...files].filter(([, rows]) => !isTrue(rows, bars)).map(([key]) => key)
+/**
+ * Files whose rows are not the vendor's: of prices the bars of their day or, up to their newest row, of their year; of
+ * statements the reports of their date.
+ */
+export async function untrueFiles(lake: Lake, bars: Bars, reports: Reports = {}): Promise<readonly string[]> {
+  const prices = Map.groupBy(await readRows(lake), ({ key }) => key)
+  const statements = Map.groupBy(await readReports(lake), ({ key }) => key)
+  return [
+    ...[...prices].filter(([, rows]) => !isTrue(rows, bars)),
+    ...[...statements].filter(([, rows]) => !isReported(rows, reports)),
+  ].map(([key]) => key)
+}
+
+function isReported(rows: readonly StoredReport[], reports: Reports): boolean {
+  const [{ key, symbol, date } = { key: '', symbol: '', date: '' }] = rows
+  const amounts = STATEMENTS.find(({ name }) => name === STATEMENT_KEY.exec(key)?.[1])?.amounts ?? []
+  const truth = (reports[symbol] ?? [])
+    .filter((report) => report.date === date)
+    .map(({ period, amount }) => [symbol, date, period, ...amountsOf(amount, amounts).map(([, value]) => value)].join())
+  const stored = rows.map((row) => [row.symbol, row.date, row.period, ...row.amounts].join())
+  return stored.toSorted().join(' ') === truth.toSorted().join(' ')
 }
 
 type Shown = Pick<StoredRow, 'date' | 'close' | 'adjClose' | 'volume'>

@@ -1,13 +1,16 @@
 // The runs that are killed: small, but of every kind. Each says what the store holds before, what the vendor knows then
 // and later, and which run dies. Most instants lie around 2024-09-17, a Tuesday.
 
-import { makeBars, type Bar } from '../support/fake-fmp.ts'
+import { makeBars, type Bar, type Bars, type Report, type Reports } from '../support/fake-fmp.ts'
 import { iso, sessions } from '../support/run-cli.ts'
 
-export type Bars = Readonly<Record<string, readonly Bar[]>>
-
 /** A run: its arguments, its instant, and what the vendor knows at that time. */
-export type Visit = { readonly args: readonly string[]; readonly now: string; readonly bars: Bars }
+export type Visit = {
+  readonly args: readonly string[]
+  readonly now: string
+  readonly bars: Bars
+  readonly reports?: Reports
+}
 
 export type Scenario = {
   readonly name: string
@@ -35,7 +38,7 @@ function dense(symbols: readonly string[], from: string, to: string, seed = 1): 
   )
 }
 
-const tickers = (bars: Bars): readonly string[] => ['--tickers', Object.keys(bars).join(',')]
+const tickers = (known: Bars | Reports): readonly string[] => ['--tickers', Object.keys(known).join(',')]
 
 function daily(symbols: readonly string[], from: string, to: string, extra: readonly string[] = []): Scenario {
   const bars = dense(symbols, '2024-07-01', '2024-09-17')
@@ -145,6 +148,58 @@ function force(mode: 'day' | 'year'): Scenario {
   }
 }
 
+/** Every four quarters a full year ends, on the date of the fourth: both stand in one file. */
+function quarters(dates: readonly string[], amount: number): Report[] {
+  const names = ['Q1', 'Q2', 'Q3', 'Q4'] as const
+  return dates.flatMap((text, index): Report[] => {
+    const [date, period] = [iso(text), names[index % 4] ?? 'Q1']
+    const quarter = { date, period, amount: amount + 1_000 * index }
+    return period === 'Q4' ? [{ date, period: 'FY', amount: 4 * amount }, quarter] : [quarter]
+  })
+}
+
+const FISCAL_2024 = ['2023-09-30', '2023-12-30', '2024-03-30', '2024-06-29']
+
+/**
+ * Of a statement that has its newest document nothing is asked for weeks: no older one may then be lacking. A document of a
+ * day to come is a mistake of the vendor's.
+ */
+function pricesAndStatements(): Scenario {
+  const bars = dense(['A', 'BRK-B'], '2024-09-03', '2024-09-16')
+  const reports: Reports = {
+    A: quarters(FISCAL_2024, 1_000_000),
+    'BRK-B': [...quarters(FISCAL_2024, 2_000_000), { date: iso('2034-06-30'), period: 'Q1', amount: 1 }],
+  }
+  const dates = ['--from-date', '2024-09-13', '--to-date', '2024-09-13']
+  const args = [...tickers(bars), '--dataset', 'prices,balance', ...dates]
+  return { name: 'prices and statements', before: [], killed: { args, now: MORNING, bars, reports } }
+}
+
+/** All that is stored was restated, and of one there is a new document: once that stands, nobody asks for weeks. */
+function restatements(): Scenario {
+  const stored = FISCAL_2024.slice(0, 3)
+  const old: Reports = { A: quarters(stored, 1_000_000), B: quarters(stored, 2_000_000) }
+  const restated: Reports = { A: quarters(FISCAL_2024, 3_000_000), B: quarters(stored, 4_000_000) }
+  const args = [...tickers(old), '--dataset', 'income,balance']
+  return {
+    name: 'statements, restated',
+    before: [{ args, now: '2024-08-01T13:00:00Z', bars: {}, reports: old }],
+    killed: { args, now: MORNING, bars: {}, reports: restated },
+  }
+}
+
+/** Full years alone are asked for: the fourth quarter in a file that is replaced must outlive the kill too. */
+function forcedYears(): Scenario {
+  const args = ['--tickers', 'A', '--dataset', 'income,cashflow']
+  const old = quarters(FISCAL_2024, 1_000_000)
+  const restated = old.map((report) => (report.period === 'FY' ? { ...report, amount: 1 } : report))
+  return {
+    name: 'force, statements of full years',
+    before: [{ args, now: MORNING, bars: {}, reports: { A: old } }],
+    killed: { args: [...args, '--period', 'annual', '--force'], now: NEXT_MORNING, bars: {}, reports: { A: restated } },
+  }
+}
+
 /** The scenarios of the long sweep. */
 export const SCENARIOS: readonly Scenario[] = [
   dailyOverSome(),
@@ -156,6 +211,9 @@ export const SCENARIOS: readonly Scenario[] = [
   widening(),
   force('day'),
   force('year'),
+  pricesAndStatements(),
+  restatements(),
+  forcedYears(),
 ]
 
 /** Twelve symbols and seventeen sessions: over two hundred requests to the store alone. */

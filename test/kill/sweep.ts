@@ -4,11 +4,11 @@
 import { join } from 'node:path'
 import PQueue from 'p-queue'
 import { seededRandom } from '../support/fake-fmp.ts'
-import { disposableFolder, type Lake } from '../support/lake.ts'
+import { disposableFolder, isDataKey, type Lake } from '../support/lake.ts'
 import { setS3Stage, setStage, type Run, type Stage } from '../support/run-cli.ts'
-import { falseClaims, priceFacts, readFiles, strayKeys, untrueFiles, type Files } from './look.ts'
+import { dataFacts, falseClaims, readFiles, strayKeys, untrueFiles, type Files } from './look.ts'
 import type { Done, Point } from './points.ts'
-import type { Bars, Scenario, Visit } from './scenarios.ts'
+import type { Scenario, Visit } from './scenarios.ts'
 
 export type StoreKind = 'folder' | 's3'
 
@@ -24,11 +24,14 @@ export type Reference = SweepOptions &
   Done & {
     readonly scenario: Scenario
     readonly before: Files
-    /** Price files right after the run that will be killed. */
+    /** Files of prices and statements right after the run that will be killed. */
     readonly whole: Files
     /** Keys with `rows-sha256` after the next run. */
     readonly end: ReadonlyMap<string, string>
-    /** What one more run asks the vendor for: nothing, but for years that are over and have no file to remember it. */
+    /**
+     * What one more run asks the vendor for: nothing, but for years that are over and have no file to remember it, and for
+     * statements of which a new one is due.
+     */
     readonly idleCalls: number
   }
 
@@ -53,14 +56,15 @@ async function putAll(lake: Lake, files: Files): Promise<void> {
   for (const [key, bytes] of files) await lake.put(key, bytes)
 }
 
-function teach(stage: Stage, bars: Bars): void {
-  for (const symbol of Object.keys(stage.bars)) delete stage.bars[symbol]
+function teach(stage: Stage, { bars, reports = {} }: Visit): void {
+  for (const known of [stage.bars, stage.reports]) for (const symbol of Object.keys(known)) delete known[symbol]
   Object.assign(stage.bars, bars)
+  Object.assign(stage.reports, reports)
 }
 
-async function visit(stage: Stage, { args, now, bars }: Visit, options: SweepOptions): Promise<Run> {
-  teach(stage, bars)
-  return await stage.run(args, { now, env: settings(options) })
+async function visit(stage: Stage, one: Visit, options: SweepOptions): Promise<Run> {
+  teach(stage, one)
+  return await stage.run(one.args, { now: one.now, env: settings(options) })
 }
 
 /** The run after the next, without --force: it has nothing to do. */
@@ -75,8 +79,8 @@ export async function makeReference(scenario: Scenario, options: SweepOptions): 
   for (const earlier of scenario.before) expectCode(await visit(stage, earlier, options))
   const before = await readFiles(stage.lake)
   const stepsFile = join(notes.path, 'steps')
-  const { killed } = scenario
-  teach(stage, killed.bars)
+  const { killed, next = killed } = scenario
+  teach(stage, killed)
   const [apiBefore, s3Before] = [stage.fmp.requests.length, stage.s3?.requests.length ?? 0]
   const env = { ...settings(options), KILL_AT: '0', STEPS_FILE: stepsFile }
   expectCode(await stage.run(killed.args, { now: killed.now, env, preload: PRELOAD }))
@@ -84,10 +88,10 @@ export async function makeReference(scenario: Scenario, options: SweepOptions): 
     api: stage.fmp.requests.length - apiBefore,
     s3: (stage.s3?.requests.length ?? 0) - s3Before,
   }
-  const whole = new Map([...(await readFiles(stage.lake))].filter(([key]) => key.includes('prices/')))
-  expectCode(await visit(stage, scenario.next ?? killed, options))
-  const end = await priceFacts(stage.lake)
-  const untrue = await untrueFiles(stage.lake, (scenario.next ?? killed).bars)
+  const whole = new Map([...(await readFiles(stage.lake))].filter(([key]) => isDataKey(key)))
+  expectCode(await visit(stage, next, options))
+  const end = await dataFacts(stage.lake)
+  const untrue = await untrueFiles(stage.lake, next.bars, next.reports)
   if (untrue.length > 0) throw new Error(`Undisturbed runs left what the vendor does not say: ${untrue.join(', ')}`)
   const idle = await visitAgain(stage, scenario, options)
   expectCode(idle)
@@ -130,7 +134,7 @@ async function killOnce(reference: Reference, point: Point): Promise<Killed> {
   const { scenario, before, whole, end } = reference
   const { killed, next = killed } = scenario
   await using stage = await stageFor(reference, before)
-  teach(stage, killed.bars)
+  teach(stage, killed)
   const env = settings(reference)
   const fsEnv = { KILL_AT: String(point.n), KILL_WHEN: point.when }
   const running = stage.start(killed.args, {
@@ -147,7 +151,7 @@ async function killOnce(reference: Reference, point: Point): Promise<Killed> {
   const differences: string[] = []
   const left = await readFiles(stage.lake)
   for (const [key, bytes] of left) {
-    if (!key.includes('prices/')) continue
+    if (!isDataKey(key)) continue
     const known = [before.get(key), whole.get(key)].some((file) => file !== undefined && Bun.deepEquals(file, bytes))
     // The same answers at the same instant are the same bytes: anything else is torn, or not of this run.
     if (!known) differences.push(`after the kill ${key} is neither the old file nor the new one`)
@@ -157,7 +161,7 @@ async function killOnce(reference: Reference, point: Point): Promise<Killed> {
 
   const rerun = await visit(stage, next, reference)
   if (rerun.code !== 0) differences.push(`the next run ended with ${rerun.code}: ${rerun.stderr}`)
-  differences.push(...compare(await priceFacts(stage.lake), end))
+  differences.push(...compare(await dataFacts(stage.lake), end))
   differences.push(...(await strayKeys(stage.lake, 'ended')), ...(await falseClaims(stage.lake, next.bars)))
 
   const idle = await visitAgain(stage, scenario, reference)

@@ -1,11 +1,12 @@
-// A server on this machine that answers as the vendor does: both price paths of the stable API and the legacy one, from
-// bars that a test hands in, with any fault a test wants in between. It is on node:http because Bun.serve cannot cut an
+// A server on this machine that answers as the vendor does: both price paths of the stable API and the legacy one, and the
+// stable company statements, from bars and reports that a test hands in, with any fault a test wants in between. It is on node:http because Bun.serve cannot cut an
 // answer off in the middle without a word on the terminal.
 
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { STATEMENTS } from '../../lib/datasets/catalog.ts'
 import type { IsoDate } from '../../lib/dates.ts'
 import { isWireFault, playWireFault, type WireFault } from './fmp-faults.ts'
 
@@ -18,6 +19,13 @@ export type Bar = {
   readonly close: number | null
   readonly adjClose: number | null
   readonly volume: number | null
+}
+
+/** What a company says of one fiscal period; the amounts of all its statements are made of the one. */
+export type Report = {
+  readonly date: IsoDate
+  readonly period: 'FY' | 'Q1' | 'Q2' | 'Q3' | 'Q4'
+  readonly amount: number
 }
 
 export type Variant = 'full' | 'dividend-adjusted' | 'v3'
@@ -50,9 +58,15 @@ export type Fault =
   | { readonly reset: true }
   | { readonly delayMs: number }
 
+/** Of each symbol. */
+export type Bars = Readonly<Record<string, readonly Bar[]>>
+export type Reports = Readonly<Record<string, readonly Report[]>>
+
 export type FakeFmpOptions = {
   /** By symbol as it is asked for. Read at every request, so a test may change it. */
-  readonly bars?: Readonly<Record<string, readonly Bar[]>>
+  readonly bars?: Bars
+  /** Likewise. */
+  readonly reports?: Reports
   /** The one key that is accepted. */
   readonly key?: string
   readonly onRequest?: (info: FmpRequestInfo) => Fault | undefined | Promise<Fault | undefined>
@@ -72,8 +86,9 @@ export interface FakeFmp {
 export const TEST_KEY = 'test-key-0123456789'
 
 /** Starts the server on a free port of the loopback interface. */
-export function startFakeFmp({ bars = {}, key = TEST_KEY, onRequest }: FakeFmpOptions = {}): FakeFmp {
+export function startFakeFmp({ bars = {}, reports = {}, key = TEST_KEY, onRequest }: FakeFmpOptions = {}): FakeFmp {
   const requests: FmpRequestInfo[] = []
+  const known = { bars, reports, key }
   let inFlight = 0
   let maxInFlight = 0
 
@@ -90,15 +105,11 @@ export function startFakeFmp({ bars = {}, key = TEST_KEY, onRequest }: FakeFmpOp
     if (fault instanceof Response) return send(outgoing, fault)
     if (fault !== undefined && 'reset' in fault) return void incoming.socket.destroy()
     if (fault !== undefined && isWireFault(fault)) {
-      const usual = await usualAnswer(info, bars, key).bytes()
+      const usual = await usualAnswer(info, known).bytes()
       return await playWireFault(incoming.socket, fault, usual)
     }
     if (fault !== undefined && 'delayMs' in fault) await Bun.sleep(fault.delayMs)
-    await send(
-      outgoing,
-      usualAnswer(info, bars, key),
-      fault !== undefined && 'cutAt' in fault ? fault.cutAt : undefined,
-    )
+    await send(outgoing, usualAnswer(info, known), fault !== undefined && 'cutAt' in fault ? fault.cutAt : undefined)
   }
 
   const server = http.createServer((incoming, outgoing) => {
@@ -154,11 +165,15 @@ async function send(outgoing: http.ServerResponse, response: Response, cutAt?: n
   setTimeout(() => outgoing.destroy(), 10)
 }
 
-function usualAnswer(info: FmpRequestInfo, bars: Readonly<Record<string, readonly Bar[]>>, key: string): Response {
+type Known = { readonly bars: Bars; readonly reports: Reports; readonly key: string }
+
+function usualAnswer(info: FmpRequestInfo, { bars, reports, key }: Known): Response {
   const isLegacy = info.path.startsWith('/api/v3/')
   // The stable API takes the key either way, the legacy one in the query only.
   const sent = [info.url.searchParams.get('apikey'), ...(isLegacy ? [] : [info.headers.get('apikey')])]
   if (!sent.includes(key)) return recordedError('invalid-key')
+  const statement = STATEMENTS.find(({ path }) => info.path === `/stable/${path}`)
+  if (statement !== undefined) return jsonReply(statementRows(info, reports, statement.amounts))
   if (info.variant === undefined) return recordedError('no-such-path')
   if (info.symbol === '') return recordedError('missing-parameter')
   const known = Object.hasOwn(bars, info.symbol) ? (bars[info.symbol] ?? []) : []
@@ -178,6 +193,31 @@ function usualAnswer(info: FmpRequestInfo, bars: Readonly<Record<string, readonl
 function jsonReply(value: unknown): Response {
   const headers = { 'content-type': 'application/json; charset=utf-8' }
   return new Response(JSON.stringify(value, null, 2), { headers })
+}
+
+/** Newest first, with every amount of the statement. */
+function statementRows({ symbol, url }: FmpRequestInfo, reports: Reports, amounts: readonly string[]) {
+  const isAnnual = url.searchParams.get('period') === 'annual'
+  return (reports[symbol] ?? [])
+    .filter(({ period }) => (period === 'FY') === isAnnual)
+    .toSorted((a, b) => (a.date < b.date ? 1 : -1))
+    .slice(0, Number(url.searchParams.get('limit')))
+    .map(({ date, period, amount }) => ({
+      date,
+      symbol,
+      reportedCurrency: 'USD',
+      cik: '0000320193',
+      filingDate: date,
+      acceptedDate: `${date} 16:31:00`,
+      fiscalYear: date.slice(0, 4),
+      period,
+      ...Object.fromEntries(amountsOf(amount, amounts)),
+    }))
+}
+
+/** Each amount of a statement by its name, no two alike. */
+export function amountsOf(amount: number, names: readonly string[]): readonly (readonly [string, number])[] {
+  return names.map((name, index) => [name, amount + index] as const)
 }
 
 const ROW_OF: Record<Variant, (symbol: string, bar: Bar) => Record<string, unknown>> = {

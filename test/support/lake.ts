@@ -5,6 +5,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { parquetMetadata } from 'hyparquet'
+import { STATEMENTS } from '../../lib/datasets/catalog.ts'
 import type { FakeS3 } from './fake-s3.ts'
 import { makeTempFolder } from './temp-folder.ts'
 
@@ -61,6 +62,21 @@ export function s3Lake(s3: FakeS3): Lake {
   }
 }
 
+/** A row of a statement's file. */
+export type StoredReport = {
+  readonly key: string
+  readonly symbol: string
+  readonly date: string
+  readonly period: string
+  /** In the order of the statement's columns. */
+  readonly amounts: readonly (number | null)[]
+}
+
+/** Whether a key is one of prices or statements, not of what a run says of itself. */
+export function isDataKey(key: string): boolean {
+  return key.includes('/symbol=')
+}
+
 /** The keys of price files. */
 export async function priceKeys(lake: Lake): Promise<string[]> {
   return (await lake.keys()).filter((key) => key.includes('prices/symbol='))
@@ -90,6 +106,22 @@ export async function readRows(lake: Lake, part = ''): Promise<StoredRow[]> {
   })
 }
 
+/** The rows of all files of statements, with all their amounts. */
+export async function readReports(lake: Lake): Promise<StoredReport[]> {
+  const all = await lake.keys()
+  const reports = STATEMENTS.map(async ({ name, amounts }) => {
+    const keys = all.filter((key) => key.includes(`/type=${name}/symbol=`))
+    if (keys.length === 0) return []
+    return await withLocalCopy(lake, keys, async (folder) => {
+      const rows = await query(`
+        SELECT filename, symbol, date::VARCHAR AS date, period, [${amounts.join(', ')}] AS amounts
+        FROM read_parquet(${sqlList(keys.map((key) => join(folder, key)))}, hive_partitioning = false, filename = true)`)
+      return rows.map(({ filename, ...row }) => ({ ...row, key: String(filename).slice(folder.length + 1) }))
+    })
+  })
+  return (await Promise.all(reports)).flat() as unknown as StoredReport[]
+}
+
 /** The columns of a price file as DuckDB and the footer tell them: name, DuckDB's type, nullable. */
 export async function describeFile(lake: Lake, key: string): Promise<string[]> {
   const { schema } = await readFooter(lake, key)
@@ -104,7 +136,7 @@ export async function describeFile(lake: Lake, key: string): Promise<string[]> {
   })
 }
 
-/** What a price file's footer says. */
+/** What a file's footer says. */
 export async function readFooter(lake: Lake, key: string) {
   const bytes = await lake.bytes(key)
   const metadata = parquetMetadata(bytes.slice().buffer)
