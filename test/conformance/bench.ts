@@ -106,6 +106,14 @@ export async function policyOfReadme(bucket: string): Promise<readonly Statement
   return Statement
 }
 
+/** A bucket, and a user who may do in it just what README.md says. */
+export async function createBucketUnderPolicy(): Promise<{ readonly bucket: Bucket; readonly user: User }> {
+  const bucket = await createBucket()
+  const user = await createUser()
+  await allow(bucket, user, await policyOfReadme(bucket.name))
+  return { bucket, user }
+}
+
 function bucketLake(name: string, { client }: User): Lake {
   const Bucket = name
   return {

@@ -14,7 +14,7 @@ import type { Metrics } from '../../lib/metrics.ts'
 import { priceFiles, priceKeys, readFooter, readRows } from '../support/lake.ts'
 import { barsFor, dayKey, sessions, yearKey } from '../support/run-cli.ts'
 import { atRandom, startTcpProxy, type ProxyAction } from '../support/tcp-proxy.ts'
-import { allow, createBucket, createUser, policyOfReadme, SERVER, type Bucket, type User } from './bench.ts'
+import { createBucket, createBucketUnderPolicy, SERVER, type Bucket, type User } from './bench.ts'
 import { setStage, type Stage } from './stage.ts'
 
 const TICKERS = new TextEncoder().encode('symbol\nAAPL\n^GSPC\nBRK.B\n')
@@ -189,9 +189,7 @@ test('two runs at once share the work: every file once, both done', async () => 
 })
 
 async function bucketUnderPolicy(): Promise<{ readonly bucket: Bucket; readonly user: User }> {
-  const bucket = await createBucket()
-  const user = await createUser()
-  await allow(bucket, user, await policyOfReadme(bucket.name))
-  await bucket.lake.put('config/tickers.csv', TICKERS)
-  return { bucket, user }
+  const created = await createBucketUnderPolicy()
+  await created.bucket.lake.put('config/tickers.csv', TICKERS)
+  return created
 }

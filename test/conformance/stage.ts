@@ -1,7 +1,7 @@
 // The real program on the real server: a vendor, a bucket, and what a run left there.
 import { expect } from 'bun:test'
 import type { Metrics } from '../../lib/metrics.ts'
-import { startFakeFmp, type Bar, type FakeFmp } from '../support/fake-fmp.ts'
+import { startFakeFmp, type Bar, type FakeFmp, type Report } from '../support/fake-fmp.ts'
 import { KEY, NOW, runCli, type CliResult } from '../support/run-cli.ts'
 import type { Bucket, User } from './bench.ts'
 
@@ -26,11 +26,17 @@ export type Stage = Disposable & {
   run(args: readonly string[], options?: RunOptions): Promise<Run>
 }
 
-type StageOptions = { readonly user: User; readonly bucket: Bucket; readonly bars: Record<string, readonly Bar[]> }
+type StageOptions = {
+  readonly user: User
+  readonly bucket: Bucket
+  readonly bars?: Record<string, readonly Bar[]>
+  /** A test may change them between runs. */
+  readonly reports?: Record<string, readonly Report[]>
+}
 
-/** A vendor with these bars, gone at the end of the scope that holds it. */
-export function setStage({ user, bucket, bars }: StageOptions): Stage {
-  const fmp = startFakeFmp({ bars, key: KEY })
+/** A vendor with these bars and reports, gone at the end of the scope that holds it. */
+export function setStage({ user, bucket, bars = {}, reports = {} }: StageOptions): Stage {
+  const fmp = startFakeFmp({ bars, reports, key: KEY })
   const run = async (args: readonly string[], { env = {}, now = NOW, warp }: RunOptions = {}): Promise<Run> => {
     const before = fmp.requests.length
     const vendor = { FMP_API_KEY: KEY, FMP_BASE_URL: fmp.url, RATE_LIMIT_SECONDS: '0' }

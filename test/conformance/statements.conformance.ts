@@ -1,0 +1,89 @@
+// Company statements on a real server, as a user with just the policy that README.md shows.
+import { describe, expect, test } from 'bun:test'
+import { ListObjectsV2Command } from '@aws-sdk/client-s3'
+import type { Metrics } from '../../lib/metrics.ts'
+import type { Report } from '../support/fake-fmp.ts'
+import { isDataKey, readReports } from '../support/lake.ts'
+import { iso } from '../support/run-cli.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
+import { createBucketUnderPolicy, SERVER, type Bucket } from './bench.ts'
+import { setStage, type Run } from './stage.ts'
+
+describe('company statements of a user with just the policy in README.md', () => {
+  const args = ['--tickers', 'AAPL', '--dataset', 'fundamentals']
+  const [march, june] = [iso('2024-03-30'), iso('2024-06-29')]
+  const reportsOf = (...amounts: readonly [number, number]): Record<string, readonly Report[]> => ({
+    AAPL: [
+      { date: june, period: 'FY', amount: amounts[1] },
+      { date: june, period: 'Q4', amount: 50 },
+      { date: march, period: 'Q3', amount: amounts[0] },
+    ],
+  })
+  /** A new document could exist by then, so that the vendor is asked. */
+  const LATER = { now: '2024-09-25T13:00:00Z' }
+  test('are created, left where they say the same, and replaced by their ETag, with answers lost on the way too', async () => {
+    const { bucket, user } = await createBucketUnderPolicy()
+    const reports = reportsOf(30, 100)
+    using stage = setStage({ user, bucket, reports })
+    const tags = async () => new Map((await listed(bucket)).map(({ Key = '', ETag = '' }) => [Key, ETag]))
+    expect(written(await stage.run(args))).toEqual({ code: 0, calls: 6, files: 6, restated: [0, 0, 0] })
+    const created = await tags()
+    expect(created.size).toBe(6)
+    expect(written(await stage.run(args))).toEqual({ code: 0, calls: 0, files: 0, restated: [0, 0, 0] })
+    expect(written(await stage.run(args, LATER))).toEqual({ code: 0, calls: 6, files: 0, restated: [0, 0, 0] })
+    expect(await tags()).toEqual(created)
+
+    Object.assign(reports, reportsOf(30, 200))
+    const lost = new Set<string>()
+    await using proxy = await startTcpProxy(SERVER.url, {
+      onRequest({ method, target }) {
+        if (method !== 'PUT' || !target.includes('fundamentals') || lost.has(target)) return 'pass'
+        lost.add(target)
+        return 'dropAfterStore'
+      },
+    })
+    const restating = await stage.run(args, { ...LATER, env: { AWS_ENDPOINT_URL_S3: proxy.url } })
+    expect(written(restating)).toEqual({ code: 0, calls: 6, files: 3, restated: [1, 1, 1] })
+    // Sent again with the old ETag, a write that had landed is refused, and found to be our own. The third lost answer was
+    // to the run's first write, which proves the store and lands nothing.
+    expect(restating.metrics?.recovered_writes).toBe(2)
+    const replaced = await tags()
+    const changed = [...replaced].filter(([key, tag]) => created.get(key) !== tag).map(([key]) => key)
+    expect({ size: replaced.size, changed: changed.map((key) => key.slice(-18, -8)) }).toEqual({
+      size: 6,
+      changed: [june, june, june],
+    })
+    const rows = (await readReports(bucket.lake)).map(({ date, period, amounts }) => [date, period, amounts[0]].join())
+    expect([...new Set(rows)].toSorted()).toEqual([`${march},Q3,30`, `${june},FY,200`, `${june},Q4,50`])
+    expect(written(await stage.run(args, LATER))).toEqual({ code: 0, calls: 6, files: 0, restated: [0, 0, 0] })
+  })
+
+  test('of two runs at once are replaced once each, and both are done', async () => {
+    const { bucket, user } = await createBucketUnderPolicy()
+    const reports = {}
+    using stage = setStage({ user, bucket, reports })
+    const race = async () =>
+      await Promise.all([stage.run([...args, '--json'], LATER), stage.run([...args, '--json'], LATER)])
+    for (const restated of [0, 6]) {
+      Object.assign(reports, reportsOf(restated, 100 + restated))
+      const runs = await race()
+      expect(runs.map(({ code, stderr }) => ({ code, stderr }))).toMatchObject([{ code: 0 }, { code: 0 }])
+      const metrics = runs.map(({ stdout }) => JSON.parse(stdout) as Metrics)
+      const sum = (of: (one: Metrics) => number) => metrics.reduce((total, one) => total + of(one), 0)
+      expect(sum(({ files_written: files }) => files)).toBe(6)
+      expect(sum(({ datasets }) => datasets.reduce((total, dataset) => total + dataset.restated, 0))).toBe(restated)
+    }
+    expect(await listed(bucket)).toHaveLength(6)
+  })
+})
+
+function written({ code, calls, metrics }: Run) {
+  const restated = metrics?.datasets.map((dataset) => dataset.restated)
+  return { code, calls, files: metrics?.files_written, restated }
+}
+
+/** The files of statements. */
+async function listed({ name, owner }: Bucket) {
+  const { Contents = [] } = await owner.client.send(new ListObjectsV2Command({ Bucket: name }))
+  return Contents.filter(({ Key = '' }) => isDataKey(Key))
+}
