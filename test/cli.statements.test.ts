@@ -177,14 +177,22 @@ describe('statements', () => {
     ])
   })
 
-  test('in a bucket: created, left where they say the same, replaced where FMP says otherwise', async () => {
+  test('in a bucket: created, left where they say the same, replaced where FMP says otherwise and nobody else has', async () => {
     const s3 = await startFakeS3()
     const bucket = [...args, '--period', 'annual', '--out', `s3://${s3.bucket}`]
     const first = await ingest(bucket, () => [year], s3.env())
     const same = await ingest(bucket, () => [year], s3.env())
+    const key = [...s3.objects.keys()].find((name) => name.includes('type=income')) ?? ''
+    const old = s3.objects.get(key)?.bytes ?? new Uint8Array()
     const changed = await ingest(bucket, restated, s3.env())
+    const fresh = s3.objects.get(key)?.bytes ?? new Uint8Array()
+    s3.put(key, old)
+    // Another run has replaced the file between the look at it and the write.
+    s3.onRequest = ({ headers }) => void (headers['if-match'] !== undefined && s3.put(key, fresh))
+    const overtaken = await ingest(bucket, restated, s3.env())
+    expect(s3.objects.get(key)?.bytes).toEqual(fresh)
     await s3.stop()
-    const told = [first, same, changed].map(({ code, metrics }) => [
+    const told = [first, same, changed, overtaken].map(({ code, metrics }) => [
       code,
       metrics?.files_written,
       metrics?.counts.stored,
@@ -193,6 +201,7 @@ describe('statements', () => {
       [0, 1, 1],
       [0, 0, 0],
       [0, 1, 1],
+      [0, 0, 0],
     ])
   })
 
