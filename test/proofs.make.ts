@@ -1,19 +1,23 @@
 // The page of proofs: `bun test/proofs.make.ts` writes .github/PROOFS.md from test/fixtures/proofs.json, which names for
-// every promise, every fault and every point of the security review the tests that prove it. proofs.test.ts holds both
+// every promise, contract and fault and every point of the security review the tests that prove it. proofs.test.ts holds both
 // against the tests there are.
 
 import { join } from 'node:path'
 
 export type Proofs = {
   readonly promises: readonly { readonly id: string; readonly text: string; readonly tests: readonly string[] }[]
+  /** What users and other programs rely on beyond the promises: of statements, and of what is shipped to read the lake. */
+  readonly contracts: readonly Proven[]
   readonly faults: readonly {
     readonly side: string
     readonly fault: string
     readonly behaviour: string
     readonly tests: readonly string[]
   }[]
-  readonly security: readonly { readonly area: string; readonly behaviour: string; readonly tests: readonly string[] }[]
+  readonly security: readonly Proven[]
 }
+
+type Proven = { readonly area: string; readonly behaviour: string; readonly tests: readonly string[] }
 
 const TEST_FOLDER = import.meta.dir
 export const PAGE = join(TEST_FOLDER, '../.github/PROOFS.md')
@@ -58,7 +62,7 @@ export function testNamesIn(source: string): string[] {
 }
 
 /** The page as text, its tables padded as the formatter pads them. */
-export function pageOf({ promises, faults, security }: Proofs): string {
+export function pageOf({ promises, contracts, faults, security }: Proofs): string {
   return `${[
     '# What is promised, and what proves it',
     'Made by `bun test/proofs.make.ts` from [proofs.json](../test/fixtures/proofs.json). A test fails when a test that is named here does not exist, or when a row has none. Run one with `bun test test/FILE -t "part of its name"`.',
@@ -67,6 +71,8 @@ export function pageOf({ promises, faults, security }: Proofs): string {
       ['promise', 'proved by'],
       promises.map(({ id, text, tests }) => [`**${id}** ${text}`, ...cell(tests)]),
     ),
+    '## Statements, and the lake as it is read',
+    areaTable(contracts),
     ...['API', 'S3', 'process'].flatMap((side) => [
       `## Faults: ${side}`,
       table(
@@ -77,11 +83,15 @@ export function pageOf({ promises, faults, security }: Proofs): string {
       ),
     ]),
     '## Security review',
-    table(
-      ['area', 'what holds', 'proved by'],
-      security.map(({ area, behaviour, tests }) => [area, behaviour, ...cell(tests)]),
-    ),
+    areaTable(security),
   ].join('\n\n')}\n`
+}
+
+function areaTable(rows: readonly Proven[]): string {
+  return table(
+    ['area', 'what holds', 'proved by'],
+    rows.map(({ area, behaviour, tests }) => [area, behaviour, ...cell(tests)]),
+  )
 }
 
 function cell(tests: readonly string[]): [string] {

@@ -1,4 +1,4 @@
-// Every promise, every fault and every point of the security review has its tests, and the tests are there.
+// Every promise, contract and fault and every point of the security review has its tests, and the tests are there.
 
 import { describe, expect, test } from 'bun:test'
 import { allTestNames, PAGE, pageOf, readProofs, testNamesIn } from './proofs.make.ts'
@@ -6,12 +6,13 @@ import { allTestNames, PAGE, pageOf, readProofs, testNamesIn } from './proofs.ma
 const proofs = await readProofs()
 const rows = [
   ...proofs.promises.map(({ id, tests }) => ({ row: id, tests })),
+  ...proofs.contracts.map(({ area, tests }) => ({ row: area, tests })),
   ...proofs.faults.map(({ side, fault, tests }) => ({ row: `${side}: ${fault}`, tests })),
   ...proofs.security.map(({ area, tests }) => ({ row: area, tests })),
 ]
 
 describe('the table of proofs', () => {
-  test('has all eight promises, 27 faults and 20 points of the security review, each once', () => {
+  test('has all eight promises, 7 contracts, 27 faults and 20 points of the security review, each once', () => {
     expect(proofs.promises.map(({ id }) => id)).toEqual(['P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8'])
     const sides = Object.entries(Object.groupBy(proofs.faults, ({ side }) => side))
     expect(sides.map(([side, faults]) => [side, faults?.length])).toEqual([
@@ -19,6 +20,7 @@ describe('the table of proofs', () => {
       ['S3', 10],
       ['process', 6],
     ])
+    expect(proofs.contracts).toHaveLength(7)
     expect(proofs.security).toHaveLength(20)
     expect(new Set(rows.map(({ row }) => row)).size).toBe(rows.length)
   })
