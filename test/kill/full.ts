@@ -1,4 +1,4 @@
-// `bun run test:kill`: every request and every file-system step of every scenario, some twenty minutes. TEST_SEED, which
+// `bun run test:kill`: every request and every file-system step of every scenario, some thirty minutes. TEST_SEED, which
 // is printed, draws where the ways to be killed are drawn.
 
 import { afterAll, describe, expect, test } from 'bun:test'
