@@ -72,14 +72,14 @@ export async function conclude(
     recoveredWrites: store.recoveredWrites(),
   }
   const metrics = buildMetrics(facts)
+  // What is still under way has been given up, and would keep the metrics waiting for turns.
+  if (world.interruption.aborted) store.abandon?.()
   const failures: IngestError[] = []
-  const stored = await Promise.race([storeMetrics(store, metrics, facts, run.redact), impatience(run)]).catch(
-    (failure: unknown) => {
-      if (!(failure instanceof IngestError)) throw failure
-      failures.push(failure)
-      return undefined
-    },
-  )
+  const stored = await storeMetrics(hurried(run), metrics, facts, run.redact).catch((failure: unknown) => {
+    if (!(failure instanceof IngestError)) throw failure
+    failures.push(failure)
+    return undefined
+  })
   if (stored?.rejectsError !== undefined) failures.push(stored.rejectsError)
   for (const failure of failures) progress.fail(failure)
   const ending: Ending = {
@@ -129,9 +129,16 @@ async function tellActions(ending: Ending, { agenda, outcomes, errors, summary }
 const METRICS_GRACE_MS = 2_000
 
 /** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
-async function impatience({ world }: Run): Promise<never> {
-  await graceOver(world, METRICS_GRACE_MS)
-  throw new IngestError('The metrics could not be written in time', { kind: 'store', scope: 'run' })
+function hurried({ store, world }: Run): Store {
+  const end = graceOver(world, METRICS_GRACE_MS)
+  const giveUp = async (key: string): Promise<never> => {
+    await end
+    throw new IngestError(`${store.locate(key)} could not be written in time`, { kind: 'store', scope: 'run' })
+  }
+  return {
+    ...store,
+    create: async (key, ...file) => await Promise.race([store.create(key, ...file), giveUp(key)]),
+  }
 }
 
 /** What stopped the run, where that is an error: a spent budget and an interrupt are none. */

@@ -134,7 +134,7 @@ function sessionTasks(
   { plans }: Agenda,
   { run, uploads, encoder }: Means & { readonly encoder: Encoder },
 ): readonly Task[] {
-  const { config, store, dataset, period } = run
+  const { config, store, dataset, period, world } = run
   const scope: Scope = { store, dataset, mode: config.dates.mode, period }
   const context: SessionContext = {
     store,
@@ -142,7 +142,7 @@ function sessionTasks(
     calendar: XNYS,
     today: period.today,
     isForced: config.isForced,
-    newestEver: async (symbol) => await newestEver(symbol, scope),
+    newestEver: async (symbol) => await unlessStopped(newestEver(symbol, scope), world),
     encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
     uploads,
   }

@@ -34,6 +34,12 @@ export interface Store {
   /** Stores over whatever is there; with a `tag` only if the file still has it (one that is gone is a conflict). */
   replace(key: string, bytes: Uint8Array, metadata: Metadata, tag?: string): Promise<'replaced' | 'conflict'>
 
+  /**
+   * Gives up all that is under way, of which nobody waits for the end any more: what is asked for from now on finds the
+   * store as if nothing had been asked for yet. Absent where only the system could give it up.
+   */
+  abandon?(): void
+
   /** Writes that landed although their first answer was lost. */
   recoveredWrites(): number
 }

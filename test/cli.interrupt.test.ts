@@ -84,6 +84,52 @@ describe.concurrent('an interrupted run', () => {
     expect(performance.now() - pausedMs).toBeLessThan(3_000)
   })
 
+  const HANGING: readonly [name: string, uploads: string, isProven: boolean][] = [
+    ['of a store that has taken none yet', '1', false],
+    ['with all turns taken', '2', true],
+    ['in as many requests as the runtime sends at once', '256', true],
+  ]
+  test.each(HANGING)('gives up writes that hang, %s, and stores its metrics', async (_name, uploads, isProven) => {
+    const bars = barsFor(['A'], '2023-06-01', DAY)
+    await using stage = await setS3Stage({ bars })
+    const running = stage.start(['--tickers', 'A', '--from-date', '2023-06-01'], {
+      env: { UPLOAD_CONCURRENCY: uploads },
+      warp: 5,
+    })
+    let hanging = 0
+    stage.s3.onRequest = ({ operation, key }) => {
+      // The first file is sent twice: that proves the store.
+      if (operation !== 'put' || key.startsWith('logs/') || (isProven && stage.s3.requests.length <= 3))
+        return undefined
+      hanging += 1
+      if (hanging === Number(uploads)) running.kill('SIGTERM')
+      return { action: 'hang' }
+    }
+    const run = await running.done
+    expect(run.code).toBe(143)
+    const stored = isProven ? 1 : 0
+    expect(run.changed).toHaveLength(stored)
+    expect(metricsOf(run)).toMatchObject({ interrupted: true, run_errors: [], errors: 0 })
+    expect(metricsOf(run).counts).toMatchObject({ stored, failed: 0, not_reached: metricsOf(run).sessions - stored })
+    expect(hanging).toBe(Number(uploads))
+  })
+
+  test('does not wait for a store that is silent when asked how far back a symbol goes', async () => {
+    await using stage = await setS3Stage({ bars: { NONE: [] } })
+    const running = stage.start(['--tickers', 'NONE'])
+    let signalledMs = 0
+    stage.s3.onRequest = ({ operation }) => {
+      if (operation !== 'list' || stage.fmp.requests.length === 0) return undefined
+      signalledMs = performance.now()
+      running.kill('SIGINT')
+      return { action: 'hang' }
+    }
+    const run = await running.done
+    expect(performance.now() - signalledMs).toBeLessThan(4_000)
+    expect(run.code).toBe(130)
+    expect(metricsOf(run).counts).toMatchObject({ not_reached: 1, failed: 0 })
+  })
+
   test('before its first call leaves no metrics', async () => {
     await using stage = await setS3Stage({ bars: barsFor(SIX, DAY, DAY) })
     const running = stage.start(LIST)

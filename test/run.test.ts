@@ -354,6 +354,20 @@ describe('what stops a run', () => {
     expect(await metricsIn(shelf.folder, ran.keys)).toMatchObject({ rejected_rows: 1, counts: { stored: 4 } })
   })
 
+  test('rejected rows that hang when the user interrupts are given up, and the metrics are not called lost', async () => {
+    const user = new AbortController()
+    const create: Store['create'] = async (key, bytes, metadata) => {
+      if (!key.endsWith('.rejects.jsonl')) return await shelf.store.create(key, bytes, metadata)
+      user.abort()
+      return await new Promise(() => undefined)
+    }
+    const bars = { AAPL: [...barsOf(WEEK.slice(0, 4)), rawPrice('2024-09-13', { volume: -1 })] }
+    const store = { ...shelf.store, create }
+    const ran = await run({ bars, config: { dates: WEEK_DATES }, store, world: { interruption: user.signal } })
+    expect(ran.stderr).toMatch(/^❌ .*run-1726491600\.rejects\.jsonl could not be written in time$/m)
+    expect(ran.stdout).toContain('run-1726491600.json\n')
+  })
+
   test('a defect is thrown once the metrics are written', async () => {
     const defect = new TypeError('x is not a function')
     const create: Store['create'] = async (key, bytes, metadata) => {

@@ -12,47 +12,50 @@ export type Condition = 'absent' | { readonly tag: string }
 export type PutOutcome = 'stored' | 'refused' | 'unsupported'
 
 type Put = (file: Upload, condition: Condition | undefined) => Promise<PutOutcome>
-type ProvenPut = (file: Upload, condition: Condition | undefined) => Promise<'stored' | 'refused'>
+export type ProvenPut = (file: Upload, condition: Condition | undefined) => Promise<'stored' | 'refused'>
+
+/** What is known of a store, whichever connection it was learnt by. */
+export type Known = { verdict: 'open' | 'proven' | 'unsafe' | IngestError }
 
 type ProofOptions = {
+  readonly known: Known
   readonly locate: (key: string) => string
   /** Go on, without conditions and after one warning, with a store that fails the proof. */
   readonly allowUnsafe: boolean
   readonly onWarning: (text: string) => void
 }
 
-type State = { verdict: 'open' | 'proven' | 'unsafe' | IngestError; proving: Promise<unknown> | undefined }
-
 /**
  * `put` with the proof before it. Conditional writes throw an IngestError of scope 'run' once the store has failed the
  * proof; a proof that an error cut short is taken up by the next conditional write. Unconditional writes just pass.
  */
 export function proveFirst(put: Put, options: ProofOptions): ProvenPut {
-  const state: State = { verdict: 'open', proving: undefined }
+  const { known } = options
+  const state: { proving: Promise<unknown> | undefined } = { proving: undefined }
 
   async function prove(file: Upload, condition: Condition): Promise<'stored' | 'refused'> {
     const first = await put(file, 'absent')
     if (first === 'refused') {
-      state.verdict = 'proven'
+      known.verdict = 'proven'
       return condition === 'absent' ? 'refused' : await send(file, condition)
     }
     if (first === 'unsupported') return fallBack(file)
-    if ((await put(file, 'absent')) === 'refused') state.verdict = 'proven'
+    if ((await put(file, 'absent')) === 'refused') known.verdict = 'proven'
     else giveUpProof(file)
     return 'stored'
   }
 
   /** One warning, or the error that every later conditional write gets as well. */
   function giveUpProof(file: Upload): void {
-    if (state.verdict === 'unsafe') return
+    if (known.verdict === 'unsafe') return
     if (options.allowUnsafe) {
-      state.verdict = 'unsafe'
+      known.verdict = 'unsafe'
       options.onWarning(
         `${options.locate('')}: the store ignores create-only writes; two runs at once can overwrite each other.`,
       )
       return
     }
-    state.verdict = new IngestError(
+    known.verdict = new IngestError(
       `${options.locate(file.key)}: the store ignores create-only writes (If-None-Match).`,
       {
         kind: 'store',
@@ -60,7 +63,7 @@ export function proveFirst(put: Put, options: ProofOptions): ProvenPut {
         hint: 'Two runs at once could overwrite each other. Use another store, or accept that with --allow-unsafe-store.',
       },
     )
-    throw state.verdict
+    throw known.verdict
   }
 
   async function fallBack(file: Upload): Promise<'stored' | 'refused'> {
@@ -76,9 +79,9 @@ export function proveFirst(put: Put, options: ProofOptions): ProvenPut {
 
   return async (file, condition) => {
     if (condition === undefined) return send(file, undefined)
-    while (state.verdict === 'open' && state.proving !== undefined) await state.proving
-    if (state.verdict instanceof IngestError) throw state.verdict
-    if (state.verdict !== 'open') return send(file, state.verdict === 'unsafe' ? undefined : condition)
+    while (known.verdict === 'open' && state.proving !== undefined) await state.proving
+    if (known.verdict instanceof IngestError) throw known.verdict
+    if (known.verdict !== 'open') return send(file, known.verdict === 'unsafe' ? undefined : condition)
     const proof = prove(file, condition)
     state.proving = proof.catch(() => undefined)
     try {

@@ -27,12 +27,17 @@ export type ConnectionOptions = {
   readonly timeoutMs?: number
 }
 
+/** What is sent through it has its turns in common, and its end. */
 export type Connection = {
   readonly client: S3Client
+  /** For what the client sends: aborted when the connection is cut. */
+  readonly signal: AbortSignal
   /** Sends until an answer comes; throws an IngestError of scope 'run' or 'symbol'. */
   request<T>(operation: Operation, send: () => Promise<T>): Promise<T>
   /** For what is sent by the thousand. */
   readonly wire: Wire
+  /** Ends what is under way; nothing more is sent. */
+  cut(): void
 }
 
 /**
@@ -45,11 +50,20 @@ const MAX_DAMAGED_TRIES = 3
 const TIMEOUT_MS = 20_000
 const CONNECTION_TIMEOUT_MS = 5_000
 
-/** Opens nothing yet: the first request does. Throws a usage error where no region can be found. */
-export async function connect(options: ConnectionOptions): Promise<Connection> {
-  const { clock, random, concurrency } = options
+/**
+ * What opens a connection, as often as one is needed: they share region and credentials. Sends nothing: the first request
+ * does. Throws a usage error where no region can be found.
+ */
+export async function connector(options: ConnectionOptions): Promise<() => Connection> {
   const client = new S3Client(clientConfig(options, await findRegion(options)))
+  return () => connect(client, options)
+}
+
+function connect(client: S3Client, options: ConnectionOptions): Connection {
+  const { clock, random, concurrency } = options
   const pace = createPace(concurrency)
+  const end = new AbortController()
+  const { fetch, cut } = createCuttable(options.fetch)
 
   async function request<T>(operation: Operation, send: () => Promise<T>): Promise<T> {
     let tries = 0
@@ -72,7 +86,44 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
       throw isAttempt(error) ? exhausted(error, tries) : error
     }
   }
-  return { client, request, wire: openWire({ ...options, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS }) }
+  return {
+    client,
+    signal: end.signal,
+    request,
+    wire: openWire({ ...options, fetch, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS }),
+    cut() {
+      const reason = new IngestError('Nobody waits for this request any more', { kind: 'interrupted', scope: 'run' })
+      end.abort(reason)
+      cut(reason)
+    },
+  }
+}
+
+/**
+ * `fetch`, and what ends all its requests that have no answer yet. Not by AbortSignal.any, whose signals would all stay
+ * until the end of the one they have in common.
+ */
+function createCuttable(fetch: Fetch): { readonly fetch: Fetch; cut(reason: IngestError): void } {
+  const open = new Set<AbortController>()
+  let isCut: IngestError | undefined
+  return {
+    fetch: async (url, init) => {
+      if (isCut !== undefined) throw isCut
+      const own = new AbortController()
+      const { signal } = init
+      signal?.addEventListener('abort', () => own.abort(signal.reason), { once: true })
+      open.add(own)
+      try {
+        return await fetch(url, { ...init, signal: own.signal })
+      } finally {
+        open.delete(own)
+      }
+    },
+    cut(reason) {
+      isCut = reason
+      for (const request of open) request.abort(reason)
+    },
+  }
 }
 
 function isAttempt(error: unknown): error is IngestError {

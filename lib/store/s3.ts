@@ -6,8 +6,8 @@ import type { Readable } from 'node:stream'
 import { IngestError } from '../errors.ts'
 import type { ByteRange, Metadata, Store, StoredFile } from '../store.ts'
 import { compareKeys } from './keys.ts'
-import { proveFirst, type Condition, type PutOutcome, type Upload } from './proof.ts'
-import { connect, type Connection, type ConnectionOptions } from './s3-client.ts'
+import { proveFirst, type Condition, type Known, type ProvenPut, type PutOutcome, type Upload } from './proof.ts'
+import { connector, type Connection, type ConnectionOptions } from './s3-client.ts'
 import { errorCode, strangeAnswer, type Operation } from './s3-errors.ts'
 import type { Read } from './s3-wire.ts'
 
@@ -21,6 +21,9 @@ export type S3StoreOptions = ConnectionOptions & {
 
 type Bucket = Connection & { readonly bucket: string; readonly locate: (key: string) => string }
 
+/** A connection, and the way that writes take over it. */
+type Line = { readonly at: Bucket; readonly put: ProvenPut }
+
 /**
  * The bucket as a store. Sends nothing yet. Throws a usage error where no region is to be found; the store's functions
  * throw IngestErrors of kind 'store'.
@@ -29,9 +32,15 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
   const { bucket, runUuid } = options
   const name = `s3://${bucket}`
   const locate = (key: string) => (key === '' ? name : `${name}/${key}`)
-  const at: Bucket = { ...(await connect(options)), bucket, locate }
-  const put = proveFirst((file, condition) => putFile(at, file, condition), { ...options, locate })
+  const connect = await connector(options)
+  const known: Known = { verdict: 'open' }
   let recovered = 0
+  let line = openLine()
+
+  function openLine(): Line {
+    const at: Bucket = { ...connect(), bucket, locate }
+    return { at, put: proveFirst((file, condition) => putFile(at, file, condition), { ...options, locate, known }) }
+  }
 
   function upload(key: string, bytes: Uint8Array, metadata: Metadata): Upload {
     const sha256 = createHash('sha256').update(bytes).digest('hex')
@@ -39,11 +48,13 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
   }
 
   /**
-   * Whether the write is done. A refusal may be of the file that this very write has stored: of an earlier try whose
-   * answer was lost, ours or one that fetch has made by itself when a connection that it used again broke.
+   * Sends a file, and tells whether it is stored. A refusal may be of the file that this very write has stored: of an
+   * earlier try whose answer was lost, ours or one that fetch has made by itself when a connection that it used again
+   * broke.
    */
-  async function isDone(file: Upload, outcome: 'stored' | 'refused'): Promise<boolean> {
-    if (outcome === 'stored') return true
+  async function isStored(file: Upload, condition: Condition | undefined): Promise<boolean> {
+    const { at, put } = line
+    if ((await put(file, condition)) === 'stored') return true
     if (!(await isOwn(at, file))) return false
     recovered += 1
     return true
@@ -51,16 +62,15 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
 
   return {
     locate,
-    list: (prefix, after, until) => listFiles(at, prefix, after, until),
-    read: async (key, range, maxBytes) => (await getFile(at, key, range, maxBytes))?.bytes,
-    create: async (key, bytes, metadata) => {
-      const file = upload(key, bytes, metadata)
-      return (await isDone(file, await put(file, 'absent'))) ? 'created' : 'exists'
-    },
-    replace: async (key, bytes, metadata, tag) => {
-      const file = upload(key, bytes, metadata)
-      const condition = tag === undefined ? undefined : { tag }
-      return (await isDone(file, await put(file, condition))) ? 'replaced' : 'conflict'
+    list: (prefix, after, until) => listFiles(line.at, prefix, after, until),
+    read: async (key, range, maxBytes) => (await getFile(line.at, key, range, maxBytes))?.bytes,
+    create: async (key, bytes, metadata) =>
+      (await isStored(upload(key, bytes, metadata), 'absent')) ? 'created' : 'exists',
+    replace: async (key, bytes, metadata, tag) =>
+      (await isStored(upload(key, bytes, metadata), tag === undefined ? undefined : { tag })) ? 'replaced' : 'conflict',
+    abandon() {
+      line.at.cut()
+      line = openLine()
     },
     recoveredWrites: () => recovered,
   }
@@ -127,7 +137,9 @@ function rangeHeader(range: NonNullable<Range>): string {
 
 /** By the SDK, which checks a whole file's bytes against its checksum. */
 async function readWhole(at: Bucket, operation: Operation, key: string, maxBytes: number): Promise<Read> {
-  const answer = await at.client.send(new GetObjectCommand({ Bucket: at.bucket, Key: key }))
+  const answer = await at.client.send(new GetObjectCommand({ Bucket: at.bucket, Key: key }), {
+    abortSignal: at.signal,
+  })
   // Before the body, of which a stranger's may have any size.
   if (answer.ETag === undefined) throw strangeAnswer(operation, 'an answer without an ETag to a read')
   return { tag: answer.ETag, bytes: await readBody(operation, answer, maxBytes), metadata: answer.Metadata ?? {} }
@@ -200,7 +212,8 @@ async function listPage(at: Bucket, prefix: string, from: string | { after: stri
   const operation: Operation = { permission: 's3:ListBucket', bucket: at.bucket, location: at.locate(prefix) }
   const start = typeof from === 'string' ? { ContinuationToken: from } : { StartAfter: from.after }
   return await at.request(operation, async () => {
-    const answer = await at.client.send(new ListObjectsV2Command({ Bucket: at.bucket, Prefix: prefix, ...start }))
+    const command = new ListObjectsV2Command({ Bucket: at.bucket, Prefix: prefix, ...start })
+    const answer = await at.client.send(command, { abortSignal: at.signal })
     const { IsTruncated, NextContinuationToken: nextToken, Contents = [] } = answer
     // An empty body with status 200 must not pass for an empty bucket, nor half a listing for a whole one.
     if (IsTruncated === undefined || (IsTruncated && (nextToken === undefined || nextToken === from))) {
