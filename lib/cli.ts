@@ -69,7 +69,7 @@ const ENVIRONMENT = [
   ['S3_RAW_PREFIX', 'key prefix of the data (raw)'],
   ['RATE_LIMIT_SECONDS', 'least time between two API requests (15.0); 0 is none'],
   ['MAX_WORKERS', 'symbols worked on at once (5)'],
-  ['UPLOAD_CONCURRENCY', 'S3 requests in flight (192)'],
+  ['UPLOAD_CONCURRENCY', 'S3 requests in flight, 256 at most (192)'],
   ['API_TIMEOUT_SECONDS', 'one API attempt, body included (30)'],
   ['FMP_API', 'stable, or v3 for keys that still may use the legacy API (stable)'],
   ['FMP_BASE_URL', "another API host (the vendor's)"],

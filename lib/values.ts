@@ -25,6 +25,8 @@ const seconds = (expected: string, min: number) =>
     v.minValue(min, expected),
     v.maxValue(3_600, expected),
   )
+/** The runtime sends no more at once: others would wait within it, and time out there. */
+const MAX_REQUESTS = 256
 const date = v.pipe(
   text,
   v.transform((value) => parseIsoDate(value)),
@@ -89,7 +91,11 @@ export const SCHEMAS = {
   '--catalog': v.pipe(text, v.regex(/^[\w-]{1,255}$/, 'a name of letters, digits, _ and -')),
   RATE_LIMIT_SECONDS: seconds('seconds from 0 to 3600', 0),
   MAX_WORKERS: wholeNumber('a whole number from 1 to 1000', 1, 1_000),
-  UPLOAD_CONCURRENCY: wholeNumber('a whole number from 1 to 1000', 1, 1_000),
+  UPLOAD_CONCURRENCY: wholeNumber(
+    `a whole number from 1 to ${MAX_REQUESTS}, the most that are sent at once`,
+    1,
+    MAX_REQUESTS,
+  ),
   API_TIMEOUT_SECONDS: seconds('seconds from 0.1 to 3600', 0.1),
   JOB_TIMEOUT_MINUTES: wholeNumber('a whole number of minutes', 1, 1e6),
   ROLE_DURATION_SECONDS: wholeNumber('a whole number of seconds', 1, 1e6),
