@@ -118,6 +118,7 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
     nowMs: Date.now,
     region: config.defaultRegion,
     hasCustomEndpoint: config.hasCustomEndpoint,
+    environment: process.env,
     concurrency: config.uploadConcurrency,
     allowUnsafe: config.allowsUnsafeStore,
     clock,

@@ -2,8 +2,10 @@
 // end, a clock or a region that is wrong, credentials that are old.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { FakeRequest, Fault } from './support/fake-s3.ts'
-import { priceFiles, priceKeys } from './support/lake.ts'
+import { disposableFolder, priceFiles, priceKeys } from './support/lake.ts'
 import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, setStage, type S3Stage } from './support/run-cli.ts'
 
 setDefaultTimeout(30_000)
@@ -147,6 +149,78 @@ describe.concurrent('said before the first call is spent:', () => {
       changed: [],
     })
     expect(run.stderr.match(/^❌.*$/gm)).toEqual([expect.stringMatching(message)])
+  })
+})
+
+const ROLE = { AWS_ROLE_ARN: 'arn:aws:iam::123456789012:role/x' }
+
+/** A loopback STS that finds fault with every token. */
+function startSts() {
+  const body = `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>
+    <Message>Value '' at 'webIdentityToken' is too short</Message></Error></ErrorResponse>`
+  const headers = { 'content-type': 'text/xml' }
+  return Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response(body, { status: 400, headers }) })
+}
+
+describe.concurrent('a file that is to have the credentials', () => {
+  /** `at` is a folder that holds an empty file `empty`, one that nobody may read, and no file `none`. */
+  const FILES: readonly [name: string, env: (at: string) => Record<string, string>, words: RegExp][] = [
+    [
+      'is a folder (the token)',
+      (at) => ({ ...ROLE, AWS_WEB_IDENTITY_TOKEN_FILE: at }),
+      /no AWS credentials found \(EISDIR.*AWS_WEB_IDENTITY_TOKEN_FILE names \/.*, which is a folder\. Name a file there/,
+    ],
+    [
+      'is not there (the token)',
+      (at) => ({ ...ROLE, AWS_WEB_IDENTITY_TOKEN_FILE: `${at}/none` }),
+      /AWS_WEB_IDENTITY_TOKEN_FILE names \/.*\/none, which does not exist\. /,
+    ],
+    [
+      'is below a file (the token)',
+      (at) => ({ ...ROLE, AWS_WEB_IDENTITY_TOKEN_FILE: `${at}/empty/token` }),
+      /AWS_WEB_IDENTITY_TOKEN_FILE names \/.*\/token, which cannot be read \(ENOTDIR\)\. /,
+    ],
+    [
+      'is empty (the token)',
+      (at) => ({ ...ROLE, AWS_WEB_IDENTITY_TOKEN_FILE: `${at}/empty` }),
+      /web identity is refused \(ValidationError: .*AWS_WEB_IDENTITY_TOKEN_FILE names \/.*\/empty, which is empty\. /,
+    ],
+    [
+      'is a folder (the profile)',
+      (at) => ({ AWS_PROFILE: 'p', AWS_CONFIG_FILE: at, AWS_SHARED_CREDENTIALS_FILE: `${at}/none` }),
+      /no AWS credentials.*; AWS_CONFIG_FILE names \/.*, which is a folder; AWS_SHARED_CREDENTIALS_FILE names .*none, which/,
+    ],
+    [
+      'is empty (the profile)',
+      (at) => ({ AWS_PROFILE: 'p', AWS_SHARED_CREDENTIALS_FILE: `${at}/empty` }),
+      /no AWS credentials found.*AWS_SHARED_CREDENTIALS_FILE names \/.*\/empty, which is empty\. /,
+    ],
+    [
+      'and the region is not there',
+      (at) => ({ AWS_PROFILE: 'p', AWS_REGION: '', AWS_ENDPOINT_URL_S3: '', AWS_CONFIG_FILE: `${at}/none` }),
+      /No AWS region is set; AWS_CONFIG_FILE names \/.*\/none, which does not exist\. Set AWS_REGION/,
+    ],
+    ...(process.getuid?.() === 0
+      ? []
+      : (['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_WEB_IDENTITY_TOKEN_FILE'] as const).map(
+          (name): (typeof FILES)[number] => [
+            `may not be read (${name})`,
+            (at) => ({ ...ROLE, [name]: `${at}/locked` }),
+            new RegExp(`${name} names /.*/locked, which cannot be read \\(EACCES\\)\\. `),
+          ],
+        )),
+  ]
+  test.each(FILES)('%s is named with what is wrong with it', async (_name, env, words) => {
+    await using temp = await disposableFolder()
+    await Bun.write(join(temp.path, 'empty'), '')
+    await Bun.write(join(temp.path, 'locked'), 'x')
+    await chmod(join(temp.path, 'locked'), 0)
+    await using stage = await setBucket()
+    using sts = startSts()
+    const none = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_ENDPOINT_URL_STS: sts.url.href }
+    const run = await stage.run(LIST, { env: { ...none, ...env(temp.path) } })
+    expect(run.stderr.match(/^[❌💥].*$/gmu)).toEqual([expect.stringMatching(words)])
+    expect({ code: [1, 2].includes(run.code), calls: run.requests.length }).toEqual({ code: true, calls: 0 })
   })
 })
 

@@ -5,8 +5,9 @@ import type { Clock } from '../clock.ts'
 import { IngestError, usageError } from '../errors.ts'
 import type { Fetch } from '../exchange.ts'
 import { retry, type RetryPolicy } from '../retry.ts'
+import { fileTroubles, withFileTroubles, type Environment } from './credential-files.ts'
 import { createPace } from './pace.ts'
-import { isDamage, isTooMuch, toStoreError, type Operation } from './s3-errors.ts'
+import { isAboutCredentials, isDamage, isTooMuch, toStoreError, type Operation } from './s3-errors.ts'
 import { openWire, type Wire } from './s3-wire.ts'
 
 export type ConnectionOptions = {
@@ -18,6 +19,8 @@ export type ConnectionOptions = {
   readonly region?: string | undefined
   /** Whether AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is set; the SDK reads the endpoint itself. */
   readonly hasCustomEndpoint: boolean
+  /** The one that the SDK reads, to name what is wrong with the files that it names. */
+  readonly environment: Environment
   /** Requests in flight. */
   readonly concurrency: number
   readonly clock: Clock
@@ -60,7 +63,7 @@ export async function connector(options: ConnectionOptions): Promise<() => Conne
 }
 
 function connect(client: S3Client, options: ConnectionOptions): Connection {
-  const { clock, random, concurrency } = options
+  const { clock, random, concurrency, environment } = options
   const pace = createPace(concurrency)
   const end = new AbortController()
   const { fetch, cut } = createCuttable(options.fetch)
@@ -77,7 +80,9 @@ function connect(client: S3Client, options: ConnectionOptions): Connection {
       try {
         return await pace.run(send, isTooMuch)
       } catch (error) {
-        throw toStoreError(error, operation)
+        const told = toStoreError(error, operation)
+        const isTold = told instanceof IngestError && isAboutCredentials(error)
+        throw isTold ? await withFileTroubles(told, environment) : told
       }
     }
     try {
@@ -155,12 +160,12 @@ function clientConfig(options: ConnectionOptions, region: string): S3ClientConfi
   }
 }
 
-async function findRegion({ region, hasCustomEndpoint }: ConnectionOptions): Promise<string> {
+async function findRegion({ region, hasCustomEndpoint, environment }: ConnectionOptions): Promise<string> {
   const found = (await regionOfSdk()) ?? region
   if (found !== undefined && found !== '') return found
   if (hasCustomEndpoint) return 'us-east-1'
   throw usageError(
-    'No AWS region is set.',
+    `${['No AWS region is set', ...(await fileTroubles(environment))].join('; ')}.`,
     "Set AWS_REGION to the bucket's region, for instance AWS_REGION=eu-central-1.",
   )
 }

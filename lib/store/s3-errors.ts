@@ -47,6 +47,11 @@ export function isDamage(error: unknown): boolean {
   return DAMAGE_CODES.has(dissect(error instanceof IngestError ? error.cause : error).code)
 }
 
+/** Whether credentials are lacking, or what they were to be made of is no good. */
+export function isAboutCredentials(error: unknown): boolean {
+  return [...NO_CREDENTIALS, ...BAD_TOKEN].includes(dissect(error).code)
+}
+
 /** Whether the store asks for fewer requests. */
 export function isTooMuch(error: unknown): boolean {
   const { code, status } = dissect(error)
@@ -73,8 +78,11 @@ function explainTransient({ code, status, said }: Failure): Explanation {
 
 const WRONG_KEY = ['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidToken', 'UnrecognizedClientException']
 const EXPIRED = ['ExpiredToken', 'ExpiredTokenException', 'RequestExpired', 'TokenRefreshRequired']
-/** The last two: a file that the profile or AWS_WEB_IDENTITY_TOKEN_FILE names. */
-const NO_CREDENTIALS = ['CredentialsProviderError', 'TokenProviderError', 'ENOENT', 'EACCES']
+/** Why a file cannot be read: one that the profile or AWS_WEB_IDENTITY_TOKEN_FILE names. */
+const UNREADABLE = ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EIO']
+const NO_CREDENTIALS = ['CredentialsProviderError', 'TokenProviderError', ...UNREADABLE]
+/** What STS says of a token; an empty one is no valid parameter. */
+const BAD_TOKEN = ['InvalidIdentityToken', 'IDPRejectedClaim', 'ValidationError']
 const OTHER_REGION = [
   'PermanentRedirect',
   'TemporaryRedirect',
@@ -92,6 +100,7 @@ const EXPLANATIONS: readonly [codes: readonly string[], explain: (f: Failure, o:
   [WRONG_KEY, wrongKey],
   [EXPIRED, expired],
   [NO_CREDENTIALS, noCredentials],
+  [BAD_TOKEN, badToken],
   [OTHER_REGION, otherRegion],
   [SUSPENDED, suspended],
   [['RequestTimeTooSkewed'], skewed],
@@ -179,6 +188,11 @@ function noEndpoint({ said }: Failure): Explanation {
 function noCredentials({ said }: Failure): Explanation {
   const hint = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role with a web identity.'
   return { what: `no AWS credentials found (${said})`, hint }
+}
+
+function badToken({ code, said }: Failure): Explanation {
+  const hint = 'Check AWS_WEB_IDENTITY_TOKEN_FILE, and the identity provider and trust policy of AWS_ROLE_ARN.'
+  return { what: `the web identity is refused (${code}: ${said})`, hint }
 }
 
 function otherRegion({ code, fields }: Failure, { bucket }: Operation): Explanation {
