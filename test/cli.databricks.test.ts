@@ -74,6 +74,25 @@ describe.concurrent('ingest databricks', () => {
     expect(Object.values(texts)).not.toContain('mine')
   })
 
+  test.each([
+    ['hard links', {}],
+    ['none', { NO_LINKS: '1' }],
+  ])('on a file system with %s writes over no file that comes up meanwhile', async (_name, env) => {
+    await using temp = await disposableFolder()
+    const folder = join(temp.path, 'b')
+    const theirs = join(folder, 'sql/warehouse/10_tables.sql')
+    const preload = 'test/support/rival.ts'
+    const run = await runCli(['databricks', folder], { preload, env: { ...env, RIVAL_FILE: theirs } })
+    expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 1, stdout: '' })
+    expect(run.stderr).toContain(`One file is there already, nothing was written.`)
+    expect(run.stderr).toContain(`\n  ${theirs}\n`)
+    expect(await textsOf(folder)).toEqual({ 'sql/warehouse/10_tables.sql': 'theirs' })
+
+    const alone = await runCli(['databricks', join(temp.path, 'c')], { preload, env })
+    expect({ code: alone.code, stderr: alone.stderr }).toEqual({ code: 0, stderr: '' })
+    expect(Object.keys(await textsOf(join(temp.path, 'c')))).toEqual(PATHS)
+  })
+
   test.each<[string, readonly string[], Readonly<Record<string, string>>, readonly string[]]>([
     [
       'all that is wrong with a command line at once',

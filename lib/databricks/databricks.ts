@@ -1,7 +1,8 @@
 // The command that writes a Databricks bundle into a folder: all of it or nothing, and over nothing that is there
 // unless told to.
 
-import { lstat, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { copyFile, link, lstat, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { IngestError, oneLine } from '../errors.ts'
 import type { BundleSettings } from '../settings.ts'
@@ -13,18 +14,21 @@ export async function writeBundle(settings: BundleSettings): Promise<string> {
   const { folder, isForced } = settings
   const files = bundleFiles(settings)
   if (!isForced) await refuseExisting(folder, [...files.keys()])
-  await place(folder, files)
+  await place(files, settings)
   return closing(settings, files.size)
 }
 
 /** Throws one error that names every file that is there already. */
 async function refuseExisting(folder: string, paths: readonly string[]): Promise<void> {
   const found = await Promise.all(paths.map(async (path) => ((await isThere(join(folder, path))) ? [path] : [])))
-  const existing = found.flat()
-  if (existing.length === 0) return
-  const list = existing.map((path) => `\n  ${oneLine(join(folder, path))}`).join('')
-  const what = existing.length === 1 ? 'One file is there already' : `${existing.length} files are there already`
-  throw outputError(`${what}, nothing was written. Name another folder, or write over them with --force:${list}`)
+  const existing = found.flat().map((path) => join(folder, path))
+  if (existing.length > 0) throw alreadyThere(existing)
+}
+
+function alreadyThere(paths: readonly string[]): IngestError {
+  const list = paths.map((path) => `\n  ${oneLine(path)}`).join('')
+  const what = paths.length === 1 ? 'One file is there already' : `${paths.length} files are there already`
+  return outputError(`${what}, nothing was written. Name another folder, or write over them with --force:${list}`)
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -40,9 +44,12 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** Writes all files beside their places first: what can go wrong goes wrong before the first of them is in place. */
-async function place(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+async function place(
+  files: ReadonlyMap<string, string>,
+  { folder, isForced }: Pick<BundleSettings, 'folder' | 'isForced'>,
+): Promise<void> {
   let at = folder
-  let placed = 0
+  const placed: string[] = []
   let workFolder: string | undefined
   try {
     await mkdir(folder, { recursive: true })
@@ -56,15 +63,44 @@ async function place(folder: string, files: ReadonlyMap<string, string>): Promis
     }
     for (const path of files.keys()) {
       at = join(folder, path)
-      await rename(join(workFolder, path), at)
-      placed += 1
+      await (isForced ? rename : create)(join(workFolder, path), at)
+      placed.push(at)
     }
   } catch (error) {
-    const state = placed === 0 ? 'no file was written' : `only ${placed} of ${files.size} files were written`
+    // What was written over is lost; what was not can go again.
+    const left = isForced ? placed : await takeBack(placed)
+    const state = left.length === 0 ? 'no file was written' : `only ${left.length} of ${files.size} files were written`
     throw notWritten(at, error, state)
   } finally {
     if (workFolder !== undefined) await rm(workFolder, { recursive: true, force: true })
   }
+}
+
+/** What some file systems say that have no hard links. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
+
+/** Gives a file its name, unless another has come to have it since the check. */
+async function create(temp: string, path: string): Promise<void> {
+  try {
+    await link(temp, path).catch(async (error: unknown) => {
+      if (!NO_LINKS.has(errnoOf(error) ?? '')) throw error
+      await copyFile(temp, path, constants.COPYFILE_EXCL)
+    })
+  } catch (error) {
+    throw errnoOf(error) === 'EEXIST' ? alreadyThere([path]) : error
+  }
+}
+
+/** Returns those that could not be removed. */
+async function takeBack(paths: readonly string[]): Promise<readonly string[]> {
+  const left = paths.map(
+    async (path) =>
+      await rm(path).then(
+        () => [],
+        () => [path],
+      ),
+  )
+  return (await Promise.all(left)).flat()
 }
 
 const REASONS: ReadonlyMap<string, string> = new Map([
