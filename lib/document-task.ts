@@ -125,7 +125,7 @@ function settle(plan: DocumentPlan, { raw, checked, tried }: Answer): SymbolOutc
     isFinished: tried.every(({ result }) => fateOf(result) !== 'not_reached'),
     filesWritten: written.length,
     rowsWritten: written.reduce((sum, { rows }) => sum + rows, 0),
-    errors: tried.length === 0 ? [nothingValid(raw.length, checked.rejects)] : failures,
+    errors: tried.length === 0 ? [nothingValid(raw.length, checked.rejects, plan.dataset.title)] : failures,
     warnings: warningsOf(plan, checked),
     counts: countsOf(plan, checked, tried),
     rejects: checked.rejects,

@@ -92,7 +92,7 @@ function damaged(what: string, found: string): IngestError {
 }
 
 function tooLarge(what: string, maxBytes: number): IngestError {
-  const message = `FMP's answer for ${what} is larger than ${maxBytes / 1_048_576} MiB, far more than prices need.`
+  const message = `FMP's answer for ${what} is larger than ${maxBytes / 1_048_576} MiB, far more than such an answer needs.`
   return new IngestError(message, { kind: 'payload', scope: 'symbol', hint: 'Check what answers at FMP_BASE_URL.' })
 }
 

@@ -17,8 +17,13 @@ export type Speech = {
   readonly redact: (text: string) => string
 }
 
-/** What is before a run: `calls` without retries, one per `rateLimitSeconds`. */
-export type Work = { readonly symbols: number; readonly calls: number; readonly rateLimitSeconds: number }
+/** What is before a run: every symbol in every dataset; `calls` without retries, one per `rateLimitSeconds`. */
+export type Work = {
+  readonly symbols: number
+  readonly datasets: number
+  readonly calls: number
+  readonly rateLimitSeconds: number
+}
 
 export interface Progress {
   note(text: string): void
@@ -31,7 +36,7 @@ export interface Progress {
   begin(work: Work): void
   /** A call for a symbol has been answered. */
   called(symbol: string): void
-  /** A symbol has ended; what it has to say that the run's end cannot change is said now. */
+  /** A symbol has ended in one dataset; what it has to say that the run's end cannot change is said now. */
   ended(outcome: SymbolOutcome): void
   /** Wipes the live line away, before the summary. */
   clear(): void
@@ -41,7 +46,7 @@ export interface Progress {
 export function createProgress(speech: Speech): Progress {
   const { isQuiet, clock } = speech
   const { say, showLive, clear } = createVoice(speech)
-  let work: Work = { symbols: 0, calls: 0, rateLimitSeconds: 0 }
+  let work: Work = { symbols: 0, datasets: 1, calls: 0, rateLimitSeconds: 0 }
   let begunMs = clock.elapsedMs()
   let saidMs = begunMs
   let ended = 0
@@ -56,13 +61,13 @@ export function createProgress(speech: Speech): Progress {
   const showPlace = (): void => {
     const nowMs = clock.elapsedMs()
     const isDue = nowMs - saidMs >= (speech.isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)
-    if (isQuiet || !isDue || ended === work.symbols) return
+    if (isQuiet || !isDue || ended === work.symbols * work.datasets) return
     saidMs = nowMs
     const called = callsOfEnded + callsUnderWay.values().reduce((sum, calls) => sum + calls, 0)
     // Calls are what takes the time: as fast as so far, but no faster than the gate lets them pass.
     const callsLeft = Math.max(0, work.calls - called)
     const secondsLeft = callsLeft * Math.max((nowMs - begunMs) / 1_000 / Math.max(1, called), work.rateLimitSeconds)
-    const place = `${ended} of ${work.symbols} symbols, ${called} of ${work.calls} calls, ${files} files`
+    const place = `${ended} of ${totalOf(work)}, ${called} of ${work.calls} calls, ${files} files`
     showLive(`⏳ ${place}, about ${Math.ceil(secondsLeft / 60)} min left`)
   }
 
@@ -98,6 +103,13 @@ export function createProgress(speech: Speech): Progress {
       showPlace()
     },
   }
+}
+
+/** `10 symbols`, or `40 done (10 symbols × 4 datasets)`. */
+function totalOf({ symbols, datasets }: Work): string {
+  return datasets === 1
+    ? `${symbols} symbols`
+    : `${symbols * datasets} done (${symbols} symbols × ${datasets} datasets)`
 }
 
 function warningsIn({ symbol, warnings, errors }: SymbolOutcome): readonly string[] {

@@ -100,7 +100,9 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
     onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
   })
   const { all } = agenda
-  progress.begin({ symbols: all.length, calls: callsOf(all), rateLimitSeconds: config.rateLimitSeconds })
+  const datasets = config.datasets.length
+  const { rateLimitSeconds } = config
+  progress.begin({ symbols: all.length / datasets, datasets, calls: callsOf(all), rateLimitSeconds })
   const uploads = createUploads({ stop, interruption, clock, maxUploads: config.uploadConcurrency })
   const encoder = world.openEncoder(settingsOf(run.dataset, run), filesOf(agenda))
   const tasks = [...sessionTasks(agenda, { run, uploads, encoder }), ...documentTasks(agenda, { run, uploads })]

@@ -7,6 +7,7 @@ import { IngestError } from './errors.ts'
 /** A row that broke a hard rule, as the rejects file records it. `date` is what the row says, real or not. */
 export type Reject = {
   readonly symbol: string
+  readonly dataset: string
   readonly date: string | null
   readonly reason: string
   readonly row: RawRow
@@ -98,7 +99,8 @@ export function checkRows(dataset: Dataset, raw: readonly RawRow[], symbol: stri
   const good = new Map<string, Good>()
   const rejects: Reject[] = []
   const reject = (row: RawRow, reason: string) => {
-    rejects.push({ symbol, date: typeof row['date'] === 'string' ? row['date'] : null, reason, row })
+    const date = typeof row['date'] === 'string' ? row['date'] : null
+    rejects.push({ symbol, dataset: dataset.name, date, reason, row })
   }
   for (const candidate of raw) {
     const verdict = dataset.check(symbol, candidate)
@@ -120,11 +122,14 @@ function refuseMissingFields(dataset: Dataset, raw: readonly RawRow[], symbol: s
     raw.every((row) => row[field] === undefined),
   )
   if (missing.length === 0) return
-  throw new IngestError(`None of FMP's ${raw.length} rows for ${symbol} has the field ${missing.join(', ')}`, {
-    kind: 'payload',
-    scope: 'symbol',
-    hint: 'FMP may have changed its API; nothing was stored for this symbol.',
-  })
+  throw new IngestError(
+    `None of FMP's ${raw.length} rows of ${dataset.name} for ${symbol} has the field ${missing.join(', ')}`,
+    {
+      kind: 'payload',
+      scope: 'symbol',
+      hint: 'FMP may have changed its API; nothing was stored for this symbol.',
+    },
+  )
 }
 
 function unknownFieldsOf(dataset: Dataset, raw: readonly RawRow[]): readonly string[] {

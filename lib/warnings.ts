@@ -69,11 +69,11 @@ export function shrinkErrors(shrunk: readonly Shrunk[]): readonly IngestError[] 
     })
 }
 
-/** The error of a symbol of whose `received` rows not one is any good. */
-export function nothingValid(received: number, rejects: readonly Reject[]): IngestError {
+/** The error of a symbol of whose `received` rows not one is any good; `title` is what they are rows of, if not prices. */
+export function nothingValid(received: number, rejects: readonly Reject[], title?: string): IngestError {
   const reason = rejects[0] === undefined ? 'all lie outside the dates asked for' : `the first: ${rejects[0].reason}`
   return new IngestError(
-    `No valid data after validation: ${received} rows received, ${rejects.length} rejected, ${reason}`,
+    `No valid data after validation: ${rows(received)}${title === undefined ? '' : ` of ${title}`} received, ${rejects.length} rejected, ${reason}`,
     {
       kind: 'validation',
       scope: 'symbol',

@@ -145,6 +145,21 @@ const refusing: Answers = (_, asked) => {
   return asked.get('period') === 'quarter' ? NO_QUARTERS : [{ ...year, symbol: asked.get('symbol') }]
 }
 
+test('a bad row of a statement is recorded with the name of its dataset, and said so where nothing else came', async () => {
+  const out = newFolder()
+  const args = ['--tickers', 'AAPL', '--dataset', 'income,balance', '--period', 'annual', '--out', out]
+  const bad = { ...year, date: 'soon' }
+  const ran = await ingest(args, (path) => (path === 'income-statement' ? [year, bad] : [bad]))
+  expect(ran.stderr).toContain('⚠️ AAPL: income statements: 1 row rejected')
+  expect(ran.stderr).toContain('❌ AAPL: No valid data after validation: 1 row of balance sheets received, 1 rejected')
+  const [path = ''] = new Bun.Glob('logs/**/*.rejects.jsonl').scanSync(out)
+  const lines = readFileSync(join(out, path), 'utf8').trim().split('\n')
+  expect(lines.map((line) => JSON.parse(line) as Row)).toEqual([
+    expect.objectContaining({ symbol: 'AAPL', dataset: 'income', date: 'soon' }),
+    expect.objectContaining({ symbol: 'AAPL', dataset: 'balance', date: 'soon' }),
+  ])
+})
+
 describe('statements', () => {
   const args = ['--tickers', 'AAPL', '--dataset', 'income']
 

@@ -103,7 +103,13 @@ const OUTCOMES = [
     rowsWritten: 250,
     counts: { ...NO_SESSIONS, stored: 250, rejected: 1 },
     rejects: [
-      { symbol: 'MSFT', date: '2023-01-03', reason: 'volume is negative', row: { date: '2023-01-03', volume: -1 } },
+      {
+        symbol: 'MSFT',
+        dataset: 'prices',
+        date: '2023-01-03',
+        reason: 'volume is negative',
+        row: { date: '2023-01-03', volume: -1 },
+      },
     ],
     incomplete: 4,
     wouldShrink: 1,
@@ -266,7 +272,7 @@ describe('storeMetrics()', () => {
   test('blots secrets out of both files', async () => {
     const secret = 'hunter2hunter2'
     const broken = new IngestError(`said ${secret}`, { kind: 'server', scope: 'symbol' })
-    const reject = { symbol: 'A', date: null, reason: 'x', row: { echo: secret } }
+    const reject = { symbol: 'A', dataset: 'prices', date: null, reason: 'x', row: { echo: secret } }
     const of = factsOf({ outcomes: [outcomeOf('A', { errors: [broken], rejects: [reject] })] })
     await store(of, createRedactor([secret]))
     for (const key of await keysIn(shelf)) {

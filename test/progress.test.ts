@@ -21,7 +21,7 @@ function listen(changes: Partial<Speech> = {}): Heard {
 }
 
 /** Work of so many symbols at two calls each, without a gate. */
-const work = (symbols: number) => ({ symbols, calls: 2 * symbols, rateLimitSeconds: 0 })
+const work = (symbols: number) => ({ symbols, datasets: 1, calls: 2 * symbols, rateLimitSeconds: 0 })
 
 const failure = (kind: 'payload' | 'no-data' | 'validation', message = 'It broke.') =>
   new IngestError(message, { kind, scope: 'symbol', hint: 'Mend it.' })
@@ -113,6 +113,15 @@ describe('the end of a symbol', () => {
 })
 
 describe('how far it is', () => {
+  test('counts no symbol twice where there are several datasets', () => {
+    const { progress, clock, lines } = listen()
+    progress.begin({ symbols: 10, datasets: 4, calls: 50, rateLimitSeconds: 0 })
+    progress.ended(outcomeOf('AAPL', { plannedCalls: 2, calls: 2 }))
+    clock.advance(30_000)
+    progress.ended(outcomeOf('AAPL', { dataset: 'income', plannedCalls: 1, calls: 1 }))
+    expect(lines()).toEqual([expect.stringContaining('2 of 40 done (10 symbols × 4 datasets), 3 of 50 calls, 0 files')])
+  })
+
   test('is a plain line now and then where no terminal is', () => {
     const { progress, clock, lines } = listen()
     progress.begin(work(100))
@@ -138,7 +147,7 @@ describe('how far it is', () => {
     ['something, before the first call is answered', 0, 120],
   ])('says how long the calls left take: %s', (_, calls, minutes) => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 3, calls: 240, rateLimitSeconds: 15 })
+    progress.begin({ symbols: 3, datasets: 1, calls: 240, rateLimitSeconds: 15 })
     for (let call = 0; call < calls; call += 1) progress.called('B')
     clock.advance(30_000)
     progress.ended(outcomeOf('A'))
@@ -147,7 +156,7 @@ describe('how far it is', () => {
 
   test('takes the calls that a failed symbol has not made for done', () => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 3, calls: 12, rateLimitSeconds: 60 })
+    progress.begin({ symbols: 3, datasets: 1, calls: 12, rateLimitSeconds: 60 })
     progress.called('A')
     progress.called('B')
     progress.ended(outcomeOf('A', { plannedCalls: 4, calls: 2 }))

@@ -194,7 +194,13 @@ describe('the summary', () => {
       failed: 4,
       not_reached: 5,
     }
-    const rejects = Array.from({ length: 3 }, () => ({ symbol: 'A', date: null, reason: 'x', row: {} }))
+    const rejects = Array.from({ length: 3 }, () => ({
+      symbol: 'A',
+      dataset: 'prices',
+      date: null,
+      reason: 'x',
+      row: {},
+    }))
     const outcome = done('A', { counts, rejects, suspects: 6, incomplete: 7, wouldShrink: 8, differing: 9 })
     const lines = summaryText({ ...ending([outcome, outcomeOf('B')]) }).split('\n')
     const news = lines.slice(

@@ -36,7 +36,9 @@ describe('validateRows()', () => {
     const bad = rawPrice('2024-09-12', { volume: -1 })
     const { rows, rejects } = check([rawPrice('2024-09-13'), bad])
     expect(rows).toHaveLength(1)
-    expect(rejects).toEqual([{ symbol: 'AAPL', date: '2024-09-12', reason: 'volume is negative', row: bad }])
+    expect(rejects).toEqual([
+      { symbol: 'AAPL', dataset: 'prices', date: '2024-09-12', reason: 'volume is negative', row: bad },
+    ])
   })
 
   test.each([
@@ -203,7 +205,7 @@ describe('a field that is in no row', () => {
     const raw = ['2024-09-13', '2024-09-12'].map((date) => rawPrice(date, { [field]: undefined }))
     const error = errorOf(() => check(raw))
     expect(error).toMatchObject({ kind: 'payload', scope: 'symbol' })
-    expect(error.message).toContain(`2 rows for AAPL has the field ${field}`)
+    expect(error.message).toContain(`2 rows of prices for AAPL has the field ${field}`)
   })
 
   test('is no matter when one row has it', () => {

@@ -31,7 +31,7 @@ describe('warningsOf()', () => {
     expect(warningsOf(NOTHING)).toEqual([])
   })
 
-  const reject = { symbol: 'A', date: '2024-09-10', reason: 'volume is negative', row: {} }
+  const reject = { symbol: 'A', dataset: 'prices', date: '2024-09-10', reason: 'volume is negative', row: {} }
   const table: readonly [Partial<Findings>, RegExp][] = [
     [{ checked: { ...CHECKED, rejects: [reject] } }, /^1 row rejected.*2024-09-10.*volume is negative/],
     [{ checked: { ...CHECKED, rejects: [reject, reject] } }, /^2 rows rejected/],
