@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Whether a binary works on the machine it is for: it says what it is, helps, refuses a typo, and does a whole demo run.
+# Whether a binary works on the machine it is for: it says what it is, helps, refuses a typo, does a whole demo run, of
+# prices and of statements, and writes a Databricks bundle, over nothing that is there.
 # Usage: smoke.sh BINARY
 set -euo pipefail
 
@@ -9,6 +10,7 @@ cd "$(mktemp -d)"
 "$binary" --version
 "$binary" --help > help.txt
 grep -q 'embedded historical data' help.txt
+grep -q -e '--dataset fundamentals' help.txt
 if "$binary" --no-such-flag 2> refusal.txt; then
   echo "A flag that does not exist was accepted." >&2
   exit 1
@@ -16,9 +18,26 @@ fi
 grep -q 'no-such-flag is no option' refusal.txt
 "$binary" demo --out lake > demo.txt
 completed=$(grep -c '✅ Ingestion Complete' demo.txt)
-files=$(find lake/raw/prices -name '*.parquet' | wc -l)
-if [ "$completed" -ne 3 ] || [ "$files" -ne 79 ]; then
-  echo "The demo completed $completed of 3 runs and left $files of 79 files." >&2
+prices=$(find lake/raw/prices -name '*.parquet' | wc -l)
+statements=$(find lake/raw/fundamentals -name '*.parquet' | wc -l)
+if [ "$completed" -ne 3 ] || [ "$prices" -ne 79 ] || [ "$statements" -ne 60 ]; then
+  echo "The demo completed $completed of 3 runs and left $prices of 79 files of prices, $statements of 60 of statements." >&2
   exit 1
 fi
+
+"$binary" databricks --help > help.txt
+grep -q -e '--catalog' help.txt
+"$binary" databricks bundle --bucket my-bucket > bundle.txt
+grep -q 'databricks bundle deploy' bundle.txt
+grep -q 'default: s3://my-bucket/raw' bundle/databricks.yml
+files=$(find bundle -type f | wc -l)
+if [ "$files" -ne 16 ]; then
+  echo "The bundle has $files of 16 files." >&2
+  exit 1
+fi
+if "$binary" databricks bundle --bucket other 2> refusal.txt; then
+  echo "A bundle was written over another." >&2
+  exit 1
+fi
+grep -q '16 files are there already' refusal.txt
 echo "$1 works."

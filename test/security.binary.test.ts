@@ -148,6 +148,16 @@ describe('what the binary holds', () => {
     }
   })
 
+  test('is what a release tries on every machine', async () => {
+    const child = Bun.spawn(['bash', join(ROOT, '.github/smoke.sh'), binary], {
+      env: { PATH: process.env['PATH'] ?? '', TMPDIR: folder.path, HOME: folder.path },
+      stdout: 'ignore',
+      stderr: 'pipe',
+    })
+    const [stderr, code] = await Promise.all([child.stderr.text(), child.exited])
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+  })
+
   test('is all that it needs: it runs away from the sources, as another file, in an empty folder', async () => {
     const empty = join(folder.path, 'empty')
     await mkdir(empty)
