@@ -4,12 +4,12 @@ import { XNYS } from './calendar.ts'
 import { PRICES, STATEMENTS } from './datasets/catalog.ts'
 import type { SessionDataset } from './datasets/dataset.ts'
 import { createStatement } from './datasets/statement.ts'
-import { planDocuments, surveyDocuments, type DocumentPlan } from './documents.ts'
+import { planDocuments, surveyShelf, type DocumentPlan } from './documents.ts'
 import type { Period } from './period.ts'
 import { planRun, type SymbolPlan } from './plan.ts'
 import type { Config } from './settings.ts'
 import type { Store } from './store.ts'
-import { surveyAll, type Holdings } from './survey.ts'
+import { surveyAll, surveyEach, type Holdings } from './survey.ts'
 
 export type Agenda = {
   readonly holdings: readonly Holdings[]
@@ -37,7 +37,10 @@ export async function makeAgenda(symbols: readonly string[], context: AgendaCont
   const documentPlans: DocumentPlan[] = []
   for (const statement of STATEMENTS.filter(({ name }) => datasets.includes(name))) {
     const documents = createStatement(statement, { prefix: config.prefix })
-    const shelves = await surveyDocuments(symbols, { store, dataset: documents })
+    const shelves = await surveyEach(
+      symbols,
+      async (symbol) => await surveyShelf(symbol, { store, dataset: documents }),
+    )
     documentPlans.push(...planDocuments(shelves, { dataset: documents, periods, today: period.today, isForced }))
   }
   const plans = planRun(holdings, { dataset, calendar: XNYS, mode, period, isForced })

@@ -10,7 +10,7 @@ export type DateRange = { readonly from: IsoDate; readonly to: IsoDate }
 export const FIRST_YEAR = 1990
 export const LAST_YEAR = 2035
 
-const MS_PER_DAY = 86_400_000
+export const MS_PER_DAY = 86_400_000
 const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})$/
 
 /** The date that `text` names, or undefined where it names none (2024-02-31 is none). */
@@ -55,7 +55,7 @@ export function dateOf(year: number, month: number, day: number): IsoDate {
 
 /** 1 January to 31 December. */
 export function wholeYear(year: number): DateRange {
-  return { from: dateOf(year, 1, 1), to: dateOf(year, 12, 31) }
+  return { from: `${year}-01-01` as IsoDate, to: `${year}-12-31` as IsoDate }
 }
 
 export function earlierOf(a: IsoDate, b: IsoDate): IsoDate {

@@ -15,15 +15,15 @@ import { newestOf, type DocumentPlan } from './documents.ts'
 import { IngestError } from './errors.ts'
 import { blankOutcome, type SymbolOutcome } from './outcome.ts'
 import { rowsSha256 } from './parquet.ts'
-import type { Call, Task } from './pipeline.ts'
-import type { Uploaded, Uploads } from './uploads.ts'
+import type { Call, StoreAll, Task } from './pipeline.ts'
+import type { Place, Uploaded } from './uploads.ts'
 import { checkRows, type CheckedRows } from './validate.ts'
 import { nothingValid, rowWarnings } from './warnings.ts'
 
-export type DocumentContext = DocumentWriteContext & {
-  readonly allowance: Allowance
-  readonly uploads: Uploads
-}
+export type DocumentContext = DocumentWriteContext & { readonly allowance: Allowance }
+
+/** As far as reports reach back: forty years of quarters. */
+const MOST_ROWS = 160
 
 /** The task that carries out a plan. */
 export function documentTask(plan: DocumentPlan, shared: Omit<DocumentContext, 'dataset'>): Task {
@@ -31,6 +31,7 @@ export function documentTask(plan: DocumentPlan, shared: Omit<DocumentContext, '
   return {
     symbol: plan.symbol,
     calls: plan.calls,
+    rows: plan.calls * MOST_ROWS,
     nothingToDo: () => (plan.periods.length === 0 ? asStored(plan) : undefined),
     // Nobody knows how many documents there would have been: the next one at least.
     allOpen: (fate, errors) => withOpen(plan, fate, errors),
@@ -52,11 +53,7 @@ function withOpen(plan: DocumentPlan, fate: Fate, errors: readonly IngestError[]
 }
 
 /** Nothing is written before every period is answered. */
-async function fetchDocuments(
-  plan: DocumentPlan,
-  context: DocumentContext,
-  call: Call,
-): Promise<() => Promise<SymbolOutcome>> {
+async function fetchDocuments(plan: DocumentPlan, context: DocumentContext, call: Call): Promise<StoreAll> {
   const { symbol, dataset, documents } = plan
   const raw: RawRow[] = []
   for (const period of plan.periods) {
@@ -77,14 +74,15 @@ async function fetchDocuments(
       const key = dataset.key(symbol, date)
       return { key, symbol, date, rows: sortedRows(rows), stored: documents.get(date) }
     })
-  return async () => settle(plan, { raw, checked, tried: await storeDocuments(files, plan, context) })
+  return async (place) =>
+    settle(plan, { raw, checked, tried: await storeDocuments(files, plan, { ...context, place }) })
 }
 
 /** `files` newest first. */
 async function storeDocuments(
   files: readonly DocumentFile[],
   { today }: DocumentPlan,
-  context: DocumentContext,
+  context: DocumentContext & { readonly place: Place },
 ): Promise<Answer['tried']> {
   const writing = {
     prepare: async ({ rows }: DocumentFile) => rowsSha256(context.dataset.columns, rows),
@@ -93,15 +91,15 @@ async function storeDocuments(
   // The newest stored document is the mark up to which the next run asks for nothing: it comes last, and only when the
   // others stand. One that is no document of ours is left, and would be the next time.
   const newest = files.find(({ date }) => date <= today)
-  if (newest === undefined || newest.stored !== undefined) return await context.uploads.all(files, writing)
+  if (newest === undefined || newest.stored !== undefined) return await context.place.all(files, writing)
   const others = files.filter((file) => file !== newest)
-  const tried = await context.uploads.all(others, writing)
+  const tried = await context.place.all(others, writing)
   const isOpen = tried.some(
     ({ result }) => result === undefined || (result instanceof IngestError && result.kind !== 'foreign-file'),
   )
   return isOpen
     ? [{ ...newest, result: undefined }, ...tried]
-    : [...(await context.uploads.all([newest], writing)), ...tried]
+    : [...(await context.place.all([newest], writing)), ...tried]
 }
 
 type Answer = {

@@ -39,21 +39,17 @@ const SHORTEST_QUARTER_DAYS = 84
 /** A fiscal year of 52 weeks, less two for a year's end that moves; also what tells annual documents from quarterly ones. */
 const SHORTEST_YEAR_DAYS = 350
 
-/** Lists what is stored of every symbol; the store bounds how many requests are in flight. */
-export async function surveyDocuments(
-  symbols: readonly string[],
+/** Lists what is stored of a symbol. */
+export async function surveyShelf(
+  symbol: string,
   { store, dataset }: { readonly store: Store; readonly dataset: DocumentDataset },
-): Promise<readonly Shelf[]> {
-  return await Promise.all(
-    symbols.map(async (symbol) => {
-      const files = await store.list(dataset.folder(symbol))
-      const dated = files.flatMap((file) => {
-        const date = dataset.dateOf(symbol, file.key)
-        return date === undefined ? [] : [[date, file] as const]
-      })
-      return { symbol, documents: new Map(dated.toSorted(([a], [b]) => (a < b ? -1 : 1))) }
-    }),
-  )
+): Promise<Shelf> {
+  const files = await store.list(dataset.folder(symbol))
+  const dated = files.flatMap((file) => {
+    const date = dataset.dateOf(symbol, file.key)
+    return date === undefined ? [] : [[date, file] as const]
+  })
+  return { symbol, documents: new Map(dated.toSorted(([a], [b]) => (a < b ? -1 : 1))) }
 }
 
 /** One plan a symbol: those whose newest stored document is oldest come first, ties in the order of the list. */

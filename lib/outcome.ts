@@ -79,7 +79,7 @@ export function blankOutcome(symbol: string, dataset: string, plannedCalls: numb
 /** The outcome of a plan before anything was done. */
 export function nothingDone(plan: SymbolPlan): SymbolOutcome {
   return {
-    ...blankOutcome(plan.symbol, plan.dataset, plan.calls),
+    ...blankOutcome(plan.symbol, plan.dataset.name, plan.calls),
     errors: plan.errors,
     counts: plan.settled,
     settled: plan.settled,
@@ -119,16 +119,13 @@ export function settleSymbol(answer: Answer): SymbolOutcome {
   const { plan, checked, tried, closedDays } = answer
   const known = unionSpan(plan.known, spanOf(checked.rows.map(({ date }) => date)))
   const absent = absentFates(answer, known)
-  const byKey = new Map(tried.map((one) => [one.file.key, one]))
-  const counts = plan.files.reduce(
-    (sum, file) => addCounts(sum, fatesOf(file, byKey.get(file.key), absent)),
-    plan.settled,
-  )
+  const byFile = new Map(tried.map((one) => [one.file, one]))
+  const counts = plan.files.reduce((sum, file) => addCounts(sum, fatesOf(file, byFile.get(file), absent)), plan.settled)
   const written = tried.filter(({ result }) => isKind(result, 'written'))
   const kept = tried.filter(({ result }) => isKind(result, 'written') || isKind(result, 'already'))
   const keptSpan = spanOf(kept.flatMap(({ rows }) => rows.map(({ date }) => date)))
   const through = unionSpan(keptSpan, plan.newest && { from: plan.newest, to: plan.newest })?.to
-  const shrunk = tried.flatMap(({ file, result }) => (isKind(result, 'shrink') ? [{ file, ...result }] : []))
+  const shrunk = tried.flatMap(({ key, result }) => (isKind(result, 'shrink') ? [{ key, ...result }] : []))
   const missing = missingSessions(answer, known)
   const differing = tried.filter(({ result }) => isKind(result, 'already') && result.differs).length
   return {
@@ -212,14 +209,14 @@ function lateWarning({ newest, files }: SymbolPlan, { rows, withheld }: Checked)
 function missingSessions({ plan: { files }, checked, tried: all }: Answer, known: DateRange | undefined) {
   if (known === undefined) return []
   const { rows, rejects, withheld } = checked
-  const tried = new Set(all.filter(({ result }) => isKind(result, 'written')).map(({ file }) => file.key))
+  const written = new Set(all.filter(({ result }) => isKind(result, 'written')).map(({ file }) => file))
   const accounted = new Set<string | null>([
     ...rows.map(({ date }) => date),
     ...rejects.map(({ date }) => date),
     ...withheld,
   ])
   // What stands in a stored file is not missing, whatever the vendor says now.
-  const sessions = files.flatMap((file) => (file.stored === undefined || tried.has(file.key) ? file.sessions : []))
+  const sessions = files.flatMap((file) => (file.stored === undefined || written.has(file) ? file.sessions : []))
   return sessions.filter((session) => isWithin(session, known) && !accounted.has(session)).toSorted()
 }
 

@@ -1,27 +1,11 @@
-// Rows to Parquet bytes and Parquet bytes to the facts of their footer. The same rows at the same instant give the
-// same bytes.
+// Rows to Parquet bytes and back. The same rows at the same instant give the same bytes.
 
-import { parquetMetadata, parquetReadObjects, type FileMetaData, type SchemaElement, type Statistics } from 'hyparquet'
+import { parquetReadObjects, type SchemaElement } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { createHash } from 'node:crypto'
 import { INGESTED, type Column, type Row } from './datasets/dataset.ts'
-import { dayNumber, FIRST_YEAR, isIsoDate, LAST_YEAR, utcDate, type DateRange, type IsoDate } from './dates.ts'
-
-/** The writer's name in a file's `created_by`; only files that begin with it are this program's. */
-const CREATOR = 'fmp-ingest'
-
-/** What a year file's footer says: enough to judge the file without reading its rows. */
-export type Footer = {
-  readonly createdBy: string
-  readonly rows: number
-  /** Oldest and newest date in the file. */
-  readonly span: DateRange
-  /** Milliseconds since 1970 of the run that wrote it. */
-  readonly ingestMs: number
-  readonly rowsSha256: string | undefined
-  /** The dates whose answer this file is (DESIGN: `asked`); undefined in day files. */
-  readonly asked: DateRange | undefined
-}
+import { dayNumber, utcDate, type DateRange, type IsoDate } from './dates.ts'
+import { CREATOR } from './footer.ts'
 
 export type FileContent = {
   readonly columns: readonly Column[]
@@ -124,40 +108,6 @@ export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): st
   return hash.digest('hex')
 }
 
-/**
- * The footer of a file of ours, or in a sentence why it is none. `tail` is the file's end, its footer included; no
- * file of its kind has dates before `firstYear`.
- */
-export function readFooter(tail: Uint8Array, firstYear: number = FIRST_YEAR): Footer | { readonly problem: string } {
-  let metadata: FileMetaData
-  try {
-    metadata = parquetMetadata(tail)
-  } catch {
-    // The reader's own words differ with every kind of garbage and name no cure.
-    return { problem: 'is not a readable Parquet file' }
-  }
-  const createdBy = metadata.created_by ?? ''
-  if (!createdBy.startsWith(`${CREATOR} `)) {
-    return { problem: `was not written by this program (created_by is ${JSON.stringify(createdBy.slice(0, 100))})` }
-  }
-  const dates = statisticsOf(metadata, 'date')
-  const instants = statisticsOf(metadata, 'ingest_ts')
-  const [from, to] = [dates?.min_value, dates?.max_value].map((value) => dateIn(value, firstYear))
-  const ingestMs = instantIn(instants?.max_value)
-  if (from === undefined || to === undefined || from > to || ingestMs === undefined) {
-    return { problem: 'has no statistics of its dates in the footer' }
-  }
-  const facts = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value]))
-  return {
-    createdBy,
-    rows: Number(metadata.num_rows),
-    span: { from, to },
-    ingestMs,
-    rowsSha256: facts.get('rows-sha256'),
-    asked: rangeIn(facts.get('asked')),
-  }
-}
-
 /** The rows of a whole file of ours, as they were before it was encoded; a column that it lacks is null. Rejects otherwise. */
 export async function readRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly Row[]> {
   const file = new Uint8Array(bytes).buffer
@@ -170,27 +120,4 @@ function valueRead(value: unknown, type: Column['type']): Row[string] {
   if (value instanceof Date) return type === 'date' ? utcDate(value.getTime()) : value.toISOString()
   if (typeof value === 'bigint') return Number(value)
   return typeof value === 'string' || typeof value === 'number' ? value : null
-}
-
-function statisticsOf(metadata: FileMetaData, column: string): Statistics | undefined {
-  const chunks = metadata.row_groups[0]?.columns ?? []
-  return chunks.find(({ meta_data }) => meta_data?.path_in_schema.join('.') === column)?.meta_data?.statistics
-}
-
-function dateIn(value: unknown, firstYear: number): IsoDate | undefined {
-  const ms = instantIn(value, firstYear)
-  return ms === undefined ? undefined : utcDate(ms)
-}
-
-/** Milliseconds since 1970, or undefined where no file of ours can have that: outside the years the program knows. */
-function instantIn(value: unknown, firstYear: number = FIRST_YEAR): number | undefined {
-  const year = value instanceof Date ? value.getUTCFullYear() : Number.NaN
-  return value instanceof Date && year >= firstYear && year <= LAST_YEAR ? value.getTime() : undefined
-}
-
-function rangeIn(text: string | undefined): DateRange | undefined {
-  const [from, to, rest] = text?.split('..') ?? []
-  return from !== undefined && to !== undefined && rest === undefined && isIsoDate(from) && isIsoDate(to)
-    ? { from, to }
-    : undefined
 }

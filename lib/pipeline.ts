@@ -5,16 +5,21 @@ import { budgetError, unforeseen, type CallBudget, type Reservation } from './bu
 import type { Ask, RawRow } from './datasets/dataset.ts'
 import { IngestError } from './errors.ts'
 import type { SymbolOutcome } from './outcome.ts'
-import type { Uploads } from './uploads.ts'
+import type { Place, Uploads } from './uploads.ts'
 
 /** One API call, retries and all; an unforeseen one was not set aside for the task. */
 export type Call = (ask: Ask, kind?: 'unforeseen') => Promise<readonly RawRow[]>
+
+/** Stores what was fetched of a symbol. */
+export type StoreAll = (place: Place) => Promise<SymbolOutcome>
 
 /** One symbol of one dataset. What it asks for and what it makes of the answer is its own business. */
 export type Task = {
   readonly symbol: string
   /** The API calls it takes, retries aside. */
   readonly calls: number
+  /** The rows it may bring, for the memory that they take. */
+  readonly rows: number
   /** Its outcome without a call, where there is nothing to ask for. */
   readonly nothingToDo: () => SymbolOutcome | undefined
   /** Its outcome when everything that is still open ends alike: it failed, or the run stopped before it. */
@@ -23,7 +28,7 @@ export type Task = {
    * Asks the vendor for all that is needed, and resolves to what is left to do: storing. Throws an IngestError of the
    * symbol or of the run.
    */
-  readonly fetch: (call: Call) => Promise<() => Promise<SymbolOutcome>>
+  readonly fetch: (call: Call) => Promise<StoreAll>
 }
 
 /** What a run needs of the world, as plain functions and values. */
@@ -32,7 +37,7 @@ export type Steps = {
   readonly stop: AbortController
   readonly ask: (ask: Ask, reservation: Reservation) => Promise<readonly RawRow[]>
   readonly budget: CallBudget
-  readonly uploads: Pick<Uploads, 'room'>
+  readonly uploads: Pick<Uploads, 'admit'>
   /** Called as each task ends. */
   readonly onOutcome: (outcome: SymbolOutcome) => void
   /** How many tasks are fetched at once. */
@@ -66,13 +71,15 @@ export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<R
   }
 
   /** Resolves once the vendor has answered; `outcome` resolves once all is stored, and never rejects. */
-  const begin = async (task: Task): Promise<{ readonly outcome: Promise<SymbolOutcome> }> => {
+  const begin = async (task: Task, place: Place): Promise<{ readonly outcome: Promise<SymbolOutcome> }> => {
     if (stop.signal.aborted || budgetSpent !== undefined) {
+      place.leave()
       return { outcome: Promise.resolve(task.allOpen('not_reached', [])) }
     }
     const reservation = budget.reserve(task.calls)
-    const settled = async (work: () => Promise<SymbolOutcome>): Promise<SymbolOutcome> => {
-      const outcome = await work().catch((error: unknown) => outcomeOfFailure(task, error))
+    const settled = async (store: StoreAll): Promise<SymbolOutcome> => {
+      const outcome = await store(place).catch((error: unknown) => outcomeOfFailure(task, error))
+      place.leave()
       return { ...outcome, calls: reservation?.spent() ?? 0 }
     }
     try {
@@ -81,6 +88,7 @@ export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<R
         async (ask, kind) =>
           await steps.ask(ask, kind === 'unforeseen' ? unforeseen(reservation, ask.symbol) : reservation),
       )
+      place.enter()
       return { outcome: settled(store) }
     } catch (error) {
       return { outcome: settled(async () => outcomeOfFailure(task, error)) }
@@ -93,9 +101,8 @@ export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<R
     const nothing = task.nothingToDo()
     if (nothing !== undefined) return nothing
     const { outcome } = await workers.add(async () => {
-      // Rows that wait to be stored take memory: while they are too many, none are fetched.
-      await uploads.room()
-      return await begin(task)
+      const place = await uploads.admit(task.rows)
+      return await begin(task, place)
     })
     return await outcome
   }

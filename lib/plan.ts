@@ -5,14 +5,13 @@ import { NO_SESSIONS, withFate, type Counts } from './counts.ts'
 import type { SessionDataset, Partition } from './datasets/dataset.ts'
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from './dates.ts'
 import { foreignFileError, type IngestError } from './errors.ts'
-import type { Footer } from './parquet.ts'
+import type { Footer } from './footer.ts'
 import type { Period } from './period.ts'
 import type { Holdings } from './survey.ts'
 import { isFinished, isKnownEmpty, standingOf, yearPart, type Standing } from './years.ts'
 
-/** A file that the run may write. */
+/** A file of a symbol that the run may write. Where nothing is stored, one value serves all symbols: plans are long. */
 export type PlannedFile = {
-  readonly key: string
   readonly partition: Partition
   /** The sessions it answers for, oldest first. */
   readonly sessions: readonly IsoDate[]
@@ -22,8 +21,7 @@ export type PlannedFile = {
 
 export type SymbolPlan = {
   readonly symbol: string
-  /** The name of its dataset. */
-  readonly dataset: string
+  readonly dataset: SessionDataset
   readonly range: DateRange | undefined
   /** What to ask the vendor for, newest first, none longer than ten years. */
   readonly windows: readonly DateRange[]
@@ -64,26 +62,49 @@ const RECENT_SESSIONS = 5
 
 /** One plan a symbol: those whose newest stored session is oldest come first, ties in the order of the list. */
 export function planRun(holdings: readonly Holdings[], context: PlanContext): readonly SymbolPlan[] {
+  const forAll = { ...context, years: yearsOf(context), newDay: createNewDays() }
   return holdings
-    .map((held) => (context.mode === 'daily' ? planDays(held, context) : planYears(held, context)))
+    .map((held) => (context.mode === 'daily' ? planDays(held, forAll) : planYears(held, forAll)))
     .toSorted((a, b) => (a.newest ?? '').localeCompare(b.newest ?? ''))
 }
 
-function planDays(held: Holdings, context: PlanContext): SymbolPlan {
+type Year = { readonly year: number; readonly part: DateRange; readonly sessions: readonly IsoDate[] }
+
+/** What the plans of all symbols have in common. */
+type Shared = PlanContext & {
+  /** Those of the range, oldest first. */
+  readonly years: readonly Year[]
+  /** The file of a day that has none yet. */
+  readonly newDay: (date: IsoDate) => PlannedFile
+}
+
+function yearsOf({ period: { range }, calendar }: PlanContext): readonly Year[] {
+  if (range === undefined) return []
+  return yearsIn(range).map((year) => {
+    const part = yearPart(year, range)
+    return { year, part, sessions: calendar.sessions(part) }
+  })
+}
+
+function createNewDays(): Shared['newDay'] {
+  const files = new Map<IsoDate, PlannedFile>()
+  return (date) => {
+    const file = files.get(date) ?? { partition: { kind: 'day', date }, sessions: [date], stored: undefined }
+    files.set(date, file)
+    return file
+  }
+}
+
+function planDays(held: Holdings, context: Shared): SymbolPlan {
   const { dataset, calendar, period, isForced } = context
-  const { symbol, days } = held
+  const { days } = held
   const range = daysRange(held, period)
   const sessions = range === undefined ? [] : calendar.sessions(range)
   const open = isForced ? sessions : sessions.filter((session) => !days.has(session))
   const stored = [...days].toSorted()
   const files = open.map((date): PlannedFile => {
-    const partition: Partition = { kind: 'day', date }
-    return {
-      key: dataset.key(symbol, partition),
-      partition,
-      sessions: [date],
-      stored: days.has(date) ? { tag: undefined, footer: undefined } : undefined,
-    }
+    const file = context.newDay(date)
+    return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
   })
   return {
     ...shared(held, range, context),
@@ -106,7 +127,7 @@ function daysRange({ newest }: Holdings, { range, lookbackFrom }: Period): DateR
   return { from: newest === undefined ? range.to : earlierOf(lookbackFrom, newest), to: range.to }
 }
 
-function planYears(held: Holdings, context: PlanContext): SymbolPlan {
+function planYears(held: Holdings, context: Shared): SymbolPlan {
   const { dataset, period } = context
   const { range } = period
   const years = range === undefined ? [] : judgeYears(held, range, context)
@@ -120,7 +141,7 @@ function planYears(held: Holdings, context: PlanContext): SymbolPlan {
       asking.map(({ part }) => part),
       dataset,
     ),
-    files: asking.map(({ year, sessions }) => plannedYear(year, sessions, { held, dataset })),
+    files: asking.map(({ year, sessions }) => plannedYear(year, sessions, held)),
     settled: years.reduce((counts, judged) => settle(counts, judged), NO_SESSIONS),
     errors: years.flatMap(({ year, verdict }) => (verdict === 'foreign' ? [foreignFile(year, held)] : [])),
     known: span(oldest, held.newest),
@@ -129,10 +150,7 @@ function planYears(held: Holdings, context: PlanContext): SymbolPlan {
   }
 }
 
-type JudgedYear = {
-  readonly year: number
-  readonly part: DateRange
-  readonly sessions: readonly IsoDate[]
+type JudgedYear = Year & {
   readonly verdict: 'ask' | 'finished' | 'empty' | 'foreign'
   /** Rows of the stored file. */
   readonly rows: number
@@ -142,26 +160,26 @@ type JudgedYear = {
 function judgeYears(
   held: Holdings,
   range: DateRange,
-  { calendar, period, isForced }: PlanContext,
+  { calendar, period, isForced, years }: Shared,
 ): readonly JudgedYear[] {
   const context = { calendar, range, today: period.today }
   const extended = yearToExtend(held, range)
-  const isAskedAgain = (year: number, footer: Footer) =>
-    isForced || year === extended || !isFinished(year, footer, context)
   // A file that is written anew may claim only what its own run asked for: the years it knew to be empty are asked again.
-  const lasting = [...held.years].flatMap(([year, stored]) =>
-    'footer' in stored && !isAskedAgain(year, stored.footer) ? [stored.footer] : [],
-  )
-  return yearsIn(range).map((year) => {
+  const lasting = new Map<number, Footer>()
+  for (const [year, stored] of held.years) {
+    const isAskedAgain = !('footer' in stored) || isForced || year === extended
+    if (!isAskedAgain && isFinished(year, stored.footer, context)) lasting.set(year, stored.footer)
+  }
+  const lastingFooters = [...lasting.values()]
+  return years.map(({ year, part, sessions }) => {
     const stored = held.years.get(year)
     const footer = stored !== undefined && 'footer' in stored ? stored.footer : undefined
-    const part = yearPart(year, range)
     const verdict = (): JudgedYear['verdict'] => {
-      if (footer !== undefined) return isAskedAgain(year, footer) ? 'ask' : 'finished'
+      if (footer !== undefined) return lasting.has(year) ? 'finished' : 'ask'
       if (stored !== undefined) return isForced ? 'ask' : 'foreign'
-      return !isForced && isKnownEmpty(year, lasting, context) ? 'empty' : 'ask'
+      return !isForced && isKnownEmpty(year, lastingFooters, context) ? 'empty' : 'ask'
     }
-    return { year, part, sessions: calendar.sessions(part), verdict: verdict(), rows: footer?.rows ?? 0 }
+    return { year, part, sessions, verdict: verdict(), rows: footer?.rows ?? 0 }
   })
 }
 
@@ -188,19 +206,9 @@ function settle(counts: Counts, { verdict, sessions, rows }: JudgedYear): Counts
   }
 }
 
-function plannedYear(
-  year: number,
-  sessions: readonly IsoDate[],
-  { held, dataset }: { held: Holdings; dataset: SessionDataset },
-): PlannedFile {
-  const partition: Partition = { kind: 'year', year }
-  const stored = held.years.get(year)
-  return {
-    key: dataset.key(held.symbol, partition),
-    partition,
-    sessions,
-    stored: stored && standingOf(stored),
-  }
+function plannedYear(year: number, sessions: readonly IsoDate[], { years }: Holdings): PlannedFile {
+  const stored = years.get(year)
+  return { partition: { kind: 'year', year }, sessions, stored: stored && standingOf(stored) }
 }
 
 function foreignFile(year: number, { symbol, years }: Holdings): IngestError {
@@ -211,7 +219,7 @@ function foreignFile(year: number, { symbol, years }: Holdings): IngestError {
 
 function shared({ symbol, newest }: Holdings, range: DateRange | undefined, { dataset, calendar }: PlanContext) {
   const recentFrom = range && calendar.sessionsBack(range.to, RECENT_SESSIONS)
-  return { symbol, dataset: dataset.name, range, newest, recentFrom }
+  return { symbol, dataset, range, newest, recentFrom }
 }
 
 function fetching(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {

@@ -63,7 +63,7 @@ export function dryRunJson(agenda: Agenda, { rateLimitSeconds }: Config) {
 function keysOf({ plans, documentPlans }: Agenda): readonly string[] {
   const asked = documentPlans.filter(({ calls }) => calls > 0)
   return [
-    ...plans.flatMap(({ files }) => files.map(({ key }) => key)),
+    ...plans.flatMap(({ dataset, symbol, files }) => files.map(({ partition }) => dataset.key(symbol, partition))),
     ...asked.map(({ dataset, symbol }) => `${dataset.folder(symbol)}year=*/docdate=*/*.parquet`),
   ]
 }

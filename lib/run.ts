@@ -13,6 +13,7 @@ import { documentTask } from './document-task.ts'
 import type { Encoder } from './encoder.ts'
 import { createRedactor } from './errors.ts'
 import { createFmp } from './fmp.ts'
+import { createSweeper } from './garbage.ts'
 import { createHttp, type Http } from './http.ts'
 import { unlessStopped } from './interrupt.ts'
 import type { FileSettings } from './parquet.ts'
@@ -24,7 +25,7 @@ import { sessionTask, type SessionContext } from './sessions.ts'
 import type { Config, Target } from './settings.ts'
 import { newestEver, type Scope } from './survey.ts'
 import { readSymbols } from './tickers-source.ts'
-import { createUploads, type Uploads } from './uploads.ts'
+import { createUploads } from './uploads.ts'
 import type { World } from './world.ts'
 
 /**
@@ -85,6 +86,9 @@ async function dryRun(agenda: Agenda, { config, world, progress }: Run): Promise
   return errors.length > 0 ? 1 : 0
 }
 
+/** One that brings a single row leaves 60 KB of garbage. */
+const SYMBOLS_PER_SWEEP = 250
+
 async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: RunResult }> {
   const { config, world, progress } = run
   const { clock, random, stop, interruption } = world
@@ -105,7 +109,8 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
   progress.begin({ symbols: all.length / datasets, datasets, calls: callsOf(all), rateLimitSeconds })
   const uploads = createUploads({ stop, interruption, clock, maxUploads: config.uploadConcurrency })
   const encoder = world.openEncoder(settingsOf(run.dataset, run), filesOf(agenda))
-  const tasks = [...sessionTasks(agenda, { run, uploads, encoder }), ...documentTasks(agenda, { run, uploads })]
+  const tasks = [...sessionTasks(agenda, run, encoder), ...documentTasks(agenda, run)]
+  const sweep = createSweeper(SYMBOLS_PER_SWEEP)
   const result = await ingestAll(tasks, {
     ask: async (ask, reservation) => {
       const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
@@ -113,7 +118,10 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
       return rows
     },
     budget: createCallBudget(config.maxCalls),
-    onOutcome: progress.ended,
+    onOutcome: (outcome) => {
+      progress.ended(outcome)
+      sweep()
+    },
     stop,
     uploads,
     maxWorkers: config.maxWorkers,
@@ -130,12 +138,7 @@ function filesOf({ plans }: Agenda): number {
   return plans.reduce((sum, plan) => sum + plan.files.length, 0)
 }
 
-type Means = { readonly run: Run; readonly uploads: Uploads }
-
-function sessionTasks(
-  { plans }: Agenda,
-  { run, uploads, encoder }: Means & { readonly encoder: Encoder },
-): readonly Task[] {
+function sessionTasks({ plans }: Agenda, run: Run, encoder: Encoder): readonly Task[] {
   const { config, store, dataset, period, world } = run
   const scope: Scope = { store, dataset, mode: config.dates.mode, period }
   const context: SessionContext = {
@@ -146,16 +149,15 @@ function sessionTasks(
     isForced: config.isForced,
     newestEver: async (symbol) => await unlessStopped(newestEver(symbol, scope), world),
     encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
-    uploads,
   }
   return plans.map((plan) => sessionTask(plan, context))
 }
 
-function documentTasks({ documentPlans }: Agenda, { run, uploads }: Means): readonly Task[] {
+function documentTasks({ documentPlans }: Agenda, run: Run): readonly Task[] {
   const allowance = createAllowance(run.progress.note)
   const { store, config } = run
   return documentPlans.map((plan) => {
     const settings = settingsOf(plan.dataset, run)
-    return documentTask(plan, { store, settings, isForced: config.isForced, allowance, uploads })
+    return documentTask(plan, { store, settings, isForced: config.isForced, allowance })
   })
 }

@@ -6,9 +6,9 @@ import { yearOf, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
 import { allOpen, nothingDone, settleSymbol, type Answer, type SymbolOutcome, type Tried } from './outcome.ts'
 import type { EncodedFile } from './parquet.ts'
-import type { Call, Task } from './pipeline.ts'
+import type { Call, StoreAll, Task } from './pipeline.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
-import type { Uploads } from './uploads.ts'
+import type { Place } from './uploads.ts'
 import { validateRows, type Checked } from './validate.ts'
 import { nothingValid } from './warnings.ts'
 import { writeFile, type FileRows, type WriteContext } from './write.ts'
@@ -20,7 +20,6 @@ export type SessionContext = WriteContext & {
   readonly newestEver: (symbol: string) => Promise<IsoDate | undefined>
   /** The bytes of a file; rejects with a defect only. */
   readonly encode: (file: FileRows) => Promise<EncodedFile>
-  readonly uploads: Uploads
 }
 
 /** The task that carries out a plan. */
@@ -28,6 +27,7 @@ export function sessionTask(plan: SymbolPlan, context: SessionContext): Task {
   return {
     symbol: plan.symbol,
     calls: plan.calls,
+    rows: plan.files.reduce((rows, { sessions }) => rows + sessions.length, 0),
     nothingToDo: () => (plan.files.length === 0 ? nothingDone(plan) : undefined),
     allOpen: (fate, errors) => allOpen(plan, fate, errors),
     fetch: async (call) => await fetchSymbol(plan, context, call),
@@ -37,11 +37,7 @@ export function sessionTask(plan: SymbolPlan, context: SessionContext): Task {
 const outcomeIs = (outcome: SymbolOutcome) => async () => outcome
 
 /** Nothing is written before every window is answered. */
-async function fetchSymbol(
-  plan: SymbolPlan,
-  context: SessionContext,
-  call: Call,
-): Promise<() => Promise<SymbolOutcome>> {
+async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call): Promise<StoreAll> {
   const { dataset, calendar } = context
   const { symbol, windows, range, recentFrom } = plan
   if (range === undefined || recentFrom === undefined) return outcomeIs(nothingDone(plan))
@@ -56,16 +52,16 @@ async function fetchSymbol(
   const groups = groupRows(plan, raw, { checked, dataset, range })
   const closedDays = checked.rows.map(({ date }) => date).filter((date) => isWanted(date) && !calendar.isSession(date))
   const gone = vanished(plan, { groups, checked, range })
-  return async () => await storeSymbol(groups, { plan, checked, tried: gone, closedDays }, context)
+  return async (place) => await storeSymbol(groups, { plan, checked, tried: gone, closedDays }, { ...context, place })
 }
 
 /** Stores the files; `answer` holds what became of those that need no write. */
 async function storeSymbol(
   groups: readonly FileRows[],
   answer: Answer,
-  context: SessionContext,
+  context: SessionContext & { readonly place: Place },
 ): Promise<SymbolOutcome> {
-  const { uploads, encode } = context
+  const { place, encode } = context
   const how = {
     prepare: encode,
     write: async (file: FileRows, encoded: EncodedFile) => await writeFile(file, encoded, context),
@@ -73,8 +69,8 @@ async function storeSymbol(
   // What stands already comes first: a year file that is to claim empty years must not be left behind by a kill once
   // older files stand that hide those years from the next survey.
   const [standing, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
-  const rewritten = await uploads.all(standing, how)
-  const created = await (answer.plan.isMarking ? uploads.inTurn : uploads.all)(fresh, how)
+  const rewritten = await place.all(standing, how)
+  const created = await (answer.plan.isMarking ? place.inTurn : place.all)(fresh, how)
   return settleSymbol({ ...answer, tried: [...rewritten, ...created, ...answer.tried] })
 }
 
@@ -87,16 +83,17 @@ function wantedDates({ files }: SymbolPlan, calendar: Calendar): (date: IsoDate)
 
 /** Stored years that were asked for again and of which nothing came, while other years did: they stay. */
 function vanished(
-  { files, symbol }: SymbolPlan,
+  { files, symbol, dataset }: SymbolPlan,
   { groups, checked, range }: { groups: readonly FileRows[]; checked: Checked; range: DateRange },
 ): readonly Tried[] {
-  const answered = new Set(groups.map(({ file }) => file.key))
+  const answered = new Set(groups.map(({ file }) => file))
   const freshFrom = checked.rows.at(-1)?.date
   return files.flatMap((file) => {
     const footer = file.stored?.footer
-    if (footer === undefined || freshFrom === undefined || answered.has(file.key)) return []
+    if (footer === undefined || freshFrom === undefined || answered.has(file)) return []
     const result = { kind: 'shrink', ...vanishing(footer, freshFrom) } as const
-    return [{ file, symbol, rows: [], range, asked: undefined, result }]
+    const key = dataset.key(symbol, file.partition)
+    return [{ file, key, symbol, rows: [], range, asked: undefined, result }]
   })
 }
 
@@ -136,10 +133,8 @@ function groupRows(
   { checked, dataset, range }: { checked: Checked; dataset: SessionDataset; range: DateRange },
 ): readonly FileRows[] {
   const { symbol, windows } = plan
-  const kind = plan.files[0]?.partition.kind
-  const byKey = Map.groupBy(checked.rows, ({ date }: Row) =>
-    dataset.key(symbol, kind === 'year' ? { kind, year: yearOf(date) } : { kind: 'day', date }),
-  )
+  const isByYear = plan.files[0]?.partition.kind === 'year'
+  const groups = Map.groupBy<IsoDate | number, Row>(checked.rows, ({ date }) => (isByYear ? yearOf(date) : date))
   // Bad rows too show that a year is not empty.
   const dates = raw.map((row) => row['date']).filter((date) => typeof date === 'string')
   const years = dates.map((date) => Number(date.slice(0, 4))).filter((year) => !Number.isNaN(year))
@@ -147,7 +142,9 @@ function groupRows(
   const asked = ({ partition }: PlannedFile) =>
     partition.kind === 'year' ? askedBy(partition.year, { range, windows, yearsWithRows }) : undefined
   return plan.files.flatMap((file) => {
-    const rows = byKey.get(file.key)
-    return rows === undefined ? [] : [{ file, symbol, rows, range, asked: asked(file) }]
+    const { partition } = file
+    const rows = groups.get(partition.kind === 'year' ? partition.year : partition.date)
+    const key = dataset.key(symbol, partition)
+    return rows === undefined ? [] : [{ file, key, symbol, rows, range, asked: asked(file) }]
   })
 }

@@ -3,9 +3,11 @@
 import type { SessionDataset } from './datasets/dataset.ts'
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
-import { readFooter, type Footer } from './parquet.ts'
+import { createSweeper } from './garbage.ts'
+import { readFooter, type Footer } from './footer.ts'
 import type { Period } from './period.ts'
 import type { Store, StoredFile } from './store.ts'
+import { mapAtMost } from './turns.ts'
 
 /** A year file and what its footer says, or in words why it says nothing this program can rely on. */
 export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
@@ -30,9 +32,28 @@ export type Scope = {
 /** A footer takes under two kilobytes; this also swallows a whole year file in the one request. */
 const FOOTER_BYTES = 65_536
 
-/** Surveys every symbol; the store bounds how many requests are in flight. */
+/** As many as the runtime sends requests at once. */
+const SYMBOLS_AT_ONCE = 256
+
+/** A listing, whose XML the SDK takes apart, leaves some 20 KB of garbage. */
+const SYMBOLS_PER_SWEEP = 500
+
+/** Surveys many symbols at once, by whatever of them is to be known; the store bounds how many requests are in flight. */
+export async function surveyEach<T>(
+  symbols: readonly string[],
+  survey: (symbol: string) => Promise<T>,
+): Promise<readonly T[]> {
+  const sweep = createSweeper(SYMBOLS_PER_SWEEP)
+  return await mapAtMost(symbols, SYMBOLS_AT_ONCE, async (symbol) => {
+    const found = await survey(symbol)
+    sweep()
+    return found
+  })
+}
+
+/** Surveys every symbol's sessions. */
 export async function surveyAll(symbols: readonly string[], scope: Scope): Promise<readonly Holdings[]> {
-  return await Promise.all(symbols.map(async (symbol) => await surveySymbol(symbol, scope)))
+  return await surveyEach(symbols, async (symbol) => await surveySymbol(symbol, scope))
 }
 
 async function surveySymbol(symbol: string, scope: Scope): Promise<Holdings> {

@@ -1,4 +1,5 @@
-// Turns: so many tasks at once, the others in the order in which they came.
+// So many tasks at once, the others in the order in which they came: by turns, where tasks come one by one, or through a
+// list of them.
 
 export type Turns = {
   /** Runs `task` when its turn has come. */
@@ -24,7 +25,7 @@ export function createTurns(most: number): Turns {
       waiting[next]?.()
       next += 1
     }
-    if (next > 1_000 || next === waiting.length) {
+    if (next > 1_000 || (next > 0 && next === waiting.length)) {
       waiting = waiting.slice(next)
       next = 0
     }
@@ -46,4 +47,31 @@ export function createTurns(most: number): Turns {
       }
     },
   }
+}
+
+/**
+ * Like Promise.all over a map, but with `most` items in work at once: the thousands that only wait would take memory.
+ * Results stand in the order of the items. Rejects with the first failure; what is in work then goes on, nothing more is
+ * begun.
+ */
+export async function mapAtMost<T, R>(
+  items: readonly T[],
+  most: number,
+  work: (item: T) => Promise<R>,
+): Promise<readonly R[]> {
+  const results: R[] = []
+  const left = items.entries()
+  let hasFailed = false
+  const takeUp = async (): Promise<void> => {
+    for (const [index, item] of left) {
+      if (hasFailed) return
+      results[index] = await work(item)
+    }
+  }
+  const hands = Array.from({ length: Math.min(most, items.length) }, takeUp)
+  await Promise.all(hands).catch((error: unknown) => {
+    hasFailed = true
+    throw error
+  })
+  return results
 }

@@ -2,10 +2,9 @@
 
 import type { IsoDate } from './dates.ts'
 import { IngestError } from './errors.ts'
-import type { PlannedFile } from './plan.ts'
 import type { Checked, Reject } from './validate.ts'
 
-export type Shrunk = { readonly file: PlannedFile; readonly message: string; readonly isOnlyOldestEnd: boolean }
+export type Shrunk = { readonly key: string; readonly message: string; readonly isOnlyOldestEnd: boolean }
 
 export type Findings = {
   readonly checked: Checked
@@ -37,8 +36,8 @@ export function warningsOf(findings: Findings): readonly string[] {
   const shrinks = shrunk
     .filter(({ isOnlyOldestEnd }) => isOnlyOldestEnd)
     .map(
-      ({ file, message }) =>
-        `${file.key} ${message}: its oldest end is lacking. It is left; delete it to accept the shorter one.`,
+      ({ key, message }) =>
+        `${key} ${message}: its oldest end is lacking. It is left; delete it to accept the shorter one.`,
     )
   return [
     ...rowWarnings({ rejects, suspects, firstSuspicion }),
@@ -63,9 +62,9 @@ export function rowWarnings({
 export function shrinkErrors(shrunk: readonly Shrunk[]): readonly IngestError[] {
   return shrunk
     .filter(({ isOnlyOldestEnd }) => !isOnlyOldestEnd)
-    .map(({ file, message }) => {
+    .map(({ key, message }) => {
       const hint = 'FMP may have answered short: run again later. Delete the file to accept the shorter one.'
-      return new IngestError(`${file.key} ${message} and is left as it is`, { kind: 'shrink', scope: 'symbol', hint })
+      return new IngestError(`${key} ${message} and is left as it is`, { kind: 'shrink', scope: 'symbol', hint })
     })
 }
 

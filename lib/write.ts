@@ -22,6 +22,7 @@ export type WriteContext = {
 /** Rows for one planned file: newest first, at least one. */
 export type FileRows = {
   readonly file: PlannedFile
+  readonly key: string
   readonly symbol: string
   readonly rows: readonly Row[]
   /** For year files: what their footer will claim, and the run's range. */
@@ -59,12 +60,12 @@ export function metadataOf({ sha }: EncodedFile): Metadata {
 }
 
 async function createFile(wanted: FileRows, context: Context): Promise<WriteResult> {
-  const { file } = wanted
+  const { file, key } = wanted
   const { store, encoded, isForced } = context
-  if ((await store.create(file.key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
+  if ((await store.create(key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
   if (!isForced) return await yieldToOther(wanted, context)
   if (file.partition.kind === 'year') return await settleConflict(wanted, context)
-  await store.replace(file.key, encoded.bytes, metadataOf(encoded))
+  await store.replace(key, encoded.bytes, metadataOf(encoded))
   return { kind: 'written' }
 }
 
@@ -75,8 +76,8 @@ async function yieldToOther(wanted: FileRows, context: Context): Promise<WriteRe
   return { kind: 'already', differs: theirs.footer?.rowsSha256 !== context.encoded.sha }
 }
 
-function takenUp({ file }: FileRows): IngestError {
-  return new IngestError(`${file.key} is taken by something that is no regular file, or went away meanwhile`, {
+function takenUp({ key }: FileRows): IngestError {
+  return new IngestError(`${key} is taken by something that is no regular file, or went away meanwhile`, {
     kind: 'store',
     scope: 'symbol',
     hint: 'Look at it, remove it, and run again.',
@@ -84,28 +85,28 @@ function takenUp({ file }: FileRows): IngestError {
 }
 
 /** Replaces a file if nobody has touched it, and if it would not become shorter; undefined when somebody has. */
-async function refresh(stored: Standing, { file, rows }: FileRows, context: Context): Promise<WriteResult | undefined> {
+async function refresh(stored: Standing, { key, rows }: FileRows, context: Context): Promise<WriteResult | undefined> {
   const { store, calendar, encoded } = context
   const [newest, oldest] = [rows[0]?.date, rows.at(-1)?.date]
   if (stored.footer !== undefined && newest !== undefined && oldest !== undefined) {
     const shorter = shrinkage(stored.footer, { span: { from: oldest, to: newest }, rows: rows.length }, calendar)
     if (shorter !== undefined) return { kind: 'shrink', ...shorter }
   }
-  const result = await store.replace(file.key, encoded.bytes, metadataOf(encoded), stored.tag)
+  const result = await store.replace(key, encoded.bytes, metadataOf(encoded), stored.tag)
   return result === 'replaced' ? { kind: 'written' } : undefined
 }
 
 /** The year file changed under our hands: what stands there now is judged afresh, and replaced at most once more. */
 async function settleConflict(wanted: FileRows, context: Context): Promise<WriteResult> {
-  const { file, range } = wanted
+  const { file, key, range } = wanted
   const { store, encoded, isForced } = context
   const stored = await lookUp(wanted, context)
   if (stored === undefined) {
-    if ((await store.create(file.key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
+    if ((await store.create(key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
   } else {
     const { footer } = stored
     if (footer === undefined && !isForced)
-      throw foreignFileError(`${file.key} was replaced meanwhile by a file of another program`)
+      throw foreignFileError(`${key} was replaced meanwhile by a file of another program`)
     const isEnough = footer !== undefined && file.partition.kind === 'year' && !isForced
     if (isEnough && isFinished(file.partition.year, footer, { ...context, range })) {
       return { kind: 'already', differs: footer.rowsSha256 !== encoded.sha }
@@ -113,7 +114,7 @@ async function settleConflict(wanted: FileRows, context: Context): Promise<Write
     const refreshed = await refresh(stored, wanted, context)
     if (refreshed !== undefined) return refreshed
   }
-  throw changedTwice(file.key)
+  throw changedTwice(key)
 }
 
 /** The error of a file that other runs keep changing. */
@@ -126,9 +127,9 @@ export function changedTwice(key: string): IngestError {
 }
 
 /** What stands at the file's key now, or undefined where nothing does. */
-async function lookUp({ file, symbol }: FileRows, { store, dataset }: WriteContext): Promise<Standing | undefined> {
+async function lookUp({ key, symbol }: FileRows, { store, dataset }: WriteContext): Promise<Standing | undefined> {
   // `after` is exclusive, so the key without its last character stands right before it.
-  const [listed] = await store.list(dataset.folder(symbol), file.key.slice(0, -1), file.key)
+  const [listed] = await store.list(dataset.folder(symbol), key.slice(0, -1), key)
   const stored = listed && (await readYear(listed, store))
   return stored && standingOf(stored)
 }

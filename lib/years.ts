@@ -6,13 +6,14 @@ import {
   addDays,
   dayNumber,
   earlierOf,
+  isWithin,
   newYorkClock,
   wholeYear,
   yearOf,
   type DateRange,
   type IsoDate,
 } from './dates.ts'
-import type { Footer } from './parquet.ts'
+import type { Footer } from './footer.ts'
 import type { StoredYear } from './survey.ts'
 
 /** How long after its last session a year that lacks this session's bar is still asked for, in sessions. */
@@ -42,8 +43,10 @@ export function yearPart(year: number, range: DateRange): DateRange {
 
 /** Whether the stored file of a year needs no further asking within the range. */
 export function isFinished(year: number, footer: Footer, { calendar, range, today }: YearContext): boolean {
-  const last = calendar.sessions(yearPart(year, range)).at(-1)
-  if (last === undefined) return true
+  const part = yearPart(year, range)
+  // Not the whole list of sessions: this is asked of every stored year of every symbol.
+  const last = calendar.sessionsBack(part.to, 1)
+  if (!isWithin(last, part)) return true
   if (footer.asked === undefined || footer.asked.to < last) return false
   if (yearOf(last) === yearOf(today) || footer.span.to >= last) return true
   const settled = calendar.nthSessionAfter(last, SETTLING_SESSIONS)

@@ -16,13 +16,13 @@ const WEEK = span('2024-09-09..2024-09-13')
 const YEAR = span('2023-01-01..2023-12-31')
 
 function planned(partition: Partition, sessions: readonly IsoDate[], stored?: PlannedFile['stored']): PlannedFile {
-  return { key: PRICES.key('AAPL', partition), partition, sessions, stored }
+  return { partition, sessions, stored }
 }
 
 function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partial<SymbolPlan> = {}): SymbolPlan {
   return {
     symbol: 'AAPL',
-    dataset: 'prices',
+    dataset: PRICES,
     range,
     windows: [range],
     calls: 2,
@@ -65,7 +65,9 @@ function settle(
     const rows = checked.rows.filter(({ date }) =>
       file.partition.kind === 'day' ? date === file.partition.date : yearOf(date) === file.partition.year,
     )
-    return rows.length === 0 ? [] : [{ file, symbol: 'AAPL', rows, range, asked: undefined, result: resultOf(file) }]
+    const key = PRICES.key('AAPL', file.partition)
+    const wanted = { file, key, symbol: 'AAPL', rows, range, asked: undefined }
+    return rows.length === 0 ? [] : [{ ...wanted, result: resultOf(file) }]
   })
   const closedDays = checked.rows.map(({ date }) => date).filter((date) => !XNYS.isSession(date))
   return settleSymbol({ plan, checked, tried, closedDays })

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { parquetMetadata, parquetReadObjects } from 'hyparquet'
-import { parquetWriteBuffer } from 'hyparquet-writer'
-import { XNYS } from '../lib/calendar.ts'
 import type { Row } from '../lib/datasets/dataset.ts'
-import { dateOfDay, utcDate, yearOf, type DateRange } from '../lib/dates.ts'
-import { encodeParquet, readFooter, rowsSha256, type FileContent, type Footer } from '../lib/parquet.ts'
+import { dateOfDay } from '../lib/dates.ts'
+import { readFooter } from '../lib/footer.ts'
+import { encodeParquet, rowsSha256, type FileContent } from '../lib/parquet.ts'
 import { forRandomRuns, oneOf, wholeBetween, type Random } from './support/random.ts'
 import { at, day, priceRow, prices, span } from './support/samples.ts'
 
@@ -23,12 +22,6 @@ function encode(rows: readonly Row[], changes: Partial<FileContent> = {}): Uint8
     version: '1.2.3',
     ...changes,
   })
-}
-
-function footer(bytes: Uint8Array): Footer {
-  const found = readFooter(bytes)
-  if ('problem' in found) throw new Error(found.problem)
-  return found
 }
 
 function bufferOf(bytes: Uint8Array): ArrayBuffer {
@@ -166,80 +159,5 @@ describe('rowsSha256()', () => {
     ['two columns swapped', WEEK.map((row) => ({ ...row, open: 11, close: 10.5 }))],
   ])('differs for %s', (_, rows) => {
     expect(rowsSha256(columns, rows)).not.toBe(rowsSha256(columns, WEEK))
-  })
-})
-
-const foreign = (createdBy: string, statistics = true) =>
-  new Uint8Array(
-    parquetWriteBuffer({
-      columnData: [{ name: 'date', data: [1], type: 'INT32' }],
-      statistics,
-      createdBy,
-    }),
-  )
-
-describe('readFooter()', () => {
-  const asked: DateRange = span('2020-01-01..2024-09-13')
-  const year = XNYS.sessions(span('2024-01-01..2024-09-13'))
-    .toReversed()
-    .map((date) => priceRow(date))
-  const bytes = encode(year, { asked })
-
-  test('needs the end of the file only', () => {
-    expect(readFooter(bytes.slice(-4_096))).toEqual(readFooter(bytes))
-    expect(footer(bytes)).toMatchObject({ rows: year.length, asked, ingestMs: INGEST_MS })
-    expect(footer(bytes).span).toEqual(span('2024-01-02..2024-09-13'))
-  })
-
-  test('takes a view into a larger buffer', () => {
-    const larger = new Uint8Array(bytes.length + 64)
-    larger.set(bytes, 32)
-    expect(readFooter(larger.subarray(32, 32 + bytes.length))).toEqual(readFooter(bytes))
-  })
-
-  test.each([
-    ['nothing', new Uint8Array()],
-    ['four bytes', new TextEncoder().encode('PAR1')],
-    ['a text', new TextEncoder().encode('symbol,date,open\n'.repeat(20))],
-    ['a cut file', bytes.slice(0, -8)],
-    ['zeros', new Uint8Array(2_000)],
-    ['a footer that claims more than there is', bytes.slice(-100)],
-  ])('says of %s that it is no Parquet file', (_, content) => {
-    expect(readFooter(content)).toEqual({ problem: 'is not a readable Parquet file' })
-  })
-
-  test('survives any one changed byte of the footer', () => {
-    const one = encode([priceRow('2024-09-13')])
-    for (let offset = one.length - 800; offset < one.length; offset += 1) {
-      const changed = Uint8Array.from(one)
-      changed[offset] = (changed[offset] ?? 0) ^ 0x55
-      // A sentence, or a footer that can be judged; never a throw.
-      const found = readFooter(changed)
-      if ('problem' in found) continue
-      const { span: own, ingestMs } = found
-      const years = [own.from, own.to, utcDate(ingestMs)].map(yearOf)
-      expect({ offset, years, isKnown: years.every((known) => known >= 1990 && known <= 2035) }).toMatchObject({
-        isKnown: true,
-      })
-    }
-  })
-
-  test('names who else wrote a file, in one line', () => {
-    for (const creator of ['parquet-mr version 1.13', 'fmp-ingester 2', 'fmp-ingest', 'my fmp-ingest 1']) {
-      const found = readFooter(foreign(creator))
-      expect('problem' in found && found.problem).toContain(JSON.stringify(creator))
-    }
-    const found = readFooter(foreign(`x\n::error::${'y'.repeat(500)}`))
-    expect('problem' in found && /^[^\p{Cc}]{1,250}$/u.test(found.problem)).toBe(true)
-  })
-
-  test('needs the statistics of dates and instant', () => {
-    expect(readFooter(foreign('fmp-ingest version 9'))).toEqual({ problem: expect.stringContaining('statistics') })
-  })
-
-  test('without `asked` knows none', () => {
-    expect(footer(encode(WEEK)).asked).toBeUndefined()
-    const odd = encode(WEEK, { asked: { from: day('2024-01-01'), to: 'x' as never } })
-    expect(footer(odd).asked).toBeUndefined()
   })
 })

@@ -86,13 +86,6 @@ async function ingest({
   const stop = changes.stop ?? new AbortController()
   const context: SessionContext = {
     newestEver: async (symbol) => await newestEver(symbol, scope),
-    uploads: createUploads({
-      clock: createFakeClock(),
-      maxUploads: 4,
-      interruption: new AbortController().signal,
-      ...changes,
-      stop,
-    }),
     store,
     dataset,
     calendar: XNYS,
@@ -105,7 +98,13 @@ async function ingest({
     budget: createCallBudget(maxCalls),
     onOutcome: (outcome) => ended.push(outcome),
     maxWorkers: 3,
-    uploads: context.uploads,
+    uploads: createUploads({
+      clock: createFakeClock(),
+      maxUploads: 4,
+      interruption: new AbortController().signal,
+      ...changes,
+      stop,
+    }),
     ...changes,
     stop,
     ask: async (ask, reservation) => {
@@ -416,7 +415,7 @@ describe('several symbols', () => {
     const symbols = ['A', 'B', 'C', 'D']
     let asksSoFar: readonly string[] = []
     let created = 0
-    const usual = answering(ALL)
+    const usual = answering(Object.fromEntries(symbols.map((symbol) => [symbol, barsOf('2024-09-13')])))
     const ask: Answer = async (call, reservation) => {
       asksSoFar = [...asksSoFar, call.symbol]
       return await usual(call, reservation)
@@ -430,8 +429,8 @@ describe('several symbols', () => {
       return await shelf.store.create(...file)
     }
     const store = { ...shelf.store, create }
-    await ingest({ symbols, ask, store, dates: '2024-09-13..2024-09-13', maxWorkers: 1, maxUploads: 2 })
-    // The first file alone, for the store may take none; then those of two symbols wait, and no third is fetched.
+    await ingest({ symbols, ask, store, dates: '2019-09-16..2024-09-13', maxWorkers: 1 })
+    // The first file alone, for the store may take none; then the rows of two symbols are open, and no third is fetched.
     expect({ created, askedAtCreate }).toEqual({ created: 4, askedAtCreate: [1, 3, 3, 4] })
   })
 

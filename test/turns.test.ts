@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createTurns } from '../lib/turns.ts'
+import { createTurns, mapAtMost } from '../lib/turns.ts'
 import { forRandomRuns } from './support/random.ts'
 
 describe('turns', () => {
@@ -41,5 +41,41 @@ describe('turns', () => {
     turns.setLimit(5)
     await Bun.sleep(0)
     expect(ends).toHaveLength(5)
+  })
+})
+
+describe('mapAtMost()', () => {
+  test('gives the results in the order of the items, never more in work than told', async () => {
+    await forRandomRuns('map', 20, async (random) => {
+      const most = 1 + Math.floor(random() * 5)
+      let running = 0
+      let peak = 0
+      const items = Array.from({ length: 100 }, (_, index) => index)
+      const results = await mapAtMost(items, most, async (item) => {
+        running += 1
+        peak = Math.max(peak, running)
+        if (random() < 0.5) await Bun.sleep(0)
+        running -= 1
+        return item * 2
+      })
+      expect(results).toEqual(items.map((item) => item * 2))
+      expect(peak).toBe(most)
+    })
+  })
+
+  test('of nothing is nothing', async () => {
+    expect(await mapAtMost([], 3, async (item) => item)).toEqual([])
+  })
+
+  test('rejects with the first failure and begins nothing more', async () => {
+    const begun: number[] = []
+    const mapped = mapAtMost([1, 2, 3, 4, 5, 6], 2, async (item) => {
+      begun.push(item)
+      await Bun.sleep(0)
+      if (item === 2) throw new Error('two')
+    })
+    expect(mapped).rejects.toThrow('two')
+    await Bun.sleep(5)
+    expect(begun).toEqual([1, 2, 3])
   })
 })

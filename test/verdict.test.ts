@@ -7,7 +7,7 @@ import type { Metrics } from '../lib/metrics.ts'
 import type { SymbolOutcome } from '../lib/outcome.ts'
 import type { SymbolPlan } from '../lib/plan.ts'
 import { errorsIn, exitCodeOf, judgeNewest, newestOf, rangeOf, type Judging } from '../lib/verdict.ts'
-import { day, outcomeOf, periodOf, span } from './support/samples.ts'
+import { day, outcomeOf, periodOf, prices, span } from './support/samples.ts'
 
 const NEWEST = day('2024-09-13')
 const counted = (counts: Partial<Counts>): Counts => ({ ...NO_SESSIONS, ...counts })
@@ -16,7 +16,7 @@ const failure = (kind: ErrorKind) => new IngestError(kind, { kind, scope: kind =
 function planOf(range: DateRange | undefined): SymbolPlan {
   return {
     symbol: 'A',
-    dataset: 'prices',
+    dataset: prices(),
     range,
     windows: [],
     calls: 0,

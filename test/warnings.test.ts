@@ -17,13 +17,8 @@ const CHECKED: Checked = {
 const NOTHING: Findings = { checked: CHECKED, missing: [], closedDays: [], isByYear: false, differing: 0, shrunk: [] }
 
 function shrunk(isOnlyOldestEnd: boolean): Shrunk {
-  const file = {
-    key: 'a/AAPL-2023.parquet',
-    partition: { kind: 'year', year: 2023 },
-    sessions: [],
-    stored: undefined,
-  } as const
-  return { file, message: 'would shrink from 250 rows 2023-01-03 to 2023-12-29 to 9 rows', isOnlyOldestEnd }
+  const message = 'would shrink from 250 rows 2023-01-03 to 2023-12-29 to 9 rows'
+  return { key: 'a/AAPL-2023.parquet', message, isOnlyOldestEnd }
 }
 
 describe('warningsOf()', () => {

@@ -60,15 +60,23 @@ function rowsOf(dates: string, changes: Partial<Row> = {}): readonly Row[] {
 
 function wantedDay(date: string, changes: Partial<FileRows> = {}): FileRows {
   const partition = { kind: 'day', date: day(date) } as const
-  const file = { key: PRICES.key('AAPL', partition), partition, sessions: [day(date)], stored: undefined }
-  return { file, symbol: 'AAPL', rows: [priceRow(date)], range: RANGE, asked: undefined, ...changes }
+  const file = { partition, sessions: [day(date)], stored: undefined }
+  return {
+    file,
+    key: PRICES.key('AAPL', partition),
+    symbol: 'AAPL',
+    rows: [priceRow(date)],
+    range: RANGE,
+    asked: undefined,
+    ...changes,
+  }
 }
 
 function wantedYear(rows: readonly Row[], stored: FileRows['file']['stored'], asked: DateRange = RANGE): FileRows {
   const year = yearOf(rows[0]?.date ?? day('2024-01-02'))
   const partition = { kind: 'year', year } as const
-  const file = { key: PRICES.key('AAPL', partition), partition, sessions: XNYS.sessions(RANGE), stored }
-  return { file, symbol: 'AAPL', rows, range: RANGE, asked }
+  const file = { partition, sessions: XNYS.sessions(RANGE), stored }
+  return { file, key: PRICES.key('AAPL', partition), symbol: 'AAPL', rows, range: RANGE, asked }
 }
 
 /** What the survey would know of the year file that is stored now. */
@@ -98,20 +106,20 @@ describe('a new file', () => {
   test('is created, with the run’s instant and version in its footer', async () => {
     const wanted = wantedDay('2024-09-13')
     expect(await writeFile(wanted, context())).toEqual({ kind: 'written' })
-    const footer = await footerAt(shelf, wanted.file.key)
+    const footer = await footerAt(shelf, wanted.key)
     expect(footer).toMatchObject({
       rows: 1,
       ingestMs: at(NOW),
       createdBy: 'fmp-ingest version 9.9.9',
       asked: undefined,
     })
-    expect(await keysIn(shelf)).toEqual([wanted.file.key])
+    expect(await keysIn(shelf)).toEqual([wanted.key])
   })
 
   test('of a year says what was asked', async () => {
     const wanted = wantedYear(rowsOf('2024-01-02..2024-09-13'), undefined, span('2020-01-01..2024-09-13'))
     await writeFile(wanted, context())
-    expect((await footerAt(shelf, wanted.file.key)).asked).toEqual(span('2020-01-01..2024-09-13'))
+    expect((await footerAt(shelf, wanted.key)).asked).toEqual(span('2020-01-01..2024-09-13'))
   })
 
   test('gives its hash to the store', async () => {
@@ -122,7 +130,7 @@ describe('a new file', () => {
     }
     const wanted = wantedDay('2024-09-13')
     await writeFile(wanted, context({ store: { ...shelf.store, create } }))
-    expect(seen).toEqual([{ 'rows-sha256': (await footerAt(shelf, wanted.file.key)).rowsSha256 }])
+    expect(seen).toEqual([{ 'rows-sha256': (await footerAt(shelf, wanted.key)).rowsSha256 }])
   })
 })
 
@@ -130,22 +138,22 @@ describe('a race for a new file', () => {
   test('is lost to an equal one without a word', async () => {
     await putDays(shelf, [priceRow('2024-09-13')])
     const wanted = wantedDay('2024-09-13')
-    const before = await bytesAt(wanted.file.key)
+    const before = await bytesAt(wanted.key)
     expect(await writeFile(wanted, context())).toEqual({ kind: 'already', differs: false })
-    expect(await bytesAt(wanted.file.key)).toEqual(before)
+    expect(await bytesAt(wanted.key)).toEqual(before)
   })
 
   test('is lost to a differing one, which stays and is told of', async () => {
     await putDays(shelf, [priceRow('2024-09-13', { close: 11.5 })])
     const wanted = wantedDay('2024-09-13')
-    const before = await bytesAt(wanted.file.key)
+    const before = await bytesAt(wanted.key)
     expect(await writeFile(wanted, context())).toEqual({ kind: 'already', differs: true })
-    expect(await bytesAt(wanted.file.key)).toEqual(before)
+    expect(await bytesAt(wanted.key)).toEqual(before)
   })
 
   test('is lost to a file that is not readable, which stays too', async () => {
     const wanted = wantedYear(rowsOf('2024-01-02..2024-09-13'), undefined)
-    await Bun.write(join(shelf.folder, wanted.file.key), 'not parquet')
+    await Bun.write(join(shelf.folder, wanted.key), 'not parquet')
     expect(await writeFile(wanted, context())).toEqual({ kind: 'already', differs: true })
   })
 
@@ -154,15 +162,13 @@ describe('a race for a new file', () => {
     ['a folder', async (path: string) => await mkdir(path)],
   ])('against %s is nobody’s: the symbol fails, and what is in the way stays', async (_, put) => {
     const wanted = wantedDay('2024-09-13')
-    const path = join(shelf.folder, wanted.file.key)
+    const path = join(shelf.folder, wanted.key)
     await mkdir(dirname(path), { recursive: true })
     await put(path)
     const before = await lstat(path)
     const error = await failureOf(writeFile(wanted, context()))
     expect(error).toMatchObject({ kind: 'store', scope: 'symbol' })
-    expect(error.message).toBe(
-      `${wanted.file.key} is taken by something that is no regular file, or went away meanwhile`,
-    )
+    expect(error.message).toBe(`${wanted.key} is taken by something that is no regular file, or went away meanwhile`)
     expect(error.hint).toContain('remove it')
     expect((await lstat(path)).ino).toBe(before.ino)
     expect(await keysIn(shelf)).toEqual([])
@@ -174,14 +180,14 @@ describe('a race for a new file', () => {
     const results = await Promise.all([writeFile(one, context()), writeFile(other, context({ ingestMs: at(NOW) + 1 }))])
     expect(results.map(({ kind }) => kind).toSorted()).toEqual(['already', 'written'])
     const winner = results[0]?.kind === 'written' ? at(NOW) : at(NOW) + 1
-    expect((await footerAt(shelf, one.file.key)).ingestMs).toBe(winner)
+    expect((await footerAt(shelf, one.key)).ingestMs).toBe(winner)
   })
 
   test('is won by force', async () => {
     await putDays(shelf, [priceRow('2024-09-13', { close: 11.5 })])
     const wanted = wantedDay('2024-09-13')
     expect(await writeFile(wanted, context({ isForced: true }))).toEqual({ kind: 'written' })
-    expect((await footerAt(shelf, wanted.file.key)).ingestMs).toBe(at(NOW))
+    expect((await footerAt(shelf, wanted.key)).ingestMs).toBe(at(NOW))
   })
 
   test('of a year is won by force only where nothing is lost', async () => {
@@ -199,10 +205,10 @@ describe('a race for a new file', () => {
 
 test('a forced day file replaces what the survey saw, whatever it is', async () => {
   const wanted = wantedDay('2024-09-13')
-  await Bun.write(join(shelf.folder, wanted.file.key), 'not parquet')
+  await Bun.write(join(shelf.folder, wanted.key), 'not parquet')
   const file = { ...wanted.file, stored: await surveyed() }
   expect(await writeFile({ ...wanted, file }, context({ isForced: true }))).toEqual({ kind: 'written' })
-  expect((await footerAt(shelf, wanted.file.key)).rows).toBe(1)
+  expect((await footerAt(shelf, wanted.key)).rows).toBe(1)
 })
 
 const store2024 = async (dates: string, written: Written = {}, changes: Partial<Row> = {}) =>
@@ -329,18 +335,18 @@ describe('a refresh', () => {
     const error = await failureOf(writeFile(wantedYear(rowsOf('2024-01-02..2024-09-13'), stored), context({ store })))
     expect(error).toMatchObject({ kind: 'store', scope: 'symbol' })
     expect(error.message).toContain('changed by another run')
-    expect((await footerAt(shelf, wantedYear(rowsOf('2024-01-02..2024-09-13'), stored).file.key)).ingestMs).toBe(
+    expect((await footerAt(shelf, wantedYear(rowsOf('2024-01-02..2024-09-13'), stored).key)).ingestMs).toBe(
       at('2024-09-16T12:00:02Z'),
     )
   })
 
   test('forced, replaces a file that is not ours, if it is still the one that was seen', async () => {
     const wanted = wantedYear(rowsOf('2024-01-02..2024-09-13'), undefined)
-    const path = join(shelf.folder, wanted.file.key)
+    const path = join(shelf.folder, wanted.key)
     await Bun.write(path, 'not parquet')
     const file = { ...wanted.file, stored: await surveyed() }
     expect(await writeFile({ ...wanted, file }, context({ isForced: true }))).toEqual({ kind: 'written' })
-    expect((await footerAt(shelf, wanted.file.key)).rows).toBe(177)
+    expect((await footerAt(shelf, wanted.key)).rows).toBe(177)
   })
 })
 
@@ -348,5 +354,5 @@ test('a file is the same bytes as its rows at its instant make, whoever writes i
   const wanted = wantedYear(rowsOf('2024-01-02..2024-09-13'), undefined)
   await writeFile(wanted, context({ version: '1.2.3' }))
   const expected = fileOf(wanted.rows, { ingest: NOW, asked: RANGE })
-  expect(Buffer.compare(await bytesAt(wanted.file.key), expected)).toBe(0)
+  expect(Buffer.compare(await bytesAt(wanted.key), expected)).toBe(0)
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../lib/calendar.ts'
 import { dateOf, wholeYear, yearOf, yearsIn, type DateRange, type IsoDate } from '../lib/dates.ts'
-import type { Footer } from '../lib/parquet.ts'
+import type { Footer } from '../lib/footer.ts'
 import { resolvePeriod, type Period } from '../lib/period.ts'
 import { planRun, type SymbolPlan } from '../lib/plan.ts'
 import type { Holdings, StoredYear } from '../lib/survey.ts'
@@ -204,7 +204,7 @@ function run(plan: SymbolPlan, lake: Lake, years: ReadonlySet<number>, isWritten
   const yearsWithRows = new Set([...plan.yearsStored, ...answered])
   const standing = plan.files.filter(({ stored }) => stored !== undefined)
   const fresh = plan.files.filter(({ stored }) => stored === undefined)
-  for (const { partition, key, sessions, stored } of [...standing, ...fresh]) {
+  for (const { partition, sessions, stored } of [...standing, ...fresh]) {
     if (partition.kind !== 'year' || !years.has(partition.year)) continue
     if (stored === undefined && isKilled) return
     if (!isWritten()) {
@@ -215,7 +215,7 @@ function run(plan: SymbolPlan, lake: Lake, years: ReadonlySet<number>, isWritten
     if (from === undefined || to === undefined) continue
     const asked = askedBy(partition.year, { range, windows, yearsWithRows })
     const footer = footerOf(`${from}..${to}`, { asked, ingestMs: at(INSTANT) })
-    lake.set(partition.year, { file: storedFile(key), footer })
+    lake.set(partition.year, { file: storedFile(plan.dataset.key(plan.symbol, partition)), footer })
   }
 }
 

@@ -24,6 +24,9 @@ export type UnsignedRequest = {
 
 const ALGORITHM = 'AWS4-HMAC-SHA256'
 
+const MARKS_AND_FRACTION = /[-:]|\.\d+/g
+const SPACES = / +/g
+
 type SigningKey = { readonly of: string; readonly key: Buffer }
 
 /** A function that gives the headers to send: those of the request and the ones that sign it. One key serves a day. */
@@ -42,12 +45,12 @@ export function createSigner({ region, service }: SigningScope) {
   return (request: UnsignedRequest, credentials: Credentials): Record<string, string> => {
     const { method, host, path, nowMs } = request
     const { accessKeyId, secretAccessKey, sessionToken } = credentials
-    const time = new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')
+    const time = new Date(nowMs).toISOString().replaceAll(MARKS_AND_FRACTION, '')
     const scope = `${time.slice(0, 8)}/${region}/${service}/aws4_request`
     const headers: Record<string, string> = { ...request.headers, host, 'x-amz-date': time }
     if (sessionToken !== undefined) headers['x-amz-security-token'] = sessionToken
     const names = Object.keys(headers).toSorted()
-    const lines = names.map((name) => `${name}:${headers[name]?.trim().replaceAll(/ +/g, ' ')}\n`).join('')
+    const lines = names.map((name) => `${name}:${headers[name]?.trim().replaceAll(SPACES, ' ')}\n`).join('')
     const signed = names.join(';')
     const canonical = `${method}\n${path}\n\n${lines}\n${signed}\n${headers['x-amz-content-sha256']}`
     const toSign = `${ALGORITHM}\n${time}\n${scope}\n${createHash('sha256').update(canonical).digest('hex')}`

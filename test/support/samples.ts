@@ -8,7 +8,7 @@ import { createPrices, type PricesOptions } from '../../lib/datasets/prices.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/dates.ts'
 import { IngestError } from '../../lib/errors.ts'
 import type { SymbolOutcome } from '../../lib/outcome.ts'
-import type { Footer } from '../../lib/parquet.ts'
+import type { Footer } from '../../lib/footer.ts'
 import { resolvePeriod, type AskedDates, type Period } from '../../lib/period.ts'
 import type { StoredFile } from '../../lib/store.ts'
 
