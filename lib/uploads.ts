@@ -53,7 +53,7 @@ export type Uploads = {
 const INTERRUPT_GRACE_MS = 5_000
 
 /** A file takes some 15 KB, most of it garbage once it is stored. */
-const FILES_PER_SWEEP = 1_000
+const FILES_PER_SWEEP = 750
 
 /** So many wait prepared for their turn to be sent: two batches of the encoding thread. */
 const MORE_PREPARED = 64
