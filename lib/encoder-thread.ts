@@ -1,28 +1,39 @@
 // The thread that encodes files: settings once, then batches of drafts, each answered by its files in the same order.
 
-import type { Batch, BatchReply } from './encoder.ts'
-import { encodeFile, type EncodedFile, type FileSettings } from './parquet.ts'
+import type { Batch, BatchReply, FileDraft } from './encoder.ts'
+import { encodeFile, type FileSettings } from './parquet.ts'
 
 declare const self: Worker
 
 let settings: FileSettings | undefined
 
 self.addEventListener('message', ({ data }: MessageEvent<FileSettings | Batch>) => {
-  if (!('drafts' in data)) {
+  if (typeof data !== 'string') {
     settings = data
     return
   }
-  const [reply, buffers] = answer(data)
-  self.postMessage(reply, buffers)
+  const reply = answer(data)
+  self.postMessage(reply, 'bytes' in reply ? [reply.bytes.buffer as ArrayBuffer] : [])
 })
 
-function answer({ drafts }: Batch): [BatchReply, ArrayBuffer[]] {
+function answer(batch: Batch): BatchReply {
   try {
     if (settings === undefined) throw new Error('The thread has no settings yet')
-    const files: EncodedFile[] = []
-    for (const draft of drafts) files.push(encodeFile(draft, settings))
-    return [{ files }, files.map(({ bytes }) => bytes.buffer as ArrayBuffer)]
+    const drafts = JSON.parse(batch) as readonly FileDraft[]
+    const pieces: Uint8Array[] = []
+    const shas: string[] = []
+    const ends: number[] = []
+    let end = 0
+    for (const draft of drafts) {
+      const { bytes, sha } = encodeFile(draft, settings)
+      end += bytes.length
+      pieces.push(bytes)
+      shas.push(sha)
+      ends.push(end)
+    }
+    // In a buffer of its own, for it is given away.
+    return { bytes: new Uint8Array(Buffer.concat(pieces)), ends, shas }
   } catch (failure) {
-    return [{ failure }, []]
+    return { failure }
   }
 }

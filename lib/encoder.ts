@@ -19,9 +19,15 @@ export function createEncoder(settings: FileSettings): Encoder {
   return { encode: async (draft) => encodeFile(draft, settings), close: () => undefined }
 }
 
-/** What goes to the thread and what comes back: many files a message, because a message costs as much as a file. */
-export type Batch = { readonly drafts: readonly FileDraft[] }
-export type BatchReply = { readonly files: readonly EncodedFile[] } | { readonly failure: unknown }
+/**
+ * What goes to the thread, many files a message, because a message costs as much as a file: their drafts as JSON, which
+ * takes a tenth of the time that the runtime's own copying of objects takes. Rows are texts, numbers and nulls.
+ */
+export type Batch = string
+/** What comes back: the files one after the other, where each ends, and their hashes. */
+export type BatchReply =
+  | { readonly bytes: Uint8Array; readonly ends: readonly number[]; readonly shas: readonly string[] }
+  | { readonly failure: unknown }
 
 const MAX_BATCH = 32
 
@@ -43,7 +49,7 @@ export function createThreadEncoder(settings: FileSettings, script: string): Enc
     if (underWay.length > 0 || waiting.length === 0) return
     underWay = waiting.slice(0, MAX_BATCH)
     waiting = waiting.slice(MAX_BATCH)
-    thread.postMessage({ drafts: underWay.map(({ draft }) => draft) } satisfies Batch)
+    thread.postMessage(JSON.stringify(underWay.map(({ draft }) => draft)) satisfies Batch)
   }
 
   thread.addEventListener('message', ({ data }: MessageEvent<BatchReply>) => {
@@ -51,7 +57,7 @@ export function createThreadEncoder(settings: FileSettings, script: string): Enc
     underWay = []
     send()
     for (const [index, { resolve, reject }] of done.entries()) {
-      const file = 'files' in data ? data.files[index] : undefined
+      const file = fileIn(data, index)
       if (file === undefined) reject('failure' in data ? data.failure : new Error('The thread has lost a file'))
       else resolve(file)
     }
@@ -66,11 +72,19 @@ export function createThreadEncoder(settings: FileSettings, script: string): Enc
   return {
     encode: async (draft) =>
       await new Promise((resolve, reject) => {
-        if (death !== undefined) reject(death)
+        if (death !== undefined) return reject(death)
         waiting.push({ draft, resolve, reject })
         // After all that this turn of the loop asks for, so that batches fill.
         queueMicrotask(send)
       }),
     close: () => thread.terminate(),
   }
+}
+
+function fileIn(reply: BatchReply, index: number): EncodedFile | undefined {
+  if ('failure' in reply) return undefined
+  const { bytes, ends, shas } = reply
+  const [end, sha] = [ends[index], shas[index]]
+  if (end === undefined || sha === undefined) return undefined
+  return { bytes: bytes.subarray(ends[index - 1] ?? 0, end), sha }
 }

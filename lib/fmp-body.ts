@@ -13,24 +13,25 @@ export function sniff(body: string): Content {
   if (text === '') return { type: 'broken', flaw: 'an empty body' }
   if (text.startsWith('<')) return { type: 'broken', flaw: 'a web page' }
   if (!/^[[{]|^null$/.test(text)) return { type: 'text', flaw: 'plain text' }
-  // Values of any depth end up in messages and in the rejects file, and writing them down overflows the stack.
-  if (isDeeperThan(text, MAX_NESTING)) return { type: 'broken', flaw: `JSON nested deeper than ${MAX_NESTING} levels` }
+  let value: unknown
   try {
-    return { type: 'json', value: JSON.parse(text) }
+    value = JSON.parse(text)
   } catch {
     return { type: 'broken', flaw: 'broken or cut JSON' }
   }
+  // Values of any depth end up in messages and in the rejects file, and writing them down overflows the stack.
+  if (isDeeperThan(value, MAX_NESTING)) return { type: 'broken', flaw: `JSON nested deeper than ${MAX_NESTING} levels` }
+  return { type: 'json', value }
 }
 
-/** Whether brackets outside of strings nest deeper than `levels`. */
-function isDeeperThan(text: string, levels: number): boolean {
-  let depth = 0
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{}\]]/gs)) {
-    if (token === '[' || token === '{') depth += 1
-    else if (token === ']' || token === '}') depth -= 1
-    if (depth > levels) return true
+/** Whether lists and objects nest deeper than `levels`; level by level, for the stack may not hold them all. */
+function isDeeperThan(value: unknown, levels: number): boolean {
+  let inside: readonly unknown[] = [value]
+  for (let level = 0; level <= levels; level += 1) {
+    inside = inside.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []))
+    if (inside.length === 0) return false
   }
-  return false
+  return true
 }
 
 /** Whether a value is an object, and no list. */

@@ -54,7 +54,8 @@ describe('the encoding thread', () => {
   })
 
   test('that ends without a word is an error to all who wait and all who come', async () => {
-    const script = 'data:text/javascript,self.onmessage = ({ data }) => { if (data.drafts) process.exit(3) }'
+    const script =
+      'data:text/javascript,self.onmessage = ({ data }) => { if (typeof data === "string") process.exit(3) }'
     await withThread(async (encoder) => {
       const draft = draftOf('2024-09-13')
       const ends = await Promise.allSettled(Array.from({ length: 40 }, async () => await encoder.encode(draft)))
