@@ -38,7 +38,13 @@ export function createPatience(interruptible: Interruptible, graceMs: number): P
         const giveUp = () => resolve(undefined)
         if (isOver) giveUp()
         open.add(giveUp)
-        void work.then(resolve, reject).finally(() => open.delete(giveUp))
+        const end =
+          <V>(how: (value: V) => void) =>
+          (value: V) => {
+            open.delete(giveUp)
+            how(value)
+          }
+        work.then(end(resolve), end(reject))
       }),
   }
 }

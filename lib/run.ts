@@ -86,9 +86,6 @@ async function dryRun(agenda: Agenda, { config, world, progress }: Run): Promise
   return errors.length > 0 ? 1 : 0
 }
 
-/** One that brings a single row leaves 60 KB of garbage. */
-const SYMBOLS_PER_SWEEP = 250
-
 async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: RunResult }> {
   const { config, world, progress } = run
   const { clock, random, stop, interruption } = world
@@ -110,7 +107,7 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
   const uploads = createUploads({ stop, interruption, clock, maxUploads: config.uploadConcurrency })
   const encoder = world.openEncoder(settingsOf(run.dataset, run), filesOf(agenda))
   const tasks = [...sessionTasks(agenda, run, encoder), ...documentTasks(agenda, run)]
-  const sweep = createSweeper(SYMBOLS_PER_SWEEP)
+  const sweep = createSweeper()
   const result = await ingestAll(tasks, {
     ask: async (ask, reservation) => {
       const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)

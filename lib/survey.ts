@@ -35,15 +35,12 @@ const FOOTER_BYTES = 65_536
 /** As many as the runtime sends requests at once. */
 const SYMBOLS_AT_ONCE = 256
 
-/** A listing, whose XML the SDK takes apart, leaves some 20 KB of garbage. */
-const SYMBOLS_PER_SWEEP = 500
-
 /** Surveys many symbols at once, by whatever of them is to be known; the store bounds how many requests are in flight. */
 export async function surveyEach<T>(
   symbols: readonly string[],
   survey: (symbol: string) => Promise<T>,
 ): Promise<readonly T[]> {
-  const sweep = createSweeper(SYMBOLS_PER_SWEEP)
+  const sweep = createSweeper()
   return await mapAtMost(symbols, SYMBOLS_AT_ONCE, async (symbol) => {
     const found = await survey(symbol)
     sweep()

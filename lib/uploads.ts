@@ -52,9 +52,6 @@ export type Uploads = {
 /** How long an interrupted run waits for the writes in flight; CI systems kill within ten seconds. */
 const INTERRUPT_GRACE_MS = 5_000
 
-/** A file takes some 15 KB, most of it garbage once it is stored. */
-const FILES_PER_SWEEP = 750
-
 /** So many wait prepared for their turn to be sent: two batches of the encoding thread. */
 const MORE_PREPARED = 64
 
@@ -66,7 +63,7 @@ export function createUploads(context: UploadContext): Uploads {
   const mostPrepared = maxUploads + MORE_PREPARED
   const prepared = createTurns(mostPrepared)
   const sent = createTurns(maxUploads)
-  const sweep = createSweeper(FILES_PER_SWEEP)
+  const sweep = createSweeper()
 
   async function send<Result>(write: () => Promise<Result>): Promise<Result | IngestError | undefined> {
     if (stop.signal.aborted) return undefined
