@@ -22,17 +22,13 @@ export type Room = {
  */
 const MAX_OPEN_ROWS = 2_500
 
+export type RoomOptions = { readonly stop: AbortController; readonly maxUploads: number }
+
 /**
  * Room for as many symbols in the store's hands as it has uploads at once. A run that is stopped lets all in, for it
  * fetches nothing more.
  */
-export function createRoom({
-  stop,
-  maxUploads,
-}: {
-  readonly stop: AbortController
-  readonly maxUploads: number
-}): Room {
+export function createRoom({ stop, maxUploads }: RoomOptions): Room {
   let openRows = 0
   /** Symbols whose files are being stored. */
   let storing = 0

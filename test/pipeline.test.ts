@@ -434,6 +434,22 @@ describe('several symbols', () => {
     expect({ created, askedAtCreate }).toEqual({ created: 4, askedAtCreate: [1, 3, 3, 4] })
   })
 
+  test('are fetched by all workers where the store has nothing to do, however many rows they bring', async () => {
+    const symbols = ['A', 'B', 'C', 'D']
+    const usual = answering(Object.fromEntries(symbols.map((symbol) => [symbol, barsOf('2024-09-13')])))
+    const together = Promise.withResolvers<void>()
+    const asked = new Set<string>()
+    const ask: Answer = async (call, reservation) => {
+      asked.add(call.symbol)
+      if (asked.size === symbols.length) together.resolve()
+      // The first is stored by then; the others answer when all of them are asked.
+      if (call.symbol !== 'A') await together.promise
+      return await usual(call, reservation)
+    }
+    const ran = await ingest({ symbols, ask, dates: '2019-09-16..2024-09-13', maxWorkers: 3 })
+    expect(ran.outcomes.map(({ filesWritten }) => filesWritten)).toEqual([1, 1, 1, 1])
+  })
+
   test.each(['symbol', 'attempt'] as const)('go on when one fails with scope %s', async (scope) => {
     const error = failure('payload', scope)
     const ran = await ingest({ symbols: ['A', 'B', 'C'], ask: failing(ALL, { B: error }), maxWorkers: 1 })
