@@ -73,6 +73,12 @@ describe('daily, with dates', () => {
     expect(totalSessions(plan.settled)).toBe(0)
   })
 
+  test('shares what is the same for all symbols, for plans of thousands to fit', () => {
+    const [one, other] = planRun([holding('AAPL'), holding('MSFT')], week)
+    expect(one?.files).toHaveLength(5)
+    for (const [index, file] of (one?.files ?? []).entries()) expect(other?.files[index]).toBe(file)
+  })
+
   test('asks for nothing when all files are there', () => {
     const plan = planOne(heldDays('AAPL', [...XNYS.sessions(span('2024-09-09..2024-09-13'))]), week)
     expect(plan).toMatchObject({ files: [], windows: [], calls: 0, settled: { already_stored: 5 } })
