@@ -1,7 +1,7 @@
 // Parquet bytes to the facts of their footer (apache/parquet-format, parquet.thrift: FileMetaData), without reading a row.
 
 import { dateOfDay, FIRST_YEAR, isIsoDate, LAST_YEAR, MS_PER_DAY, type DateRange, type IsoDate } from './dates.ts'
-import { binaries, binary, integer, NOTHING, readStruct, struct, structs, type Fields, type Place } from './thrift.ts'
+import { binaries, binary, integer, NOTHING, readStruct, struct, structs, type Fields, type Slice } from './thrift.ts'
 
 /** The writer's name in a file's `created_by`; only files that begin with it are this program's. */
 export const CREATOR = 'fmp-ingest'
@@ -42,7 +42,7 @@ export function readFooter(bytes: Uint8Array, firstYear: number = FIRST_YEAR): F
 }
 
 /** A column of the first row group: its name's parts, its smallest and its greatest value. */
-type Column = { path: readonly Place[]; min?: Place; max?: Place }
+type Column = { path: readonly Slice[]; min?: Slice; max?: Slice }
 
 type Metadata = {
   readonly tail: DataView
@@ -106,7 +106,7 @@ function columnFieldsOf(columns: Column[]): () => Fields {
 
 const decoder = new TextDecoder()
 
-function textAt({ buffer, byteOffset }: DataView, { at, length }: Place): string {
+function textAt({ buffer, byteOffset }: DataView, { at, length }: Slice): string {
   return decoder.decode(new Uint8Array(buffer, byteOffset + at, length))
 }
 
@@ -118,16 +118,16 @@ function columnNamed({ tail, columns }: Metadata, name: string): Column | undefi
 }
 
 /** Of a DATE: days since 1970 in four bytes. Undefined where no file of ours can have that date. */
-function dateAt(tail: DataView, place: Place | undefined, firstYear: number): IsoDate | undefined {
-  if (place?.length !== 4) return undefined
-  const days = tail.getInt32(place.at, true)
+function dateAt(tail: DataView, slice: Slice | undefined, firstYear: number): IsoDate | undefined {
+  if (slice?.length !== 4) return undefined
+  const days = tail.getInt32(slice.at, true)
   return isKnown(days * MS_PER_DAY, firstYear) ? dateOfDay(days) : undefined
 }
 
 /** Of a TIMESTAMP: microseconds since 1970 in eight bytes, here in milliseconds. Undefined where no file of ours can have it. */
-function instantAt(tail: DataView, place: Place | undefined): number | undefined {
-  if (place?.length !== 8) return undefined
-  const ms = Math.floor(Number(tail.getBigInt64(place.at, true)) / 1_000)
+function instantAt(tail: DataView, slice: Slice | undefined): number | undefined {
+  if (slice?.length !== 8) return undefined
+  const ms = Math.floor(Number(tail.getBigInt64(slice.at, true)) / 1_000)
   return isKnown(ms, FIRST_YEAR) ? ms : undefined
 }
 

@@ -6,7 +6,7 @@
 type Cursor = { readonly view: DataView; at: number }
 
 /** Where a text or other bytes stand. Not the bytes: most are looked at no further, and a view of each takes its time. */
-export type Place = { readonly at: number; readonly length: number }
+export type Slice = { readonly at: number; readonly length: number }
 
 /** How a value of one of these types is read. */
 type Reader = { readonly types: readonly number[]; readonly read: (cursor: Cursor) => void }
@@ -53,7 +53,7 @@ export function integer(take: (value: number) => void): Reader {
 }
 
 /** A text or other bytes. */
-export function binary(take: (value: Place) => void): Reader {
+export function binary(take: (value: Slice) => void): Reader {
   return { types: BYTES, read: (cursor) => take(readBinary(cursor)) }
 }
 
@@ -74,13 +74,13 @@ export function structs(fieldsOf: (index: number) => Fields): Reader {
 }
 
 /** A list of texts or other bytes. */
-export function binaries(take: (values: readonly Place[]) => void): Reader {
+export function binaries(take: (values: readonly Slice[]) => void): Reader {
   return {
     types: LISTS,
     read: (cursor) => {
       const { type, size } = readListHead(cursor)
       if (type !== BINARY) throw new RangeError('A list of bytes was expected')
-      const values: Place[] = []
+      const values: Slice[] = []
       for (let index = 0; index < size; index += 1) values.push(readBinary(cursor))
       take(values)
     },
@@ -150,7 +150,7 @@ function readListHead(cursor: Cursor): { readonly type: number; readonly size: n
   return { type: head & 0x0f, size: size === SIZE_FOLLOWS ? readVarint(cursor) : size }
 }
 
-function readBinary(cursor: Cursor): Place {
+function readBinary(cursor: Cursor): Slice {
   const length = readVarint(cursor)
   const { at } = cursor
   if (at + length > cursor.view.byteLength) throw new RangeError('The bytes end within a value')

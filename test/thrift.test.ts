@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { binaries, binary, integer, readStruct, struct, structs, type Fields, type Place } from '../lib/thrift.ts'
+import { binaries, binary, integer, readStruct, struct, structs, type Fields, type Slice } from '../lib/thrift.ts'
 
 // Heads of fields: how far the number is from the one before, and the type.
 const [TRUE, BYTE, I32, I64, DOUBLE, BINARY, LIST, STRUCT] = [0x11, 0x13, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1c]
@@ -16,7 +16,7 @@ function integerIn(...bytes: readonly number[]): number | undefined {
   return found
 }
 
-const text = ({ at, length }: Place) => `${at}+${length}`
+const text = ({ at, length }: Slice) => `${at}+${length}`
 
 describe('integers', () => {
   test.each([
