@@ -66,7 +66,7 @@ function connect(client: S3Client, options: ConnectionOptions): Connection {
   const { clock, random, concurrency, environment } = options
   const pace = createPace(concurrency)
   const end = new AbortController()
-  const { fetch, cut } = createCuttable(options.fetch)
+  const wire = openWire({ ...options, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS })
 
   async function request<T>(operation: Operation, send: () => Promise<T>): Promise<T> {
     let tries = 0
@@ -95,38 +95,11 @@ function connect(client: S3Client, options: ConnectionOptions): Connection {
     client,
     signal: end.signal,
     request,
-    wire: openWire({ ...options, fetch, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS }),
+    wire,
     cut() {
       const reason = new IngestError('Nobody waits for this request any more', { kind: 'interrupted', scope: 'run' })
       end.abort(reason)
-      cut(reason)
-    },
-  }
-}
-
-/**
- * `fetch`, and what ends all its requests that have no answer yet. Not by AbortSignal.any, whose signals would all stay
- * until the end of the one they have in common.
- */
-function createCuttable(fetch: Fetch): { readonly fetch: Fetch; cut(reason: IngestError): void } {
-  const open = new Set<AbortController>()
-  let isCut: IngestError | undefined
-  return {
-    fetch: async (url, init) => {
-      if (isCut !== undefined) throw isCut
-      const own = new AbortController()
-      const { signal } = init
-      signal?.addEventListener('abort', () => own.abort(signal.reason), { once: true })
-      open.add(own)
-      try {
-        return await fetch(url, { ...init, signal: own.signal })
-      } finally {
-        open.delete(own)
-      }
-    },
-    cut(reason) {
-      isCut = reason
-      for (const request of open) request.abort(reason)
+      wire.cut(reason)
     },
   }
 }

@@ -4,9 +4,10 @@
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { IngestError } from '../errors.ts'
 import type { Fetch } from '../exchange.ts'
+import { createDeadline, type Deadline } from './deadline.ts'
 import type { Condition, Upload } from './proof.ts'
 import { refusalInSdkShape } from './s3-failure.ts'
-import { createSigner, type SigningScope } from './sigv4.ts'
+import { createSigner, encodePart, type SigningScope } from './sigv4.ts'
 
 /** An answer to a read: the ETag, undefined where there is none, and what was asked for. */
 export type Read = {
@@ -27,6 +28,7 @@ export type Wire = {
   /** Resolves to the ETag, undefined where the answer has none. */
   readonly put: (file: Upload, condition: Condition | undefined) => Promise<string | undefined>
   readonly get: (key: string, part: Part) => Promise<Read>
+  readonly cut: Deadline['cut']
 }
 
 export type WireOptions = {
@@ -65,6 +67,7 @@ type Message = {
 /** Sends nothing yet. */
 export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOptions): Wire {
   let found: Promise<Destination> | undefined
+  const deadline = createDeadline(timeoutMs)
 
   async function destination(): Promise<Destination> {
     found ??= findDestination(client, bucket)
@@ -85,15 +88,13 @@ export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOption
     const request = { method, host: url.host, path: target, headers, nowMs: nowMs() }
     // The SDK keeps them and fetches new ones before they expire.
     const { host, ...signed } = sign(request, await client.config.credentials())
-    const timeout = new AbortController()
-    const timer = setTimeout(() => timeout.abort(timedOut(timeoutMs)), timeoutMs)
-    try {
+    return await deadline.within(async (signal) => {
       const init = {
         method,
         headers: signed,
         ...(body === undefined ? {} : { body }),
         redirect: 'manual',
-        signal: timeout.signal,
+        signal: signal,
         decompress: false,
         // The SDK's own requests know of no proxy, and one run must not go two ways.
         proxy: false,
@@ -104,10 +105,7 @@ export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOption
         throw refusalInSdkShape(response.status, response.headers, await readText(response))
       }
       return await read(response)
-    } finally {
-      // Not AbortSignal.timeout, whose timers would all stay until their time: thousands of them.
-      clearTimeout(timer)
-    }
+    })
   }
 
   return {
@@ -129,6 +127,7 @@ export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOption
         return { tag, bytes, metadata: metadataIn(response.headers) }
       })
     },
+    cut: deadline.cut,
   }
 }
 
@@ -159,10 +158,6 @@ const METADATA_PREFIX = 'x-amz-meta-'
 function metadataIn(headers: Headers): Record<string, string> {
   const entries = [...headers].filter(([name]) => name.startsWith(METADATA_PREFIX))
   return Object.fromEntries(entries.map(([name, value]) => [name.slice(METADATA_PREFIX.length), value]))
-}
-
-function timedOut(timeoutMs: number): DOMException {
-  return new DOMException(`no answer within ${timeoutMs / 1_000} s`, 'TimeoutError')
 }
 
 /** Asks the SDK where it would send a file, and stops it before it does. */
@@ -224,14 +219,6 @@ function crc32(bytes: Uint8Array): string {
   const four = new DataView(new ArrayBuffer(4))
   four.setUint32(0, Bun.hash.crc32(bytes))
   return new Uint8Array(four.buffer).toBase64()
-}
-
-/** A part of a key in a signed path: everything but letters, digits and - . _ ~ is escaped (AWS, "UriEncode"). */
-function encodePart(part: string): string {
-  return encodeURIComponent(part).replaceAll(
-    /[!'()*]/g,
-    (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
 }
 
 /** An answer's text, cut where no answer of S3 goes on. */

@@ -64,3 +64,11 @@ export function createSigner({ region, service }: SigningScope) {
 function hmac(key: string | Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest()
 }
+
+/** A part of a key in a signed path: everything but letters, digits and - . _ ~ is escaped (AWS, "UriEncode"). */
+export function encodePart(part: string): string {
+  return encodeURIComponent(part).replaceAll(
+    /[!'()*]/g,
+    (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+}
