@@ -5,7 +5,7 @@ import { fullGC } from 'bun:jsc'
 import { memoryUsage } from 'node:process'
 
 /** A file leaves some 15 KB, a listing or a symbol more. Less often takes more memory, more often more time. */
-const PIECES_PER_SWEEP = 600
+const PIECES_PER_SWEEP = 500
 
 /** With less than this in use there is nothing worth the ten milliseconds: loaded and at work the program has 110 MB. */
 const WORTHWHILE_BYTES = 125e6

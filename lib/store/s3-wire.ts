@@ -94,7 +94,7 @@ export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOption
         headers: signed,
         ...(body === undefined ? {} : { body }),
         redirect: 'manual',
-        signal: signal,
+        signal,
         decompress: false,
         // The SDK's own requests know of no proxy, and one run must not go two ways.
         proxy: false,
