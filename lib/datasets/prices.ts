@@ -2,6 +2,7 @@
 
 import * as v from 'valibot'
 import { parseIsoDate, yearOf, type IsoDate } from '../dates.ts'
+import { amount } from './amount.ts'
 import {
   INGESTED,
   type Ask,
@@ -56,17 +57,6 @@ const OTHER_FIELDS = ['symbol', 'date', 'adjClose', 'adjOpen', 'adjHigh', 'adjLo
 const V3_FIELDS = ['unadjustedVolume', 'label', 'changeOverTime']
 
 const MAX_INT64 = 2 ** 63
-
-const amount = (field: string) =>
-  v.nullish(
-    v.pipe(
-      v.number(`${field} is not a number`),
-      v.finite(`${field} is not finite`),
-      // Minus nought and nought are one price; the writer's dictionary could store either for both.
-      v.transform((value) => value + 0),
-    ),
-    null,
-  )
 
 const RawPrice = v.object({
   symbol: v.string('symbol is missing'),

@@ -3,6 +3,7 @@
 
 import * as v from 'valibot'
 import { newYorkInstant, parseIsoDate, type IsoDate } from '../dates.ts'
+import { amount } from './amount.ts'
 import { INGESTED, type Column, type DocumentDataset, type RawRow, type Row, type Verdict } from './dataset.ts'
 import { hiveValue } from './hive.ts'
 
@@ -93,17 +94,6 @@ const fiscalYear = v.nullish(
   ),
   null,
 )
-
-const amount = (field: string) =>
-  v.nullish(
-    v.pipe(
-      v.number(`${field} is not a number`),
-      v.finite(`${field} is not finite`),
-      // Minus nought and nought are one amount; the writer's dictionary could store either for both.
-      v.transform((value) => value + 0),
-    ),
-    null,
-  )
 
 const HEAD_SCHEMA = {
   date: v.pipe(

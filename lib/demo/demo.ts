@@ -1,4 +1,4 @@
-// The demo: the real program, twice, over public-domain prices that this process serves to itself.
+// The demo: the real program, over public-domain prices and made-up statements that this process serves to itself.
 
 import { PRICES, STATEMENTS } from '../datasets/catalog.ts'
 import type { IsoDate } from '../dates.ts'
