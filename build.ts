@@ -45,7 +45,7 @@ async function currentCommit(): Promise<string> {
 async function build(name: string, target?: Bun.Build.CompileTarget): Promise<void> {
   const workFolder = await mkdtemp(join(tmpdir(), 'build-'))
   await Bun.build({
-    entrypoints: [join(ROOT, 'ingest.ts'), join(ROOT, 'lib/encoder-thread.ts')],
+    entrypoints: [join(ROOT, 'ingest.ts'), join(ROOT, 'lib/parquet/worker.ts')],
     compile: {
       outfile: join(workFolder, name),
       ...(target === undefined ? {} : { target }),

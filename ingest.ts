@@ -1,10 +1,10 @@
 #!/usr/bin/env bun
 // The program's entry: argv and environment in, one run, an exit code out.
 
-import { helpText, parseCommandLine } from './lib/cli.ts'
-import { createRedactor, describeError, IngestError } from './lib/errors.ts'
-import type { ActionsJob } from './lib/settings.ts'
-import { allSaid, print, printError } from './lib/streams.ts'
+import { helpText, parseCommandLine } from './lib/cli/cli.ts'
+import { createRedactor, describeError, IngestError } from './lib/core/errors.ts'
+import type { ActionsJob } from './lib/core/config.ts'
+import { allSaid, print, printError } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
 
 type Signal = 'SIGINT' | 'SIGTERM'
@@ -35,30 +35,30 @@ async function main(): Promise<number> {
   if (line.kind !== 'run') return 0
 
   // Loaded when used: help and version shall not wait for it.
-  const { resolveBundle, resolveConfig, resolveDemoFolder, unsetEmpty } = await import('./lib/config.ts')
+  const { resolveBundle, resolveConfig, resolveDemoFolder, unsetEmpty } = await import('./lib/cli/resolve.ts')
   if (line.command === 'databricks') {
-    const { writeBundle } = await import('./lib/databricks/databricks.ts')
+    const { writeBundle } = await import('./lib/commands/databricks/databricks.ts')
     await print(await writeBundle(resolveBundle(line, process.env)))
     return 0
   }
-  const { openWorld } = await import('./lib/world.ts')
-  const encoderScript = new URL('./lib/encoder-thread.ts', import.meta.url).href
+  const { openWorld } = await import('./lib/commands/effects.ts')
+  const encoderScript = new URL('./lib/parquet/worker.ts', import.meta.url).href
   const world = openWorld({ version, stop, interruption: interruption.signal, encoderScript })
   if (line.command === 'demo') {
     const folder = resolveDemoFolder(line)
-    const { runDemo } = await import('./lib/demo/demo.ts')
+    const { runDemo } = await import('./lib/commands/demo/demo.ts')
     return await runDemo(folder, world)
   }
   // The SDK would take an empty AWS variable for a set one.
   unsetEmpty(process.env)
   const config = resolveConfig(line, process.env, { isCompiled })
-  const { runIngest } = await import('./lib/run.ts')
+  const { runIngest } = await import('./lib/commands/ingest/ingest.ts')
   return await runIngest(config, world)
 }
 
 /** The exit code of what ended the program before its run could account for it. */
 async function failedWith(error: unknown): Promise<number> {
-  const { actionsSummary, secretsOf } = await import('./lib/config.ts')
+  const { actionsSummary, secretsOf } = await import('./lib/cli/resolve.ts')
   const redact = createRedactor(secretsOf(process.env))
   const isExpected = error instanceof IngestError
   const text = isExpected ? describeError(error) : 'This is a defect of the program, please report it.'
@@ -74,8 +74,8 @@ async function tellActions(
   actions: Pick<ActionsJob, 'summaryPath'> | undefined,
 ): Promise<void> {
   if (actions === undefined) return
-  const { annotation, failureSummary } = await import('./lib/actions.ts')
-  const { appendText } = await import('./lib/world.ts')
+  const { annotation, failureSummary } = await import('./lib/report/github.ts')
+  const { appendText } = await import('./lib/commands/effects.ts')
   printError(annotation('Ingestion', text))
   try {
     if (actions.summaryPath !== undefined) await appendText(actions.summaryPath, failureSummary(text, isInterrupted))

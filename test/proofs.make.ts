@@ -28,7 +28,7 @@ export async function readProofs(): Promise<Proofs> {
 
 /** The tests of every test file, as `file.test.ts > outer title > inner title`, `%s` and the like not filled in. */
 export async function allTestNames(): Promise<ReadonlySet<string>> {
-  const files = [...new Bun.Glob('*.test.ts').scanSync({ cwd: TEST_FOLDER })].toSorted()
+  const files = [...new Bun.Glob('**/*.test.ts').scanSync({ cwd: TEST_FOLDER })].toSorted()
   const names = await Promise.all(
     files.map(async (file) => {
       const source = await Bun.file(join(TEST_FOLDER, file)).text()

@@ -4,9 +4,9 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { XNYS } from '../lib/calendar.ts'
-import type { Partition, Row } from '../lib/datasets/dataset.ts'
-import { encodeFile } from '../lib/parquet.ts'
+import { XNYS } from '../lib/core/calendar.ts'
+import type { Partition, Row } from '../lib/core/dataset.ts'
+import { encodeFile } from '../lib/parquet/parquet.ts'
 import { disposableFolder } from './support/lake.ts'
 import { at, priceRow, prices, span } from './support/samples.ts'
 

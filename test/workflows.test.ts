@@ -3,9 +3,9 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
-import { parseCommandLine } from '../lib/cli.ts'
-import { resolveConfig } from '../lib/config.ts'
-import { tickersPlace, type Config } from '../lib/settings.ts'
+import { parseCommandLine } from '../lib/cli/cli.ts'
+import { resolveConfig } from '../lib/cli/resolve.ts'
+import { tickersPlace, type Config } from '../lib/core/config.ts'
 import actions from './fixtures/actions.json' with { type: 'json' }
 import { ROOT } from './support/run-cli.ts'
 import { makeTempFolder } from './support/temp-folder.ts'

@@ -1,9 +1,9 @@
 // Which datasets there are, and what `--dataset` calls them. A further statement has a file of its own and its line here.
 
-import { BALANCE } from './balance.ts'
-import { CASHFLOW } from './cashflow.ts'
-import { INCOME } from './income.ts'
-import type { Statement } from './statement.ts'
+import { BALANCE } from './statements/balance.ts'
+import { CASHFLOW } from './statements/cashflow.ts'
+import { INCOME } from './statements/income.ts'
+import type { Statement } from './statements/schema.ts'
 
 export const STATEMENTS: readonly Statement[] = [INCOME, BALANCE, CASHFLOW]
 

@@ -1,6 +1,6 @@
 // Some symbols over some years, as day files or as year files.
-import { XNYS } from '../../lib/calendar.ts'
-import { yearOf, type DateRange } from '../../lib/dates.ts'
+import { XNYS } from '../../lib/core/calendar.ts'
+import { yearOf, type DateRange } from '../../lib/core/dates.ts'
 import { baselinesFor } from './baselines.ts'
 import type { Ground } from './ground.ts'
 import { freshJob, rerunJob, type Job } from './jobs.ts'

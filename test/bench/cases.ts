@@ -1,5 +1,5 @@
 // The cases, by name. Each is put together when its turn comes, because its files are made for it.
-import type { DateRange, IsoDate } from '../../lib/dates.ts'
+import type { DateRange, IsoDate } from '../../lib/core/dates.ts'
 import { freshCase, rerunCase, type Backfill } from './backfills.ts'
 import type { Ground } from './ground.ts'
 import { newNight, presentNight } from './nights.ts'

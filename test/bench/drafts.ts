@@ -1,8 +1,8 @@
 // A file before it is encoded, and how it is.
-import type { Row } from '../../lib/datasets/dataset.ts'
-import { createPrices } from '../../lib/datasets/prices.ts'
-import type { DateRange } from '../../lib/dates.ts'
-import { encodeParquet, rowsSha256 } from '../../lib/parquet.ts'
+import type { Row } from '../../lib/core/dataset.ts'
+import { createPrices } from '../../lib/datasets/prices/schema.ts'
+import type { DateRange } from '../../lib/core/dates.ts'
+import { encodeParquet, rowsSha256 } from '../../lib/parquet/parquet.ts'
 
 export const PRICES = createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw' })
 

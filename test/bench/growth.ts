@@ -1,5 +1,5 @@
 // How wall time, CPU and memory grow with files and with symbols: each series at one, four and sixteen times its size.
-import type { DateRange, IsoDate } from '../../lib/dates.ts'
+import type { DateRange, IsoDate } from '../../lib/core/dates.ts'
 import { freshCase } from './backfills.ts'
 import type { Ground } from './ground.ts'
 import { newNight, presentNight } from './nights.ts'

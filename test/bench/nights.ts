@@ -1,5 +1,5 @@
 // The nightly run, which is what the program is for: many symbols, no dates, the bucket behind 20 ms.
-import type { DateRange, IsoDate } from '../../lib/dates.ts'
+import type { DateRange, IsoDate } from '../../lib/core/dates.ts'
 import { baselinesFor } from './baselines.ts'
 import type { Ground } from './ground.ts'
 import { freshJob, rerunJob, type Job } from './jobs.ts'

@@ -1,7 +1,7 @@
 // The plan of a thousand symbols over twenty-five years: by itself, and as a dry run of the whole program.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DateRange, IsoDate } from '../../lib/dates.ts'
+import type { DateRange, IsoDate } from '../../lib/core/dates.ts'
 import { processOf, type Ground } from './ground.ts'
 import type { Case, Sample } from './rounds.ts'
 import { datesFlags, tickersFlag } from './tickers.ts'

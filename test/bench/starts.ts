@@ -1,6 +1,6 @@
 // How long the program takes to start, against a program that does nothing.
 import { join } from 'node:path'
-import type { IsoDate } from '../../lib/dates.ts'
+import type { IsoDate } from '../../lib/core/dates.ts'
 import type { Ground } from './ground.ts'
 import type { Case, Contender } from './rounds.ts'
 import { datesFlags, symbolsOf } from './tickers.ts'

@@ -1,6 +1,6 @@
 // Symbols by the thousand, and the flags that runs are told by.
 import { join } from 'node:path'
-import type { DateRange } from '../../lib/dates.ts'
+import type { DateRange } from '../../lib/core/dates.ts'
 import type { Ground } from './ground.ts'
 
 const PLACE_VALUES = [26 ** 3, 26 ** 2, 26, 1]

@@ -10,7 +10,7 @@ import {
   PutObjectAclCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
-import type { Metrics } from '../../lib/metrics.ts'
+import type { Metrics } from '../../lib/report/metrics.ts'
 import { priceFiles, priceKeys, readFooter, readRows } from '../support/lake.ts'
 import { barsFor, dayKey, sessions, yearKey } from '../support/run-cli.ts'
 import { atRandom, startTcpProxy, type ProxyAction } from '../support/tcp-proxy.ts'

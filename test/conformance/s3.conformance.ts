@@ -1,7 +1,7 @@
 // The S3 store on a real server: the contract, conditions, long listings, lost answers.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
-import type { Store } from '../../lib/store.ts'
+import type { Store } from '../../lib/store/store.ts'
 import { openTestStore, setAwsEnvironment } from '../support/s3-store.ts'
 import { failureOf } from '../support/samples.ts'
 import { describeStore } from '../support/store-contract.ts'

@@ -1,7 +1,7 @@
 // Company statements on a real server, as a user with just the policy that README.md shows.
 import { describe, expect, test } from 'bun:test'
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
-import type { Metrics } from '../../lib/metrics.ts'
+import type { Metrics } from '../../lib/report/metrics.ts'
 import type { Report } from '../support/fake-fmp.ts'
 import { isDataKey, readReports } from '../support/lake.ts'
 import { iso } from '../support/run-cli.ts'

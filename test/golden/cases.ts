@@ -1,7 +1,7 @@
 // The files whose schema and rows are kept as goldens: rows and what else goes into a file, nothing read from a clock.
 
-import type { Row } from '../../lib/datasets/dataset.ts'
-import { encodeParquet, rowsSha256 } from '../../lib/parquet.ts'
+import type { Row } from '../../lib/core/dataset.ts'
+import { encodeParquet, rowsSha256 } from '../../lib/parquet/parquet.ts'
 import { at, day, priceRow, prices, span } from '../support/samples.ts'
 
 type GoldenCase = { readonly name: string; readonly bytes: Uint8Array }

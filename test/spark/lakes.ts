@@ -3,7 +3,7 @@
 
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { XNYS } from '../../lib/calendar.ts'
+import { XNYS } from '../../lib/core/calendar.ts'
 import { STATEMENTS } from '../../lib/datasets/catalog.ts'
 import { makeBars, startFakeFmp, type Bar, type FakeFmpOptions } from '../support/fake-fmp.ts'
 import { KEY, runCli } from '../support/run-cli.ts'

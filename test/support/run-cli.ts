@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import PQueue from 'p-queue'
-import { XNYS } from '../../lib/calendar.ts'
-import { isIsoDate, type IsoDate } from '../../lib/dates.ts'
-import type { Metrics } from '../../lib/metrics.ts'
+import { XNYS } from '../../lib/core/calendar.ts'
+import { isIsoDate, type IsoDate } from '../../lib/core/dates.ts'
+import type { Metrics } from '../../lib/report/metrics.ts'
 import {
   makeBars,
   startFakeFmp,

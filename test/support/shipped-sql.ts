@@ -1,7 +1,7 @@
 // The SQL of the Databricks bundle as it ships, taken apart for DuckDB: what DuckDB cannot read is put in its words, the
 // queries stay as they are.
 
-import { bundleFiles } from '../../lib/databricks/bundle.ts'
+import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
 
 const FILES = bundleFiles({ bucket: 'my-bucket', prefix: 'raw', catalog: 'memory' })
 

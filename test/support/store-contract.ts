@@ -1,6 +1,6 @@
 // The store contract: what every store promises, as a suite that runs over any place that can be opened and emptied.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import type { Store, StoredFile } from '../../lib/store.ts'
+import type { Store, StoredFile } from '../../lib/store/store.ts'
 import { failureOf } from './samples.ts'
 
 /** Stores on one and the same place, as several runs would open it. */

@@ -1,11 +1,11 @@
 // The plan of many symbols by itself: surveyAll and planRun over a store in memory whose listing and year files are given.
 // Prints what those two took; building the store is not part of it.
-import { XNYS } from '../../../lib/calendar.ts'
-import { yearsIn, type DateRange, type IsoDate } from '../../../lib/dates.ts'
-import { resolvePeriod } from '../../../lib/period.ts'
-import { planRun } from '../../../lib/plan.ts'
-import type { Store, StoredFile } from '../../../lib/store.ts'
-import { surveyAll } from '../../../lib/survey.ts'
+import { XNYS } from '../../../lib/core/calendar.ts'
+import { yearsIn, type DateRange, type IsoDate } from '../../../lib/core/dates.ts'
+import { resolvePeriod } from '../../../lib/core/period.ts'
+import { planRun } from '../../../lib/datasets/prices/plan.ts'
+import type { Store, StoredFile } from '../../../lib/store/store.ts'
+import { surveyAll } from '../../../lib/datasets/prices/survey.ts'
 import { encodeDraft, PRICES } from '../drafts.ts'
 import { symbolsOf } from '../tickers.ts'
 

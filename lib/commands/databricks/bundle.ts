@@ -1,0 +1,77 @@
+// The files of the Databricks bundle, as text that is part of the program, and what is filled into them.
+
+import type { BundleSettings } from '../../core/config.ts'
+import bundle from './databricks.yml' with { type: 'text' }
+import readme from './README.md' with { type: 'text' }
+import jobs from './resources/jobs.yml' with { type: 'text' }
+import pipelines from './resources/pipelines.yml' with { type: 'text' }
+import warehouse from './resources/warehouse.yml' with { type: 'text' }
+import pipelinePrices from './sql/pipeline/prices.sql' with { type: 'text' }
+import pipelineStatements from './sql/pipeline/statements.sql' with { type: 'text' }
+import tables from './sql/warehouse/10_tables.sql' with { type: 'text' }
+import loadPrices from './sql/warehouse/20_load_prices.sql' with { type: 'text' }
+import mergePrices from './sql/warehouse/30_merge_prices.sql' with { type: 'text' }
+import priceFeatures from './sql/warehouse/40_price_features.sql' with { type: 'text' }
+import run from './sql/warehouse/run.py' with { type: 'text' }
+import statementTables from './sql/warehouse-statements/50_statement_tables.sql' with { type: 'text' }
+import loadStatements from './sql/warehouse-statements/60_load_statements.sql' with { type: 'text' }
+import mergeStatements from './sql/warehouse-statements/70_merge_statements.sql' with { type: 'text' }
+import statementsAsOf from './sql/warehouse-statements/80_statements_as_of.sql' with { type: 'text' }
+
+/** By path in the bundle, which is the path beside this file. */
+const TEMPLATES: Readonly<Record<string, string>> = {
+  'databricks.yml': bundle,
+  'README.md': readme,
+  'resources/jobs.yml': jobs,
+  'resources/pipelines.yml': pipelines,
+  'resources/warehouse.yml': warehouse,
+  'sql/pipeline/prices.sql': pipelinePrices,
+  'sql/pipeline/statements.sql': pipelineStatements,
+  'sql/warehouse/10_tables.sql': tables,
+  'sql/warehouse/20_load_prices.sql': loadPrices,
+  'sql/warehouse/30_merge_prices.sql': mergePrices,
+  'sql/warehouse/40_price_features.sql': priceFeatures,
+  'sql/warehouse/run.py': run,
+  'sql/warehouse-statements/50_statement_tables.sql': statementTables,
+  'sql/warehouse-statements/60_load_statements.sql': loadStatements,
+  'sql/warehouse-statements/70_merge_statements.sql': mergeStatements,
+  'sql/warehouse-statements/80_statements_as_of.sql': statementsAsOf,
+}
+
+const MISSING = `    # MISSING: nobody has named the bucket. Put it here as \`default: s3://my-bucket/raw\`, or give it with every command:
+    # --var raw_root=s3://my-bucket/raw\n`
+
+/** Where the raw files are, as Spark names it; undefined without a bucket. */
+export function rawRootOf({ bucket, prefix }: Pick<BundleSettings, 'bucket' | 'prefix'>): string | undefined {
+  if (bucket === undefined) return undefined
+  return prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`
+}
+
+/** The files of a bundle by their paths. A bucket that is missing stays a variable without a value. */
+export function bundleFiles(settings: Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>): Map<string, string> {
+  const files = new Map(Object.entries(TEMPLATES))
+  files.set('databricks.yml', filledBundle(settings))
+  files.set('README.md', filledReadme(settings))
+  return files
+}
+
+function filledBundle(settings: Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>): string {
+  const rawRoot = rawRootOf(settings)
+  return (
+    bundle
+      .replace('    default: RAW_ROOT\n', () => (rawRoot === undefined ? MISSING : `    default: ${rawRoot}\n`))
+      // In quotes: a catalog may be called 2024 or true.
+      .replace('default: CATALOG', () => `default: '${settings.catalog}'`)
+  )
+}
+
+/** The text speaks of s3://my-bucket/raw and the catalog main, and is so readable as it is. */
+function filledReadme({ bucket = 'my-bucket', prefix, catalog }: Parameters<typeof filledBundle>[0]): string {
+  const within = (text: string) => (prefix === '' ? text : `${prefix}/${text}`)
+  return readme
+    .replaceAll(/\bmy-bucket\/raw\b(\/?)/g, (_, slash: string) => `${bucket}/${within(slash)}`.replace(/\/+$/, slash))
+    .replaceAll('my-bucket', () => bucket)
+    .replaceAll('"raw/*"', () => `"${within('*')}"`)
+    .replaceAll('`main`', () => `\`${catalog}\``)
+    .replaceAll(/\bmain\b(?=[.|])/g, () => (/^\w+$/.test(catalog) ? catalog : `\`${catalog}\``))
+}

@@ -1,0 +1,156 @@
+// The end of a run: what only the end can tell is said, the metrics are stored, the summary is printed, and GitHub Actions
+// gets its annotations and its step summary.
+
+import { annotations, failuresIn, shortages, stepSummary } from '../../report/github.ts'
+import type { Agenda } from '../../datasets/datasets.ts'
+import { XNYS } from '../../core/calendar.ts'
+import { PRICES } from '../../datasets/catalog.ts'
+import type { SessionDataset } from '../../core/dataset.ts'
+import { describeError, IngestError } from '../../core/errors.ts'
+import type { HttpStats } from '../../fmp/calls.ts'
+import { graceOver } from '../../pipeline/interrupt.ts'
+import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
+import type { SymbolOutcome } from '../../datasets/prices/outcome.ts'
+import type { Period } from '../../core/period.ts'
+import type { RunResult } from '../../pipeline/pipeline.ts'
+import type { Progress } from '../../report/progress.ts'
+import { summaryText } from '../../report/summary.ts'
+import type { Config } from '../../core/config.ts'
+import type { Store } from '../../store/store.ts'
+import { exitCodeOf, judgeAbsent, judgeNewest, newestOf, rangeOf, type Ending } from '../../report/exit-code.ts'
+import type { World } from '../effects.ts'
+
+/** What a run is made of, from its start to its end. */
+export type Run = {
+  readonly config: Config
+  readonly world: World
+  /** Milliseconds since 1970 of the run's start, as `--now` may have set it. */
+  readonly startMs: number
+  /** The same moment on the clock that measures durations. */
+  readonly begunMs: number
+  readonly runUuid: string
+  readonly dataset: SessionDataset
+  readonly period: Period
+  readonly store: Store
+  readonly progress: Progress
+  readonly redact: (text: string) => string
+}
+
+/** The end of a run: its exit code. `http` is what the calls took. */
+export async function conclude(
+  agenda: Agenda,
+  { outcomes: ended, stoppedBy, bug }: RunResult,
+  run: Run & { readonly http: HttpStats },
+): Promise<0 | 1 | 3> {
+  const { config, world, period, progress, store } = run
+  const hasPrices = config.datasets.includes(PRICES)
+  const newest = hasPrices ? newestOf(period, XNYS) : undefined
+  const prices = ended.filter(({ dataset }) => dataset === PRICES)
+  const judged = judgeNewest(prices, { newest, lastSession: period.lastSession, mode: config.dates.mode })
+  const { error } = judged
+  const outcomes = [...judged.outcomes, ...judgeAbsent(ended.filter(({ dataset }) => dataset !== PRICES))]
+  for (const { symbol, errors, lateWarning } of outcomes) {
+    for (const late of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(late, symbol)
+    if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
+  }
+  if (error !== undefined) progress.fail(error)
+  if (stoppedBy !== undefined) progress.stopped(stoppedBy)
+  const unknown = [...new Set(outcomes.flatMap(({ unknownFields }) => unknownFields))]
+  if (unknown.length > 0) progress.note(`FMP sends fields that are not stored: ${unknown.join(', ')}.`)
+
+  const facts: RunFacts = {
+    config,
+    version: world.version,
+    runUuid: run.runUuid,
+    startMs: run.startMs,
+    durationSeconds: (world.clock.elapsedMs() - run.begunMs) / 1_000,
+    range: rangeOf(agenda.plans),
+    outcomes,
+    runErrors: [error, runErrorIn(stoppedBy), bugIn(bug)].filter((found) => found !== undefined),
+    stoppedBy,
+    http: run.http,
+    recoveredWrites: store.recoveredWrites(),
+  }
+  const metrics = buildMetrics(facts)
+  // What is still under way has been given up, and would keep the metrics waiting for turns.
+  if (world.interruption.aborted) store.abandon?.()
+  const failures: IngestError[] = []
+  const stored = await storeMetrics(hurried(run), metrics, facts, run.redact).catch((failure: unknown) => {
+    if (!(failure instanceof IngestError)) throw failure
+    failures.push(failure)
+    return undefined
+  })
+  if (stored?.rejectsError !== undefined) failures.push(stored.rejectsError)
+  for (const failure of failures) progress.fail(failure)
+  const ending: Ending = {
+    metrics,
+    stoppedBy,
+    metricsPlace: stored && store.locate(stored.key),
+    isRejectsFileLost: stored?.rejectsError !== undefined,
+    newest,
+  }
+  progress.clear()
+  const summary = run.redact(summaryText(ending))
+  await world.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
+  const all = [error, stoppedBy, bugIn(bug), ...failures].filter((found) => found !== undefined)
+  await tellActions(ending, { agenda, outcomes, errors: all, summary }, run)
+  return exitCodeOf(ending)
+}
+
+type Telling = {
+  readonly agenda: Agenda
+  readonly outcomes: readonly SymbolOutcome[]
+  /** Of the run as a whole, what stopped it among them. */
+  readonly errors: readonly IngestError[]
+  readonly summary: string
+}
+
+async function tellActions(ending: Ending, { agenda, outcomes, errors, summary }: Telling, run: Run): Promise<void> {
+  const { config, world, redact, progress } = run
+  const job = config.actionsJob
+  if (job === undefined) return
+  // There stdout goes into a file, and the log would show nothing of the end.
+  if (config.isJson) world.printError(summary)
+  // A ticker list may hold anything, a key by mistake too.
+  const shown = outcomes.map((outcome) => ({ ...outcome, symbol: redact(outcome.symbol) }))
+  const failures = failuresIn(shown, redact)
+  const runErrors = errors.map((error) => redact(describeError(error)))
+  for (const line of annotations(runErrors, failures)) world.printError(line)
+  if (job.summaryPath === undefined) return
+  const cautions = [...config.cautions, ...shortages(agenda.all, config)]
+  const text = stepSummary({ ending, outcomes: shown, failures, runErrors, cautions, config })
+  await world.appendText(job.summaryPath, text).catch((failure: unknown) => {
+    if (!(failure instanceof IngestError)) throw failure
+    progress.warn(describeError(failure))
+  })
+}
+
+/** How long an interrupted run waits for its metrics to be written. */
+const METRICS_GRACE_MS = 2_000
+
+/** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
+function hurried({ store, world }: Run): Store {
+  const end = graceOver(world, METRICS_GRACE_MS)
+  const giveUp = async (key: string): Promise<never> => {
+    await end
+    throw new IngestError(`${store.locate(key)} could not be written in time`, { kind: 'store', scope: 'run' })
+  }
+  return {
+    ...store,
+    create: async (key, ...file) => await Promise.race([store.create(key, ...file), giveUp(key)]),
+  }
+}
+
+/** What stopped the run, where that is an error: a spent budget and an interrupt are none. */
+function runErrorIn(stoppedBy: IngestError | undefined): IngestError | undefined {
+  return stoppedBy?.kind === 'budget' || stoppedBy?.kind === 'interrupted' ? undefined : stoppedBy
+}
+
+function bugIn(bug: unknown): IngestError | undefined {
+  if (bug === undefined) return undefined
+  return new IngestError('A defect of this program ended the run; its trace follows', {
+    kind: 'bug',
+    scope: 'run',
+    cause: bug,
+  })
+}

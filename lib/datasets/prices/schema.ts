@@ -1,0 +1,184 @@
+// Daily prices: open to close and volume adjusted for splits, adjClose for splits and dividends.
+
+import * as v from 'valibot'
+import { parseIsoDate, yearOf, type IsoDate } from '../../core/dates.ts'
+import { amount } from '../fields.ts'
+import {
+  INGESTED,
+  type Ask,
+  type Column,
+  type Partition,
+  type RawRow,
+  type Row,
+  type SessionDataset,
+  type Verdict,
+} from '../../core/dataset.ts'
+import { hiveValue } from '../keys.ts'
+
+export type PricesOptions = {
+  readonly api: 'stable' | 'v3'
+  /** Without it `adjClose` is null in every row and a window takes one call instead of two. */
+  readonly withAdjClose: boolean
+  /** Where the files stand in the store, without slashes at its ends; may be empty. */
+  readonly prefix: string
+}
+
+type PriceRow = {
+  readonly symbol: string
+  readonly date: IsoDate
+  readonly open: number | null
+  readonly high: number | null
+  readonly low: number | null
+  readonly close: number | null
+  readonly adjClose: number | null
+  readonly volume: number | null
+}
+
+// One entry per field of a row, in the order of the file: a field without a column does not compile.
+const COLUMN_TYPES: Readonly<Record<keyof PriceRow, Pick<Column, 'type' | 'isNullable'>>> = {
+  symbol: { type: 'string', isNullable: false },
+  date: { type: 'date', isNullable: false },
+  open: { type: 'double', isNullable: true },
+  high: { type: 'double', isNullable: true },
+  low: { type: 'double', isNullable: true },
+  close: { type: 'double', isNullable: true },
+  adjClose: { type: 'double', isNullable: true },
+  volume: { type: 'int64', isNullable: true },
+}
+
+const COLUMNS: readonly Column[] = [
+  ...Object.entries(COLUMN_TYPES).map(([name, column]) => ({ name, ...column })),
+  INGESTED,
+]
+
+// What FMP is known to send in a price row, stable and v3, whether or not it is stored.
+const FIELDS = ['open', 'high', 'low', 'close', 'volume']
+const OTHER_FIELDS = ['symbol', 'date', 'adjClose', 'adjOpen', 'adjHigh', 'adjLow', 'change', 'changePercent', 'vwap']
+const V3_FIELDS = ['unadjustedVolume', 'label', 'changeOverTime']
+
+const MAX_INT64 = 2 ** 63
+
+const RawPrice = v.object({
+  symbol: v.string('symbol is missing'),
+  date: v.pipe(
+    v.string('date is missing'),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const date = parseIsoDate(dataset.value)
+      if (date !== undefined) return date
+      addIssue({ message: 'date is not a real date' })
+      return NEVER
+    }),
+  ),
+  open: amount('open'),
+  high: amount('high'),
+  low: amount('low'),
+  close: amount('close'),
+  adjClose: amount('adjClose'),
+  volume: v.nullish(
+    v.pipe(
+      v.number('volume is not a number'),
+      v.finite('volume is not finite'),
+      v.minValue(0, 'volume is negative'),
+      v.check((volume) => volume < MAX_INT64, 'volume does not fit 64 bits'),
+    ),
+    null,
+  ),
+})
+
+/** The prices dataset as one run wants it. */
+export function createPrices({ api, withAdjClose, prefix }: PricesOptions): SessionDataset {
+  const root = prefix === '' ? 'prices' : `${prefix}/prices`
+  const variants = withAdjClose && api === 'stable' ? ['full', 'dividend-adjusted'] : ['full']
+  const folder = (symbol: string) => `${root}/symbol=${hiveValue(symbol)}/`
+  const key = (symbol: string, partition: Partition) => {
+    const name = hiveValue(symbol)
+    if (partition.kind === 'year') return `${folder(symbol)}year=${partition.year}/${name}-${partition.year}.parquet`
+    const [year, month] = partition.date.split('-')
+    return `${folder(symbol)}year=${year}/month=${month}/${name}-${partition.date}.parquet`
+  }
+
+  return {
+    name: 'prices',
+    columns: COLUMNS,
+    callsPerWindow: variants.length,
+    requiredFields: FIELDS,
+    knownFields: new Set([...FIELDS, ...OTHER_FIELDS, ...V3_FIELDS]),
+
+    asks(symbol, { from, to }): readonly Ask[] {
+      const query = { from, to }
+      return api === 'v3'
+        ? [{ path: 'historical-price-full', symbol, query, name: 'historical-price-full' }]
+        : variants.map((variant) => ({ path: `historical-price-eod/${variant}`, symbol, query, name: variant }))
+    },
+
+    merge: ([full = [], adjusted]) => (adjusted === undefined ? full : withAdjustedClose(full, adjusted)),
+
+    check(symbol, raw): Verdict {
+      return checkPrice(symbol, withAdjClose ? raw : { ...raw, adjClose: null })
+    },
+
+    identity: ['date'],
+
+    lacks: (row) => (withAdjClose && row['adjClose'] === null ? 'adjusted close' : undefined),
+
+    folder,
+
+    key,
+
+    partitionOf(symbol, file): Partition | undefined {
+      const partition = partitionNamed(file)
+      return partition !== undefined && key(symbol, partition) === file ? partition : undefined
+    },
+  }
+}
+
+function partitionNamed(key: string): Partition | undefined {
+  const date = parseIsoDate(key.slice(-18, -8))
+  if (date !== undefined) return { kind: 'day', date }
+  const january = parseIsoDate(`${key.slice(-12, -8)}-01-01`)
+  return january === undefined ? undefined : { kind: 'year', year: yearOf(january) }
+}
+
+/** Rows of `full` with the adjusted close of the same date; where there is none, the field stays away. */
+function withAdjustedClose(full: readonly RawRow[], adjusted: readonly RawRow[]): readonly RawRow[] {
+  const closes = new Map(adjusted.map((row) => [row['date'], row['adjClose']]))
+  return full.map((row) => ({ ...row, adjClose: closes.get(row['date']) }))
+}
+
+function checkPrice(symbol: string, raw: RawRow): Verdict {
+  // With both as keys of their own, since for an absent key valibot has words that are not ours.
+  const parsed = v.safeParse(RawPrice, { ...raw, symbol: raw['symbol'], date: raw['date'] }, { abortEarly: true })
+  if (!parsed.success) return { reason: parsed.issues[0].message }
+  const price = parsed.output
+  if (price.open === null && price.high === null && price.low === null && price.close === null) {
+    return { reason: 'all four prices are null' }
+  }
+  const volume = price.volume === null ? null : Math.round(price.volume) + 0
+  const row: PriceRow = {
+    symbol,
+    date: price.date,
+    open: price.open,
+    high: price.high,
+    low: price.low,
+    close: price.close,
+    adjClose: price.adjClose,
+    volume,
+  }
+  return { row: row satisfies Row, suspicions: suspicionsOf(row, price.volume !== volume) }
+}
+
+function suspicionsOf(row: PriceRow, wasVolumeFractional: boolean): readonly string[] {
+  const { open, high, low, close } = row
+  const prices = [open, high, low, close]
+  const present = [...prices, row.adjClose].filter((price) => price !== null)
+  const isOutside = (price: number | null) =>
+    price !== null && ((high !== null && price > high) || (low !== null && price < low))
+  const rules: readonly [boolean, string][] = [
+    [prices.includes(null), 'a price is null'],
+    [high !== null && low !== null && high < low, 'high is below low'],
+    [isOutside(open) || isOutside(close), 'open or close is outside low to high'],
+    [present.some((price) => price <= 0), 'a price is not above zero'],
+    [wasVolumeFractional, 'volume is fractional'],
+  ]
+  return rules.filter(([isBroken]) => isBroken).map(([, rule]) => rule)
+}

@@ -1,0 +1,45 @@
+// The income statement.
+
+import type { Statement } from './schema.ts'
+
+/** The income statement. Fields as recorded from FMP, stable and v3 (test/fixtures/fmp). */
+export const INCOME: Statement = {
+  name: 'income',
+  title: 'income statements',
+  path: 'income-statement',
+  amounts: [
+    'revenue',
+    'costOfRevenue',
+    'grossProfit',
+    'researchAndDevelopmentExpenses',
+    'generalAndAdministrativeExpenses',
+    'sellingAndMarketingExpenses',
+    'sellingGeneralAndAdministrativeExpenses',
+    'otherExpenses',
+    'operatingExpenses',
+    'costAndExpenses',
+    'netInterestIncome',
+    'interestIncome',
+    'interestExpense',
+    'depreciationAndAmortization',
+    'ebitda',
+    'ebit',
+    'nonOperatingIncomeExcludingInterest',
+    'operatingIncome',
+    'totalOtherIncomeExpensesNet',
+    'incomeBeforeTax',
+    'incomeTaxExpense',
+    'netIncomeFromContinuingOperations',
+    'netIncomeFromDiscontinuedOperations',
+    'otherAdjustmentsToNetIncome',
+    'netIncome',
+    'netIncomeDeductions',
+    'bottomLineNetIncome',
+    'eps',
+    'epsDiluted',
+    'weightedAverageShsOut',
+    'weightedAverageShsOutDil',
+  ],
+  v3Names: { epsdiluted: 'epsDiluted' },
+  v3Others: ['grossProfitRatio', 'ebitdaratio', 'operatingIncomeRatio', 'incomeBeforeTaxRatio', 'netIncomeRatio'],
+}

@@ -1,0 +1,125 @@
+// The run: every task from its first call to its outcome, several at once, until all are done or something stops them all.
+
+import PQueue from 'p-queue'
+import { budgetError, unforeseen, type CallBudget, type Reservation } from '../fmp/call-budget.ts'
+import type { Ask, RawRow } from '../core/dataset.ts'
+import { IngestError } from '../core/errors.ts'
+import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
+import type { Place, Uploads } from './uploads.ts'
+
+/** One API call, retries and all; an unforeseen one was not set aside for the task. */
+export type Call = (ask: Ask, kind?: 'unforeseen') => Promise<readonly RawRow[]>
+
+/** Stores what was fetched of a symbol. */
+export type StoreAll = (place: Place) => Promise<SymbolOutcome>
+
+/** One symbol of one dataset. What it asks for and what it makes of the answer is its own business. */
+export type Task = {
+  readonly symbol: string
+  /** The API calls it takes, retries aside. */
+  readonly calls: number
+  /** The rows it may bring, for the memory that they take. */
+  readonly rows: number
+  /** Its outcome without a call, where there is nothing to ask for. */
+  readonly nothingToDo: () => SymbolOutcome | undefined
+  /** Its outcome when everything that is still open ends alike: it failed, or the run stopped before it. */
+  readonly allOpen: (fate: 'failed' | 'not_reached', errors: readonly IngestError[]) => SymbolOutcome
+  /**
+   * Asks the vendor for all that is needed, and resolves to what is left to do: storing. Throws an IngestError of the
+   * symbol or of the run.
+   */
+  readonly fetch: (call: Call) => Promise<StoreAll>
+}
+
+/** What a run needs of the world, as plain functions and values. */
+export type Steps = {
+  /** Stops the run, for an IngestError or for a defect. */
+  readonly stop: AbortController
+  readonly ask: (ask: Ask, reservation: Reservation) => Promise<readonly RawRow[]>
+  readonly budget: CallBudget
+  readonly uploads: Pick<Uploads, 'admit'>
+  /** Called as each task ends. */
+  readonly onOutcome: (outcome: SymbolOutcome) => void
+  /** How many tasks are fetched at once. */
+  readonly maxWorkers: number
+}
+
+export type RunResult = {
+  /** One a task, in the order of the tasks. */
+  readonly outcomes: readonly SymbolOutcome[]
+  /** What stopped the run early: an error of the run, a spent budget, an interrupt. */
+  readonly stoppedBy: IngestError | undefined
+  /** A defect of this program: to be thrown once the metrics are written. */
+  readonly bug: unknown
+}
+
+/**
+ * Never rejects: a defect ends the run too, and is handed back for the end. While the files of one symbol are stored the
+ * next is fetched, so that neither the vendor nor the store waits for the other.
+ */
+export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<RunResult> {
+  const { stop, budget, uploads } = steps
+  const workers = new PQueue({ concurrency: steps.maxWorkers })
+  // A spent budget lets the symbols under way finish with the calls they have reserved; other stops end those too.
+  let budgetSpent: IngestError | undefined
+
+  const outcomeOfFailure = (task: Task, error: unknown): SymbolOutcome => {
+    if (error instanceof IngestError && error.scope !== 'run') return task.allOpen('failed', [error])
+    if (error instanceof IngestError && error.kind === 'budget') budgetSpent ??= error
+    else stop.abort(error)
+    return task.allOpen('not_reached', [])
+  }
+
+  /** Resolves once the vendor has answered; `outcome` resolves once all is stored, and never rejects. */
+  const begin = async (task: Task, place: Place): Promise<{ readonly outcome: Promise<SymbolOutcome> }> => {
+    if (stop.signal.aborted || budgetSpent !== undefined) {
+      place.leave()
+      return { outcome: Promise.resolve(task.allOpen('not_reached', [])) }
+    }
+    const reservation = budget.reserve(task.calls)
+    const settled = async (store: StoreAll): Promise<SymbolOutcome> => {
+      const outcome = await store(place).catch((error: unknown) => outcomeOfFailure(task, error))
+      place.leave()
+      return { ...outcome, calls: reservation?.spent() ?? 0 }
+    }
+    try {
+      if (reservation === undefined) throw unpayable(task)
+      const store = await task.fetch(
+        async (ask, kind) =>
+          await steps.ask(ask, kind === 'unforeseen' ? unforeseen(reservation, ask.symbol) : reservation),
+      )
+      place.enter()
+      return { outcome: settled(store) }
+    } catch (error) {
+      return { outcome: settled(async () => outcomeOfFailure(task, error)) }
+    } finally {
+      reservation?.release()
+    }
+  }
+
+  const ingest = async (task: Task): Promise<SymbolOutcome> => {
+    const nothing = task.nothingToDo()
+    if (nothing !== undefined) return nothing
+    const { outcome } = await workers.add(async () => {
+      const place = await uploads.admit(task.rows)
+      return await begin(task, place)
+    })
+    return await outcome
+  }
+
+  const outcomes = await Promise.all(
+    tasks.map(async (task) => {
+      const outcome = await ingest(task)
+      steps.onOutcome(outcome)
+      return outcome
+    }),
+  )
+  const reason: unknown = stop.signal.aborted ? stop.signal.reason : budgetSpent
+  return reason instanceof IngestError
+    ? { outcomes, stoppedBy: reason, bug: undefined }
+    : { outcomes, stoppedBy: undefined, bug: reason }
+}
+
+function unpayable({ calls, symbol }: Task): IngestError {
+  return budgetError(`The call budget cannot pay the ${calls} calls of ${symbol}, of which none was made.`)
+}

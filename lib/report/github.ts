@@ -1,0 +1,167 @@
+// What a run tells GitHub Actions besides its exit code: error annotations and the step summary. Pure text.
+
+import { PRICES } from '../datasets/catalog.ts'
+import { describeError, oneLine } from '../core/errors.ts'
+import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
+import { callsOf, durationText, headline, summaryEntries } from './summary.ts'
+import type { Config } from '../core/config.ts'
+import type { Ending } from './exit-code.ts'
+
+/**
+ * How many error annotations of one step GitHub shows (docs.github.com, "Workflow commands for GitHub Actions"): 10; the
+ * rest vanish without a word.
+ */
+const MAX_ANNOTATIONS = 10
+
+/** GitHub drops a step summary of more than 1 MiB without a word; this many lines of any text stay far below. */
+const MAX_ROWS = 50
+const MAX_CELL_CHARACTERS = 500
+
+/** From the start of the job to the program's: checking out and compiling. */
+const PREPARATION_SECONDS = 120
+
+/** Dates of one symbol that are named before the rest is counted. */
+const MAX_DATES = 10
+
+/** One error annotation, as a line for the log. What `title` and `text` hold cannot end the command or begin another. */
+export function annotation(title: string, text: string): string {
+  const property = encoded(oneLine(title, 100)).replaceAll(':', '%3A').replaceAll(',', '%2C')
+  return `::error title=${property}::${encoded(text)}\n`
+}
+
+function encoded(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+}
+
+/** A symbol that failed and why, in one line. */
+type Failure = readonly [symbol: string, why: string]
+
+/** The symbols that failed. `redact` blots secrets out. */
+export function failuresIn(outcomes: readonly SymbolOutcome[], redact: (text: string) => string): readonly Failure[] {
+  return outcomes.flatMap(({ symbol, errors: [first, ...others] }): Failure[] => {
+    if (first === undefined) return []
+    const more = others.length === 0 ? '' : ` (and ${others.length} more, see the metrics)`
+    return [[symbol, `${oneLine(redact(describeError(first)))}${more}`]]
+  })
+}
+
+/** The errors of a run as annotations: what concerns the whole run first, then symbols, as many as GitHub shows. */
+export function annotations(runErrors: readonly string[], failures: readonly Failure[]): readonly string[] {
+  const all = [
+    ...runErrors.map((text) => annotation('Ingestion', text)),
+    ...failures.map(([symbol, why]) => annotation(symbol, `${symbol}: ${why}`)),
+  ]
+  if (all.length <= MAX_ANNOTATIONS) return all
+  const shown = all.slice(0, MAX_ANNOTATIONS - 1)
+  return [...shown, annotation('Ingestion', `${all.length - shown.length} more errors: see the step summary.`)]
+}
+
+/** Why the plan may not come to its end in the job it runs in, each reason with its cure; none outside GitHub Actions. */
+export function shortages(plans: readonly { readonly calls: number }[], config: Config): readonly string[] {
+  if (config.actionsJob === undefined) return []
+  const { timeoutMinutes, roleDurationSeconds } = config.actionsJob
+  const seconds = callsOf(plans) * config.rateLimitSeconds
+  const time = durationText(seconds)
+  const cures = 'or fetch fewer symbols or dates at once; what is done is kept, and the next run goes on'
+  const warnings: readonly [boolean, string][] = [
+    [
+      timeoutMinutes !== undefined && seconds + PREPARATION_SECONDS > timeoutMinutes * 60,
+      `The calls take ${time}, but this job is ended after ${timeoutMinutes} min: set the variable JOB_TIMEOUT_MINUTES higher (GitHub's own runners allow 360), ${cures}.`,
+    ],
+    [
+      roleDurationSeconds !== undefined && seconds > roleDurationSeconds,
+      `The calls take ${time}, but the role's credentials expire after ${durationText(roleDurationSeconds ?? 0)}: raise the role's maximum session duration and the variable ROLE_DURATION_SECONDS (at most 43200), ${cures}.`,
+    ],
+  ]
+  return warnings.filter(([isSo]) => isSo).map(([, text]) => text)
+}
+
+export type SummaryFacts = {
+  readonly ending: Ending
+  readonly outcomes: readonly SymbolOutcome[]
+  readonly failures: readonly Failure[]
+  /** What concerns the whole run, in sentences: errors, and what was to be said beforehand. */
+  readonly runErrors: readonly string[]
+  readonly cautions: readonly string[]
+  readonly config: Pick<Config, 'target' | 'hasCustomEndpoint'>
+}
+
+/** The run as Markdown for the step summary. */
+export function stepSummary(facts: SummaryFacts): string {
+  const { ending, outcomes, failures, runErrors, cautions, config } = facts
+  const gaps = outcomes.filter(({ missing }) => missing.length > 0)
+  const { newest } = ending
+  const prices = outcomes.filter(({ dataset }) => dataset === PRICES)
+  const late = newest === undefined ? [] : prices.filter(({ through }) => (through ?? '') < newest)
+  const sections = [
+    `## ${plain(headline(ending))}`,
+    ...cautions.map((text) => `> ⚠️ ${plain(text)}`),
+    ...runErrors.map((text) => `> ❌ ${plain(text)}`),
+    table(['', ''], summaryEntries(ending)),
+    section('Failed symbols', ['Symbol', 'Why'], failures),
+    section(
+      'Missing sessions',
+      ['Symbol', 'Sessions without a bar'],
+      gaps.map(({ symbol, missing }) => [symbol, someOf(missing)]),
+    ),
+    // When nobody has it, that is an error of the run and said above.
+    section(
+      `Without the newest session, ${newest}`,
+      ['Symbol', 'Newest stored'],
+      late.length === prices.length ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none']),
+    ),
+    metricsLine(ending.metricsPlace, config),
+  ]
+  return `${sections.filter((text) => text !== '').join('\n\n')}\n`
+}
+
+/** What ended the program before there was a run, as Markdown for the step summary. */
+export function failureSummary(text: string, isInterrupted: boolean): string {
+  const lines = text.split('\n').map((line) => plain(line))
+  const title = isInterrupted ? '🛑 Interrupted Before the First Call' : '❌ Nothing Was Ingested'
+  // The joiner keeps a line from beginning a list.
+  const shown = lines.filter((line) => line !== '').map((line) => `&#8288;${line}`)
+  return `## ${title}\n\n${shown.join('<br>\n')}\n`
+}
+
+function someOf(dates: readonly string[]): string {
+  const shown = dates.slice(0, MAX_DATES).join(', ')
+  return dates.length > MAX_DATES ? `${shown} and ${dates.length - MAX_DATES} more` : shown
+}
+
+function section(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return ''
+  const more = rows.length > MAX_ROWS ? `\n\nand ${rows.length - MAX_ROWS} more: see the metrics.` : ''
+  return `### ${plain(title)} (${rows.length})\n\n${table(head, rows.slice(0, MAX_ROWS))}${more}`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [tableRow(head), `| ${head.map(() => '---').join(' | ')} |`, ...rows.map(tableRow)].join('\n')
+}
+
+function tableRow(cells: readonly string[]): string {
+  return `| ${cells.map(plain).join(' | ')} |`
+}
+
+function metricsLine(place: string | undefined, { target, hasCustomEndpoint }: SummaryFacts['config']): string {
+  if (place === undefined) return 'Metrics: could not be written'
+  const text = `Metrics: ${plain(place)}`
+  // The AWS console knows nothing of an S3-compatible store elsewhere.
+  if (target.kind !== 's3' || hasCustomEndpoint) return text
+  const key = encodeURIComponent(place.slice(`s3://${target.bucket}/`.length))
+  return `${text} ([open](https://console.aws.amazon.com/s3/object/${target.bucket}?prefix=${key}))`
+}
+
+/**
+ * Text from outside as nothing but text: no markup, no link, no end of a table's cell. Everything that Markdown or HTML
+ * could take for more becomes a character reference, and so does the start of what GitHub turns into links by itself.
+ */
+function plain(text: string): string {
+  return (
+    oneLine(text, MAX_CELL_CHARACTERS)
+      .replaceAll(/[!-&*+/:-@[-`{-~]/g, (character) => `&#${character.charCodeAt(0)};`)
+      // Addresses become links after references are read: a joiner ends them.
+      .replaceAll('&#64;', '&#64;&#8288;')
+      .replaceAll(/www\./gi, (start) => start.replace('.', '&#46;'))
+  )
+}

@@ -1,0 +1,213 @@
+// The metrics document: the account of a run for programs. Its fields are a contract; new ones may be added.
+
+import { addCounts, NO_SESSIONS, totalSessions } from '../core/outcome.ts'
+import { utcDate, type DateRange } from '../core/dates.ts'
+import { describeError, IngestError, oneLine } from '../core/errors.ts'
+import type { HttpStats } from '../fmp/calls.ts'
+import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
+import { targetPlace, tickersPlace, type Config } from '../core/config.ts'
+import type { Store } from '../store/store.ts'
+import type { Reject } from '../datasets/check.ts'
+
+/** Raised when a field changes its meaning or goes away. */
+const SCHEMA_VERSION = 1
+
+/** Far more runs than can begin in one second. */
+const MAX_SUFFIX = 1_000
+
+export type RunFacts = {
+  readonly config: Config
+  readonly version: string
+  readonly runUuid: string
+  /** Milliseconds since 1970 of the run's start, as `--now` may have set it. */
+  readonly startMs: number
+  readonly durationSeconds: number
+  /** As widened; without dates from the earliest of all symbols. Undefined when no session was asked for. */
+  readonly range: DateRange | undefined
+  readonly outcomes: readonly SymbolOutcome[]
+  readonly runErrors: readonly IngestError[]
+  readonly stoppedBy: IngestError | undefined
+  readonly http: HttpStats
+  readonly recoveredWrites: number
+}
+
+export type Metrics = ReturnType<typeof buildMetrics>
+
+/** The document, in the order in which it is written. */
+export function buildMetrics(facts: RunFacts) {
+  const { config, outcomes, stoppedBy, http } = facts
+  const counts = outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), NO_SESSIONS)
+  const total = (of: (outcome: SymbolOutcome) => number) => outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
+  return {
+    run_id: new Date(facts.startMs).toISOString().replace('Z', '+00:00'),
+    date_range: { from: facts.range?.from ?? null, to: facts.range?.to ?? null },
+    symbols_processed: distinct(outcomes) - distinct(outcomes.filter(({ isFinished }) => !isFinished)),
+    files_written: total(({ filesWritten }) => filesWritten),
+    rows_written: total(({ rowsWritten }) => rowsWritten),
+    errors: total(({ errors }) => errors.length),
+    duration_seconds: Math.round(facts.durationSeconds * 1_000) / 1_000,
+    results: outcomes.map((outcome) => ({
+      symbol: outcome.symbol,
+      files_written: outcome.filesWritten,
+      rows_written: outcome.rowsWritten,
+      errors: outcome.errors.map(describeError),
+      counts: outcome.counts,
+      sessions: totalSessions(outcome.counts),
+      ...findings(outcome),
+      calls: outcome.calls,
+      dataset: outcome.dataset,
+      first_date: outcome.first ?? null,
+      through_date: outcome.through ?? null,
+    })),
+    schema_version: SCHEMA_VERSION,
+    program_version: facts.version,
+    run_uuid: facts.runUuid,
+    mode: config.dates.mode,
+    dataset: config.datasets.join(','),
+    datasets: config.datasets.map((name) => datasetTotals(name, outcomes)),
+    settings: settingsOf(config),
+    now_overridden: config.nowMs !== undefined,
+    run_errors: facts.runErrors.map(describeError),
+    counts,
+    sessions: totalSessions(counts),
+    symbols: distinct(outcomes),
+    ...findings({
+      suspects: total(({ suspects }) => suspects),
+      incomplete: total(({ incomplete }) => incomplete),
+      rejects: outcomes.flatMap(({ rejects }) => rejects),
+      closedDayBars: total(({ closedDayBars }) => closedDayBars),
+      wouldShrink: total(({ wouldShrink }) => wouldShrink),
+      differing: total(({ differing }) => differing),
+    }),
+    first_date: outcomes.flatMap(({ first }) => first ?? []).toSorted()[0] ?? null,
+    through_date:
+      outcomes
+        .flatMap(({ through }) => through ?? [])
+        .toSorted()
+        .at(-1) ?? null,
+    calls: http.calls,
+    retries: http.retries,
+    refused_calls: http.limited,
+    gate_wait_seconds: Math.round(http.gateWaitMs) / 1_000,
+    recovered_writes: facts.recoveredWrites,
+    stopped_by: stoppedBy?.kind ?? null,
+    interrupted: stoppedBy?.kind === 'interrupted',
+  }
+}
+
+function distinct(outcomes: readonly SymbolOutcome[]): number {
+  return new Set(outcomes.map(({ symbol }) => symbol)).size
+}
+
+/** The account of one dataset; its counts are sessions of prices and documents of statements. */
+function datasetTotals(dataset: string, all: readonly SymbolOutcome[]) {
+  const outcomes = all.filter((outcome) => outcome.dataset === dataset)
+  const total = (of: (outcome: SymbolOutcome) => number) => outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
+  return {
+    dataset,
+    files_written: total(({ filesWritten }) => filesWritten),
+    rows_written: total(({ rowsWritten }) => rowsWritten),
+    restated: total(({ restated }) => restated),
+    errors: total(({ errors }) => errors.length),
+    calls: total(({ calls }) => calls),
+    counts: outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), NO_SESSIONS),
+  }
+}
+
+/** What was noticed in the rows and files, as the document names it. */
+function findings(
+  found: Pick<SymbolOutcome, 'suspects' | 'incomplete' | 'rejects' | 'closedDayBars' | 'wouldShrink' | 'differing'>,
+) {
+  return {
+    rejected_rows: found.rejects.length,
+    suspect_rows: found.suspects,
+    rows_without_adj_close: found.incomplete,
+    bars_on_closed_days: found.closedDayBars,
+    would_shrink: found.wouldShrink,
+    differing_files: found.differing,
+  }
+}
+
+function settingsOf(config: Config) {
+  const { tickers, target, dates } = config
+  return {
+    tickers: oneLine(tickersPlace(tickers) ?? '--tickers'),
+    out: oneLine(targetPlace(target)),
+    prefix: config.prefix,
+    from_date: dates.fromDate ?? null,
+    to_date: dates.toDate ?? null,
+    backfill_days: dates.backfillDays ?? null,
+    lookback: dates.lookback,
+    force: config.isForced,
+    adj_close: config.withAdjClose,
+    max_calls: config.maxCalls ?? null,
+    allow_unsafe_store: config.allowsUnsafeStore,
+    api: config.api,
+    api_base_url: config.apiBaseUrl,
+    rate_limit_seconds: config.rateLimitSeconds,
+    max_workers: config.maxWorkers,
+    upload_concurrency: config.uploadConcurrency,
+    api_timeout_seconds: config.apiTimeoutSeconds,
+  }
+}
+
+/**
+ * Stores the document under a key nobody has taken, and the rejected rows, if there are any, beside it with the same
+ * stem. `redact` blots secrets out of both. Returns the document's key, and what went wrong with the rejected rows alone.
+ * Throws an IngestError when the document cannot be stored.
+ */
+export async function storeMetrics(
+  store: Store,
+  metrics: Metrics,
+  { outcomes, startMs }: RunFacts,
+  redact: (text: string) => string,
+): Promise<{ readonly key: string; readonly rejectsError: IngestError | undefined }> {
+  const encoder = new TextEncoder()
+  const stem = await createFirstFree(store, stemOf(startMs), encoder.encode(`${toJson(metrics, redact, 2)}\n`))
+  const rejects = outcomes.flatMap((outcome) => outcome.rejects)
+  if (rejects.length > 0) {
+    const lines = rejects.map((reject) => `${toJson(withCleanNames(reject, redact), redact)}\n`).join('')
+    const place = `${stem}.rejects.jsonl`
+    const rejectsError = await store.create(place, encoder.encode(lines), {}).then(
+      (result) => (result === 'created' ? undefined : taken(`${store.locate(place)} is there already`)),
+      (error: unknown) => asIngestError(error),
+    )
+    return { key: `${stem}.json`, rejectsError }
+  }
+  return { key: `${stem}.json`, rejectsError: undefined }
+}
+
+/**
+ * JSON whose texts are redacted one by one: a secret that is a word of JSON, such as `null`, must not break the document.
+ * One line without `indent`.
+ */
+export function toJson(value: unknown, redact: (text: string) => string, indent?: number): string {
+  return JSON.stringify(value, (_name, part: unknown) => (typeof part === 'string' ? redact(part) : part), indent)
+}
+
+/** The names in a rejected row come from the vendor, who may repeat anything. */
+function withCleanNames(reject: Reject, redact: (text: string) => string): Reject {
+  const row = Object.fromEntries(Object.entries(reject.row).map(([name, value]) => [redact(name), value]))
+  return { ...reject, row }
+}
+
+function asIngestError(error: unknown): IngestError {
+  if (error instanceof IngestError) return error
+  throw error
+}
+
+function taken(message: string): IngestError {
+  return new IngestError(message, { kind: 'store', scope: 'run', hint: 'Move it away, or run again a second later.' })
+}
+
+function stemOf(startMs: number): string {
+  return `logs/ingest/date=${utcDate(startMs)}/run-${Math.floor(startMs / 1_000)}`
+}
+
+async function createFirstFree(store: Store, stem: string, bytes: Uint8Array): Promise<string> {
+  for (let suffix = 1; suffix <= MAX_SUFFIX; suffix += 1) {
+    const candidate = suffix === 1 ? stem : `${stem}-${suffix}`
+    if ((await store.create(`${candidate}.json`, bytes, {})) === 'created') return candidate
+  }
+  throw taken(`${MAX_SUFFIX} metrics documents begin with ${store.locate(stem)}`)
+}

@@ -1,0 +1,186 @@
+// Files in a folder, with the promises of an S3 bucket: a file is there whole or not at all, a create never replaces,
+// and what is reported stored survives a power cut.
+import type { BigIntStats } from 'node:fs'
+import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import PQueue from 'p-queue'
+import { IngestError, oneLine } from '../../core/errors.ts'
+import type { ByteRange, Store } from '../store.ts'
+import { errnoOf, noHardLinks, toFolderError } from './errors.ts'
+import { listFolder, tagOf } from './listing.ts'
+import {
+  prepareTempFolder,
+  shareSyncs,
+  syncFolder,
+  syncUpwards,
+  TEMP_FOLDER,
+  tempPath,
+  writeDurably,
+} from './temp-files.ts'
+
+type FolderStoreOptions = {
+  /** Made before the first write if it is not there. */
+  readonly folder: string
+  /** Get ready to write at once: a folder that cannot be written to is then known before anything costly is done. */
+  readonly preparesAtOnce?: boolean
+  /** Files read and folders listed at once; 32 if not given. */
+  readonly concurrency?: number
+  /** Milliseconds since 1970, to tell old temporary files by. */
+  readonly nowMs: () => number
+}
+
+type Place = {
+  readonly folder: string
+  readonly tempFolder: string
+  readonly prepare: () => Promise<void>
+  readonly sync: (path: string) => Promise<void>
+}
+
+/** The folder as a store. It and its functions throw IngestErrors of kind 'store'; metadata is dropped. */
+export async function openFolderStore(options: FolderStoreOptions): Promise<Store> {
+  const folder = resolve(options.folder)
+  const tempFolder = join(folder, TEMP_FOLDER)
+  const sync = shareSyncs(syncFolder)
+  let prepared: Promise<void> | undefined
+  async function prepare(): Promise<void> {
+    prepared ??= prepareTempFolder(tempFolder, options.nowMs(), sync)
+    try {
+      await prepared
+    } catch (error) {
+      // The next write tries again: the disk may have room by then.
+      prepared = undefined
+      throw error
+    }
+  }
+  if (options.preparesAtOnce === true) await prepare()
+  const inFlight = new PQueue({ concurrency: options.concurrency ?? 32 })
+  const place: Place = { folder, tempFolder, prepare, sync }
+  return {
+    locate: (key) => oneLine(join(options.folder, key)),
+    // Every file that is read is an open one, and a process may have few.
+    list: (prefix, after, until) =>
+      inFlight.add(() => listFolder({ folder, prefix: checkedPrefix(folder, prefix), after, until })),
+    read: (key, range, maxBytes) => inFlight.add(() => readFile(pathOf(folder, key), range, maxBytes)),
+    create: (key, bytes) => store(place, key, bytes, createAt),
+    replace: (key, bytes, _metadata, tag) => store(place, key, bytes, (temp, path) => replaceAt(temp, path, tag)),
+    recoveredWrites: () => 0,
+  }
+}
+
+/** Refuses what would leave the folder, or reach into the temporary files. */
+function pathOf(folder: string, key: string): string {
+  const parts = key.split('/')
+  const isLegal = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'))
+  if (!isLegal || parts[0] === TEMP_FOLDER) {
+    throw new IngestError(`${JSON.stringify(key)} is no key of a file in ${oneLine(folder)}.`, {
+      kind: 'store',
+      scope: 'symbol',
+    })
+  }
+  return join(folder, ...parts)
+}
+
+function checkedPrefix(folder: string, prefix: string): string {
+  if (prefix !== '') pathOf(folder, prefix.replace(/\/$/, ''))
+  return prefix
+}
+
+async function readFile(path: string, range: ByteRange | undefined, maxBytes: number): Promise<Uint8Array | undefined> {
+  try {
+    const info = await look(path)
+    if (info === undefined || !info.isFile()) return undefined
+    const handle = await open(path, 'r')
+    try {
+      // Of the file that is open: another may have taken the name since.
+      const { size } = await handle.stat()
+      const length = range === undefined ? size : Math.min(size, range.suffixBytes)
+      if (length > maxBytes) throw tooLarge(path, length, maxBytes)
+      const bytes = new Uint8Array(length)
+      await readFully(handle, bytes, size - length)
+      return bytes
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    throw toFolderError(error, path)
+  }
+}
+
+type Readable = {
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>
+}
+
+async function readFully(handle: Readable, bytes: Uint8Array, position: number): Promise<void> {
+  let done = 0
+  while (done < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, done, bytes.length - done, position + done)
+    if (bytesRead === 0) throw Object.assign(new Error('the file became shorter while it was read'), { code: 'EIO' })
+    done += bytesRead
+  }
+}
+
+function tooLarge(path: string, size: number, maxBytes: number): IngestError {
+  const message = `${oneLine(path)}: ${size} bytes, but at most ${maxBytes} are read.`
+  return new IngestError(message, {
+    kind: 'store',
+    scope: 'symbol',
+    hint: 'This is hardly a file of this program: look at it.',
+  })
+}
+
+/** Writes aside, then lets `publish` give the file its name; the temporary name is gone afterwards in any case. */
+async function store<T>(
+  place: Place,
+  key: string,
+  bytes: Uint8Array,
+  publish: (temp: string, path: string) => Promise<T>,
+): Promise<T> {
+  const path = pathOf(place.folder, key)
+  await place.prepare()
+  const temp = tempPath(place.tempFolder)
+  try {
+    const made = await mkdir(dirname(path), { recursive: true })
+    await writeDurably(temp, bytes)
+    const outcome = await publish(temp, path)
+    await syncUpwards(dirname(path), made === undefined ? dirname(path) : dirname(made), place.sync)
+    return outcome
+  } catch (error) {
+    throw toFolderError(error, path)
+  } finally {
+    await discard(temp)
+  }
+}
+
+/** What cannot be removed now is stale to a later run; that must not hide how the write went. */
+async function discard(temp: string): Promise<void> {
+  await rm(temp, { force: true }).catch(() => undefined)
+}
+
+async function createAt(temp: string, path: string): Promise<'created' | 'exists'> {
+  try {
+    await link(temp, path)
+    return 'created'
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return 'exists'
+    throw errnoOf(error) === 'EPERM' ? noHardLinks(path, error) : error
+  }
+}
+
+async function replaceAt(temp: string, path: string, tag: string | undefined): Promise<'replaced' | 'conflict'> {
+  if (tag !== undefined) {
+    const info = await look(path)
+    if (info === undefined || tagOf(info) !== tag) return 'conflict'
+  }
+  await rename(temp, path)
+  return 'replaced'
+}
+
+/** What stands at `path` itself, links not followed, or undefined. */
+async function look(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(path, { bigint: true })
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,71 @@
+// A folder's files in the order of an S3 listing. Folders are entered in that order too, and those that lie outside
+// the asked stretch of keys are not read at all.
+import type { BigIntStats, Dirent } from 'node:fs'
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { StoredFile } from '../store.ts'
+import { errnoOf, toFolderError } from './errors.ts'
+import { compareKeys } from '../keys.ts'
+import { TEMP_FOLDER } from './temp-files.ts'
+
+type Listing = {
+  readonly folder: string
+  /** Ends with `/`, or is empty for everything. */
+  readonly prefix: string
+  readonly after: string | undefined
+  readonly until: string | undefined
+}
+
+/** Changes whenever the file does: a replaced file is another inode, an overwritten one has another time. */
+export function tagOf({ size, mtimeNs, ino }: BigIntStats): string {
+  return `${size}-${mtimeNs}-${ino}`
+}
+
+/** Regular files only; links, temporary files and what vanishes meanwhile are left out. */
+export async function listFolder(listing: Listing): Promise<readonly StoredFile[]> {
+  const files: StoredFile[] = []
+  await walk(listing, listing.prefix, files)
+  return files
+}
+
+async function walk(listing: Listing, prefix: string, files: StoredFile[]): Promise<void> {
+  const entries = await entriesOf(join(listing.folder, prefix))
+  const names = entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+  // `a/` sorts after `a-b`, as it does within whole keys.
+  for (const name of names.toSorted(compareKeys)) {
+    const key = prefix + name
+    if (key === `${TEMP_FOLDER}/` || isBefore(key, listing.after) || isPast(key, listing.until)) continue
+    if (name.endsWith('/')) await walk(listing, key, files)
+    else await addFile(listing.folder, key, files)
+  }
+}
+
+/** Whether the file, or every file in the folder, comes no later than `after`. */
+function isBefore(key: string, after: string | undefined): boolean {
+  if (after === undefined || compareKeys(key, after) > 0) return false
+  return !(key.endsWith('/') && after.startsWith(key))
+}
+
+function isPast(key: string, until: string | undefined): boolean {
+  return until !== undefined && compareKeys(key, until) > 0
+}
+
+async function entriesOf(path: string): Promise<Dirent[]> {
+  try {
+    return await readdir(path, { withFileTypes: true })
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw toFolderError(error, path)
+  }
+}
+
+async function addFile(folder: string, key: string, files: StoredFile[]): Promise<void> {
+  const path = join(folder, key)
+  try {
+    const info = await lstat(path, { bigint: true })
+    if (!info.isFile()) return
+    files.push({ key, sizeBytes: Number(info.size), modifiedMs: Number(info.mtimeMs), tag: tagOf(info) })
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw toFolderError(error, path)
+  }
+}

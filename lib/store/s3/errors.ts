@@ -1,0 +1,244 @@
+// What S3's refusals mean, in words that name the place, the cause and the cure. Reads the AWS SDK's errors; the rest
+// of the program sees an IngestError only. Scope 'attempt' means: worth another try.
+import { IngestError, oneLine } from '../../core/errors.ts'
+import { DAMAGE_CODES, dissect, isTransient, NETWORK_CODE, type Failure } from './sdk-error.ts'
+
+/** What was being done when it failed. */
+export type Operation = {
+  /** The permission that it needs, which is also its name. */
+  readonly permission: 's3:ListBucket' | 's3:GetObject' | 's3:PutObject'
+  readonly bucket: string
+  /** For people: `s3://bucket/key`. */
+  readonly location: string
+}
+
+type Explanation = { what: string; hint: string }
+
+/** S3's error code, `Unknown` where the answer had none (it did not come from S3). */
+export function errorCode(error: unknown): string {
+  return dissect(error).code
+}
+
+/**
+ * The failure as this program tells it. Network trouble, timeouts, throttling and server errors have scope 'attempt',
+ * what only the user can mend has scope 'run'. Returns an error that is no answer of the store (a bug) as it came.
+ */
+export function toStoreError(error: unknown, operation: Operation): unknown {
+  if (error instanceof IngestError || !(error instanceof Error)) return error
+  const failure = dissect(error)
+  const scope = isTransient(failure) ? 'attempt' : 'run'
+  const explained = scope === 'attempt' ? explainTransient(failure) : explainLasting(failure, operation)
+  if (explained === undefined) return error
+  return new IngestError(`${operation.location}: ${explained.what}`, {
+    kind: 'store',
+    scope,
+    hint: explained.hint,
+    cause: error,
+  })
+}
+
+/** An answer with status 200 that S3 would not give, so that it may come from a proxy: worth another try. */
+export function strangeAnswer(operation: Operation, what: string): IngestError {
+  return new IngestError(`${operation.location}: ${what}`, { kind: 'store', scope: 'attempt', hint: STRANGER_HINT })
+}
+
+/** Whether the bytes were damaged on the way; if that goes on, more tries will not help. */
+export function isDamage(error: unknown): boolean {
+  return DAMAGE_CODES.has(dissect(error instanceof IngestError ? error.cause : error).code)
+}
+
+/** Whether credentials are lacking, or what they were to be made of is no good. */
+export function isAboutCredentials(error: unknown): boolean {
+  return [...NO_CREDENTIALS, ...BAD_TOKEN].includes(dissect(error).code)
+}
+
+/** Whether the store asks for fewer requests. */
+export function isTooMuch(error: unknown): boolean {
+  const { code, status } = dissect(error)
+  return code === 'SlowDown' || status === 503 || status === 429
+}
+
+const STRANGER_HINT = 'A proxy or a login page may be answering in place of the store: check AWS_ENDPOINT_URL_S3.'
+
+function explainTransient({ code, status, said }: Failure): Explanation {
+  if (DAMAGE_CODES.has(code)) {
+    return {
+      what: `the bytes were damaged on the way (${code})`,
+      hint: 'Check the network between here and the store.',
+    }
+  }
+  if (status === undefined || NETWORK_CODE.test(code)) {
+    const hint = 'Check the network and AWS_ENDPOINT_URL_S3, then run again: what is stored is kept.'
+    return { what: `no answer from the store (${code}: ${said})`, hint }
+  }
+  if (status === 200) return { what: 'an answer that is not from S3', hint: STRANGER_HINT }
+  const what = `the store is busy or out of order (${status} ${code})`
+  return { what, hint: 'Run again later: what is stored is kept. A lower UPLOAD_CONCURRENCY asks less of it.' }
+}
+
+const WRONG_KEY = ['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidToken', 'UnrecognizedClientException']
+const EXPIRED = ['ExpiredToken', 'ExpiredTokenException', 'RequestExpired', 'TokenRefreshRequired']
+/** Why a file cannot be read: one that the profile or AWS_WEB_IDENTITY_TOKEN_FILE names. */
+const UNREADABLE = ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EIO']
+const NO_CREDENTIALS = ['CredentialsProviderError', 'TokenProviderError', ...UNREADABLE]
+/** What STS says of a token; an empty one is no valid parameter. */
+const BAD_TOKEN = ['InvalidIdentityToken', 'IDPRejectedClaim', 'ValidationError']
+const OTHER_REGION = [
+  'PermanentRedirect',
+  'TemporaryRedirect',
+  'Redirect',
+  'AuthorizationHeaderMalformed',
+  'IllegalLocationConstraintException',
+]
+const QUOTA = ['QuotaExceeded', 'InsufficientStorage', 'InsufficientCapacity', 'XMinioStorageFull', 'TooManyBuckets']
+
+const SUSPENDED = ['UserSuspended', 'AccountProblem', 'AllAccessDisabled', 'NotSignedUp', 'InvalidPayer']
+
+/** Codes and what to say of them; the first row that names the code speaks. */
+const EXPLANATIONS: readonly [codes: readonly string[], explain: (f: Failure, o: Operation) => Explanation][] = [
+  [['NoSuchBucket', 'InvalidBucketName'], noBucket],
+  [WRONG_KEY, wrongKey],
+  [EXPIRED, expired],
+  [NO_CREDENTIALS, noCredentials],
+  [BAD_TOKEN, badToken],
+  [OTHER_REGION, otherRegion],
+  [SUSPENDED, suspended],
+  [['RequestTimeTooSkewed'], skewed],
+  [QUOTA, quota],
+  [['NotImplemented'], unsupported],
+  [['EndpointError'], noEndpoint],
+  // What the SDK's requests and fetch say of a header.
+  [['ERR_INVALID_CHAR'], brokenLine],
+]
+
+function explainLasting(failure: Failure, operation: Operation): Explanation | undefined {
+  const explain = EXPLANATIONS.find(([codes]) => codes.includes(failure.code))?.[1]
+  if (explain !== undefined) return explain(failure, operation)
+  const { code, status, said } = failure
+  // The SDK could not read the answer as S3's.
+  if (said.includes('Deserialization error'))
+    return { what: `an answer that is not from S3 (${status})`, hint: STRANGER_HINT }
+  if (status === 401 || status === 403) return denied(failure, operation)
+  if (status === 501) return unsupported(failure)
+  if (status !== undefined) {
+    const hint = 'Check the bucket, AWS_REGION and AWS_ENDPOINT_URL_S3.'
+    return { what: `${operation.permission} was refused (${[status, code, said].filter(Boolean).join(' ')})`, hint }
+  }
+  if (code === 'ERR_INVALID_URL') {
+    return { what: 'AWS_ENDPOINT_URL_S3 is no URL', hint: 'Write it with its scheme: https://host.' }
+  }
+  return /CERT|TLS|SSL|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH/.test(code) ? untrusted(failure) : undefined
+}
+
+function noBucket({ code }: Failure, { bucket }: Operation): Explanation {
+  const what = code === 'NoSuchBucket' ? `there is no bucket "${bucket}"` : `"${bucket}" is no name of a bucket`
+  return { what, hint: 'Check S3_BUCKET (or --out) and AWS_ENDPOINT_URL_S3, or create the bucket.' }
+}
+
+function denied({ code, said }: Failure, { permission, bucket, location }: Operation): Explanation {
+  const what = `access denied to ${permission} (${said === '' ? code : `the store says: ${said}`})`
+  if (said.includes('sts:')) {
+    return { what, hint: 'The role could not be taken on: check its trust policy and AWS_ROLE_ARN.' }
+  }
+  const prefix = location.slice(`s3://${bucket}/`.length)
+  const resource =
+    permission === 's3:ListBucket'
+      ? `arn:aws:s3:::${bucket} for the prefix ${prefix} (a condition on s3:prefix must cover it)`
+      : `arn:aws:s3:::${bucket}/*, or on less as the README's policy has it`
+  return { what, hint: `Allow ${permission} on ${resource}.${ALSO[permission]}` }
+}
+
+/** What else can make S3 answer "denied". */
+const ALSO: Record<Operation['permission'], string> = {
+  's3:ListBucket': '',
+  's3:GetObject': ' Without s3:ListBucket, files that do not exist look denied too.',
+  's3:PutObject': ' Replacing a stored file takes s3:GetObject as well.',
+}
+
+function wrongKey({ code }: Failure): Explanation {
+  const which = code === 'SignatureDoesNotMatch' ? 'secret key does not fit the access key' : 'access key is not known'
+  const what = `the credentials are refused: the ${which} (${code})`
+  const hint =
+    'Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile, and that AWS_ENDPOINT_URL_S3 is the store they are for.'
+  return { what, hint }
+}
+
+function suspended({ code }: Failure): Explanation {
+  const hint = "Have the store's administrator enable it again, or check AWS_ACCESS_KEY_ID."
+  return { what: `the account of this access key is suspended (${code})`, hint }
+}
+
+function expired({ code }: Failure): Explanation {
+  const hint =
+    'Get new credentials and run again: it goes on where it stopped. For long runs raise the role’s session duration.'
+  return { what: `the credentials have expired (${code})`, hint }
+}
+
+function brokenLine(): Explanation {
+  const what = 'the credentials hold a line break or another character that no header may have'
+  return { what, hint: 'Copy AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again, each in one line.' }
+}
+
+/** The SDK says so of an endpoint without a scheme, and of settings that do not go together. */
+function noEndpoint({ said }: Failure): Explanation {
+  const hint = 'Check AWS_ENDPOINT_URL_S3, which takes its scheme too (https://host), and the other AWS_* variables.'
+  return { what: `no endpoint can be made of the settings (${said})`, hint }
+}
+
+function noCredentials({ said }: Failure): Explanation {
+  const hint = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role with a web identity.'
+  return { what: `no AWS credentials found (${said})`, hint }
+}
+
+function badToken({ code, said }: Failure): Explanation {
+  const hint = 'Check AWS_WEB_IDENTITY_TOKEN_FILE, and the identity provider and trust policy of AWS_ROLE_ARN.'
+  return { what: `the web identity is refused (${code}: ${said})`, hint }
+}
+
+function otherRegion({ code, fields }: Failure, { bucket }: Operation): Explanation {
+  const region = fields['Region'] ?? fields['bucketRegion'] ?? regionOfHost(fields['Endpoint'])
+  const what = `the bucket "${bucket}" is asked for in the wrong region (${code})`
+  if (typeof region !== 'string') return { what, hint: "Set AWS_REGION to the bucket's own region." }
+  return { what: `${what}: it expects ${oneLine(region, 40)}`, hint: `Set AWS_REGION=${oneLine(region, 40)}.` }
+}
+
+function regionOfHost(host: unknown): string | undefined {
+  return typeof host === 'string' ? /s3[.-]([a-z]{2}[a-z-]*-\d)\./.exec(host)?.[1] : undefined
+}
+
+function skewed({ fields }: Failure): Explanation {
+  const offMs = Math.abs(instantOf(fields['ServerTime']) - instantOf(fields['RequestTime']))
+  const off = Number.isNaN(offMs) ? '' : ` by ${Math.round(offMs / 60_000)} minutes`
+  const what = `this machine's clock is off${off} (RequestTimeTooSkewed)`
+  return { what, hint: 'Set the clock (NTP): S3 refuses requests signed more than 15 minutes off.' }
+}
+
+/** Milliseconds since 1970 of `20240930T120000Z` or an ISO instant, NaN for anything else. */
+function instantOf(text: unknown): number {
+  if (typeof text !== 'string') return Number.NaN
+  return Date.parse(text.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'))
+}
+
+function quota({ code }: Failure, { bucket }: Operation): Explanation {
+  return {
+    what: `the store has no room left (${code})`,
+    hint: `Raise the quota of "${bucket}" or make room, then run again.`,
+  }
+}
+
+function unsupported({ said }: Failure): Explanation {
+  const hint = 'This program needs If-None-Match and If-Match on PUT: use a store that has them.'
+  return {
+    what: `the store does not support this request (${['501 NotImplemented', said].filter(Boolean).join(': ')})`,
+    hint,
+  }
+}
+
+function untrusted({ code }: Failure): Explanation {
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
+    const scheme = 'Check the scheme (http:// or https://) and the port of AWS_ENDPOINT_URL_S3.'
+    return { what: `the endpoint does not speak TLS (${code})`, hint: scheme }
+  }
+  const hint = 'Check AWS_ENDPOINT_URL_S3; a private authority is named by NODE_EXTRA_CA_CERTS.'
+  return { what: `the store's TLS certificate is not trusted (${code})`, hint }
+}

@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openWorld } from '../../lib/commands/effects.ts'
+import { configOf, failureOf } from '../support/samples.ts'
+import { makeTempFolder, type TempFolder } from '../support/temp-folder.ts'
+
+const user = new AbortController()
+const world = openWorld({ version: '1.2.3', stop: user, interruption: user.signal, encoderScript: '' })
+const isRoot = process.getuid?.() === 0
+
+let temp: TempFolder
+beforeEach(async () => {
+  temp = await makeTempFolder()
+})
+afterEach(() => temp.remove())
+
+const read = async (name: string, maxBytes = 100) => await world.readTextFile(join(temp.path, name), maxBytes)
+
+describe('readTextFile()', () => {
+  test('reads a file up to its cap', async () => {
+    await Bun.write(join(temp.path, 'list.csv'), 'Ä'.repeat(50))
+    expect(await read('list.csv')).toBe('Ä'.repeat(50))
+  })
+
+  test('reads an empty file as an empty text, and none as nothing', async () => {
+    await Bun.write(join(temp.path, 'empty.csv'), '')
+    expect(await read('empty.csv')).toBe('')
+    expect(await read('absent.csv')).toBeUndefined()
+    expect(await read('absent/list.csv')).toBeUndefined()
+  })
+
+  test('refuses one that is larger, and says how much may be', async () => {
+    await Bun.write(join(temp.path, 'list.csv'), 'x'.repeat(101))
+    const error = await failureOf(read('list.csv'))
+    expect(error).toMatchObject({ kind: 'usage', scope: 'run' })
+    expect(error.message).toContain('list.csv')
+    expect(error.message).toContain('100')
+  })
+
+  test('refuses a folder, and a path through a file', async () => {
+    await mkdir(join(temp.path, 'folder'))
+    await Bun.write(join(temp.path, 'file'), 'x')
+    for (const [name, code] of [
+      ['folder', 'EISDIR'],
+      ['file/list.csv', 'ENOTDIR'],
+    ] as const) {
+      const error = await failureOf(read(name, 1_000_000))
+      expect(error).toMatchObject({ kind: 'usage', scope: 'run' })
+      expect(error.message).toContain(code)
+      expect(error.message).toContain(name)
+      expect(error.hint).toContain('--tickers-path')
+    }
+  })
+
+  test.skipIf(isRoot)('refuses one that may not be read', async () => {
+    await Bun.write(join(temp.path, 'list.csv'), 'A')
+    await chmod(join(temp.path, 'list.csv'), 0o000)
+    expect((await failureOf(read('list.csv'))).message).toContain('EACCES')
+  })
+
+  test.skipIf(process.platform !== 'linux')('never takes more than the cap from what tells no size', async () => {
+    expect(await failureOf(world.readTextFile('/proc/self/status', 100))).toMatchObject({ kind: 'usage' })
+  })
+})
+
+describe('the clock', () => {
+  test('never runs backwards', () => {
+    const first = world.clock.elapsedMs()
+    expect(world.clock.elapsedMs()).toBeGreaterThanOrEqual(first)
+  })
+
+  test('wakes at once when the signal has aborted, before or meanwhile', async () => {
+    const stop = new AbortController()
+    const started = world.clock.elapsedMs()
+    const sleeping = world.clock.sleep(60_000, stop.signal)
+    stop.abort()
+    await sleeping
+    await world.clock.sleep(60_000, stop.signal)
+    expect(world.clock.elapsedMs() - started).toBeLessThan(5_000)
+  })
+})
+
+test('openStore() opens a folder, and writes nothing for a dry run', async () => {
+  const folder = join(temp.path, 'lake')
+  const options = { runUuid: 'x', onWarning: () => undefined }
+  const store = await world.openStore({ kind: 'folder', folder }, configOf({ isDryRun: true }), options)
+  expect(store.locate('a')).toBe(join(folder, 'a'))
+  expect(await store.list('raw/')).toEqual([])
+  expect(await Bun.file(folder).exists()).toBe(false)
+  expect(await store.create('a/b', new Uint8Array([1]), {})).toBe('created')
+})

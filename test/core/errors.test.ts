@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'bun:test'
+import { createRedactor, describeError, IngestError, oneLine, usageError } from '../../lib/core/errors.ts'
+
+describe('IngestError', () => {
+  const cause = new TypeError('below')
+  const error = new IngestError('It broke.', { kind: 'store', scope: 'run', hint: 'Mend it.', cause })
+
+  test('carries kind, scope, hint and cause, and keeps its name in a minified program', () => {
+    expect(error).toBeInstanceOf(Error)
+    expect(error).toMatchObject({ name: 'IngestError', message: 'It broke.', kind: 'store', scope: 'run' })
+    expect(error.cause).toBe(cause)
+    expect(Object.hasOwn(error, 'name')).toBe(true)
+  })
+
+  test('without a cause has none', () => {
+    expect(Object.hasOwn(new IngestError('x', { kind: 'bug', scope: 'run' }), 'cause')).toBe(false)
+  })
+
+  test('is described with its hint', () => {
+    expect(describeError(error)).toBe('It broke. Mend it.')
+    expect(describeError(usageError('It broke.'))).toBe('It broke.')
+  })
+
+  test('of usage concerns the run', () => {
+    expect(usageError('No.', 'Yes.')).toMatchObject({ kind: 'usage', scope: 'run', hint: 'Yes.' })
+  })
+})
+
+describe('oneLine()', () => {
+  test.each([
+    ['plain text', 'plain text'],
+    ['  trimmed\n', 'trimmed'],
+    ['two\nlines', 'two lines'],
+    ['two\r\n\r\nlines', 'two lines'],
+    ['a\u2028b\u2029c\u0085d\u000Be', 'a b c d e'],
+    ['red \u001B[31mtext\u001B[0m', 'red  [31mtext [0m'],
+    ['bell\u0007 and null\u0000 and del\u007F', 'bell  and null  and del'],
+    ['right\u202Eto\u202Cleft', 'right to left'],
+    ['zero\u200Bwidth\uFEFF', 'zero width'],
+    ['##[error]no', '## [error]no'],
+    ['a ##[set-output name=x]y', 'a ## [set-output name=x]y'],
+    ['ok\n::error::no', 'ok ::error::no'],
+    ['Grüße, 日本, 🚀', 'Grüße, 日本, 🚀'],
+    ['', ''],
+  ])('makes of %j %j', (text, expected) => {
+    expect(oneLine(text)).toBe(expected)
+  })
+
+  test('cuts what is too long, and says so', () => {
+    expect(oneLine('x'.repeat(1_000))).toBe('x'.repeat(1_000))
+    expect(oneLine('x'.repeat(1_001))).toBe(`${'x'.repeat(999)}…`)
+    expect(oneLine('abcdef', 4)).toBe('abc…')
+    expect(oneLine('abcd', 4)).toBe('abcd')
+  })
+
+  test('holds against every single character', () => {
+    for (let code = 0; code < 0x3000; code += 1) {
+      const text = oneLine(`a${String.fromCodePoint(code)}b`)
+      expect(/[\p{Cc}\u2028\u2029]/u.test(text)).toBe(false)
+    }
+  })
+})
+
+describe('createRedactor()', () => {
+  const secret = 'a+b/c=d 1'
+  const redact = createRedactor([secret, undefined, 'xyz', '', 'plain-secret'])
+
+  test.each([
+    [`key ${secret}!`, 'key [redacted]!'],
+    [`?apikey=${encodeURIComponent(secret)}&x=1`, '?apikey=[redacted]&x=1'],
+    [`basic ${btoa(secret)}`, 'basic [redacted]'],
+    // Within a longer text, at each of the three places that base64 has for it.
+    [btoa(`?${secret}`), 'P2[redacted]Q=='],
+    ['plain-secretplain-secret', '[redacted][redacted]'],
+    ['nothing to hide', 'nothing to hide'],
+    // Too short to be a secret worth garbling a text for.
+    ['xyz', 'xyz'],
+    ['', ''],
+  ])('makes of %j %j', (text, expected) => {
+    expect(redact(text)).toBe(expected)
+  })
+
+  test('blots a secret out that holds another one', () => {
+    const both = createRedactor(['inner', 'outer-inner-outer'])
+    expect(both('outer-inner-outer, inner')).toBe('[redacted], [redacted]')
+  })
+
+  test('takes a secret as it is, not as a pattern', () => {
+    expect(createRedactor(['.*.*'])('abcd .*.* $&')).toBe('abcd [redacted] $&')
+    expect(createRedactor(['$&$&'])('abcd $&$&')).toBe('abcd [redacted]')
+  })
+
+  test('without secrets changes nothing', () => {
+    expect(createRedactor([])('text')).toBe('text')
+  })
+})

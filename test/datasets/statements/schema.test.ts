@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'bun:test'
+import { INCOME } from '../../../lib/datasets/statements/income.ts'
+import type { RawRow } from '../../../lib/core/dataset.ts'
+import { createStatement } from '../../../lib/datasets/statements/schema.ts'
+import { day } from '../../support/samples.ts'
+
+const dataset = createStatement(INCOME, { prefix: 'raw' })
+const ROW: RawRow = {
+  date: '2024-09-28',
+  symbol: 'AAPL',
+  reportedCurrency: 'USD',
+  cik: '0000320193',
+  filingDate: '2024-11-01',
+  acceptedDate: '2024-11-01 06:01:36',
+  fiscalYear: '2024',
+  period: 'FY',
+  revenue: 0,
+}
+
+describe('check()', () => {
+  test.each([
+    ['no date', { date: undefined }, 'date is missing'],
+    ['a date that is none', { date: '2024-02-31' }, 'date is not a real date'],
+    ['another period', { period: 'H1' }, 'period is not one of FY and Q1 to Q4'],
+    ['a filing on no day', { filingDate: '2024-13-01' }, 'filingDate is not a real date'],
+    ['an acceptance at no time', { acceptedDate: '2024-11-01 25:00:00' }, 'acceptedDate is not a real date and time'],
+    ['a year that is none', { fiscalYear: 'x' }, 'fiscalYear is not a year'],
+    ['an amount in words', { revenue: '1' }, 'revenue is not a number'],
+    ['an amount without end', { revenue: Infinity }, 'revenue is not finite'],
+  ])('refuses %s', (_, changes, reason) => {
+    expect(dataset.check('AAPL', { ...ROW, ...changes })).toEqual({ reason })
+  })
+
+  test('keeps nought, makes null of what is not there, and cuts the time off a day', () => {
+    const old = { ...ROW, filingDate: '2019-10-31 00:00:00', date: '2019-09-28', acceptedDate: '', cik: null }
+    expect(dataset.check('AAPL', old)).toMatchObject({
+      row: { revenue: 0, netIncome: null, filingDate: '2019-10-31', acceptedDate: null, cik: null, fiscalYear: 2024 },
+      suspicions: [],
+    })
+  })
+
+  test('doubts a filing before its period ended', () => {
+    const early = { ...ROW, filingDate: '2024-09-01', acceptedDate: '2024-09-01 09:00:00' }
+    expect(dataset.check('AAPL', early)).toMatchObject({
+      suspicions: ["the filing is dated before its period's end", "the filing was accepted before its period's end"],
+    })
+  })
+})
+
+test('a key is of this dataset only if it is the one that it would give', () => {
+  const key = dataset.key('^GSPC', day('2024-09-28'))
+  expect(key).toBe(
+    'raw/fundamentals/type=income/symbol=%5EGSPC/year=2024/docdate=2024-09-28/%5EGSPC-2024-09-28.parquet',
+  )
+  expect(dataset.dateOf('^GSPC', key) as string).toBe('2024-09-28')
+  expect(dataset.dateOf('^GSPC', key.replace('year=2024', 'year=2023'))).toBeUndefined()
+})

@@ -1,0 +1,43 @@
+import { expect, test } from 'bun:test'
+import { IngestError } from '../../lib/core/errors.ts'
+import { graceOver, unlessStopped } from '../../lib/pipeline/interrupt.ts'
+import { createFakeClock } from '../support/fake-clock.ts'
+
+const interrupted = new IngestError('Interrupted by SIGINT.', { kind: 'interrupted', scope: 'run' })
+/** Whether the grace is over once everything that can happen at once has happened. */
+async function isOver(grace: Promise<void>): Promise<boolean> {
+  return await Promise.race([grace.then(() => true), Bun.sleep(0).then(() => false)])
+}
+
+test.each([
+  ['before it is asked for', true],
+  ['after it was asked for', false],
+])('an interrupt %s starts the grace', async (_, isEarly) => {
+  const user = new AbortController()
+  const clock = createFakeClock()
+  if (isEarly) user.abort()
+  const grace = graceOver({ interruption: user.signal, clock }, 5_000)
+  if (!isEarly) user.abort()
+  expect(await isOver(grace)).toBe(true)
+  expect(clock.elapsedMs()).toBe(5_000)
+})
+
+test('nothing leaves all the time there is', async () => {
+  const interruption = new AbortController().signal
+  expect(await isOver(graceOver({ interruption, clock: createFakeClock() }, 5_000))).toBe(false)
+})
+
+test('work that was begun although the user has had enough may fail unheard', async () => {
+  const stop = new AbortController()
+  stop.abort(interrupted)
+  const unheard: unknown[] = []
+  const hear = (reason: unknown) => void unheard.push(reason)
+  process.on('unhandledRejection', hear)
+  const work = Bun.sleep(0).then(() => {
+    throw new Error('AbortError')
+  })
+  expect(await unlessStopped(work, { stop }).catch((error: unknown) => error)).toBe(interrupted)
+  await Bun.sleep(5)
+  process.off('unhandledRejection', hear)
+  expect(unheard).toEqual([])
+})
