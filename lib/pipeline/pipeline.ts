@@ -4,8 +4,8 @@ import PQueue from 'p-queue'
 import { budgetError, unforeseen, type CallBudget, type Reservation } from '../fmp/call-budget.ts'
 import type { Ask, RawRow } from '../core/dataset.ts'
 import { IngestError } from '../core/errors.ts'
-import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
 import type { Place, Uploads } from './uploads.ts'
+import type { SymbolOutcome } from '../core/outcome.ts'
 
 /** One API call, retries and all; an unforeseen one was not set aside for the task. */
 export type Call = (ask: Ask, kind?: 'unforeseen') => Promise<readonly RawRow[]>

@@ -1,6 +1,5 @@
 // What the store holds of each symbol, found out before the first API call.
 
-import type { SessionDataset } from '../../core/dataset.ts'
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import { createSweeper } from '../../core/garbage.ts'
@@ -8,6 +7,7 @@ import { readFooter, type Footer } from '../../parquet/metadata.ts'
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import { mapAtMost } from '../../core/concurrency.ts'
+import type { SessionDataset } from './schema.ts'
 
 /** A year file and what its footer says, or in words why it says nothing this program can rely on. */
 export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })

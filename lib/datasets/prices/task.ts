@@ -1,10 +1,10 @@
 // One symbol's sessions: its windows asked for, the rows sorted into the planned files, those stored, each session's fate.
 
 import type { Calendar } from '../../core/calendar.ts'
-import type { RawRow, Row, SessionDataset } from '../../core/dataset.ts'
+import type { RawRow, Row } from '../../core/dataset.ts'
 import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
-import { allOpen, nothingDone, settleSymbol, type Answer, type SymbolOutcome, type Tried } from './outcome.ts'
+import { allOpen, nothingDone, settleSymbol, type Answer, type Tried } from './outcome.ts'
 import type { EncodedFile } from '../../parquet/parquet.ts'
 import type { Call, StoreAll, Task } from '../../pipeline/pipeline.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
@@ -13,6 +13,8 @@ import { validateRows, type Checked } from '../check.ts'
 import { nothingValid } from './warnings.ts'
 import { writeFile, type FileRows, type WriteContext } from './write.ts'
 import { askedBy, vanishing } from './year-files.ts'
+import type { SessionDataset } from './schema.ts'
+import type { SymbolOutcome } from '../../core/outcome.ts'
 
 /** What the symbols of a run share. */
 export type SessionContext = WriteContext & {

@@ -1,11 +1,13 @@
 // How much of a statement the user's plan includes, learnt from its refusals: how many rows a call may ask for, and whether
 // quarters are in it. What one symbol learns holds for all that follow.
 
-import type { Ask, DocumentDataset, RawRow, ReportPeriod } from '../../core/dataset.ts'
+import type { Ask, RawRow } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
 import { allowedLimit } from '../../fmp/fmp.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
 import { createTurns } from '../../core/concurrency.ts'
+import type { ReportPeriod } from '../../core/config.ts'
+import type { DocumentDataset } from './schema.ts'
 
 /** The most that the vendor's documentation allows; sixty years of quarters are 240. */
 const MAX_ROWS = 1_000

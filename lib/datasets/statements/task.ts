@@ -2,7 +2,7 @@
 // restated. The account is in documents, as that of prices is in sessions.
 
 import type { Allowance } from './plan-limits.ts'
-import { NO_SESSIONS, withFate, type Counts, type Fate } from '../../core/outcome.ts'
+import { NO_SESSIONS, withFate, type Counts, type Fate, blankOutcome, type SymbolOutcome } from '../../core/outcome.ts'
 import type { RawRow } from '../../core/dataset.ts'
 import {
   sortedRows,
@@ -13,7 +13,6 @@ import {
 } from './write.ts'
 import { newestOf, type DocumentPlan } from './plan.ts'
 import { IngestError } from '../../core/errors.ts'
-import { blankOutcome, type SymbolOutcome } from '../prices/outcome.ts'
 import { rowsSha256 } from '../../parquet/parquet.ts'
 import type { Call, StoreAll, Task } from '../../pipeline/pipeline.ts'
 import type { Place, Uploaded } from '../../pipeline/uploads.ts'
