@@ -8,7 +8,7 @@ import { PRICES } from '../../datasets/catalog.ts'
 import type { SessionDataset } from '../../core/dataset.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
 import type { HttpStats } from '../../fmp/calls.ts'
-import { graceOver } from '../../pipeline/interrupt.ts'
+import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
 import type { SymbolOutcome } from '../../datasets/prices/outcome.ts'
 import type { Period } from '../../core/period.ts'
@@ -73,7 +73,7 @@ export async function conclude(
   }
   const metrics = buildMetrics(facts)
   // What is still under way has been given up, and would keep the metrics waiting for turns.
-  if (world.interruption.aborted) store.abandon?.()
+  if (world.interruption.aborted) store.abortInFlight?.()
   const failures: IngestError[] = []
   const stored = await storeMetrics(hurried(run), metrics, facts, run.redact).catch((failure: unknown) => {
     if (!(failure instanceof IngestError)) throw failure
@@ -130,7 +130,7 @@ const METRICS_GRACE_MS = 2_000
 
 /** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
 function hurried({ store, world }: Run): Store {
-  const end = graceOver(world, METRICS_GRACE_MS)
+  const end = afterGrace(world, METRICS_GRACE_MS)
   const giveUp = async (key: string): Promise<never> => {
     await end
     throw new IngestError(`${store.locate(key)} could not be written in time`, { kind: 'store', scope: 'run' })
