@@ -5,7 +5,7 @@ import { appendFile } from 'node:fs/promises'
 import process from 'node:process'
 import type { Clock } from '../core/clock.ts'
 import { createEncoder, createThreadEncoder, type Encoder } from '../parquet/encoder.ts'
-import { IngestError, usageError } from '../core/errors.ts'
+import { errnoOf, IngestError, usageError } from '../core/errors.ts'
 import type { Fetch } from '../fmp/request.ts'
 import type { FileSettings } from '../parquet/parquet.ts'
 import type { Config, Target } from '../core/config.ts'
@@ -142,7 +142,7 @@ async function readTextFile(path: string, maxBytes: number): Promise<string | un
     return new TextDecoder().decode(Buffer.concat(chunks))
   } catch (error) {
     if (error instanceof IngestError) throw error
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const code = errnoOf(error) ?? ''
     if (code === 'ENOENT') return undefined
     const hint = 'Name a readable file with --tickers-path.'
     throw usageError(`The ticker list ${oneLine(path)} cannot be read (${code}).`, hint)
@@ -154,7 +154,7 @@ export async function appendText(path: string, text: string): Promise<void> {
   try {
     await appendFile(path, text)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const code = errnoOf(error) ?? ''
     const message = `The step summary could not be written to ${oneLine(path)} (${code})`
     throw new IngestError(message, { kind: 'output', scope: 'run', cause: error })
   }

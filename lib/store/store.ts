@@ -43,3 +43,11 @@ export interface Store {
   /** Writes that landed although their first answer was lost. */
   recoveredWrites(): number
 }
+
+/**
+ * Compares two keys by their UTF-8 bytes, as S3 sorts its listings. JavaScript's own `<` compares UTF-16 and differs
+ * outside the basic plane.
+ */
+export function compareKeys(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}

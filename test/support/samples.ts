@@ -7,7 +7,7 @@ import type { RawRow, Row } from '../../lib/core/dataset.ts'
 import { createPrices, type PricesOptions, type SessionDataset } from '../../lib/datasets/prices/schema.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/core/dates.ts'
 import { IngestError } from '../../lib/core/errors.ts'
-import type { Footer } from '../../lib/parquet/metadata.ts'
+import type { Footer } from '../../lib/parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../lib/core/period.ts'
 import type { StoredFile } from '../../lib/store/store.ts'
 

@@ -4,9 +4,8 @@
 import { constants } from 'node:fs'
 import { copyFile, link, lstat, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { IngestError } from '../../core/errors.ts'
+import { errnoOf, IngestError } from '../../core/errors.ts'
 import type { BundleSettings } from '../../core/config.ts'
-import { errnoOf } from '../../store/folder/errors.ts'
 import { bundleFiles, rawRootOf } from './bundle.ts'
 import { oneLine, shellWord } from '../../core/text.ts'
 

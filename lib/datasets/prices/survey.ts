@@ -3,7 +3,7 @@
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import { createGcTrigger } from '../../core/garbage.ts'
-import { readFooter, type Footer } from '../../parquet/metadata.ts'
+import { readFooter, type Footer } from '../../parquet/parquet.ts'
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import type { SessionDataset } from './schema.ts'

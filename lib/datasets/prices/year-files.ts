@@ -13,7 +13,7 @@ import {
   type DateRange,
   type IsoDate,
 } from '../../core/dates.ts'
-import type { Footer } from '../../parquet/metadata.ts'
+import type { Footer } from '../../parquet/parquet.ts'
 import type { StoredYear } from './survey.ts'
 
 /** How long after its last session a year that lacks this session's bar is still asked for, in sessions. */

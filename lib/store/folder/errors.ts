@@ -1,13 +1,7 @@
 // What the file system's refusals mean, in words that name the path, the cause and the cure.
 import { dirname } from 'node:path'
-import { IngestError } from '../../core/errors.ts'
+import { errnoOf, IngestError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
-
-/** The file system's code of an error (`ENOENT`), or undefined where it has none. */
-export function errnoOf(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' ? code : undefined
-}
 
 /** The failure on `path` as this program tells it, scope 'run'; an error without a known code (a bug) as it came. */
 export function toFolderError(error: unknown, path: string): unknown {

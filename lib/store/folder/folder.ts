@@ -4,9 +4,9 @@ import type { BigIntStats } from 'node:fs'
 import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import PQueue from 'p-queue'
-import { IngestError } from '../../core/errors.ts'
+import { errnoOf, IngestError } from '../../core/errors.ts'
 import type { ByteRange, Store } from '../store.ts'
-import { errnoOf, noHardLinks, toFolderError } from './errors.ts'
+import { noHardLinks, toFolderError } from './errors.ts'
 import { listFolder, tagOf } from './listing.ts'
 import {
   prepareTempFolder,

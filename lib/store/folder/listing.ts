@@ -3,9 +3,9 @@
 import type { BigIntStats, Dirent } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { StoredFile } from '../store.ts'
-import { errnoOf, toFolderError } from './errors.ts'
-import { compareKeys } from '../keys.ts'
+import { errnoOf } from '../../core/errors.ts'
+import { compareKeys, type StoredFile } from '../store.ts'
+import { toFolderError } from './errors.ts'
 import { TEMP_FOLDER } from './temp-files.ts'
 
 type Listing = {

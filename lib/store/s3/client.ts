@@ -1,14 +1,18 @@
 // The connection to S3: region and client, how many requests are in flight, how often one is sent again. The SDK's own
 // retries are off: they share a quota per client that a short storm of 503s uses up, and then every write fails.
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { constants } from 'node:fs'
+import { access, stat } from 'node:fs/promises'
 import type { Clock } from '../../core/clock.ts'
-import { IngestError, usageError } from '../../core/errors.ts'
+import { errnoOf, IngestError, usageError } from '../../core/errors.ts'
+import { oneLine } from '../../core/text.ts'
 import type { Fetch } from '../../fmp/request.ts'
 import { retry, type RetryPolicy } from '../../core/retry.ts'
-import { fileTroubles, withFileTroubles, type Environment } from './credential-files.ts'
 import { createAdaptiveLimit } from './adaptive-limit.ts'
 import { isAboutCredentials, isDamage, isTooMuch, toStoreError, type Operation } from './errors.ts'
 import { openWire, type Wire } from './wire.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 export type ConnectionOptions = {
   readonly bucket: string
@@ -82,7 +86,7 @@ function connect(client: S3Client, options: ConnectionOptions): Connection {
       } catch (error) {
         const told = toStoreError(error, operation)
         const isTold = told instanceof IngestError && isAboutCredentials(error)
-        throw isTold ? await withFileTroubles(told, environment) : told
+        throw isTold ? await withFileProblems(told, environment) : told
       }
     }
     try {
@@ -138,7 +142,7 @@ async function findRegion({ region, hasCustomEndpoint, environment }: Connection
   if (found !== undefined && found !== '') return found
   if (hasCustomEndpoint) return 'us-east-1'
   throw usageError(
-    `${['No AWS region is set', ...(await fileTroubles(environment))].join('; ')}.`,
+    `${['No AWS region is set', ...(await fileProblems(environment))].join('; ')}.`,
     "Set AWS_REGION to the bucket's region, for instance AWS_REGION=eu-central-1.",
   )
 }
@@ -156,5 +160,42 @@ async function regionOfSdk(): Promise<string | undefined> {
     throw error
   } finally {
     probe.destroy()
+  }
+}
+
+/** The variables that name files with credentials. The SDK skips a file that it cannot read and does not say so. */
+const FILE_VARIABLES = ['AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE']
+
+/** A phrase for each file that cannot be used: `AWS_CONFIG_FILE names ./x, which is a folder`. */
+async function fileProblems(environment: Environment): Promise<readonly string[]> {
+  const problems = FILE_VARIABLES.map(async (name) => {
+    const path = environment[name] ?? ''
+    const problem = path === '' ? undefined : await problemAt(path)
+    return problem === undefined ? [] : [`${name} names ${oneLine(path)}, which ${problem}`]
+  })
+  return (await Promise.all(problems)).flat()
+}
+
+/** An error about credentials, with what is wrong with the files that should hold them. */
+async function withFileProblems(error: IngestError, environment: Environment): Promise<IngestError> {
+  const problems = await fileProblems(environment)
+  if (problems.length === 0) return error
+  const { message, kind, scope, cause } = error
+  const hint = 'Name a file there that has what it should and that this user may read, or unset it.'
+  return new IngestError([message, ...problems].join('; '), { kind, scope, hint, cause })
+}
+
+/** Does not read the file: the SDK has already read what a pipe held. */
+async function problemAt(path: string): Promise<string | undefined> {
+  try {
+    const info = await stat(path)
+    if (info.isDirectory()) return 'is a folder'
+    if (info.isFile() && info.size === 0) return 'is empty'
+    await access(path, constants.R_OK)
+    return undefined
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    return code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
   }
 }
