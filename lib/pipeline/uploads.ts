@@ -51,17 +51,12 @@ export type Uploads = {
 /** How long an interrupted run waits for the writes in flight; CI systems kill within ten seconds. */
 const INTERRUPT_GRACE_MS = 5_000
 
-/** Files that are prepared while they wait for the store: two batches of the encoder thread. */
-const PREPARED_AHEAD = 64
-
 /** One for all symbols of a run. */
 export function createUploads(context: UploadContext): Uploads {
   const { stop, maxUploads } = context
   const withGrace = createGracePeriod(context, INTERRUPT_GRACE_MS)
   const fetchAhead = createFetchAhead(context)
-  const maxOpen = maxUploads + PREPARED_AHEAD
-  const openFiles = createLimit(maxOpen)
-  const sent = createLimit(maxUploads)
+  const openFiles = createLimit(maxUploads)
   const gcTrigger = createGcTrigger()
 
   async function send<Result>(write: () => Promise<Result>): Promise<Result | IngestError | undefined> {
@@ -79,16 +74,16 @@ export function createUploads(context: UploadContext): Uploads {
     const result = await openFiles.run(async () => {
       if (stop.signal.aborted) return undefined
       const prepared = await prepare(file)
-      return await sent.run(async () => await send(async () => await write(file, prepared)))
+      return await send(async () => await write(file, prepared))
     })
     gcTrigger()
     return { ...file, result }
   }
 
-  return { admit: async (rows) => uploadSlot(await fetchAhead.admit(rows), upload, maxOpen) }
+  return { admit: async (rows) => uploadSlot(await fetchAhead.admit(rows), upload, maxUploads) }
 }
 
-function uploadSlot(slot: FetchSlot, upload: UploadOne, maxOpen: number): UploadSlot {
+function uploadSlot(slot: FetchSlot, upload: UploadOne, maxUploads: number): UploadSlot {
   const uploadCounted: UploadOne = async (file, writing) => {
     const uploaded = await upload(file, writing)
     slot.fileDone(file.rows.length, isStored(uploaded))
@@ -99,7 +94,7 @@ function uploadSlot(slot: FetchSlot, upload: UploadOne, maxOpen: number): Upload
     startStoring: slot.startStoring,
     release: slot.release,
     uploadAll: async (files, writing) =>
-      await mapLimit(files, maxOpen, async (file) => await uploadCounted(file, writing)),
+      await mapLimit(files, maxUploads, async (file) => await uploadCounted(file, writing)),
     uploadOldestFirst: async (files, writing) => {
       let isStopped = false
       return await mapLimit(files.toReversed(), 1, async (file) => {
