@@ -1,5 +1,5 @@
-// The connection to S3: region and client, how many requests are in flight, how often one is sent again. The SDK's own
-// retries are off: they share a quota per client that a short storm of 503s uses up, and then every write fails.
+// The connection to S3: region, credentials, limit of requests in flight, retries. The SDK's own retries are off: they share
+// one quota for the client, which a short series of 503s uses up, and then every write fails.
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import { oneLine } from '../../core/text.ts'
 import type { Fetch } from '../../fmp/request.ts'
 import { retry, type RetryPolicy } from '../../core/retry.ts'
 import { createAdaptiveLimit } from './adaptive-limit.ts'
-import { isAboutCredentials, isDamage, isTooMuch, toStoreError, type Operation } from './errors.ts'
+import { isAboutCredentials, isDamage, isThrottled, toStoreError, type Operation } from './errors.ts'
 import { openWire, type Wire } from './wire.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -17,59 +17,59 @@ type Environment = Readonly<Record<string, string | undefined>>
 export type ConnectionOptions = {
   readonly bucket: string
   readonly fetch: Fetch
-  /** Milliseconds since 1970 now, whatever the run's own instant is. */
+  /** Milliseconds since 1970 on the machine's clock, whatever `--now` says. */
   readonly nowMs: () => number
-  /** The region where neither AWS_REGION nor the profile gives one: AWS_DEFAULT_REGION. */
+  /** AWS_DEFAULT_REGION: the region if neither AWS_REGION nor the profile names one. */
   readonly region?: string | undefined
   /** Whether AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is set; the SDK reads the endpoint itself. */
   readonly hasCustomEndpoint: boolean
-  /** The one that the SDK reads, to name what is wrong with the files that it names. */
+  /** The environment that the SDK reads. Here it is for messages about the files that it names. */
   readonly environment: Environment
-  /** Requests in flight. */
+  /** How many requests may be in flight. */
   readonly concurrency: number
   readonly clock: Clock
   /** From 0 up to, but without, 1. */
   readonly random: () => number
-  /** How long one request may keep silent; 20 s if not given. */
+  /** How long one request may take; 20 s if not given. */
   readonly timeoutMs?: number
 }
 
-/** What is sent through it has its turns in common, and its end. */
+/** One limit of requests, and one cancellation, for all that is sent through it. */
 export type Connection = {
   readonly client: S3Client
-  /** For what the client sends: aborted when the connection is cut. */
+  /** For what `client` sends: aborts when the connection is cancelled. */
   readonly signal: AbortSignal
-  /** Sends until an answer comes; throws an IngestError of scope 'run' or 'symbol'. */
+  /** Sends with retries; throws an IngestError of scope 'run' or 'symbol'. */
   request<T>(operation: Operation, send: () => Promise<T>): Promise<T>
-  /** For what is sent by the thousand. */
+  /** For the requests that a run sends by the thousand. */
   readonly wire: Wire
-  /** Ends what is under way; nothing more is sent. */
-  cut(): void
+  /** Cancels the requests in flight; later ones are not sent. */
+  cancel(): void
 }
 
 /**
- * About 20 s of waiting in all, so a store that is away for a moment is waited for. Of a store that refuses one request in
- * three, one in five million fails as often as this.
+ * About 20 s of waiting in all, enough for a short outage of the store. If the store refuses one request in three, one
+ * request in five million fails this often.
  */
 const POLICY: RetryPolicy = { maxTries: 14, baseMs: 100, capMs: 5_000 }
-/** Bytes damaged on the way three times are damaged by something that stays. */
+/** Bytes that arrive damaged three times will do so again. */
 const MAX_DAMAGED_TRIES = 3
 const TIMEOUT_MS = 20_000
 const CONNECTION_TIMEOUT_MS = 5_000
 
 /**
- * What opens a connection, as often as one is needed: they share region and credentials. Sends nothing: the first request
- * does. Throws a usage error where no region can be found.
+ * Returns a function that opens connections, which share region and credentials. Sends nothing before the first request.
+ * Throws a usage error if no region can be found.
  */
-export async function connector(options: ConnectionOptions): Promise<() => Connection> {
+export async function createConnector(options: ConnectionOptions): Promise<() => Connection> {
   const client = new S3Client(clientConfig(options, await findRegion(options)))
   return () => connect(client, options)
 }
 
 function connect(client: S3Client, options: ConnectionOptions): Connection {
   const { clock, random, concurrency, environment } = options
-  const pace = createAdaptiveLimit(concurrency)
-  const end = new AbortController()
+  const limit = createAdaptiveLimit(concurrency)
+  const cancelled = new AbortController()
   const wire = openWire({ ...options, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS })
 
   async function request<T>(operation: Operation, send: () => Promise<T>): Promise<T> {
@@ -82,11 +82,11 @@ function connect(client: S3Client, options: ConnectionOptions): Connection {
     const attempt = async (number: number): Promise<T> => {
       tries = number
       try {
-        return await pace.run(send, isTooMuch)
+        return await limit.run(send, isThrottled)
       } catch (error) {
-        const told = toStoreError(error, operation)
-        const isTold = told instanceof IngestError && isAboutCredentials(error)
-        throw isTold ? await withFileProblems(told, environment) : told
+        const storeError = toStoreError(error, operation)
+        const hasFiles = storeError instanceof IngestError && isAboutCredentials(error)
+        throw hasFiles ? await withFileProblems(storeError, environment) : storeError
       }
     }
     try {
@@ -97,13 +97,13 @@ function connect(client: S3Client, options: ConnectionOptions): Connection {
   }
   return {
     client,
-    signal: end.signal,
+    signal: cancelled.signal,
     request,
     wire,
-    cut() {
+    cancel() {
       const reason = new IngestError('Nobody waits for this request any more', { kind: 'interrupted', scope: 'run' })
-      end.abort(reason)
-      wire.cut(reason)
+      cancelled.abort(reason)
+      wire.cancel(reason)
     },
   }
 }
@@ -112,7 +112,7 @@ function isAttempt(error: unknown): error is IngestError {
   return error instanceof IngestError && error.scope === 'attempt'
 }
 
-/** A store that stays away after all tries is away for every symbol. */
+/** The store is out of reach for every symbol, so the error ends the run. */
 function exhausted(error: IngestError, tries: number): IngestError {
   const { kind, hint, cause } = error
   return new IngestError(`${error.message}, ${tries} tries`, { kind, scope: 'run', hint, cause })
@@ -124,7 +124,7 @@ function clientConfig(options: ConnectionOptions, region: string): S3ClientConfi
   return {
     region,
     maxAttempts: 1,
-    // Without throwOnRequestTimeout the handler prints a warning and waits for ever; socketTimeout covers bodies.
+    // Without throwOnRequestTimeout the handler prints a warning and waits for ever; socketTimeout covers response bodies.
     requestHandler: {
       requestTimeout: timeoutMs,
       throwOnRequestTimeout: true,
@@ -147,14 +147,14 @@ async function findRegion({ region, hasCustomEndpoint, environment }: Connection
   )
 }
 
-/** What AWS_REGION or the profile says; undefined where they say nothing. */
+/** The region of AWS_REGION or the profile; undefined if neither names one. */
 async function regionOfSdk(): Promise<string | undefined> {
   const probe = new S3Client({})
   try {
     return await probe.config.region()
   } catch (error) {
     const message = error instanceof Error ? error.message : ''
-    // An empty variable is an unset one here, but not to the SDK.
+    // Here an empty variable counts as unset, but the SDK takes it for a value.
     if (message === 'Region is missing' || message.includes('region=""')) return undefined
     if (message.startsWith('Region not accepted')) throw usageError('AWS_REGION (or the profile) names no region.')
     throw error
