@@ -2,18 +2,7 @@
 //
 // The thread is kept for runs of thousands of day files (see MANY_FILES in commands/effects.ts).
 
-import type { Row } from '../core/dataset.ts'
-import type { DateRange } from '../core/dates.ts'
-import { encodeFile, type EncodedFile, type FileSettings } from './parquet.ts'
-
-/** The rows of one file, newest first, at least one, and the dates that were asked for (for its footer). */
-export type FileDraft = { readonly rows: readonly Row[]; readonly asked: DateRange | undefined }
-
-export type Encoder = {
-  /** Rejects with what the encoding throws, which is a defect. */
-  encode(draft: FileDraft): Promise<EncodedFile>
-  close(): void
-}
+import { encodeFile, type EncodedFile, type Encoder, type FileDraft, type FileSettings } from './parquet.ts'
 
 /** Encodes in this thread. */
 export function createEncoder(settings: FileSettings): Encoder {

@@ -40,6 +40,15 @@ export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' 
 /** A file's bytes, and the hash of its rows (`rows-sha256`). */
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
 
+/** The rows of one file, newest first, at least one, and the dates that were asked for (for its footer). */
+export type FileDraft = { readonly rows: readonly Row[]; readonly asked: DateRange | undefined }
+
+export type Encoder = {
+  /** Rejects with what the encoding throws, which is a defect. */
+  encode(draft: FileDraft): Promise<EncodedFile>
+  close(): void
+}
+
 /** Hashes and encodes the rows of one file. Throws if a value does not fit its column. */
 export function encodeFile(
   { rows, asked }: Pick<FileContent, 'rows' | 'asked'>,

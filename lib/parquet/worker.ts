@@ -1,8 +1,8 @@
 // The encoder thread. Its first message holds the settings; each later one is a batch of drafts, and the reply holds the
 // files in the same order.
 
-import type { Batch, BatchReply, FileDraft } from './encoder.ts'
-import { encodeFile, type FileSettings } from './parquet.ts'
+import type { Batch, BatchReply } from './encoder.ts'
+import { encodeFile, type FileSettings, type FileDraft } from './parquet.ts'
 
 declare const self: Worker
 
