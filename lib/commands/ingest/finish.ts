@@ -5,7 +5,7 @@ import { annotations, failuresIn, shortages, stepSummary } from '../../report/gi
 import type { Agenda } from '../../datasets/datasets.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
-import { graceOver } from '../../pipeline/interrupt.ts'
+import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
 import type { Period } from '../../core/period.ts'
 import type { RunResult } from '../../pipeline/pipeline.ts'
@@ -71,7 +71,7 @@ export async function conclude(
   }
   const metrics = buildMetrics(facts)
   // What is still under way has been given up, and would keep the metrics waiting for turns.
-  if (world.interruption.aborted) store.abandon?.()
+  if (world.interruption.aborted) store.abortInFlight?.()
   const failures: IngestError[] = []
   const stored = await storeMetrics(hurried(run), metrics, facts, run.redact).catch((failure: unknown) => {
     if (!(failure instanceof IngestError)) throw failure
@@ -128,7 +128,7 @@ const METRICS_GRACE_MS = 2_000
 
 /** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
 function hurried({ store, world }: Run): Store {
-  const end = graceOver(world, METRICS_GRACE_MS)
+  const end = afterGrace(world, METRICS_GRACE_MS)
   const giveUp = async (key: string): Promise<never> => {
     await end
     throw new IngestError(`${store.locate(key)} could not be written in time`, { kind: 'store', scope: 'run' })

@@ -11,7 +11,7 @@ import { createPrices } from '../../datasets/prices/schema.ts'
 import { documentTask } from '../../datasets/statements/task.ts'
 import type { Encoder } from '../../parquet/encoder.ts'
 import { createFmp } from '../../fmp/fmp.ts'
-import { createSweeper } from '../../core/garbage.ts'
+import { createGcTrigger } from '../../core/garbage.ts'
 import { createHttp, type Http } from '../../fmp/calls.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { FileSettings } from '../../parquet/parquet.ts'
@@ -106,7 +106,7 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
   const uploads = createUploads({ stop, interruption, clock, maxUploads: config.uploadConcurrency })
   const encoder = world.openEncoder(settingsOf(run.dataset, run), filesOf(agenda))
   const tasks = [...sessionTasks(agenda, run, encoder), ...documentTasks(agenda, run)]
-  const sweep = createSweeper()
+  const gcTrigger = createGcTrigger()
   const result = await ingestAll(tasks, {
     ask: async (ask, reservation) => {
       const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
@@ -116,7 +116,7 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
     budget: createCallBudget(config.maxCalls),
     onOutcome: (outcome) => {
       progress.ended(outcome)
-      sweep()
+      gcTrigger()
     },
     stop,
     uploads,
