@@ -2,8 +2,7 @@
 
 import { shortages } from '../../report/github.ts'
 import { makeAgenda, type Agenda } from '../../datasets/datasets.ts'
-import { createAllowance } from '../../datasets/statements/plan-limits.ts'
-import { createCallBudget } from '../../fmp/call-budget.ts'
+import { createPlanLimits } from '../../datasets/statements/plan-limits.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { conclude, type Run } from './finish.ts'
 import type { Dataset } from '../../core/dataset.ts'
@@ -12,7 +11,6 @@ import { documentTask } from '../../datasets/statements/task.ts'
 import type { Encoder } from '../../parquet/encoder.ts'
 import { createFmp } from '../../fmp/fmp.ts'
 import { createGcTrigger } from '../../core/garbage.ts'
-import { createHttp, type Http } from '../../fmp/calls.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { FileSettings } from '../../parquet/parquet.ts'
 import { resolvePeriod } from '../../core/period.ts'
@@ -24,6 +22,7 @@ import type { Config, Target } from '../../core/config.ts'
 import { newestEver, type Scope } from '../../datasets/prices/survey.ts'
 import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
+import type { VendorStats } from '../../core/outcome.ts'
 import type { World } from '../effects.ts'
 import { createRedactor } from '../../core/text.ts'
 
@@ -72,7 +71,7 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
   progress.note(`${planLine(callsOf(all), config.rateLimitSeconds)}.`)
   for (const warning of shortages(all, config)) progress.warn(warning)
   const { http, result } = await execute(agenda, run)
-  const code = await conclude(agenda, result, { ...run, http: http.stats() })
+  const code = await conclude(agenda, result, { ...run, http })
   if (result.bug !== undefined) throw result.bug
   return code
 }
@@ -85,11 +84,14 @@ async function dryRun(agenda: Agenda, { config, world, progress }: Run): Promise
   return errors.length > 0 ? 1 : 0
 }
 
-async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: RunResult }> {
+async function execute(agenda: Agenda, run: Run): Promise<{ http: VendorStats; result: RunResult }> {
   const { config, world, progress } = run
   const { clock, random, stop, interruption } = world
-  const fmp = createFmp({ api: config.api, baseUrl: config.apiBaseUrl, key: config.apiKey })
-  const http = createHttp({
+  const fmp = createFmp({
+    api: config.api,
+    baseUrl: config.apiBaseUrl,
+    key: config.apiKey,
+    maxCalls: config.maxCalls,
     fetch: world.fetch,
     clock,
     random,
@@ -98,6 +100,7 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
     signal: stop.signal,
     redact: run.redact,
     onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
+    onFetched: progress.called,
   })
   const { all } = agenda
   const datasets = config.datasets.length
@@ -108,12 +111,7 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
   const tasks = [...sessionTasks(agenda, run, encoder), ...documentTasks(agenda, run)]
   const gcTrigger = createGcTrigger()
   const result = await ingestAll(tasks, {
-    ask: async (ask, reservation) => {
-      const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
-      progress.called(ask.symbol)
-      return rows
-    },
-    budget: createCallBudget(config.maxCalls),
+    fmp,
     onOutcome: (outcome) => {
       progress.ended(outcome)
       gcTrigger()
@@ -123,7 +121,7 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
     maxWorkers: config.maxWorkers,
   })
   encoder.close()
-  return { http, result }
+  return { http: fmp.stats(), result }
 }
 
 function settingsOf({ columns }: Dataset, { startMs, world, config }: Run): FileSettings {
@@ -150,10 +148,10 @@ function sessionTasks({ plans }: Agenda, run: Run, encoder: Encoder): readonly T
 }
 
 function documentTasks({ documentPlans }: Agenda, run: Run): readonly Task[] {
-  const allowance = createAllowance(run.progress.note)
+  const planLimits = createPlanLimits(run.progress.note)
   const { store, config } = run
   return documentPlans.map((plan) => {
     const settings = settingsOf(plan.dataset, run)
-    return documentTask(plan, { store, settings, isForced: config.isForced, allowance })
+    return documentTask(plan, { store, settings, isForced: config.isForced, planLimits })
   })
 }
