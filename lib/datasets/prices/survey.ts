@@ -6,8 +6,8 @@ import { createGcTrigger } from '../../core/garbage.ts'
 import { readFooter, type Footer } from '../../parquet/metadata.ts'
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
-import { mapLimit } from '../../core/concurrency.ts'
 import type { SessionDataset } from './schema.ts'
+import { mapLimit } from '../../core/concurrency.ts'
 
 /** A year file and what its footer says, or in words why it says nothing this program can rely on. */
 export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
