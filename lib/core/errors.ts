@@ -20,7 +20,7 @@ export type ErrorKind =
   | 'plan-period'
   // report/ and commands/ingest/: told at the end, when it is known whether other symbols have data.
   | 'no-data'
-  // datasets/statements/task.ts: the other documents of the symbol still count as complete.
+  // datasets/statements/task.ts: the newest document of the symbol is still written.
   | 'foreign-file'
   // report/progress.ts: a line of its own for a symbol without any valid row.
   | 'validation'

@@ -73,6 +73,7 @@ export function createCalls(options: CallsOptions): Calls {
   }
 
   async function makeCall<T>(call: Call<T>): Promise<T> {
+    // A call that waited for the first answer may start after the run was stopped: it is not sent, and so not paid.
     signal.throwIfAborted()
     call.reservation.spend()
     let failures = 0

@@ -29,7 +29,7 @@ export type Fmp = {
   /**
    * The rows of one call in FMP's order; none when FMP has no data. Sends the request again where a retry can help, and
    * takes each attempt from `reservation`. Throws an IngestError of scope `symbol` or `run`, or the reason of the run's
-   * signal once that is aborted. After an error of the run that an answer gave, nothing more is sent.
+   * signal once that is aborted. After an error of the run that a reply gave, nothing more is sent.
    */
   fetchRows(ask: Ask, reservation: Reservation): Promise<readonly RawRow[]>
   stats(): VendorStats
