@@ -10,15 +10,16 @@ const income = createStatement(INCOME, { prefix: 'raw' })
 const ROW = { symbol: 'A' }
 const asked = (symbol: string, period: 'annual' | 'quarter', isOnlyPeriod = false) => ({ symbol, period, isOnlyPeriod })
 
+function refuse(kind: 'plan-limit' | 'plan-period', data?: { allowedRows: number }): never {
+  throw new IngestError('not in your plan', { kind, scope: 'symbol', data })
+}
+
 /** A vendor whose plan includes so many rows, which its refusals name or not, and quarters or not. */
 function vendor({ maxRows = 1_000, isNamed = true, hasQuarters = true }) {
   const asks: string[] = []
   const call: Call = async ({ symbol, query }: Ask, kind) => {
     asks.push([symbol, query['period'], query['limit'], ...(kind === undefined ? [] : [kind])].join(' '))
     await Promise.resolve()
-    const refuse = (refusal: 'plan-limit' | 'plan-period', data?: { allowedRows: number }): never => {
-      throw new IngestError('not in your plan', { kind: refusal, scope: 'symbol', data })
-    }
     if (query['period'] === 'quarter' && !hasQuarters) refuse('plan-period')
     if (Number(query['limit']) > maxRows) refuse('plan-limit', isNamed ? { allowedRows: maxRows } : undefined)
     return [ROW]
