@@ -42,6 +42,7 @@ type Options = Partial<Steps & SessionContext & UploadContext> & {
   readonly maxCalls?: number
   /** How a call is answered, if not as FMP does. */
   readonly ask?: Answer
+  readonly isForced?: boolean
 }
 
 type Ran = RunResult & {
@@ -72,6 +73,7 @@ async function ingest({
   dates = WEEK,
   bars = {},
   maxCalls,
+  isForced = false,
   ...changes
 }: Options): Promise<Ran> {
   const period: Period =
@@ -79,7 +81,6 @@ async function ingest({
   const dataset = prices()
   const { store } = shelf
   const scope = { store, dataset, mode, period }
-  const isForced = changes.isForced ?? false
   const plans = planRun(await surveyAll(symbols, scope), { dataset, calendar: XNYS, mode, period, isForced })
   const asks: string[] = []
   const ended: SymbolOutcome[] = []
@@ -91,20 +92,19 @@ async function ingest({
     dataset,
     calendar: XNYS,
     today: period.today,
-    isForced,
     encode: createEncoder({ columns: dataset.columns, ingestMs: at(NOW), version: '1.2.3' }).encode,
     ...changes,
   }
   const steps: Steps = {
     onOutcome: (outcome) => ended.push(outcome),
     maxWorkers: 3,
-    uploads: createUploads({
+    admit: createUploads({
       clock: createFakeClock(),
       maxUploads: 4,
       interruption: new AbortController().signal,
       ...changes,
       stop,
-    }),
+    }).admit,
     ...changes,
     stop,
     fmp: {
