@@ -13,14 +13,15 @@ export type ErrorKind =
   | 'quota'
   // report/exit-code.ts: exit code 3.
   | 'bandwidth'
-  // pipeline/pipeline.ts: symbols that have their calls reserved are finished. report/exit-code.ts: exit code 3.
+  // pipeline/pipeline.ts: symbols that have their calls reserved are finished. commands/ingest/finish.ts: no error of the
+  // run. report/exit-code.ts: exit code 3.
   | 'budget'
   // datasets/statements/plan-limits.ts: asks for fewer rows, or no more for quarters.
   | 'plan-limit'
   | 'plan-period'
-  // report/ and commands/ingest/: told at the end, when it is known whether other symbols have data.
+  // datasets/, report/ and commands/ingest/: judged at the end, when it is known whether other symbols have data.
   | 'no-data'
-  // datasets/statements/task.ts: the newest document of the symbol is still written.
+  // datasets/statements/: with --force its rows are not kept; the newest document of the symbol is still written.
   | 'foreign-file'
   // report/progress.ts: a line of its own for a symbol without any valid row.
   | 'validation'
