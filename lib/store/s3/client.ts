@@ -6,7 +6,7 @@ import { access, stat } from 'node:fs/promises'
 import type { Clock } from '../../core/clock.ts'
 import { errnoOf, IngestError, usageError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
-import type { Fetch } from '../../fmp/request.ts'
+import type { Fetch } from '../../core/fetch.ts'
 import { retry, type RetryPolicy } from '../../core/retry.ts'
 import { createAdaptiveLimit } from './adaptive-limit.ts'
 import { isAboutCredentials, isDamage, isThrottled, toStoreError, type Operation } from './errors.ts'
@@ -51,9 +51,9 @@ export type Connection = {
  * About 20 s of waiting in all, enough for a short outage of the store. If the store refuses one request in three, one
  * request in five million fails this often.
  */
-const POLICY: RetryPolicy = { maxTries: 14, baseMs: 100, capMs: 5_000 }
+const POLICY: RetryPolicy = { maxAttempts: 14, baseMs: 100, capMs: 5_000 }
 /** Bytes that arrive damaged three times will do so again. */
-const MAX_DAMAGED_TRIES = 3
+const MAX_DAMAGED_ATTEMPTS = 3
 const TIMEOUT_MS = 20_000
 const CONNECTION_TIMEOUT_MS = 5_000
 
@@ -73,14 +73,14 @@ function connect(client: S3Client, options: ConnectionOptions): Connection {
   const wire = openWire({ ...options, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS })
 
   async function request<T>(operation: Operation, send: () => Promise<T>): Promise<T> {
-    let tries = 0
-    let damagedTries = 0
+    let attempts = 0
+    let damagedAttempts = 0
     const isRetryable = (error: unknown): boolean => {
-      if (isDamage(error)) damagedTries += 1
-      return isAttempt(error) && damagedTries < MAX_DAMAGED_TRIES
+      if (isDamage(error)) damagedAttempts += 1
+      return isAttempt(error) && damagedAttempts < MAX_DAMAGED_ATTEMPTS
     }
     const attempt = async (number: number): Promise<T> => {
-      tries = number
+      attempts = number
       try {
         return await limit.run(send, isThrottled)
       } catch (error) {
@@ -92,7 +92,7 @@ function connect(client: S3Client, options: ConnectionOptions): Connection {
     try {
       return await retry(attempt, { policy: POLICY, clock, random, isRetryable })
     } catch (error) {
-      throw isAttempt(error) ? exhausted(error, tries) : error
+      throw isAttempt(error) ? exhausted(error, attempts) : error
     }
   }
   return {
@@ -113,9 +113,9 @@ function isAttempt(error: unknown): error is IngestError {
 }
 
 /** The store is out of reach for every symbol, so the error ends the run. */
-function exhausted(error: IngestError, tries: number): IngestError {
+function exhausted(error: IngestError, attempts: number): IngestError {
   const { kind, hint, cause } = error
-  return new IngestError(`${error.message}, ${tries} tries`, { kind, scope: 'run', hint, cause })
+  return new IngestError(`${error.message}, ${attempts} tries`, { kind, scope: 'run', hint, cause })
 }
 
 function clientConfig(options: ConnectionOptions, region: string): S3ClientConfig {
