@@ -9,6 +9,7 @@ import { errnoOf, IngestError, usageError } from '../core/errors.ts'
 import type { Fetch } from '../core/fetch.ts'
 import type { FileSettings, Encoder } from '../parquet/parquet.ts'
 import type { Config, Target } from '../core/config.ts'
+import { withGcTrigger } from '../store/gc-trigger.ts'
 import type { Store } from '../store/store.ts'
 import { print, printError } from './streams.ts'
 import { oneLine } from '../core/text.ts'
@@ -66,7 +67,7 @@ export function openEffects({ version, stop, interruption, encoderScript }: Open
     print,
     printError,
     isTerminal: process.stderr.isTTY,
-    openStore,
+    openStore: async (...args) => withGcTrigger(await openStore(...args)),
     readTextFile,
     openEncoder: (settings, files) =>
       files < MANY_FILES ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
@@ -74,7 +75,11 @@ export function openEffects({ version, stop, interruption, encoderScript }: Open
   }
 }
 
-/** From so many files on, a thread of its own gains more than its start costs: 20 ms and 30 MB. */
+/**
+ * From so many files on, the encoder thread gains more than its start costs, 20 ms and 30 MB. 12,580 day files into S3 at
+ * 20 ms take 2.8 s with it and 3.6 without, which is more than s5cmd's 2.7, and callbacks of the event loop wait 16 ms instead
+ * of 142 (99th percentile). On a busy machine they take 5.8 s of CPU and 144 MB with it, 6.7 s and 151 MB without.
+ */
 const MANY_FILES = 1_000
 
 const send: Fetch = async (url, init) => await fetch(url, init)

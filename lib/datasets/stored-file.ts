@@ -2,7 +2,6 @@
 
 import { mapLimit } from '../core/concurrency.ts'
 import { IngestError } from '../core/errors.ts'
-import { createGcTrigger } from '../core/garbage.ts'
 import { readFooter, type EncodedFile, type Footer } from '../parquet/parquet.ts'
 import type { Metadata, Store, StoredFile } from '../store/store.ts'
 
@@ -17,12 +16,7 @@ export async function surveyEach<T>(
   symbols: readonly string[],
   survey: (symbol: string) => Promise<T>,
 ): Promise<readonly T[]> {
-  const gcTrigger = createGcTrigger()
-  return await mapLimit(symbols, SYMBOLS_AT_ONCE, async (symbol) => {
-    const found = await survey(symbol)
-    gcTrigger()
-    return found
-  })
+  return await mapLimit(symbols, SYMBOLS_AT_ONCE, survey)
 }
 
 /** A file's end, up to 64 KiB of it, and what its footer says; the whole file where it is not larger. */

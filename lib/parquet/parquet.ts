@@ -179,8 +179,8 @@ export function readFooter(bytes: Uint8Array, firstYear: number = FIRST_YEAR): F
   if (from === undefined || to === undefined || from > to || ingestMs === undefined) {
     return { problem: 'has no statistics of its dates in the footer' }
   }
-  const rowsSha256 = keyValues.get('rows-sha256')
-  return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256, asked: rangeIn(keyValues.get('asked')) }
+  const [sha, asked] = [keyValues.get('rows-sha256'), rangeIn(keyValues.get('asked'))]
+  return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked }
 }
 
 /** A DATE: days since 1970 in four bytes. Undefined if no file of this program can have that date. */

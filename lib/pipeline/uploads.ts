@@ -1,8 +1,9 @@
-// Upload queue: encodes ahead, bounds concurrent writes, starts none after the run was aborted.
+// Upload queue: encodes some files while others are written, bounds both together, starts no write after the run was
+// aborted. The store bounds requests, of which a file may take several; here files are bounded, so that they do not pile up
+// encoded in memory and so that none is written that only waited for the store when the run was aborted.
 
 import { createLimit, mapLimit } from '../core/concurrency.ts'
 import { IngestError } from '../core/errors.ts'
-import { createGcTrigger } from '../core/garbage.ts'
 import { createFetchAhead, type FetchSlot } from './fetch-ahead.ts'
 import { createGracePeriod, type Interruptible } from './interrupt.ts'
 import type { FileOfRows, Uploaded, UploadSlot, Writing } from './pipeline.ts'
@@ -32,7 +33,6 @@ export function createUploads(context: UploadContext): Uploads {
   const withGrace = createGracePeriod(context, INTERRUPT_GRACE_MS)
   const fetchAhead = createFetchAhead(context)
   const openFiles = createLimit(maxUploads)
-  const gcTrigger = createGcTrigger()
 
   async function send<Result>(write: () => Promise<Result>): Promise<Result | IngestError | undefined> {
     if (stop.signal.aborted) return undefined
@@ -51,7 +51,6 @@ export function createUploads(context: UploadContext): Uploads {
       const prepared = await prepare(file)
       return await send(async () => await write(file, prepared))
     })
-    gcTrigger()
     return { ...file, result }
   }
 

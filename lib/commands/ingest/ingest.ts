@@ -4,7 +4,6 @@ import { shortages } from '../../report/github.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { conclude, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
-import { createGcTrigger } from '../../core/garbage.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod } from '../../core/period.ts'
@@ -114,13 +113,9 @@ async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult
     return encoder
   }
   const tasks = jobs.flatMap((job) => job.tasks({ openEncoder }))
-  const gcTrigger = createGcTrigger()
   const result = await ingestAll(tasks, {
     fmp,
-    onOutcome: (outcome) => {
-      progress.ended(outcome)
-      gcTrigger()
-    },
+    onOutcome: progress.ended,
     stop,
     admit: uploads.admit,
     maxWorkers: config.maxWorkers,
