@@ -1,8 +1,8 @@
 // Collects garbage before it piles up, because the runtime lets the heap grow to a multiple of what is in use.
 //
-// Peak memory with and without (`bun run bench` and its --growth): 143 and 187 MB for 12,580 day files into S3, 132 and 153
-// into a folder, 162 and 650 for 201,280 into S3, 147 and 189 for a survey of 10,000 symbols, all in the same time. The
-// runtime's own `--smol` in the compiled program (execArgv) does not replace it: 189 MB instead of 187.
+// Peak memory with and without (the cases of `bun run bench`): 143 and 187 MB for 12,580 day files into S3, 132 and 153 into
+// a folder, 147 and 189 for a survey of 10,000 symbols, in the same time. Without, it grows with the run: 650 MB at 200,000
+// files. The runtime's `--smol` in the compiled program (execArgv) does not replace it: 189 MB for the first of these.
 
 import { fullGC } from 'bun:jsc'
 import { memoryUsage } from 'node:process'

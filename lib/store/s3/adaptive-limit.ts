@@ -3,8 +3,8 @@
 import { createLimit } from '../../core/concurrency.ts'
 
 export type AdaptiveLimit = {
-  /** Runs `send` as soon as a slot is free. `isTooMuch` tells whether an error asks for fewer requests. */
-  run<T>(send: () => Promise<T>, isTooMuch: (error: unknown) => boolean): Promise<T>
+  /** Runs `send` as soon as a slot is free. `isThrottled` tells whether an error asks for fewer requests. */
+  run<T>(send: () => Promise<T>, isThrottled: (error: unknown) => boolean): Promise<T>
   /** How many requests may be in flight now. */
   limit(): number
 }
@@ -22,7 +22,7 @@ export function createAdaptiveLimit(max: number): AdaptiveLimit {
 
   return {
     limit: () => Math.floor(current),
-    run: async (send, isTooMuch) =>
+    run: async (send, isThrottled) =>
       await limit.run(async () => {
         const cutsBefore = cuts
         try {
@@ -31,7 +31,7 @@ export function createAdaptiveLimit(max: number): AdaptiveLimit {
           return response
         } catch (error) {
           // Requests that were in flight together may fail together: that counts once.
-          if (isTooMuch(error) && cuts === cutsBefore) {
+          if (isThrottled(error) && cuts === cutsBefore) {
             cuts += 1
             setCurrent(Math.max(1, current / 2))
           }

@@ -1,7 +1,7 @@
 // Translates errors of the AWS SDK into IngestErrors with messages that name the file, the cause and the remedy. Scope
 // 'attempt' means: worth a retry.
 import { IngestError } from '../../core/errors.ts'
-import { DAMAGE_CODES, dissect, isTransient, NETWORK_CODE, type Failure } from './sdk-error.ts'
+import { DAMAGE_CODES, parseSdkError, isTransient, NETWORK_CODE, type Failure } from './sdk-error.ts'
 import { oneLine } from '../../core/text.ts'
 
 /** The operation that failed. */
@@ -17,7 +17,7 @@ type Explanation = { what: string; hint: string }
 
 /** S3's error code; `Unknown` if the response had none (then it did not come from S3). */
 export function errorCode(error: unknown): string {
-  return dissect(error).code
+  return parseSdkError(error).code
 }
 
 /**
@@ -26,7 +26,7 @@ export function errorCode(error: unknown): string {
  */
 export function toStoreError(error: unknown, operation: Operation): unknown {
   if (error instanceof IngestError || !(error instanceof Error)) return error
-  const failure = dissect(error)
+  const failure = parseSdkError(error)
   const scope = isTransient(failure) ? 'attempt' : 'run'
   const explained = scope === 'attempt' ? explainTransient(failure) : explainPermanent(failure, operation)
   if (explained === undefined) return error
@@ -40,26 +40,26 @@ export function toStoreError(error: unknown, operation: Operation): unknown {
 
 /** The error of a response with status 200 that S3 would not send. It may come from a proxy, so it is worth a retry. */
 export function unexpectedResponse(operation: Operation, what: string): IngestError {
-  return new IngestError(`${operation.location}: ${what}`, { kind: 'store', scope: 'attempt', hint: STRANGER_HINT })
+  return new IngestError(`${operation.location}: ${what}`, { kind: 'store', scope: 'attempt', hint: NOT_S3_HINT })
 }
 
 /** Whether the bytes were damaged in transit; if that happens again and again, more retries do not help. */
 export function isDamage(error: unknown): boolean {
-  return DAMAGE_CODES.has(dissect(error instanceof IngestError ? error.cause : error).code)
+  return DAMAGE_CODES.has(parseSdkError(error instanceof IngestError ? error.cause : error).code)
 }
 
 /** Whether there are no credentials, or the token for them is not accepted. */
 export function isAboutCredentials(error: unknown): boolean {
-  return [...NO_CREDENTIALS, ...BAD_TOKEN].includes(dissect(error).code)
+  return [...NO_CREDENTIALS, ...BAD_TOKEN].includes(parseSdkError(error).code)
 }
 
 /** Whether the store asks for fewer requests. */
 export function isThrottled(error: unknown): boolean {
-  const { code, status } = dissect(error)
+  const { code, status } = parseSdkError(error)
   return code === 'SlowDown' || status === 503 || status === 429
 }
 
-const STRANGER_HINT = 'A proxy or a login page may be answering in place of the store: check AWS_ENDPOINT_URL_S3.'
+const NOT_S3_HINT = 'A proxy or a login page may be answering in place of the store: check AWS_ENDPOINT_URL_S3.'
 
 function explainTransient({ code, status, said }: Failure): Explanation {
   if (DAMAGE_CODES.has(code)) {
@@ -72,7 +72,7 @@ function explainTransient({ code, status, said }: Failure): Explanation {
     const hint = 'Check the network and AWS_ENDPOINT_URL_S3, then run again: what is stored is kept.'
     return { what: `no answer from the store (${code}: ${said})`, hint }
   }
-  if (status === 200) return { what: 'an answer that is not from S3', hint: STRANGER_HINT }
+  if (status === 200) return { what: 'an answer that is not from S3', hint: NOT_S3_HINT }
   const what = `the store is busy or out of order (${status} ${code})`
   return { what, hint: 'Run again later: what is stored is kept. A lower UPLOAD_CONCURRENCY asks less of it.' }
 }
@@ -118,7 +118,7 @@ function explainPermanent(failure: Failure, operation: Operation): Explanation |
   const { code, status, said } = failure
   // The SDK could not parse the response.
   if (said.includes('Deserialization error'))
-    return { what: `an answer that is not from S3 (${status})`, hint: STRANGER_HINT }
+    return { what: `an answer that is not from S3 (${status})`, hint: NOT_S3_HINT }
   if (status === 401 || status === 403) return denied(failure, operation)
   if (status === 501) return unsupported(failure)
   if (status !== undefined) {
@@ -146,11 +146,11 @@ function denied({ code, said }: Failure, { permission, bucket, location }: Opera
     permission === 's3:ListBucket'
       ? `arn:aws:s3:::${bucket} for the prefix ${prefix} (a condition on s3:prefix must cover it)`
       : `arn:aws:s3:::${bucket}/*, or on less as the README's policy has it`
-  return { what, hint: `Allow ${permission} on ${resource}.${ALSO[permission]}` }
+  return { what, hint: `Allow ${permission} on ${resource}.${OTHER_REASONS[permission]}` }
 }
 
 /** Further reasons for which S3 denies access. */
-const ALSO: Record<Operation['permission'], string> = {
+const OTHER_REASONS: Record<Operation['permission'], string> = {
   's3:ListBucket': '',
   's3:GetObject': ' Without s3:ListBucket, files that do not exist look denied too.',
   's3:PutObject': ' Replacing a stored file takes s3:GetObject as well.',

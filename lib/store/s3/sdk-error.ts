@@ -37,7 +37,7 @@ export function isTransient({ code, status, fields }: Failure): boolean {
 }
 
 /** Reads an error of the SDK. */
-export function dissect(error: unknown): Failure {
+export function parseSdkError(error: unknown): Failure {
   const fields: Record<string, unknown> = typeof error === 'object' && error !== null ? { ...error } : {}
   const message = textOf(error, 'message')
   const metadata = fields['$metadata'] as { httpStatusCode?: number } | undefined
