@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 // The program's entry: argv and environment in, one run, an exit code out.
 
-import { helpText, parseCommandLine } from './lib/cli/cli.ts'
+import { parseCommandLine } from './lib/cli/cli.ts'
 import { describeError, IngestError } from './lib/core/errors.ts'
 import type { ActionsJob } from './lib/core/config.ts'
 import { allSaid, print, printError } from './lib/commands/streams.ts'
@@ -32,10 +32,13 @@ function onSignal(signal: Signal): void {
 async function main(): Promise<number> {
   const line = parseCommandLine(process.argv.slice(2))
   if (line.kind === 'version') await print(`ingest ${version} (${isCompiled ? BUILD_COMMIT : 'from source'})\n`)
-  if (line.kind === 'help') await print(await helpText(line.command, version))
+  // What is imported here is loaded when used: a start waits for nothing else.
+  if (line.kind === 'help') {
+    const { helpText } = await import('./lib/cli/help.ts')
+    await print(await helpText(line.command, version))
+  }
   if (line.kind !== 'run') return 0
 
-  // Loaded when used: help and version shall not wait for it.
   const { resolveBundle, resolveConfig, resolveDemoFolder, unsetEmpty } = await import('./lib/cli/resolve.ts')
   if (line.command === 'databricks') {
     const { writeBundle } = await import('./lib/commands/databricks/databricks.ts')

@@ -18,6 +18,12 @@ export const DATASET_NAMES = ['prices', ...STATEMENT_NAMES] as const
 
 export type DatasetName = (typeof DATASET_NAMES)[number]
 
+/** The word of `--dataset` for all statements. */
+export const ALL_STATEMENTS = 'fundamentals'
+
+/** Every word that `--dataset` takes. */
+export const DATASET_WORDS: readonly string[] = [...DATASET_NAMES, ALL_STATEMENTS]
+
 /** The periods that a company reports on. */
 export type ReportPeriod = 'annual' | 'quarter'
 

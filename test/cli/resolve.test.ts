@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { helpText, parseCommandLine } from '../../lib/cli/cli.ts'
+import { parseCommandLine } from '../../lib/cli/cli.ts'
+import { helpText } from '../../lib/cli/help.ts'
 import { resolveConfig, resolveDemoFolder, unsetEmpty } from '../../lib/cli/resolve.ts'
 import type { Config } from '../../lib/core/config.ts'
 import { errorOf } from '../support/samples.ts'
@@ -330,8 +331,8 @@ describe('resolveDemoFolder()', () => {
   test.each(['s3://bucket', 'S3://bucket', 'https://example.com'])('refuses %s', (out) => {
     const error = errorOf(() => resolveDemoFolder(lineOf(['demo', '--out', out, '--force'])))
     expect(error.kind).toBe('usage')
-    expect(error.message).toContain('--force is no option.')
-    expect(error.message).toContain('--out of the demo is a folder.')
+    expect(error.message).toContain('unknown option --force.')
+    expect(error.message).toContain(`--out is "${out}", expected a folder.`)
   })
 })
 
