@@ -3,6 +3,7 @@
 // against the tests there are.
 
 import { join } from 'node:path'
+import { markdownTable } from './support/markdown.ts'
 
 export type Proofs = {
   readonly promises: readonly { readonly id: string; readonly text: string; readonly tests: readonly string[] }[]
@@ -67,7 +68,7 @@ export function pageOf({ promises, contracts, faults, security }: Proofs): strin
     '# What is promised, and what proves it',
     'Made by `bun test/proofs.make.ts` from [proofs.json](../test/fixtures/proofs.json). A test fails when a test that is named here does not exist, or when a row has none. Run one with `bun test test/FILE -t "part of its name"`.',
     '## Promises',
-    table(
+    markdownTable(
       ['promise', 'proved by'],
       promises.map(({ id, text, tests }) => [`**${id}** ${text}`, ...cell(tests)]),
     ),
@@ -75,7 +76,7 @@ export function pageOf({ promises, contracts, faults, security }: Proofs): strin
     areaTable(contracts),
     ...['API', 'S3', 'process'].flatMap((side) => [
       `## Faults: ${side}`,
-      table(
+      markdownTable(
         ['fault', 'what the program does', 'proved by'],
         faults
           .filter((row) => row.side === side)
@@ -88,7 +89,7 @@ export function pageOf({ promises, contracts, faults, security }: Proofs): strin
 }
 
 function areaTable(rows: readonly Proven[]): string {
-  return table(
+  return markdownTable(
     ['area', 'what holds', 'proved by'],
     rows.map(({ area, behaviour, tests }) => [area, behaviour, ...cell(tests)]),
   )
@@ -105,13 +106,6 @@ function cell(tests: readonly string[]): [string] {
 /** Without what Markdown would take for its own. */
 function plain(text: string): string {
   return text.replaceAll(/[\\`*_[\]<>|~]/g, (character) => (character === '|' ? String.raw`\|` : `\\${character}`))
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)))
-  const line = (cells: readonly string[], fill = ' ') =>
-    `| ${widths.map((width, at) => (cells[at] ?? '').padEnd(width, fill)).join(' | ')} |`
-  return [line(head), line([], '-'), ...rows.map((row) => line(row))].join('\n')
 }
 
 if (import.meta.main) await Bun.write(PAGE, pageOf(await readProofs()))

@@ -117,6 +117,7 @@ export const FLAGS = {
     flag: '--max-calls',
     hint: 'N',
     value: 'count',
+    otherwise: 'none',
     help: 'stop cleanly rather than make more than N API calls',
     details: 'Retries count. The exit code is then 3.',
   },
@@ -124,7 +125,7 @@ export const FLAGS = {
     flag: '--dry-run',
     ...SWITCH,
     help: 'print every key that could be written and what it would cost; no call',
-    details: 'The keys come first, then totals. No API call, no write, no API key needed.',
+    details: 'The keys come first, then totals. Nothing is written, and no API key is needed.',
   },
   isJson: {
     flag: '--json',

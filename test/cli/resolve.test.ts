@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
-import { join } from 'node:path'
 import { parseCommandLine } from '../../lib/cli/cli.ts'
 import { helpText } from '../../lib/cli/help.ts'
-import { resolveConfig, resolveDemoFolder, unsetEmpty } from '../../lib/cli/resolve.ts'
+import { resolveBundle, resolveConfig, resolveDemoFolder, unsetEmpty } from '../../lib/cli/resolve.ts'
 import type { Config } from '../../lib/core/config.ts'
 import { errorOf } from '../support/samples.ts'
+import { PAGE } from './reference.make.ts'
 
 type Environment = Record<string, string | undefined>
 
@@ -336,6 +336,27 @@ describe('resolveDemoFolder()', () => {
   })
 })
 
+describe('resolveBundle()', () => {
+  const environment = { S3_BUCKET: 'of-the-variable', S3_RAW_PREFIX: 'of/the/variable' }
+
+  test('takes a flag before its variable, and the variable before the default', () => {
+    expect(resolveBundle(lineOf(['databricks', '--bucket', 'of-the-flag']), environment)).toEqual({
+      folder: './databricks',
+      bucket: 'of-the-flag',
+      prefix: 'of/the/variable',
+      catalog: 'main',
+      isForced: false,
+    })
+    expect(resolveBundle(lineOf(['databricks']), {})).toMatchObject({ bucket: undefined, prefix: 'raw' })
+  })
+
+  test('lets a variable be wrong that a flag overrides, and names the one that is used', () => {
+    const wrong = { S3_BUCKET: 'Not a bucket' }
+    expect(resolveBundle(lineOf(['databricks', '--bucket', 'b-b']), wrong).bucket).toBe('b-b')
+    expect(errorOf(() => resolveBundle(lineOf(['databricks']), wrong)).message).toContain('S3_BUCKET is "Not a bucket"')
+  })
+})
+
 describe('unsetEmpty()', () => {
   test('takes out what is set to nothing', () => {
     const environment = { AWS_PROFILE: '', AWS_REGION: 'eu-west-1', AWS_ENDPOINT_URL: undefined }
@@ -347,8 +368,8 @@ describe('unsetEmpty()', () => {
 const valueOf = (text = '') => (Number.isNaN(Number(text)) ? text : Number(text))
 const lineNaming = (text: string, start: string) => text.split('\n').find((line) => line.startsWith(start))
 
-test('the defaults are those that README and --help name', async () => {
-  const readme = await Bun.file(join(import.meta.dir, '../../README.md')).text()
+test('the defaults are those that the reference page and --help name', async () => {
+  const page = await Bun.file(PAGE).text()
   const help = await helpText('ingest', '1.2.3')
   const config = resolve(['--dry-run', '--out', './lake'], {})
   const defaults: readonly [string, string | number][] = [
@@ -358,9 +379,10 @@ test('the defaults are those that README and --help name', async () => {
     ['UPLOAD_CONCURRENCY', config.uploadConcurrency],
     ['API_TIMEOUT_SECONDS', config.apiTimeoutSeconds],
     ['FMP_API', config.api],
+    ['FMP_BASE_URL', config.apiBaseUrl],
   ]
   for (const [name, value] of defaults) {
-    const row = lineNaming(readme, `| \`${name}\``)
+    const row = lineNaming(page, `| \`${name}\``)
     const line = lineNaming(help, `  ${name} `)
     const named = [/\| `([^`]+)` +\|$/.exec(row ?? '')?.[1], /\(([^()]+)\)/.exec(line ?? '')?.[1]]
     expect([name, ...named.map(valueOf)]).toEqual([name, value, value])
