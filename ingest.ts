@@ -3,7 +3,6 @@
 
 import { parseCommandLine } from './lib/cli/cli.ts'
 import { describeError, IngestError } from './lib/core/errors.ts'
-import type { ActionsJob } from './lib/core/config.ts'
 import { allSaid, print, printError } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
 import { createRedactor } from './lib/core/text.ts'
@@ -68,25 +67,17 @@ async function failedWith(error: unknown): Promise<number> {
   const text = isExpected ? describeError(error) : 'This is a defect of the program, please report it.'
   // A defect is loud, with its trace.
   printError(redact(isExpected ? `❌ ${text}\n` : `💥 ${text}\n${Bun.inspect(error)}\n`))
-  await tellActions(redact(text), isExpected && error.kind === 'interrupted', actionsSummary(process.env))
-  return isExpected && error.kind === 'usage' ? 2 : 1
-}
-
-async function tellActions(
-  text: string,
-  isInterrupted: boolean,
-  actions: Pick<ActionsJob, 'summaryPath'> | undefined,
-): Promise<void> {
-  if (actions === undefined) return
-  const { annotation, failureSummary } = await import('./lib/report/github.ts')
-  const { appendText } = await import('./lib/commands/effects.ts')
-  printError(annotation('Ingestion', text))
-  try {
-    if (actions.summaryPath !== undefined) await appendText(actions.summaryPath, failureSummary(text, isInterrupted))
-  } catch (failure) {
+  const job = actionsSummary(process.env)
+  if (job !== undefined) {
+    const { failureReport, tellActions } = await import('./lib/report/github.ts')
+    const { appendText } = await import('./lib/commands/effects.ts')
     // What has failed is said above: that its summary is lost as well changes nothing.
-    if (!(failure instanceof IngestError)) throw failure
+    await tellActions(job, failureReport(redact(text), isExpected && error.kind === 'interrupted'), {
+      printError,
+      appendText,
+    })
   }
+  return isExpected && error.kind === 'usage' ? 2 : 1
 }
 
 process.on('SIGINT', onSignal)
