@@ -1,5 +1,5 @@
 #!/usr/bin/env bun
-// The program's entry: argv and environment in, one run, an exit code out.
+// The program's entry: reads argv and environment, runs one command, ends with its exit code.
 
 import { parseCommandLine } from './lib/cli/cli.ts'
 import { describeError, IngestError } from './lib/core/errors.ts'
@@ -10,7 +10,7 @@ import { createRedactor } from './lib/core/text.ts'
 type Signal = 'SIGINT' | 'SIGTERM'
 const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 }
 
-/** Which sources it was compiled from, put in by build.ts; there is none when the sources themselves are run. */
+/** The commit of the sources, set by build.ts. Undefined when the sources themselves are run. */
 declare const BUILD_COMMIT: string | undefined
 
 const { version } = packageJson
@@ -20,7 +20,7 @@ const interruption = new AbortController()
 let interruptedBy: Signal | undefined
 
 function onSignal(signal: Signal): void {
-  // The second one means it.
+  // The second signal ends the program at once.
   if (interruptedBy !== undefined) process.exit(EXIT_CODES[signal])
   interruptedBy = signal
   interruption.abort()
@@ -31,7 +31,7 @@ function onSignal(signal: Signal): void {
 async function main(): Promise<number> {
   const line = parseCommandLine(process.argv.slice(2))
   if (line.kind === 'version') await print(`ingest ${version} (${isCompiled ? BUILD_COMMIT : 'from source'})\n`)
-  // What is imported here is loaded when used: a start waits for nothing else.
+  // Everything else is loaded when it is used, so that help and version do not wait for it.
   if (line.kind === 'help') {
     const { helpText } = await import('./lib/cli/help.ts')
     await print(await helpText(line.command, version))
@@ -52,26 +52,26 @@ async function main(): Promise<number> {
     const { runDemo } = await import('./lib/commands/demo/demo.ts')
     return await runDemo(folder, effects)
   }
-  // The SDK would take an empty AWS variable for a set one.
+  // The AWS SDK takes an empty variable for a set one.
   unsetEmpty(process.env)
   const config = resolveConfig(line, process.env, { isCompiled })
   const { runIngest } = await import('./lib/commands/ingest/ingest.ts')
   return await runIngest(config, effects)
 }
 
-/** The exit code of what ended the program before its run could account for it. */
+/** Says what ended the program outside of a run's own report, and gives the exit code. */
 async function failedWith(error: unknown): Promise<number> {
   const { actionsSummary, secretsOf } = await import('./lib/cli/resolve.ts')
   const redact = createRedactor(secretsOf(process.env))
   const isExpected = error instanceof IngestError
   const text = isExpected ? describeError(error) : 'This is a defect of the program, please report it.'
-  // A defect is loud, with its trace.
+  // A defect is shown with its stack trace.
   printError(redact(isExpected ? `❌ ${text}\n` : `💥 ${text}\n${Bun.inspect(error)}\n`))
   const job = actionsSummary(process.env)
   if (job !== undefined) {
     const { failureReport, tellActions } = await import('./lib/report/github.ts')
     const { appendText } = await import('./lib/commands/effects.ts')
-    // What has failed is said above: that its summary is lost as well changes nothing.
+    // The failure is said above, so a summary that could not be written is not reported.
     await tellActions(job, failureReport(redact(text), isExpected && error.kind === 'interrupted'), {
       printError,
       appendText,
@@ -85,5 +85,5 @@ process.on('SIGTERM', onSignal)
 
 const code = await main().catch(failedWith)
 await allSaid()
-// Explicitly, because a timer of the S3 client can outlive the run by seconds.
+// Ended explicitly, because a timer of the S3 client can outlive the run by seconds.
 process.exit(interruptedBy === undefined ? code : EXIT_CODES[interruptedBy])

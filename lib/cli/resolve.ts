@@ -53,7 +53,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     ...vendorSettings(reader),
     ...storeSettings(reader),
     actionsJob: actionsJob(reader, environment),
-    cautions: unsafeSettings(reader),
+    warnings: unsafeSettings(reader),
     secrets: secretsOf(environment),
   }
   problems.push(

@@ -117,18 +117,18 @@ export type SummaryFacts = {
   readonly failures: readonly Failure[]
   /** What concerns the whole run, in sentences: errors, and what was to be said beforehand. */
   readonly runErrors: readonly string[]
-  readonly cautions: readonly string[]
+  readonly warnings: readonly string[]
   readonly config: Pick<Config, 'target' | 'hasCustomEndpoint'>
 }
 
 /** The run as Markdown for the step summary. */
 export function stepSummary(facts: SummaryFacts): string {
-  const { ending, outcomes, failures, runErrors, cautions, config } = facts
+  const { ending, outcomes, failures, runErrors, warnings, config } = facts
   const gaps = outcomes.filter(({ missing }) => missing.length > 0)
   const { newest, symbols, late } = ending.freshness ?? { newest: '', symbols: 0, late: [] }
   const sections = [
     `## ${plain(headline(ending))}`,
-    ...cautions.map((text) => `> ⚠️ ${plain(text)}`),
+    ...warnings.map((text) => `> ⚠️ ${plain(text)}`),
     ...runErrors.map((text) => `> ❌ ${plain(text)}`),
     table(['', ''], summaryEntries(ending)),
     section('Failed symbols', ['Symbol', 'Why'], failures),

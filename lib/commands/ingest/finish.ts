@@ -108,8 +108,8 @@ async function reportToActions(ending: Ending, { outcomes, errors, summary }: Te
   const freshness = ending.freshness && { ...ending.freshness, late: ending.freshness.late.map(redacted) }
   const failures = failuresIn(shown, redact)
   const runErrors = errors.map((error) => redact(describeError(error)))
-  const cautions = [...config.cautions, ...shortages(callsOf(run.jobs), config)]
-  const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, cautions, config })
+  const warnings = [...config.warnings, ...shortages(callsOf(run.jobs), config)]
+  const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, config })
   const report = { annotations: annotations(runErrors, failures), summary: text }
   const lost = await tellActions(config.actionsJob, report, effects)
   if (lost !== undefined) progress.warn(describeError(lost))
