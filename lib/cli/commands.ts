@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { FLAGS, SWITCH, type Settings } from './settings.ts'
+import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
   /** What it does, for the list of commands. */
@@ -79,17 +79,13 @@ export const COMMAND_WORDS = ['demo', 'databricks'] as const satisfies readonly 
 
 /** Each with its meaning in short, for --help, and in full, for the reference page. */
 export const EXIT_CODES: readonly (readonly [codes: string, short: string, full: string])[] = [
-  [
-    '0',
-    'all done',
-    'nothing failed, nothing was left unreached; sessions without data and rejected rows are counted in the summary',
-  ],
+  ['0', 'all done', 'nothing failed or was left unreached; sessions without data and rejected rows are in the summary'],
   ['1', 'something failed', 'something failed: a symbol, a refused key, a bucket, the metrics; the rest is stored'],
   ['2', 'usage, nothing called', 'usage, configuration or the ticker list; nothing was called'],
   [
     '3',
     'stopped at a quota or budget: run again',
-    'stopped at a quota, at the bandwidth or at `--max-calls`; run again to go on',
+    'stopped at a quota, at the bandwidth or at `--max-calls`; run again',
   ],
   [
     '130, 143',
@@ -99,9 +95,8 @@ export const EXIT_CODES: readonly (readonly [codes: string, short: string, full:
 ]
 
 /** What the value of a setting is when it is not given, for people; undefined where there is nothing to say. */
-export function fallbackOf({ flag, variable, default: preset, otherwise }: Settings[string]): string | undefined {
-  const fromVariable = flag === undefined || variable === undefined ? [] : [`$${variable}`]
-  const last = preset === 'false' ? undefined : (preset ?? otherwise)
-  const all = [...fromVariable, ...(last === undefined ? [] : [last])]
-  return all.length === 0 ? undefined : all.join(', else ')
+export function fallbackOf({ flag, variable, default: preset, otherwise }: Setting): string | undefined {
+  const fromVariable = flag !== undefined && variable !== undefined ? `$${variable}` : undefined
+  const last = preset === SWITCH.default ? undefined : (preset ?? otherwise)
+  return [fromVariable, last].filter((part) => part !== undefined).join(', else ') || undefined
 }

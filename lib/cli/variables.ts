@@ -67,50 +67,27 @@ export const VARIABLES = {
     value: 'text',
     help: 'credentials, region, profile, role and endpoint as the AWS SDK reads them',
   },
-  endpoint: {
-    variable: 'AWS_ENDPOINT_URL_S3',
-    value: 'text',
-    otherwise: 'AWS_ENDPOINT_URL, else AWS',
-    details: 'The address of an S3-compatible store.',
-  },
-  anyEndpoint: {
-    variable: 'AWS_ENDPOINT_URL',
-    value: 'text',
-    otherwise: 'AWS',
-    details: 'The same, for every service of AWS.',
-  },
+  endpoint: { variable: 'AWS_ENDPOINT_URL_S3', value: 'text', details: 'The address of an S3-compatible store.' },
+  anyEndpoint: { variable: 'AWS_ENDPOINT_URL', value: 'text', details: 'The same, for every service of AWS.' },
   defaultRegion: { variable: 'AWS_DEFAULT_REGION', value: 'text', details: 'The region where nothing else gives one.' },
   secretAccessKey: { variable: 'AWS_SECRET_ACCESS_KEY', value: 'text', details: 'Never shown.', isSecret: true },
   sessionToken: { variable: 'AWS_SESSION_TOKEN', value: 'text', details: 'Never shown.', isSecret: true },
   skipsCertificates: {
     variable: 'NODE_TLS_REJECT_UNAUTHORIZED',
     value: 'text',
-    details: '`0` turns the check of certificates off; the run warns of it.',
+    details: '`0` turns the check of certificates off. The run warns of it.',
   },
-  isInActions: {
-    variable: 'GITHUB_ACTIONS',
-    value: 'text',
-    details: 'Set by GitHub Actions: `true` there, and the run reports to it.',
-  },
-  summaryPath: {
-    variable: 'GITHUB_STEP_SUMMARY',
-    value: 'text',
-    details: 'Set by GitHub Actions: the file for the step summary.',
-  },
-  runner: {
-    variable: 'RUNNER_ENVIRONMENT',
-    value: 'text',
-    details: 'Set by GitHub Actions: `github-hosted` for its own runners, which end a job after 360 minutes.',
-  },
+  isInActions: { variable: 'GITHUB_ACTIONS', value: 'text', details: 'Set by GitHub: `true` in a workflow.' },
+  summaryPath: { variable: 'GITHUB_STEP_SUMMARY', value: 'text', details: 'Set by GitHub: the file for the summary.' },
+  runner: { variable: 'RUNNER_ENVIRONMENT', value: 'text', details: 'Set by GitHub: `github-hosted` on its runners.' },
   timeoutMinutes: {
     variable: 'JOB_TIMEOUT_MINUTES',
     value: 'minutes',
-    details: 'In GitHub Actions: minutes after which the job is ended. A plan that takes longer is warned of.',
+    details: 'In GitHub Actions: when the job is ended. A plan that takes longer is warned of.',
   },
   roleDurationSeconds: {
     variable: 'ROLE_DURATION_SECONDS',
     value: 'roleSeconds',
-    details:
-      'In GitHub Actions: seconds after which the AWS credentials expire. A plan that takes longer is warned of.',
+    details: 'In GitHub Actions: when the AWS credentials expire. A plan that takes longer is warned of.',
   },
 } as const satisfies Settings
