@@ -43,7 +43,10 @@ function environmentLines(): readonly string[] {
   const settings: readonly Setting[] = [...Object.values(VARIABLES), ...Object.values(FLAGS)]
   return settings
     .filter(({ variable, help }) => variable !== undefined && help !== undefined)
-    .map((setting) => `  ${(setting.variable ?? '').padEnd(20)} ${withFallback(setting, '')}`)
+    .map((setting) => {
+      const { flag, variable = '' } = setting
+      return `  ${variable.padEnd(20)} ${flag === undefined ? withFallback(setting, '') : `the same as ${flag}`}`
+    })
 }
 
 function withFallback(setting: Setting, label: string): string {

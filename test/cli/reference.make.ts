@@ -49,11 +49,12 @@ export function pageOf(): string {
     '## Environment',
     markdownTable(
       ['variable', 'meaning', 'default'],
-      Object.values(VARIABLES).map((setting: Setting) => [
-        code(setting.variable ?? ''),
-        meaningOf(setting),
-        fallbackCell(setting),
-      ]),
+      [...Object.values(VARIABLES), ...Object.values(FLAGS)].flatMap((setting: Setting) => {
+        const { flag, variable } = setting
+        if (variable === undefined) return []
+        const row = flag === undefined ? [meaningOf(setting), fallbackCell(setting)] : [`the same as ${code(flag)}`, '']
+        return [[code(variable), ...row]]
+      }),
     ),
     ...ENVIRONMENT_NOTES,
     '## Exit codes',
