@@ -1,22 +1,23 @@
-// From a ticker list (a file's text or the value of --tickers) to the vendor's symbols. The list is the one input that
-// ends up in URLs and in object keys, so what is not plainly a symbol is refused, every bad place named at once.
+// Parses a ticker list (a file's text or the value of --tickers) into the vendor's symbols. The list is the one input that
+// ends up in URLs and in object keys. So anything that is not plainly a symbol is refused, and all bad lines are named at
+// once.
 
 import { usageError } from '../core/errors.ts'
 import { oneLine } from '../core/text.ts'
 
-/** The largest ticker list that is read: all the symbols of a market with their names fit, a wrong file does not. */
+/** The largest ticker list that is read. All symbols of a market with their names fit; a wrong file usually does not. */
 export const MAX_TICKER_LIST_BYTES = 1_048_576
 
-/** Symbols in list order, each once, and those that the list names more than once. */
+/** Symbols in list order, each once, and those that stand in the list more than once. */
 export type TickerList = { readonly symbols: readonly string[]; readonly duplicates: readonly string[] }
 
 /**
- * The symbols of a list: one a line, or the first column of a CSV. `source` names the list in messages.
- * Throws a usage error for an empty or oversized list, and one that names the bad lines.
+ * The symbols of a list: one a line, or the first column of a CSV. `source` is the list's name in messages.
+ * Throws a usage error for an empty or too large list, and one that names the bad lines.
  */
 export function parseTickers(text: string, source: string): TickerList {
   const list = `the ticker list ${oneLine(source)}`
-  // No text has more UTF-16 units than UTF-8 bytes, so a list within the cap always passes.
+  // A text has at most as many UTF-16 units as UTF-8 bytes, so a list within the limit always passes.
   if (text.length > MAX_TICKER_LIST_BYTES) {
     throw usageError(
       `More than ${MAX_TICKER_LIST_BYTES / 1_048_576} MiB in ${list}.`,
@@ -27,7 +28,7 @@ export function parseTickers(text: string, source: string): TickerList {
   const entries: Entry[] = []
   for (const [index, line] of lines.entries()) {
     const cell = firstCell(line)
-    if (cell !== undefined) entries.push({ place: index + 1, ...cell })
+    if (cell !== undefined) entries.push({ number: index + 1, ...cell })
   }
   if (HEADER.test(entries[0]?.text ?? '')) entries.shift()
   if (entries.length === 0) throw usageError(`No symbol in ${list}.`, 'Write one symbol a line.')
@@ -36,31 +37,32 @@ export function parseTickers(text: string, source: string): TickerList {
 
 /** The symbols of `--tickers A,B`. Throws a usage error that names the bad positions, counted from 1. */
 export function parseTickerFlag(value: string): TickerList {
-  const entries = value.split(',').map((part, index) => ({ place: index + 1, text: trimSpaces(part) }))
+  const entries = value.split(',').map((part, index) => ({ number: index + 1, text: trimSpaces(part) }))
   return toSymbols(entries, '--tickers', 'position')
 }
 
 /** `problem` says why the cell could not be read. */
 type Cell = { readonly text: string; readonly problem?: string }
-type Entry = Cell & { readonly place: number }
+/** `number` is that of its line or position, counted from 1. */
+type Entry = Cell & { readonly number: number }
 
 const HEADER = /^(?:symbol|ticker)s?$/i
 
-/** A symbol in either case. ASCII only, and tested before upper-casing, which makes ASCII of some other letters. */
+/** A symbol in upper or lower case. Tested before upper-casing, because that turns some other letters into ASCII. */
 const SYMBOL = /^\^?[A-Za-z0-9][A-Za-z0-9.=-]{0,19}$/
 
 /** US class shares: the vendor writes them with a dash (`BRK-B`), most lists with a dot. Other dots are exchanges. */
 const CLASS_SHARE = /\.([ABC])$/
 
-const MAX_NAMED_PLACES = 20
-/** A symbol has at most 21; a little more is shown so that a typo can be seen. */
+const MAX_NAMED_ENTRIES = 20
+/** A symbol has at most 21 characters. A few more are shown so that a typo can be seen. */
 const MAX_SHOWN_CHARACTERS = 24
 
-/** Checks, maps and removes repeats. Throws one usage error for all bad entries. */
+/** Checks the entries, maps them to symbols and drops repeated ones. Throws one usage error for all bad entries. */
 function toSymbols(entries: readonly Entry[], where: string, unit: 'line' | 'position'): TickerList {
   const bad = entries.filter(({ text, problem }) => problem !== undefined || !isSymbol(text))
   if (bad.length > 0) {
-    const named = bad.slice(0, MAX_NAMED_PLACES).map((entry) => `${unit} ${entry.place}: ${describe(entry)}`)
+    const named = bad.slice(0, MAX_NAMED_ENTRIES).map((entry) => `${unit} ${entry.number}: ${describe(entry)}`)
     if (bad.length > named.length) named.push(`and ${bad.length - named.length} more`)
     throw usageError(
       `Not a symbol in ${where}: ${named.join(', ')}.`,
@@ -77,26 +79,26 @@ function toSymbols(entries: readonly Entry[], where: string, unit: 'line' | 'pos
   return { symbols: [...symbols], duplicates: [...duplicates] }
 }
 
-/** As the list writes it: `BRK..B` must not slip through as `BRK.-B`. */
+/** Tested as the list has it: `BRK..B` must not pass as `BRK.-B`. */
 function isSymbol(text: string): boolean {
   return SYMBOL.test(text) && !text.includes('..')
 }
 
 function describe({ text, problem }: Cell): string {
   if (problem !== undefined) return problem
-  if (text === '') return 'nothing there'
-  // What is longer than a symbol, or sets a variable, may be a line of a file of secrets.
-  if (text.length > MAX_SHOWN_CHARACTERS || /^\w+\s*=\s*\S/.test(text)) return `${text.length} characters, no symbol`
+  if (text === '') return 'empty'
+  // A text longer than a symbol, or an assignment, may come from a file of secrets: it is not shown.
+  if (text.length > MAX_SHOWN_CHARACTERS || /^\w+\s*=\s*\S/.test(text)) return `${text.length} characters`
   const shown = `"${oneLine(text)}"`
-  return /[^ -~]/.test(text) ? `${shown} with other than printable ASCII` : shown
+  return /[^ -~]/.test(text) ? `${shown} (not only printable ASCII)` : shown
 }
 
-/** One cell with its comma: quoted as RFC 4180 has it (with a comment after it, perhaps), or plain. */
+/** One cell with its comma: plain, or quoted as in RFC 4180, perhaps with a comment after it. */
 const CELL = /(?: *"(?<quoted>[^"]*(?:""[^"]*)*)" *(?:(?<= )#.*$)?|(?! *")(?<plain>[^,]*))(?:,|$)/gsy
 
 /**
- * The first cell of a line without its quotes, or undefined where the line is blank or a comment. The other cells are
- * read for their quotes only: one left open goes on in the next line, whose first word would pass for a symbol.
+ * The first cell of a line without its quotes. Undefined for a blank line and a comment. The other cells are read for
+ * their quotes only: a cell with an open quote goes on in the next line, whose first word would pass for a symbol.
  */
 function firstCell(line: string): Cell | undefined {
   const text = withoutComment(line)
@@ -109,10 +111,10 @@ function firstCell(line: string): Cell | undefined {
   }
   return length === text.length
     ? { text: trimSpaces(first ?? '') }
-    : { text: '', problem: 'a quote left open or astray' }
+    : { text: '', problem: 'a quote that is not closed or out of place' }
 }
 
-/** A `#` begins a comment at the start of a line or after a blank, unless a quote or a second cell has begun. */
+/** The line without its comment. A `#` begins one at the start or after a space, but not within a quote or a later cell. */
 function withoutComment(line: string): string {
   const text = trimSpaces(line)
   if (text.startsWith('#')) return ''
@@ -121,7 +123,7 @@ function withoutComment(line: string): string {
   return before === '' || /[",]/.test(before) ? text : before
 }
 
-/** Only spaces: a tab or another blank from `trim`'s list is no part of a clean list and should be seen. */
+/** Trims spaces only. A tab or another white space that `trim` drops does not belong in a list and should be seen. */
 function trimSpaces(text: string): string {
   return text.replaceAll(/^ +|(?<! ) +$/g, '')
 }

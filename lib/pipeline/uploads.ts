@@ -1,6 +1,6 @@
-// Upload queue: encodes some files while others are written, bounds both together, starts no write after the run was
-// aborted. The store bounds requests, of which a file may take several; here files are bounded, so that they do not pile up
-// encoded in memory and so that none is written that only waited for the store when the run was aborted.
+// Upload queue: encodes ahead, bounds concurrent writes, starts none after the run was aborted. The store bounds requests,
+// of which a write may take several. Here writes are bounded, because only a file that has not been given to the store can
+// still be stopped by an abort.
 
 import { createLimit, mapLimit } from '../core/concurrency.ts'
 import { IngestError } from '../core/errors.ts'
@@ -27,12 +27,18 @@ export type Uploads = {
 /** How long an interrupted run waits for the writes in flight; CI systems kill within ten seconds. */
 const INTERRUPT_GRACE_MS = 5_000
 
+/**
+ * How many files of a symbol are prepared beyond those that are written: two batches of the encoder thread. How many symbols
+ * do so at once is bounded by their rows (fetch-ahead.ts). Without it 12,580 day files take a fifth longer at 32 uploads.
+ */
+const PREPARED_AHEAD = 64
+
 /** One for all symbols of a run. */
 export function createUploads(context: UploadContext): Uploads {
   const { stop, maxUploads } = context
   const withGrace = createGracePeriod(context, INTERRUPT_GRACE_MS)
   const fetchAhead = createFetchAhead(context)
-  const openFiles = createLimit(maxUploads)
+  const writes = createLimit(maxUploads)
 
   async function send<Result>(write: () => Promise<Result>): Promise<Result | IngestError | undefined> {
     if (stop.signal.aborted) return undefined
@@ -46,18 +52,16 @@ export function createUploads(context: UploadContext): Uploads {
   }
 
   const upload: UploadOne = async (file, { prepare, write }) => {
-    const result = await openFiles.run(async () => {
-      if (stop.signal.aborted) return undefined
-      const prepared = await prepare(file)
-      return await send(async () => await write(file, prepared))
-    })
+    if (stop.signal.aborted) return { ...file, result: undefined }
+    const prepared = await prepare(file)
+    const result = await writes.run(async () => await send(async () => await write(file, prepared)))
     return { ...file, result }
   }
 
-  return { admit: async (rows) => uploadSlot(await fetchAhead.admit(rows), upload, maxUploads) }
+  return { admit: async (rows) => uploadSlot(await fetchAhead.admit(rows), upload, maxUploads + PREPARED_AHEAD) }
 }
 
-function uploadSlot(slot: FetchSlot, upload: UploadOne, maxUploads: number): UploadSlot {
+function uploadSlot(slot: FetchSlot, upload: UploadOne, maxOpen: number): UploadSlot {
   const uploadCounted: UploadOne = async (file, writing) => {
     const uploaded = await upload(file, writing)
     slot.fileDone(file.rows.length, isStored(uploaded))
@@ -68,7 +72,7 @@ function uploadSlot(slot: FetchSlot, upload: UploadOne, maxUploads: number): Upl
     startStoring: slot.startStoring,
     release: slot.release,
     uploadAll: async (files, writing) =>
-      await mapLimit(files, maxUploads, async (file) => await uploadCounted(file, writing)),
+      await mapLimit(files, maxOpen, async (file) => await uploadCounted(file, writing)),
     uploadOldestFirst: async (files, writing) => {
       let isStopped = false
       return await mapLimit(files.toReversed(), 1, async (file) => {

@@ -95,7 +95,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
     maxWorkers: 5,
     uploadConcurrency: 8,
     apiTimeoutSeconds: 30,
-    cautions: [],
+    warnings: [],
     secrets: ['key-of-a-test-0123456789'],
     defaultRegion: undefined,
     hasCustomEndpoint: false,

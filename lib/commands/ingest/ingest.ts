@@ -40,7 +40,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   const { symbols, duplicates } = await unlessStopped(readSymbols(config.tickers, { ...effects, openStore }), effects)
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
   const store = await openStore(config.target)
-  for (const caution of config.cautions) progress.warn(caution)
+  for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
   const jobs = await unlessStopped(
     planJobs(symbols, {
