@@ -45,20 +45,34 @@ export function symbolCells(text: string, list: string): readonly TickerCell[] {
   return lines.map((line) => firstCell(line, separator))
 }
 
-/** What the file is, where it is no text list at all. */
-const OTHER_FILES: readonly (readonly [RegExp, string, string])[] = [
-  [/^PK\u0003\u0004/, 'an Excel workbook or a zip file', 'Save it as CSV UTF-8.'],
-  [/^\u001F\uFFFD/, 'compressed', 'Unpack it first.'],
-  [/^%PDF/, 'a PDF', 'Export it as CSV UTF-8.'],
-  [/^PAR1/, 'a Parquet file', 'Export it as CSV UTF-8.'],
-  [/^\s*<(?:!doctype|html|\?xml|table)/i, 'a web page or XML', 'Download the list itself, as CSV UTF-8.'],
-  [/^\s*[[{]\s*["[{\d\]}]/, 'JSON', 'Write one symbol a line, or a CSV with a column symbol.'],
-  [/^(?:\uFFFD\uFFFD)?.?\0/s, 'UTF-16', 'Save it as CSV UTF-8.'],
+/** What the file is, where it is no text list at all, and the cure. */
+const OTHER_FILES: readonly (readonly [(start: string) => boolean, string, string])[] = [
+  [(start) => start.startsWith('PK\u0003\u0004'), 'an Excel workbook or a zip file', 'Save it as CSV UTF-8.'],
+  [(start) => start.startsWith('\u001F\uFFFD'), 'compressed', 'Unpack it first.'],
+  [(start) => start.startsWith('%PDF'), 'a PDF', 'Export it as CSV UTF-8.'],
+  [(start) => start.startsWith('PAR1'), 'a Parquet file', 'Export it as CSV UTF-8.'],
+  [
+    (start) => /^\s*<(?:!doctype|html|\?xml|table)/i.test(start),
+    'a web page or XML',
+    'Download the list as CSV UTF-8.',
+  ],
+  [(start) => /^\s*[[{]\s*["[{\d\]}]/.test(start), 'JSON', 'Write one symbol a line, or a CSV with a column symbol.'],
+  // The mark of its byte order, decoded, and every other byte nought.
+  [
+    (start) => ['\0', '.\0', '\uFFFD\uFFFD.\0', '\uFFFD\uFFFD\0'].some((form) => hasForm(start, form)),
+    'UTF-16',
+    'Save it as CSV UTF-8.',
+  ],
 ]
+
+/** Whether a text begins so; a dot stands for any character. */
+function hasForm(text: string, form: string): boolean {
+  return text.length >= form.length && form.split('').every((one, index) => one === '.' || text[index] === one)
+}
 
 function refuseOtherFiles(text: string, list: string): void {
   const start = text.slice(0, 1_000)
-  const other = OTHER_FILES.find(([pattern]) => pattern.test(start))
+  const other = OTHER_FILES.find(([applies]) => applies(start))
   if (other !== undefined) throw usageError(`Not a symbol in ${list}: line 1: the file is ${other[1]}.`, other[2])
 }
 
@@ -149,7 +163,7 @@ function cellBelow({ separator, column, columns }: Header, line: Line): TickerCe
   return { line: line.number, text: cells[column] ?? '' }
 }
 
-const OPEN_QUOTE = 'a quote left open or astray'
+const OPEN_QUOTE = 'a quote that is not closed or out of place'
 
 function firstCell(line: Line, separator: Separator): TickerCell {
   const cells = cellsOf(line.text, separator)

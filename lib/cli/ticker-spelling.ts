@@ -50,11 +50,11 @@ const LOOKALIKES: readonly (readonly [(text: string) => boolean, string])[] = [
  * line, where a word in mixed case is no name from another column.
  */
 export function flawOf(text: string, isListed: boolean): string | undefined {
-  if (text === '') return 'nothing there'
-  const spelling = SPELLINGS.map(([pattern, says]) => [pattern.exec(text), says] as const).find(
-    ([found]) => found !== null,
-  )
-  if (spelling?.[0] != null) return `${shown(text)} (${spelling[1](spelling[0])})`
+  if (text === '') return 'empty'
+  for (const [pattern, says] of SPELLINGS) {
+    const found = pattern.exec(text)
+    if (found !== null) return `${shown(text)} (${says(found)})`
+  }
   if (!isSymbol(text)) return describe(text)
   const lookalike = isListed ? LOOKALIKES.find(([applies]) => applies(text)) : undefined
   return lookalike && `${shown(text)} (${lookalike[1]})`
@@ -73,13 +73,13 @@ function isSymbol(text: string): boolean {
 
 function describe(text: string): string {
   // What is longer than a symbol, or sets a variable, may be a line of a file of secrets.
-  if (text.length > MAX_SHOWN_CHARACTERS || /^\w+\s*=\s*\S/.test(text)) return `${text.length} characters, no symbol`
+  if (text.length > MAX_SHOWN_CHARACTERS || /^\w+\s*=\s*\S/.test(text)) return `${text.length} characters`
   const separator = /[;\t|]/.exec(text)?.[0]
   if (separator !== undefined) {
     const name = separator === '\t' ? 'a tab' : `"${separator}"`
     return `${shown(text)} (${name} separates cells only below a header that names a column symbol)`
   }
-  return /[^ -~]/.test(text) ? `${shown(text)} with other than printable ASCII` : shown(text)
+  return /[^ -~]/.test(text) ? `${shown(text)} (not only printable ASCII)` : shown(text)
 }
 
 function shown(text: string): string {
@@ -88,13 +88,19 @@ function shown(text: string): string {
 
 /** The check digit of an ISIN (ISO 6166: letters as two digits, then Luhn). */
 function hasIsinDigit(text: string): boolean {
-  const digits = [...text].map((character) => Number.parseInt(character, 36)).join('')
+  const digits = text
+    .split('')
+    .map((character) => Number.parseInt(character, 36))
+    .join('')
   return luhnSum(digits, (index) => (digits.length - index) % 2 === 0) % 10 === 0
 }
 
 /** The check digit of a CUSIP (ANSI X9.6: modulus 10, double add double). */
 function hasCusipDigit(text: string): boolean {
-  const values = [...text.slice(0, 8)].map((character) => Number.parseInt(character, 36))
+  const values = text
+    .slice(0, 8)
+    .split('')
+    .map((character) => Number.parseInt(character, 36))
   const sum = values.reduce((total, value, index) => {
     const weighted = index % 2 === 0 ? value : value * 2
     return total + Math.floor(weighted / 10) + (weighted % 10)
@@ -103,7 +109,7 @@ function hasCusipDigit(text: string): boolean {
 }
 
 function luhnSum(digits: string, isDoubled: (index: number) => boolean): number {
-  return [...digits].reduce((total, digit, index) => {
+  return digits.split('').reduce((total, digit, index) => {
     const value = Number(digit) * (isDoubled(index) ? 2 : 1)
     return total + (value > 9 ? value - 9 : value)
   }, 0)

@@ -1,12 +1,13 @@
-// From a ticker list (a file's text or the value of --tickers) to the vendor's symbols. The list is the one input that
-// ends up in URLs and in object keys, so what is not plainly a symbol is refused, every bad place named at once.
+// Parses a ticker list (a file's text or the value of --tickers) into the vendor's symbols. The list is the one input that
+// ends up in URLs and in object keys. So anything that is not plainly a symbol is refused, and all bad lines are named at
+// once.
 
 import { usageError } from '../core/errors.ts'
 import { oneLine } from '../core/text.ts'
 import { symbolCells, trimSpaces } from './ticker-csv.ts'
 import { flawOf, vendorSymbol } from './ticker-spelling.ts'
 
-/** The largest ticker list that is read: all the symbols of a market with their names fit, a wrong file does not. */
+/** The largest ticker list that is read. All symbols of a market with their names fit; a wrong file usually does not. */
 export const MAX_TICKER_LIST_BYTES = 1_048_576
 
 /** Symbols in list order, each once, those that the list names more than once, and what `--skip-bad-tickers` left out. */
@@ -31,7 +32,7 @@ const STRICT: TickerOptions = { skipsBad: false }
  */
 export function parseTickers(text: string, source: string, options: TickerOptions = STRICT): TickerList {
   const list = `the ticker list ${oneLine(source)}`
-  // No text has more UTF-16 units than UTF-8 bytes, so a list within the cap always passes.
+  // A text has at most as many UTF-16 units as UTF-8 bytes, so a list within the limit always passes.
   if (text.length > MAX_TICKER_LIST_BYTES) {
     throw usageError(
       `More than ${MAX_TICKER_LIST_BYTES / 1_048_576} MiB in ${list}.`,
@@ -52,7 +53,7 @@ export function parseTickerFlag(value: string, options: TickerOptions = STRICT):
 /** `problem` says why the cell could not be read. */
 type Entry = { readonly place: string; readonly text: string; readonly problem?: string }
 
-const MAX_NAMED_PLACES = 20
+const MAX_NAMED_ENTRIES = 20
 
 /** Checks, maps and removes repeats. Throws one usage error for all bad entries. */
 function toSymbols(
@@ -74,7 +75,7 @@ function toSymbols(
     symbols.add(symbol)
   }
   if (left.length > 0 && (!skipsBad || symbols.size === 0)) {
-    const named = left.slice(0, MAX_NAMED_PLACES)
+    const named = left.slice(0, MAX_NAMED_ENTRIES)
     if (left.length > named.length) named.push(`and ${left.length - named.length} more`)
     const skip = symbols.size > 0 ? ' --skip-bad-tickers takes the rest.' : ''
     throw usageError(

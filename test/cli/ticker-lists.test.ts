@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { IngestError } from '../../lib/core/errors.ts'
+import { runInProcess } from '../support/in-process.ts'
 import { parseTickerFlag, parseTickers } from '../../lib/cli/tickers.ts'
 
 const fixture = async (name: string) => await Bun.file(`${import.meta.dir}/../fixtures/cases/${name}.csv`).text()
@@ -105,16 +106,12 @@ describe('an export is refused with its reason:', () => {
     ['a number that a spreadsheet made', 'symbol\n1.00E+05\n', /a number that a spreadsheet made of a symbol/],
     ['the mark of an empty cell', 'symbol,name\nN/A,Apple\n', /the mark of an empty cell/],
     ['a dash for an empty cell', 'symbol,name\n-,Cash\n', /the mark of an empty cell/],
-    ['an empty cell', 'name,symbol\nApple,\n', /line 2: nothing there/],
+    ['an empty cell', 'name,symbol\nApple,\n', /line 2: empty/],
     ['a name in the column of symbols', 'symbol\nAAPL\nMicrosoft\n', /line 3: "Microsoft" \(it looks like a name/],
     ['a footer', 'Symbol|Name\nAAPL|Apple\nFile Creation Time: 1128|\n', /line 3: "File Creation Time: 1128"/],
     ['semicolons without a header', 'AAPL;Apple\n', /";" separates cells only below a header/],
     ['a tab without a header', 'AAPL\tApple\n', /a tab separates cells only below a header/],
-    [
-      'an encoding in the column of symbols',
-      'symbol\nP\uFFFDX\n',
-      /line 2: "P\uFFFDX" with other than printable ASCII/,
-    ],
+    ['an encoding in the column of symbols', 'symbol\nP\uFFFDX\n', /line 2: "P\uFFFDX" \(not only printable ASCII\)/],
     [
       'UTF-16',
       new TextDecoder().decode(Buffer.from('\uFEFFSymbol\r\nAAPL\r\n', 'utf16le')),
@@ -137,6 +134,8 @@ describe('an export is refused with its reason:', () => {
     expect(error.hint).toBeDefined()
   })
 })
+
+const hintOf = (text: string) => refusalOf(() => parseTickers(text, 'x.csv')).hint
 
 describe('--skip-bad-tickers', () => {
   test('takes the rest and names what it left, each with its line and reason', () => {
@@ -166,8 +165,19 @@ describe('--skip-bad-tickers', () => {
   })
 
   test('is named where it would help, and only there', () => {
-    const hintOf = (text: string) => refusalOf(() => parseTickers(text, 'x.csv')).hint
     expect(hintOf('AAPL\nA%B\n')).toContain('--skip-bad-tickers takes the rest.')
     expect(hintOf('A%B\n')).not.toContain('--skip-bad-tickers')
   })
+})
+
+test('a run with --skip-bad-tickers warns of each line that it left out and goes on', async () => {
+  const options = { listText: 'symbol,name\nAAPL,Apple\n-,Cash\n', vendor: () => Response.json([]) }
+  const args = ['--tickers-path', 'list.csv', '--out', 'x', '--dry-run']
+  const strict = await runInProcess({ ...options, args })
+  expect({ code: strict.code, calls: strict.calls }).toEqual({ code: 2, calls: 0 })
+  expect(strict.stderr).toContain('--skip-bad-tickers takes the rest.')
+  const run = await runInProcess({ ...options, args: [...args, '--skip-bad-tickers'] })
+  expect({ code: run.code, calls: run.calls }).toEqual({ code: 0, calls: 0 })
+  expect(run.stderr).toContain('⚠️ Left out of the ticker list: line 3: "-" (the mark of an empty cell).\n')
+  expect(run.stdout).toContain('symbol=AAPL')
 })

@@ -195,8 +195,8 @@ describe('a hostile list', () => {
   test('every bad line is named at once, counted as an editor counts', () => {
     const error = refusal('\uFEFFsymbol\r\n# c\r\nAAPL\rA%B\n\nMSFT\n"X\nA/B,"\n')
     expect(error.message).toBe(
-      'Not a symbol in the ticker list tickers.csv: line 4: "A%B", line 7: a quote left open or astray, ' +
-        'line 8: a quote left open or astray.',
+      'Not a symbol in the ticker list tickers.csv: line 4: "A%B", line 7: a quote that is not closed or out of place, ' +
+        'line 8: a quote that is not closed or out of place.',
     )
     expect(error.hint).toMatch(/^A symbol is 1 to 20 /)
   })
@@ -209,10 +209,10 @@ describe('a hostile list', () => {
   })
 
   test('long values and assignments are not repeated, and what cannot be seen is said', () => {
-    expect(refusal('/'.repeat(1_000)).message).toEndWith('line 1: 1000 characters, no symbol.')
-    expect(refusal('API_KEY=abc').message).toEndWith('line 1: 11 characters, no symbol.')
-    expect(refusal('AAPL\u200B').message).toEndWith('line 1: "AAPL" with other than printable ASCII.')
-    expect(refusal('A\u001B[31mB').message).toEndWith('line 1: "A [31mB" with other than printable ASCII.')
+    expect(refusal('/'.repeat(1_000)).message).toEndWith('line 1: 1000 characters.')
+    expect(refusal('API_KEY=abc').message).toEndWith('line 1: 11 characters.')
+    expect(refusal('AAPL\u200B').message).toEndWith('line 1: "AAPL" (not only printable ASCII).')
+    expect(refusal('A\u001B[31mB').message).toEndWith('line 1: "A [31mB" (not only printable ASCII).')
   })
 
   test('the name of the source cannot forge lines', () => {
@@ -262,12 +262,12 @@ describe('--tickers', () => {
   })
 
   test.each([
-    ['', 'position 1: nothing there.'],
-    [',', 'position 1: nothing there, position 2: nothing there.'],
-    ['AAPL,', 'position 2: nothing there.'],
-    ['AAPL,,MSFT', 'position 2: nothing there.'],
+    ['', 'position 1: empty.'],
+    [',', 'position 1: empty, position 2: empty.'],
+    ['AAPL,', 'position 2: empty.'],
+    ['AAPL,,MSFT', 'position 2: empty.'],
     ['A%B,AAPL,..', 'position 1: "A%B", position 3: "..".'],
-    ['AAPL\nMSFT', 'position 1: "AAPL MSFT" with other than printable ASCII.'],
+    ['AAPL\nMSFT', 'position 1: "AAPL MSFT" (not only printable ASCII).'],
     ['"AAPL"', 'position 1: ""AAPL"".'],
     ['#AAPL', 'position 1: "#AAPL".'],
     ['AAPL MSFT', 'position 1: "AAPL MSFT".'],
