@@ -4,6 +4,7 @@ import { XNYS } from '../../lib/core/calendar.ts'
 import type { Config } from '../../lib/core/config.ts'
 import { NO_SESSIONS } from '../../lib/core/outcome.ts'
 import type { SessionDataset, RawRow, Row } from '../../lib/core/dataset.ts'
+import type { Statement } from '../../lib/datasets/statements/schema.ts'
 import { createPrices, type PricesOptions } from '../../lib/datasets/prices/schema.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/core/dates.ts'
 import { IngestError } from '../../lib/core/errors.ts'
@@ -30,6 +31,16 @@ export const at = (instant: string): number => Date.parse(instant)
 
 export function prices(options: Partial<PricesOptions> = {}): SessionDataset {
   return createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw', ...options })
+}
+
+/** A statement that the program does not have: what is written once per statement must work for one more. */
+export const FURTHER_STATEMENT: Statement = {
+  name: 'segments',
+  title: 'segment reports',
+  path: 'segment-report',
+  amounts: ['segmentRevenue', 'segmentCostOfRevenue', 'segmentOperatingIncome', 'segmentAssets', 'segmentLiabilities'],
+  v3Names: { segmentOperatingProfit: 'segmentOperatingIncome' },
+  v3Others: ['segmentMargin'],
 }
 
 /** What FMP sends for a day, merged; the numbers are plain and pass every rule. */

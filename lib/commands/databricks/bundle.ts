@@ -1,6 +1,9 @@
-// The files of the Databricks bundle, as text that is part of the program, and what is filled into them.
+// The files of the Databricks bundle. Their templates are part of the program, and the settings and the statements are
+// filled in.
 
 import type { BundleSettings } from '../../core/config.ts'
+import { STATEMENTS } from '../../datasets/catalog.ts'
+import type { Statement } from '../../datasets/statements/schema.ts'
 import bundle from './databricks.yml' with { type: 'text' }
 import readme from './README.md' with { type: 'text' }
 import jobs from './resources/jobs.yml' with { type: 'text' }
@@ -17,6 +20,10 @@ import statementTables from './sql/warehouse-statements/50_statement_tables.sql'
 import loadStatements from './sql/warehouse-statements/60_load_statements.sql' with { type: 'text' }
 import mergeStatements from './sql/warehouse-statements/70_merge_statements.sql' with { type: 'text' }
 import statementsAsOf from './sql/warehouse-statements/80_statements_as_of.sql' with { type: 'text' }
+import { statementSql } from './statement-sql.ts'
+
+/** The settings that are filled in. */
+type BundleValues = Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>
 
 /** By path in the bundle, which is the path beside this file. */
 const TEMPLATES: Readonly<Record<string, string>> = {
@@ -47,15 +54,18 @@ export function rawRootOf({ bucket, prefix }: Pick<BundleSettings, 'bucket' | 'p
   return prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`
 }
 
-/** The files of a bundle by their paths. A bucket that is missing stays a variable without a value. */
-export function bundleFiles(settings: Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>): Map<string, string> {
-  const files = new Map(Object.entries(TEMPLATES))
+/** The files of a bundle by their paths. Without a bucket, raw_root stays a variable without a value. */
+export function bundleFiles(
+  settings: BundleValues,
+  statements: readonly Statement[] = STATEMENTS,
+): Map<string, string> {
+  const files = new Map(Object.entries(TEMPLATES).map(([path, text]) => [path, statementSql(text, statements)]))
   files.set('databricks.yml', filledBundle(settings))
   files.set('README.md', filledReadme(settings))
   return files
 }
 
-function filledBundle(settings: Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>): string {
+function filledBundle(settings: BundleValues): string {
   const rawRoot = rawRootOf(settings)
   return (
     bundle
@@ -66,7 +76,7 @@ function filledBundle(settings: Pick<BundleSettings, 'bucket' | 'prefix' | 'cata
 }
 
 /** The text speaks of s3://my-bucket/raw and the catalog main, and is so readable as it is. */
-function filledReadme({ bucket = 'my-bucket', prefix, catalog }: Parameters<typeof filledBundle>[0]): string {
+function filledReadme({ bucket = 'my-bucket', prefix, catalog }: BundleValues): string {
   const within = (text: string) => (prefix === '' ? text : `${prefix}/${text}`)
   return readme
     .replaceAll(/\bmy-bucket\/raw\b(\/?)/g, (_, slash: string) => `${bucket}/${within(slash)}`.replace(/\/+$/, slash))

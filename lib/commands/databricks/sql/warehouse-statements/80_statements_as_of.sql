@@ -7,7 +7,8 @@
 -- A figure that the vendor corrects without a new acceptedDate counts as if it had been so from the start, and a row
 -- without acceptedDate is left out: nobody knows when it was known.
 
-CREATE OR REPLACE VIEW ${catalog}.gold.income_as_of AS
+-- {{for each statement}}
+CREATE OR REPLACE VIEW ${catalog}.gold.{{statement}}_as_of AS
 SELECT
   * EXCEPT (rn),
   acceptedDate AS known_from,
@@ -16,35 +17,7 @@ FROM (
   SELECT
     *,
     ROW_NUMBER() OVER (PARTITION BY symbol, date, period, acceptedDate ORDER BY ingest_ts DESC, loaded_at DESC) AS rn
-  FROM ${catalog}.bronze.income
-  WHERE symbol IS NOT NULL AND date IS NOT NULL AND period IS NOT NULL AND acceptedDate IS NOT NULL
-) AS filings
-WHERE rn = 1;
-
-CREATE OR REPLACE VIEW ${catalog}.gold.balance_as_of AS
-SELECT
-  * EXCEPT (rn),
-  acceptedDate AS known_from,
-  LEAD(acceptedDate) OVER (PARTITION BY symbol, date, period ORDER BY acceptedDate) AS known_until
-FROM (
-  SELECT
-    *,
-    ROW_NUMBER() OVER (PARTITION BY symbol, date, period, acceptedDate ORDER BY ingest_ts DESC, loaded_at DESC) AS rn
-  FROM ${catalog}.bronze.balance
-  WHERE symbol IS NOT NULL AND date IS NOT NULL AND period IS NOT NULL AND acceptedDate IS NOT NULL
-) AS filings
-WHERE rn = 1;
-
-CREATE OR REPLACE VIEW ${catalog}.gold.cashflow_as_of AS
-SELECT
-  * EXCEPT (rn),
-  acceptedDate AS known_from,
-  LEAD(acceptedDate) OVER (PARTITION BY symbol, date, period ORDER BY acceptedDate) AS known_until
-FROM (
-  SELECT
-    *,
-    ROW_NUMBER() OVER (PARTITION BY symbol, date, period, acceptedDate ORDER BY ingest_ts DESC, loaded_at DESC) AS rn
-  FROM ${catalog}.bronze.cashflow
+  FROM ${catalog}.bronze.{{statement}}
   WHERE symbol IS NOT NULL AND date IS NOT NULL AND period IS NOT NULL AND acceptedDate IS NOT NULL
 ) AS filings
 WHERE rn = 1;

@@ -1,0 +1,49 @@
+// The SQL of the company statements. A template holds the SQL of one statement; the bundle holds it once per statement.
+
+import type { Column } from '../../core/dataset.ts'
+import { createStatement, type Statement } from '../../datasets/statements/schema.ts'
+
+/** The type of a column in Spark SQL. */
+const SPARK_TYPES: Readonly<Record<Column['type'], string>> = {
+  string: 'STRING',
+  date: 'DATE',
+  double: 'DOUBLE',
+  int32: 'INT',
+  int64: 'BIGINT',
+  // With a time zone, as in the files.
+  instant: 'TIMESTAMP',
+}
+
+/** Divides a template: what stands above this line is written once, what stands below it once per statement. */
+const EACH_STATEMENT = '-- {{for each statement}}\n'
+
+/** The SQL of a template for these statements, in their order. A template without a block for them stays as it is. */
+export function statementSql(template: string, statements: readonly Statement[]): string {
+  const [head = '', block] = template.split(EACH_STATEMENT)
+  if (block === undefined) return head
+  return head + statements.map((statement) => filled(block, statement)).join('\n')
+}
+
+function filled(block: string, statement: Statement): string {
+  const { name, title, columns } = createStatement(statement, { prefix: '' })
+  const names = columns.map((column) => column.name)
+  const typed = columns.map((column) => `${column.name} ${SPARK_TYPES[column.type]}`)
+  return block
+    .replaceAll('{{statement}}', name)
+    .replaceAll('{{title}}', title.charAt(0).toUpperCase() + title.slice(1))
+    .replaceAll('{{columns}}', wrapped(names, { indent: 2, width: 115 }))
+    .replaceAll('{{columns with types}}', wrapped(typed, { indent: 4, width: 110 }))
+    .replaceAll('{{columns with types, one per line}}', typed.join(',\n  '))
+}
+
+/** A list in lines of at most `width` characters. The template has the indent of the first line. */
+function wrapped(items: readonly string[], { indent, width }: { indent: number; width: number }): string {
+  const lines: string[] = []
+  for (const item of items) {
+    const line = lines.at(-1)
+    const longer = `${line}, ${item}`
+    if (line !== undefined && indent + longer.length + 1 <= width) lines[lines.length - 1] = longer
+    else lines.push(item)
+  }
+  return lines.join(`,\n${' '.repeat(indent)}`)
+}
