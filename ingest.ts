@@ -2,10 +2,11 @@
 // The program's entry: argv and environment in, one run, an exit code out.
 
 import { helpText, parseCommandLine } from './lib/cli/cli.ts'
-import { createRedactor, describeError, IngestError } from './lib/core/errors.ts'
+import { describeError, IngestError } from './lib/core/errors.ts'
 import type { ActionsJob } from './lib/core/config.ts'
 import { allSaid, print, printError } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
+import { createRedactor } from './lib/core/text.ts'
 
 type Signal = 'SIGINT' | 'SIGTERM'
 const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 }

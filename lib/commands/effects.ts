@@ -5,12 +5,13 @@ import { appendFile } from 'node:fs/promises'
 import process from 'node:process'
 import type { Clock } from '../core/clock.ts'
 import { createEncoder, createThreadEncoder, type Encoder } from '../parquet/encoder.ts'
-import { IngestError, oneLine, usageError } from '../core/errors.ts'
+import { IngestError, usageError } from '../core/errors.ts'
 import type { Fetch } from '../fmp/request.ts'
 import type { FileSettings } from '../parquet/parquet.ts'
 import type { Config, Target } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
 import { print, printError } from './streams.ts'
+import { oneLine } from '../core/text.ts'
 
 /** The doors to the world, handed in. */
 export type World = {

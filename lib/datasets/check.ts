@@ -1,17 +1,10 @@
 // Raw rows to rows worth storing, with an account of every row that was dropped, doubted or left for later.
 
-import { identityOf, type Dataset, type RawRow, type Row, type SessionDataset } from '../core/dataset.ts'
+import { identityOf, type Dataset, type RawRow, type Row } from '../core/dataset.ts'
 import { isIsoDate, isWithin, type DateRange, type IsoDate } from '../core/dates.ts'
 import { IngestError } from '../core/errors.ts'
-
-/** A row that broke a hard rule, as the rejects file records it. `date` is what the row says, real or not. */
-export type Reject = {
-  readonly symbol: string
-  readonly dataset: string
-  readonly date: string | null
-  readonly reason: string
-  readonly row: RawRow
-}
+import type { SessionDataset } from './prices/schema.ts'
+import type { Reject } from '../core/outcome.ts'
 
 export type Checked = {
   /** Inside the windows, one a date, newest first. All else speaks of the wanted ones only. */

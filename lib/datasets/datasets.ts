@@ -1,15 +1,25 @@
 // What a run has before it, dataset by dataset: what the store holds, and the plans made of that.
 
 import { XNYS } from '../core/calendar.ts'
-import { PRICES, STATEMENTS } from './catalog.ts'
-import type { SessionDataset } from '../core/dataset.ts'
-import { createStatement } from './statements/schema.ts'
+import { STATEMENT_NAMES, type StatementName } from '../core/config.ts'
+import { BALANCE } from './statements/balance.ts'
+import { CASHFLOW } from './statements/cashflow.ts'
+import { INCOME } from './statements/income.ts'
+import { createStatement, type Statement } from './statements/schema.ts'
 import { planDocuments, surveyShelf, type DocumentPlan } from './statements/plan.ts'
 import type { Period } from '../core/period.ts'
 import { planRun, type SymbolPlan } from './prices/plan.ts'
 import type { Config } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
 import { surveyAll, surveyEach, type Holdings } from './prices/survey.ts'
+import type { SessionDataset } from './prices/schema.ts'
+
+// A further statement has a file of its own, its name in `STATEMENT_NAMES` and its line here; a name without one does not
+// compile.
+const BY_NAME: Readonly<Record<StatementName, Statement>> = { income: INCOME, balance: BALANCE, cashflow: CASHFLOW }
+
+/** Every company statement, in the order of `STATEMENT_NAMES`. */
+export const STATEMENTS: readonly Statement[] = STATEMENT_NAMES.map((name) => BY_NAME[name])
 
 export type Agenda = {
   readonly holdings: readonly Holdings[]
@@ -33,7 +43,7 @@ export async function makeAgenda(symbols: readonly string[], context: AgendaCont
   const { config, store, dataset, period } = context
   const { datasets, isForced, periods } = config
   const { mode } = config.dates
-  const holdings = await surveyAll(datasets.includes(PRICES) ? symbols : [], { store, dataset, mode, period })
+  const holdings = await surveyAll(datasets.includes('prices') ? symbols : [], { store, dataset, mode, period })
   const documentPlans: DocumentPlan[] = []
   for (const statement of STATEMENTS.filter(({ name }) => datasets.includes(name))) {
     const documents = createStatement(statement, { prefix: config.prefix })

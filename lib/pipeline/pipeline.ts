@@ -4,14 +4,14 @@ import PQueue from 'p-queue'
 import { budgetError, unforeseen, type CallBudget, type Reservation } from '../fmp/call-budget.ts'
 import type { Ask, RawRow } from '../core/dataset.ts'
 import { IngestError } from '../core/errors.ts'
-import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
-import type { Place, Uploads } from './uploads.ts'
+import type { SymbolOutcome } from '../core/outcome.ts'
+import type { UploadSlot, Uploads } from './uploads.ts'
 
 /** One API call, retries and all; an unforeseen one was not set aside for the task. */
 export type Call = (ask: Ask, kind?: 'unforeseen') => Promise<readonly RawRow[]>
 
 /** Stores what was fetched of a symbol. */
-export type StoreAll = (place: Place) => Promise<SymbolOutcome>
+export type StoreAll = (slot: UploadSlot) => Promise<SymbolOutcome>
 
 /** One symbol of one dataset. What it asks for and what it makes of the answer is its own business. */
 export type Task = {
@@ -71,15 +71,15 @@ export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<R
   }
 
   /** Resolves once the vendor has answered; `outcome` resolves once all is stored, and never rejects. */
-  const begin = async (task: Task, place: Place): Promise<{ readonly outcome: Promise<SymbolOutcome> }> => {
+  const begin = async (task: Task, slot: UploadSlot): Promise<{ readonly outcome: Promise<SymbolOutcome> }> => {
     if (stop.signal.aborted || budgetSpent !== undefined) {
-      place.leave()
+      slot.release()
       return { outcome: Promise.resolve(task.allOpen('not_reached', [])) }
     }
     const reservation = budget.reserve(task.calls)
     const settled = async (store: StoreAll): Promise<SymbolOutcome> => {
-      const outcome = await store(place).catch((error: unknown) => outcomeOfFailure(task, error))
-      place.leave()
+      const outcome = await store(slot).catch((error: unknown) => outcomeOfFailure(task, error))
+      slot.release()
       return { ...outcome, calls: reservation?.spent() ?? 0 }
     }
     try {
@@ -88,7 +88,7 @@ export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<R
         async (ask, kind) =>
           await steps.ask(ask, kind === 'unforeseen' ? unforeseen(reservation, ask.symbol) : reservation),
       )
-      place.enter()
+      slot.startStoring()
       return { outcome: settled(store) }
     } catch (error) {
       return { outcome: settled(async () => outcomeOfFailure(task, error)) }
@@ -101,8 +101,8 @@ export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<R
     const nothing = task.nothingToDo()
     if (nothing !== undefined) return nothing
     const { outcome } = await workers.add(async () => {
-      const place = await uploads.admit(task.rows)
-      return await begin(task, place)
+      const slot = await uploads.admit(task.rows)
+      return await begin(task, slot)
     })
     return await outcome
   }

@@ -4,9 +4,9 @@ import type { Calendar } from '../core/calendar.ts'
 import { earlierOf, laterOf, type DateRange, type IsoDate } from '../core/dates.ts'
 import { describeError, IngestError } from '../core/errors.ts'
 import type { Metrics } from './metrics.ts'
-import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
 import type { Period } from '../core/period.ts'
 import type { SymbolPlan } from '../datasets/prices/plan.ts'
+import { withoutNoDataError, type SymbolOutcome } from '../core/outcome.ts'
 
 /** Fewer symbols than this without the newest session say little about the session. */
 const MIN_SYMBOLS_TO_JUDGE = 5
@@ -66,7 +66,7 @@ export function judgeNewest(outcomes: readonly SymbolOutcome[], { newest, lastSe
     scope: 'run',
     hint: `${later}; older sessions were stored as usual.`,
   })
-  return { outcomes: outcomes.map(withoutComplaint), error }
+  return { outcomes: outcomes.map(withoutNoDataError), error }
 }
 
 /**
@@ -78,21 +78,8 @@ export function judgeAbsent(outcomes: readonly SymbolOutcome[]): readonly Symbol
   return outcomes.map((outcome) => {
     const absence = outcome.errors.find(({ kind }) => kind === 'no-data')
     if (absence === undefined || !present.has(outcome.dataset)) return outcome
-    return { ...withoutComplaint(outcome), lateWarning: describeError(absence) }
+    return { ...withoutNoDataError(outcome), lateWarning: describeError(absence) }
   })
-}
-
-function withoutComplaint(outcome: SymbolOutcome): SymbolOutcome {
-  const own = outcome.errors.filter(({ kind }) => kind !== 'no-data')
-  if (own.length === outcome.errors.length) return { ...outcome, lateWarning: undefined }
-  // Only what the complaint was about: a file that is not ours keeps its error and its sessions.
-  const { settled, counts } = outcome
-  return {
-    ...outcome,
-    errors: own,
-    lateWarning: undefined,
-    counts: { ...counts, no_data: counts.no_data + counts.failed - settled.failed, failed: settled.failed },
-  }
 }
 
 const RESUMABLE: ReadonlySet<string> = new Set(['quota', 'bandwidth', 'budget'])

@@ -1,11 +1,11 @@
 // What a run tells GitHub Actions besides its exit code: error annotations and the step summary. Pure text.
 
-import { PRICES } from '../datasets/catalog.ts'
-import { describeError, oneLine } from '../core/errors.ts'
-import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
+import { describeError } from '../core/errors.ts'
 import { callsOf, durationText, headline, summaryEntries } from './summary.ts'
 import type { Config } from '../core/config.ts'
 import type { Ending } from './exit-code.ts'
+import { oneLine, whereTrue } from '../core/text.ts'
+import type { SymbolOutcome } from '../core/outcome.ts'
 
 /**
  * How many error annotations of one step GitHub shows (docs.github.com, "Workflow commands for GitHub Actions"): 10; the
@@ -73,7 +73,7 @@ export function shortages(plans: readonly { readonly calls: number }[], config: 
       `The calls take ${time}, but the role's credentials expire after ${durationText(roleDurationSeconds ?? 0)}: raise the role's maximum session duration and the variable ROLE_DURATION_SECONDS (at most 43200), ${cures}.`,
     ],
   ]
-  return warnings.filter(([isSo]) => isSo).map(([, text]) => text)
+  return whereTrue(warnings)
 }
 
 export type SummaryFacts = {
@@ -91,7 +91,7 @@ export function stepSummary(facts: SummaryFacts): string {
   const { ending, outcomes, failures, runErrors, cautions, config } = facts
   const gaps = outcomes.filter(({ missing }) => missing.length > 0)
   const { newest } = ending
-  const prices = outcomes.filter(({ dataset }) => dataset === PRICES)
+  const prices = outcomes.filter(({ dataset }) => dataset === 'prices')
   const late = newest === undefined ? [] : prices.filter(({ through }) => (through ?? '') < newest)
   const sections = [
     `## ${plain(headline(ending))}`,

@@ -1,13 +1,18 @@
 // The metrics document: the account of a run for programs. Its fields are a contract; new ones may be added.
 
-import { addCounts, NO_SESSIONS, totalSessions } from '../core/outcome.ts'
+import {
+  addCounts,
+  NO_SESSIONS,
+  totalSessions,
+  type SymbolOutcome,
+  type Reject,
+  type VendorStats,
+} from '../core/outcome.ts'
 import { utcDate, type DateRange } from '../core/dates.ts'
-import { describeError, IngestError, oneLine } from '../core/errors.ts'
-import type { HttpStats } from '../fmp/calls.ts'
-import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
+import { describeError, IngestError } from '../core/errors.ts'
 import { targetPlace, tickersPlace, type Config } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
-import type { Reject } from '../datasets/check.ts'
+import { oneLine } from '../core/text.ts'
 
 /** Raised when a field changes its meaning or goes away. */
 const SCHEMA_VERSION = 1
@@ -27,7 +32,7 @@ export type RunFacts = {
   readonly outcomes: readonly SymbolOutcome[]
   readonly runErrors: readonly IngestError[]
   readonly stoppedBy: IngestError | undefined
-  readonly http: HttpStats
+  readonly http: VendorStats
   readonly recoveredWrites: number
 }
 

@@ -2,10 +2,10 @@
 
 import type { Agenda } from '../datasets/datasets.ts'
 import { NO_SESSIONS } from '../core/outcome.ts'
-import { PRICES } from '../datasets/catalog.ts'
 import { newestOf as newestDocument } from '../datasets/statements/plan.ts'
 import type { Period } from '../core/period.ts'
 import type { SymbolPlan } from '../datasets/prices/plan.ts'
+import { grouped, shellWord } from '../core/text.ts'
 import { targetPlace, tickersPlace, type Config } from '../core/config.ts'
 import { errorsIn, type Ending } from './exit-code.ts'
 
@@ -92,11 +92,6 @@ export function newcomersNote(plans: readonly SymbolPlan[], period: Period, conf
   return `${who} the last session only. ${whose} history: ingest ${words.map(shellWord).join(' ')}`
 }
 
-/** A word as a shell takes it. */
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
-}
-
 /** The summary for stdout. */
 export function summaryText(ending: Ending): string {
   const lines = [
@@ -113,9 +108,9 @@ export function summaryText(ending: Ending): string {
 export function summaryEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
   const { metrics, newest } = ending
   // Of statements each has a line of its own.
-  const counts = metrics.datasets.find(({ dataset }) => dataset === PRICES)?.counts ?? NO_SESSIONS
+  const counts = metrics.datasets.find(({ dataset }) => dataset === 'prices')?.counts ?? NO_SESSIONS
   const has = metrics.results.filter(
-    ({ dataset, through_date }) => dataset === PRICES && newest !== undefined && (through_date ?? '') >= newest,
+    ({ dataset, through_date }) => dataset === 'prices' && newest !== undefined && (through_date ?? '') >= newest,
   ).length
   const through = newest === undefined ? '' : `${newest} (${grouped(has)} of ${grouped(metrics.symbols)} symbols)`
   const news: readonly (readonly [string, number | string])[] = [
@@ -148,7 +143,7 @@ export function summaryEntries(ending: Ending): readonly (readonly [label: strin
 /** One line for each statement; documents are counted. */
 function statementEntries({ metrics }: Ending): readonly (readonly [label: string, value: string])[] {
   return metrics.datasets
-    .filter(({ dataset }) => dataset !== PRICES)
+    .filter(({ dataset }) => dataset !== 'prices')
     .map(({ dataset, counts, restated }) => {
       const parts: readonly (readonly [number, string])[] = [
         [counts.stored - restated, metrics.settings.force ? 'written' : 'new'],
@@ -170,8 +165,4 @@ export function headline(ending: Ending): string {
   if (stoppedBy?.kind === 'interrupted') return '🛑 Ingestion Interrupted'
   if (stoppedBy !== undefined) return `🛑 Ingestion Stopped Early (${stoppedBy.kind})`
   return errorsIn(ending) > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en-US')
 }

@@ -5,7 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
-import { STATEMENTS } from '../../lib/datasets/catalog.ts'
+import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 import { makeStages } from './lakes.ts'
 
 const FOLDER = import.meta.dir

@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { STATEMENTS } from '../../lib/datasets/catalog.ts'
 import type { IsoDate } from '../../lib/core/dates.ts'
 import { isWireFault, playWireFault, type WireFault } from './fmp-faults.ts'
+import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 
 /** One session of one symbol. Where `adjClose` is null the vendor has no dividend-adjusted row for the day. */
 export type Bar = {

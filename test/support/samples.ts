@@ -1,16 +1,15 @@
 // Values that many tests start from, each whole and ordinary; a test says only what is special about its own.
 
 import { XNYS } from '../../lib/core/calendar.ts'
-import type { Config } from '../../lib/core/config.ts'
-import { NO_SESSIONS } from '../../lib/core/outcome.ts'
-import type { SessionDataset, RawRow, Row } from '../../lib/core/dataset.ts'
+import type { AskedDates, Config, StatementName } from '../../lib/core/config.ts'
+import { NO_SESSIONS, type SymbolOutcome } from '../../lib/core/outcome.ts'
+import type { RawRow, Row } from '../../lib/core/dataset.ts'
+import { createPrices, type PricesOptions, type SessionDataset } from '../../lib/datasets/prices/schema.ts'
 import type { Statement } from '../../lib/datasets/statements/schema.ts'
-import { createPrices, type PricesOptions } from '../../lib/datasets/prices/schema.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/core/dates.ts'
 import { IngestError } from '../../lib/core/errors.ts'
-import type { SymbolOutcome } from '../../lib/datasets/prices/outcome.ts'
 import type { Footer } from '../../lib/parquet/metadata.ts'
-import { resolvePeriod, type AskedDates, type Period } from '../../lib/core/period.ts'
+import { resolvePeriod, type Period } from '../../lib/core/period.ts'
 import type { StoredFile } from '../../lib/store/store.ts'
 
 /** A date of a test's table; a misspelt one fails the test. */
@@ -35,7 +34,7 @@ export function prices(options: Partial<PricesOptions> = {}): SessionDataset {
 
 /** A statement that the program does not have: what is written once per statement must work for one more. */
 export const FURTHER_STATEMENT: Statement = {
-  name: 'segments',
+  name: 'segments' as StatementName,
   title: 'segment reports',
   path: 'segment-report',
   amounts: ['segmentRevenue', 'segmentCostOfRevenue', 'segmentOperatingIncome', 'segmentAssets', 'segmentLiabilities'],

@@ -2,7 +2,7 @@
 // replaced by its own syntax; the queries stay as they are.
 
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
-import { STATEMENTS } from '../../lib/datasets/catalog.ts'
+import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 import { FURTHER_STATEMENT } from './samples.ts'
 
 /** The statements that the SQL is written for. */

@@ -2,7 +2,7 @@
 // filled in.
 
 import type { BundleSettings } from '../../core/config.ts'
-import { STATEMENTS } from '../../datasets/catalog.ts'
+import { STATEMENTS } from '../../datasets/datasets.ts'
 import type { Statement } from '../../datasets/statements/schema.ts'
 import bundle from './databricks.yml' with { type: 'text' }
 import readme from './README.md' with { type: 'text' }

@@ -1,12 +1,12 @@
 // The demo: the real program, over public-domain prices and made-up statements that this process serves to itself.
 
-import { PRICES, STATEMENTS } from '../../datasets/catalog.ts'
 import type { IsoDate } from '../../core/dates.ts'
 import { runIngest } from '../ingest/ingest.ts'
 import type { Config } from '../../core/config.ts'
 import type { World } from '../effects.ts'
 import { SYNTHETIC } from './statements.ts'
 import { startDemoServer, type DemoServer } from './server.ts'
+import { STATEMENTS } from '../../datasets/datasets.ts'
 
 /** A Saturday morning in New York, when the embedded prices' last session was the last one before today. */
 const FRESH_MS = Date.UTC(2013, 2, 2, 14)
@@ -49,7 +49,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     target: { kind: 'folder', folder },
     prefix: 'raw',
     fileNote: undefined,
-    datasets: [PRICES],
+    datasets: ['prices'],
     periods: [],
     isForced: false,
     isDryRun: false,

@@ -4,13 +4,9 @@
 import { annotations, failuresIn, shortages, stepSummary } from '../../report/github.ts'
 import type { Agenda } from '../../datasets/datasets.ts'
 import { XNYS } from '../../core/calendar.ts'
-import { PRICES } from '../../datasets/catalog.ts'
-import type { SessionDataset } from '../../core/dataset.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
-import type { HttpStats } from '../../fmp/calls.ts'
-import { graceOver } from '../../pipeline/interrupt.ts'
+import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
-import type { SymbolOutcome } from '../../datasets/prices/outcome.ts'
 import type { Period } from '../../core/period.ts'
 import type { RunResult } from '../../pipeline/pipeline.ts'
 import type { Progress } from '../../report/progress.ts'
@@ -19,6 +15,8 @@ import type { Config } from '../../core/config.ts'
 import type { Store } from '../../store/store.ts'
 import { exitCodeOf, judgeAbsent, judgeNewest, newestOf, rangeOf, type Ending } from '../../report/exit-code.ts'
 import type { World } from '../effects.ts'
+import type { SessionDataset } from '../../datasets/prices/schema.ts'
+import type { SymbolOutcome, VendorStats } from '../../core/outcome.ts'
 
 /** What a run is made of, from its start to its end. */
 export type Run = {
@@ -40,15 +38,15 @@ export type Run = {
 export async function conclude(
   agenda: Agenda,
   { outcomes: ended, stoppedBy, bug }: RunResult,
-  run: Run & { readonly http: HttpStats },
+  run: Run & { readonly http: VendorStats },
 ): Promise<0 | 1 | 3> {
   const { config, world, period, progress, store } = run
-  const hasPrices = config.datasets.includes(PRICES)
+  const hasPrices = config.datasets.includes('prices')
   const newest = hasPrices ? newestOf(period, XNYS) : undefined
-  const prices = ended.filter(({ dataset }) => dataset === PRICES)
+  const prices = ended.filter(({ dataset }) => dataset === 'prices')
   const judged = judgeNewest(prices, { newest, lastSession: period.lastSession, mode: config.dates.mode })
   const { error } = judged
-  const outcomes = [...judged.outcomes, ...judgeAbsent(ended.filter(({ dataset }) => dataset !== PRICES))]
+  const outcomes = [...judged.outcomes, ...judgeAbsent(ended.filter(({ dataset }) => dataset !== 'prices'))]
   for (const { symbol, errors, lateWarning } of outcomes) {
     for (const late of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(late, symbol)
     if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
@@ -73,7 +71,7 @@ export async function conclude(
   }
   const metrics = buildMetrics(facts)
   // What is still under way has been given up, and would keep the metrics waiting for turns.
-  if (world.interruption.aborted) store.abandon?.()
+  if (world.interruption.aborted) store.abortInFlight?.()
   const failures: IngestError[] = []
   const stored = await storeMetrics(hurried(run), metrics, facts, run.redact).catch((failure: unknown) => {
     if (!(failure instanceof IngestError)) throw failure
@@ -130,7 +128,7 @@ const METRICS_GRACE_MS = 2_000
 
 /** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
 function hurried({ store, world }: Run): Store {
-  const end = graceOver(world, METRICS_GRACE_MS)
+  const end = afterGrace(world, METRICS_GRACE_MS)
   const giveUp = async (key: string): Promise<never> => {
     await end
     throw new IngestError(`${store.locate(key)} could not be written in time`, { kind: 'store', scope: 'run' })

@@ -6,14 +6,12 @@ import { createAllowance } from '../../datasets/statements/plan-limits.ts'
 import { createCallBudget } from '../../fmp/call-budget.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { conclude, type Run } from './finish.ts'
-import { PRICES } from '../../datasets/catalog.ts'
 import type { Dataset } from '../../core/dataset.ts'
 import { createPrices } from '../../datasets/prices/schema.ts'
 import { documentTask } from '../../datasets/statements/task.ts'
 import type { Encoder } from '../../parquet/encoder.ts'
-import { createRedactor } from '../../core/errors.ts'
 import { createFmp } from '../../fmp/fmp.ts'
-import { createSweeper } from '../../core/garbage.ts'
+import { createGcTrigger } from '../../core/garbage.ts'
 import { createHttp, type Http } from '../../fmp/calls.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { FileSettings } from '../../parquet/parquet.ts'
@@ -27,6 +25,7 @@ import { newestEver, type Scope } from '../../datasets/prices/survey.ts'
 import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
 import type { World } from '../effects.ts'
+import { createRedactor } from '../../core/text.ts'
 
 /**
  * The exit code of a run that was not interrupted. Throws an IngestError for what went wrong before the first call
@@ -60,7 +59,7 @@ export async function runIngest(config: Config, world: World): Promise<0 | 1 | 3
   }
   for (const caution of config.cautions) progress.warn(caution)
   for (const note of period.notes) progress.note(note)
-  const hasPrices = config.datasets.includes(PRICES)
+  const hasPrices = config.datasets.includes('prices')
   if (hasPrices && period.range === undefined)
     progress.note('There is no finished session in these dates: nothing to fetch.')
 
@@ -107,7 +106,7 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
   const uploads = createUploads({ stop, interruption, clock, maxUploads: config.uploadConcurrency })
   const encoder = world.openEncoder(settingsOf(run.dataset, run), filesOf(agenda))
   const tasks = [...sessionTasks(agenda, run, encoder), ...documentTasks(agenda, run)]
-  const sweep = createSweeper()
+  const gcTrigger = createGcTrigger()
   const result = await ingestAll(tasks, {
     ask: async (ask, reservation) => {
       const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
@@ -117,7 +116,7 @@ async function execute(agenda: Agenda, run: Run): Promise<{ http: Http; result: 
     budget: createCallBudget(config.maxCalls),
     onOutcome: (outcome) => {
       progress.ended(outcome)
-      sweep()
+      gcTrigger()
     },
     stop,
     uploads,

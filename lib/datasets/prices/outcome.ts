@@ -1,80 +1,21 @@
 // What became of one symbol: the fate of each of its sessions, what was written, what is to be said.
 
-import { addCounts, NO_SESSIONS, withFate, type Counts, type Fate } from '../../core/outcome.ts'
+import {
+  addCounts,
+  blankOutcome,
+  NO_SESSIONS,
+  withFate,
+  type Counts,
+  type Fate,
+  type SymbolOutcome,
+} from '../../core/outcome.ts'
 import { earlierOf, isWithin, laterOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
 import type { Uploaded } from '../../pipeline/uploads.ts'
-import type { Checked, Reject } from '../check.ts'
+import type { Checked } from '../check.ts'
 import { shrinkErrors, warningsOf } from './warnings.ts'
 import type { FileRows, WriteResult } from './write.ts'
-
-export type SymbolOutcome = {
-  readonly symbol: string
-  /** The name of its dataset. */
-  readonly dataset: string
-  /** False when the run stopped before everything of this symbol was tried. */
-  readonly isFinished: boolean
-  /** API calls the plan held for it, and those made, retries included. */
-  readonly plannedCalls: number
-  readonly calls: number
-  readonly filesWritten: number
-  readonly rowsWritten: number
-  readonly errors: readonly IngestError[]
-  readonly warnings: readonly string[]
-  /** Said only when other symbols have the range's newest session: that this one lacks it. */
-  readonly lateWarning: string | undefined
-  readonly counts: Counts
-  /** Sessions between two bars that have none, oldest first. */
-  readonly missing: readonly IsoDate[]
-  /** The part of the counts that the plan knew without asking. */
-  readonly settled: Counts
-  readonly rejects: readonly Reject[]
-  readonly suspects: number
-  readonly incomplete: number
-  readonly closedDayBars: number
-  readonly wouldShrink: number
-  /** Files of another run whose rows are not the ones this run got. */
-  readonly differing: number
-  /** Newest bar that was left out because it is not whole yet. */
-  readonly withheldThrough: IsoDate | undefined
-  /** Oldest and newest bar known to be stored, as far as this run saw. */
-  readonly first: IsoDate | undefined
-  readonly through: IsoDate | undefined
-  readonly unknownFields: readonly string[]
-  /** Stored documents that the vendor has changed and that were replaced. */
-  readonly restated: number
-}
-
-/** The outcome of a symbol of which nothing is known and nothing was done. */
-export function blankOutcome(symbol: string, dataset: string, plannedCalls: number): SymbolOutcome {
-  return {
-    symbol,
-    dataset,
-    isFinished: true,
-    plannedCalls,
-    calls: 0,
-    filesWritten: 0,
-    rowsWritten: 0,
-    errors: [],
-    warnings: [],
-    lateWarning: undefined,
-    counts: NO_SESSIONS,
-    missing: [],
-    settled: NO_SESSIONS,
-    rejects: [],
-    suspects: 0,
-    incomplete: 0,
-    closedDayBars: 0,
-    wouldShrink: 0,
-    differing: 0,
-    withheldThrough: undefined,
-    first: undefined,
-    through: undefined,
-    unknownFields: [],
-    restated: 0,
-  }
-}
 
 /** The outcome of a plan before anything was done. */
 export function nothingDone(plan: SymbolPlan): SymbolOutcome {

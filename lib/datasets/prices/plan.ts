@@ -2,13 +2,13 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import { NO_SESSIONS, withFate, type Counts } from '../../core/outcome.ts'
-import type { SessionDataset, Partition } from '../../core/dataset.ts'
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
 import type { Footer } from '../../parquet/metadata.ts'
 import type { Period } from '../../core/period.ts'
 import type { Holdings } from './survey.ts'
 import { isFinished, isKnownEmpty, standingOf, yearPart, type Standing } from './year-files.ts'
+import type { SessionDataset, Partition } from './schema.ts'
 
 /** A file of a symbol that the run may write. Where nothing is stored, one value serves all symbols: plans are long. */
 export type PlannedFile = {

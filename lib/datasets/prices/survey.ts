@@ -1,13 +1,13 @@
 // What the store holds of each symbol, found out before the first API call.
 
-import type { SessionDataset } from '../../core/dataset.ts'
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
-import { createSweeper } from '../../core/garbage.ts'
+import { createGcTrigger } from '../../core/garbage.ts'
 import { readFooter, type Footer } from '../../parquet/metadata.ts'
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
-import { mapAtMost } from '../../core/concurrency.ts'
+import type { SessionDataset } from './schema.ts'
+import { mapLimit } from '../../core/concurrency.ts'
 
 /** A year file and what its footer says, or in words why it says nothing this program can rely on. */
 export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
@@ -40,10 +40,10 @@ export async function surveyEach<T>(
   symbols: readonly string[],
   survey: (symbol: string) => Promise<T>,
 ): Promise<readonly T[]> {
-  const sweep = createSweeper()
-  return await mapAtMost(symbols, SYMBOLS_AT_ONCE, async (symbol) => {
+  const gcTrigger = createGcTrigger()
+  return await mapLimit(symbols, SYMBOLS_AT_ONCE, async (symbol) => {
     const found = await survey(symbol)
-    sweep()
+    gcTrigger()
     return found
   })
 }

@@ -2,7 +2,8 @@
 
 import type { IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
-import type { Checked, Reject } from '../check.ts'
+import type { Checked } from '../check.ts'
+import type { Reject } from '../../core/outcome.ts'
 
 export type Shrunk = { readonly key: string; readonly message: string; readonly isOnlyOldestEnd: boolean }
 

@@ -2,7 +2,7 @@
 // shorter. Never guesses: what stands in the store is read before it is judged.
 
 import type { Calendar } from '../../core/calendar.ts'
-import type { SessionDataset, Row } from '../../core/dataset.ts'
+import type { Row } from '../../core/dataset.ts'
 import type { DateRange, IsoDate } from '../../core/dates.ts'
 import { foreignFileError, IngestError } from '../../core/errors.ts'
 import type { EncodedFile } from '../../parquet/parquet.ts'
@@ -10,6 +10,7 @@ import type { PlannedFile } from './plan.ts'
 import type { Metadata, Store } from '../../store/store.ts'
 import { readYear } from './survey.ts'
 import { isFinished, shrinkage, standingOf, type Standing } from './year-files.ts'
+import type { SessionDataset } from './schema.ts'
 
 export type WriteContext = {
   readonly store: Store

@@ -1,9 +1,10 @@
 // What the store holds of a symbol's documents, and whether there is anything to ask for: from the names of the files
 // alone.
 
-import type { DocumentDataset, ReportPeriod } from '../../core/dataset.ts'
 import { addDays, dayNumber, type IsoDate } from '../../core/dates.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
+import type { ReportPeriod } from '../../core/config.ts'
+import type { DocumentDataset } from './schema.ts'
 
 /** What is stored of one symbol. */
 export type Shelf = {

@@ -2,7 +2,7 @@
 // restated. The account is in documents, as that of prices is in sessions.
 
 import type { Allowance } from './plan-limits.ts'
-import { NO_SESSIONS, withFate, type Counts, type Fate } from '../../core/outcome.ts'
+import { NO_SESSIONS, withFate, type Counts, type Fate, blankOutcome, type SymbolOutcome } from '../../core/outcome.ts'
 import type { RawRow } from '../../core/dataset.ts'
 import {
   sortedRows,
@@ -13,10 +13,9 @@ import {
 } from './write.ts'
 import { newestOf, type DocumentPlan } from './plan.ts'
 import { IngestError } from '../../core/errors.ts'
-import { blankOutcome, type SymbolOutcome } from '../prices/outcome.ts'
 import { rowsSha256 } from '../../parquet/parquet.ts'
 import type { Call, StoreAll, Task } from '../../pipeline/pipeline.ts'
-import type { Place, Uploaded } from '../../pipeline/uploads.ts'
+import type { UploadSlot, Uploaded } from '../../pipeline/uploads.ts'
 import { checkRows, type CheckedRows } from '../check.ts'
 import { nothingValid, rowWarnings } from '../prices/warnings.ts'
 
@@ -74,15 +73,14 @@ async function fetchDocuments(plan: DocumentPlan, context: DocumentContext, call
       const key = dataset.key(symbol, date)
       return { key, symbol, date, rows: sortedRows(rows), stored: documents.get(date) }
     })
-  return async (place) =>
-    settle(plan, { raw, checked, tried: await storeDocuments(files, plan, { ...context, place }) })
+  return async (slot) => settle(plan, { raw, checked, tried: await storeDocuments(files, plan, { ...context, slot }) })
 }
 
 /** `files` newest first. */
 async function storeDocuments(
   files: readonly DocumentFile[],
   { today }: DocumentPlan,
-  context: DocumentContext & { readonly place: Place },
+  context: DocumentContext & { readonly slot: UploadSlot },
 ): Promise<Answer['tried']> {
   const writing = {
     prepare: async ({ rows }: DocumentFile) => rowsSha256(context.dataset.columns, rows),
@@ -91,15 +89,15 @@ async function storeDocuments(
   // The newest stored document is the mark up to which the next run asks for nothing: it comes last, and only when the
   // others stand. One that is no document of ours is left, and would be the next time.
   const newest = files.find(({ date }) => date <= today)
-  if (newest === undefined || newest.stored !== undefined) return await context.place.all(files, writing)
+  if (newest === undefined || newest.stored !== undefined) return await context.slot.uploadAll(files, writing)
   const others = files.filter((file) => file !== newest)
-  const tried = await context.place.all(others, writing)
+  const tried = await context.slot.uploadAll(others, writing)
   const isOpen = tried.some(
     ({ result }) => result === undefined || (result instanceof IngestError && result.kind !== 'foreign-file'),
   )
   return isOpen
     ? [{ ...newest, result: undefined }, ...tried]
-    : [...(await context.place.all([newest], writing)), ...tried]
+    : [...(await context.slot.uploadAll([newest], writing)), ...tried]
 }
 
 type Answer = {

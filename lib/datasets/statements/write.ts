@@ -1,13 +1,14 @@
 // One document into the store: created, replaced where the vendor has restated it, or left because it says the same.
 // Never guesses: what stands in the store is read before it is judged, and no row of it is ever lost.
 
-import { identityOf, type DocumentDataset, type Row } from '../../core/dataset.ts'
+import { identityOf, type Row } from '../../core/dataset.ts'
 import type { IsoDate } from '../../core/dates.ts'
 import { foreignFileError } from '../../core/errors.ts'
 import { encodeFile, readRows, rowsSha256, type FileSettings } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import { readTail } from '../prices/survey.ts'
 import { changedTwice, metadataOf } from '../prices/write.ts'
+import type { DocumentDataset } from './schema.ts'
 
 /** The rows of one date, and what the survey saw at its key. */
 export type DocumentFile = {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { bundleFiles, rawRootOf } from '../../../lib/commands/databricks/bundle.ts'
-import { STATEMENTS } from '../../../lib/datasets/catalog.ts'
+import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
 
 const FOLDER = join(import.meta.dir, '../../../lib/commands/databricks')
 const FILES = bundleFiles({ bucket: 'my-bucket', prefix: 'raw', catalog: 'main' })

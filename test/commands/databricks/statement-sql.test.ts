@@ -7,7 +7,7 @@ import { FURTHER_STATEMENT } from '../../support/samples.ts'
 
 const STATEMENTS: readonly Statement[] = [
   FURTHER_STATEMENT,
-  { ...FURTHER_STATEMENT, name: 'short', title: 'short reports', amounts: ['total'] },
+  { ...FURTHER_STATEMENT, name: 'income', title: 'short reports', amounts: ['total'] },
 ]
 
 test('what stands above the line is written once, what stands below it once per statement', () => {
@@ -19,7 +19,7 @@ test('what stands above the line is written once, what stands below it once per 
 SELECT * FROM segments_files;
 
 -- Short reports
-SELECT * FROM short_files;
+SELECT * FROM income_files;
 `)
 })
 

@@ -1,19 +1,14 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
-import { NO_SESSIONS, totalSessions, type Counts } from '../../../lib/core/outcome.ts'
-import type { Partition, RawRow } from '../../../lib/core/dataset.ts'
+import { NO_SESSIONS, totalSessions, type Counts, type SymbolOutcome } from '../../../lib/core/outcome.ts'
+import type { RawRow } from '../../../lib/core/dataset.ts'
 import { dateOf, yearOf, type DateRange, type IsoDate } from '../../../lib/core/dates.ts'
 import { IngestError } from '../../../lib/core/errors.ts'
-import {
-  allOpen,
-  nothingDone,
-  settleSymbol,
-  type SymbolOutcome,
-  type Tried,
-} from '../../../lib/datasets/prices/outcome.ts'
+import { allOpen, nothingDone, settleSymbol, type Tried } from '../../../lib/datasets/prices/outcome.ts'
 import type { PlannedFile, SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import { validateRows } from '../../../lib/datasets/check.ts'
 import { day, footerOf, prices, rawPrice, span } from '../../support/samples.ts'
+import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 
 const PRICES = prices()
 
