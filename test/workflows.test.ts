@@ -4,6 +4,7 @@ import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { parseCommandLine } from '../lib/cli/cli.ts'
+import { DATASET_WORDS } from '../lib/cli/schemas.ts'
 import { resolveConfig } from '../lib/cli/resolve.ts'
 import { tickersPlace, type Config } from '../lib/core/config.ts'
 import actions from './fixtures/actions.json' with { type: 'json' }
@@ -113,6 +114,13 @@ describe('the nightly workflow', () => {
       expect(problems.join()).not.toContain('is no option')
     }
     expect(dispatch?.inputs['tickers_path']?.default).toBe(tickersPlace(configUnder({}).tickers) ?? '')
+  })
+
+  test('names every dataset in the text of its input', () => {
+    for (const inputs of [dispatch?.inputs, call?.inputs]) {
+      const text = inputs?.['dataset']?.description ?? ''
+      expect(DATASET_WORDS.filter((word) => !text.includes(word))).toEqual([])
+    }
   })
 
   test('leaves every setting at the program’s own default where no variable is set', () => {

@@ -219,7 +219,7 @@ describe('the SQL', () => {
     expect(FILES.get(path)?.endsWith(';\n')).toBe(true)
   })
 
-  test.each(paths('.sql').filter((path) => /^sql\/warehouse/.test(path)))(
+  test.each(paths('.sql').filter((path) => path.startsWith('sql/warehouse')))(
     'of %s has no other variables than the catalog and the root',
     (path) => {
       const variables = [...(FILES.get(path) ?? '').matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name)
