@@ -1,5 +1,6 @@
--- The pipeline of the company statements: Bronze, Silver and Gold, three times. It is a pipeline of its own, because a
--- stream over a folder that is not there fails, and a lake of prices alone has none. The clauses are those of prices.sql.
+-- The pipeline of the company statements: Bronze, Silver and Gold for each of them. It is separate from the pipeline of
+-- the prices because a stream over a folder that does not exist fails, and a lake of prices alone has no such folder.
+-- The comments in prices.sql explain the clauses.
 
 -- {{for each statement}}
 -- {{title}}
@@ -46,8 +47,8 @@ SEQUENCE BY STRUCT(ingest_ts, source_mtime)
 COLUMNS * EXCEPT (_rescued_data, source_file, source_mtime)
 STORED AS SCD TYPE 1;
 
--- As known at an instant: one row per filing, known from acceptedDate until the next filing of the same symbol, date and
--- period took its place. As of T: known_from <= T AND (known_until IS NULL OR known_until > T)
+-- What was known when: one row per filing, known from acceptedDate until the next filing of the same symbol, date and
+-- period replaced it. As of an instant T: known_from <= T AND (known_until IS NULL OR known_until > T)
 CREATE OR REFRESH MATERIALIZED VIEW {{statement}}_as_of
 COMMENT '{{title}}, one row per filing, with when it was known'
 AS SELECT

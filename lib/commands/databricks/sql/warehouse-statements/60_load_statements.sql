@@ -1,5 +1,5 @@
--- From the raw files into Bronze: the rows that are not there yet. As for prices: types said and not inferred, no
--- partition discovery, new by content and not by file name.
+-- Loads the raw files into Bronze: the rows that Bronze does not have yet. As for prices, the types are given, there is
+-- no partition discovery, and new rows are found by their content.
 
 -- {{for each statement}}
 CREATE OR REPLACE TEMPORARY VIEW {{statement}}_files (
@@ -13,7 +13,7 @@ OPTIONS (
 );
 
 INSERT INTO ${catalog}.bronze.{{statement}}
--- Both lists of columns are the same by construction: the view above and the table say them in one order.
+-- The view above and the table have the same columns in the same order.
 SELECT *, current_timestamp() AS loaded_at
 FROM (
   SELECT * FROM {{statement}}_files

@@ -1,5 +1,5 @@
--- From Bronze into Silver: one row per symbol, date and period, the one with the greatest ingest_ts.
--- rn = 1 in the source, EXCEPT and the guard for the reasons said at the MERGE of the prices.
+-- Merges Bronze into Silver: one row per symbol, date and period, the one with the greatest ingest_ts.
+-- The comments in 30_merge_prices.sql explain rn = 1, EXCEPT and the comparisons of ingest_ts.
 
 -- {{for each statement}}
 MERGE INTO ${catalog}.silver.{{statement}} AS t
@@ -10,7 +10,7 @@ USING (
       *,
       ROW_NUMBER() OVER (PARTITION BY symbol, date, period ORDER BY ingest_ts DESC, content) AS rn
     FROM (
-      -- The hash decides between two versions of the same instant, whichever was loaded first.
+      -- The hash decides between two versions of the same instant, so that the order of the loads does not matter.
       SELECT *, xxhash64(*) AS content
       FROM (SELECT * EXCEPT (loaded_at) FROM ${catalog}.bronze.{{statement}}) AS stored
       WHERE symbol IS NOT NULL AND date IS NOT NULL AND period IS NOT NULL AND ingest_ts IS NOT NULL
