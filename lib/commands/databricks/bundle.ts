@@ -1,5 +1,5 @@
-// The files of the Databricks bundle. Their templates are part of the program, and the settings and the statements are
-// filled in.
+// The files of the Databricks bundle. Their templates are part of the program; the settings and the company statements
+// are filled in.
 
 import type { BundleSettings } from '../../core/config.ts'
 import { STATEMENTS } from '../../datasets/datasets.ts'
@@ -25,7 +25,7 @@ import { statementSql } from './statement-sql.ts'
 /** The settings that are filled in. */
 type BundleValues = Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>
 
-/** By path in the bundle, which is the path beside this file. */
+/** The templates by path in the bundle. The paths beside this file are the same. */
 const TEMPLATES: Readonly<Record<string, string>> = {
   'databricks.yml': bundle,
   'README.md': readme,
@@ -45,16 +45,16 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   'sql/warehouse-statements/80_statements_as_of.sql': statementsAsOf,
 }
 
-const MISSING = `    # MISSING: nobody has named the bucket. Put it here as \`default: s3://my-bucket/raw\`, or give it with every command:
+const MISSING = `    # MISSING: the bucket. Put it here as \`default: s3://my-bucket/raw\`, or give it with every command:
     # --var raw_root=s3://my-bucket/raw\n`
 
-/** Where the raw files are, as Spark names it; undefined without a bucket. */
+/** The URL of the raw files as Spark takes it; undefined without a bucket. */
 export function rawRootOf({ bucket, prefix }: Pick<BundleSettings, 'bucket' | 'prefix'>): string | undefined {
   if (bucket === undefined) return undefined
   return prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`
 }
 
-/** The files of a bundle by their paths. Without a bucket, raw_root stays a variable without a value. */
+/** The files of a bundle by their paths. Without a bucket the variable raw_root has no value. */
 export function bundleFiles(
   settings: BundleValues,
   statements: readonly Statement[] = STATEMENTS,
@@ -75,7 +75,7 @@ function filledBundle(settings: BundleValues): string {
   )
 }
 
-/** The text speaks of s3://my-bucket/raw and the catalog main, and is so readable as it is. */
+/** The template is a readable text about s3://my-bucket/raw and the catalog main; these are replaced. */
 function filledReadme({ bucket = 'my-bucket', prefix, catalog }: BundleValues): string {
   const within = (text: string) => (prefix === '' ? text : `${prefix}/${text}`)
   return readme

@@ -1,4 +1,4 @@
-// The SQL of the company statements. A template holds the SQL of one statement; the bundle holds it once per statement.
+// The SQL of the company statements. A template has the SQL for one statement; the bundle repeats it for each of them.
 
 import type { Column } from '../../core/dataset.ts'
 import { createStatement, type Statement } from '../../datasets/statements/schema.ts'
@@ -14,10 +14,10 @@ const SPARK_TYPES: Readonly<Record<Column['type'], string>> = {
   instant: 'TIMESTAMP',
 }
 
-/** Divides a template: what stands above this line is written once, what stands below it once per statement. */
+/** A line of a template: the text above it is written once, the text below it once per statement. */
 const EACH_STATEMENT = '-- {{for each statement}}\n'
 
-/** The SQL of a template for these statements, in their order. A template without a block for them stays as it is. */
+/** Fills a template for these statements, in their order. A text without the line `EACH_STATEMENT` stays as it is. */
 export function statementSql(template: string, statements: readonly Statement[]): string {
   const [head = '', block] = template.split(EACH_STATEMENT)
   if (block === undefined) return head
@@ -36,7 +36,7 @@ function filled(block: string, statement: Statement): string {
     .replaceAll('{{columns with types, one per line}}', typed.join(',\n  '))
 }
 
-/** A list in lines of at most `width` characters. The template has the indent of the first line. */
+/** A list in lines of at most `width` characters. The template contains the indent of the first line. */
 function wrapped(items: readonly string[], { indent, width }: { indent: number; width: number }): string {
   const lines: string[] = []
   for (const item of items) {

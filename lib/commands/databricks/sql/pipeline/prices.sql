@@ -50,8 +50,8 @@ AS SELECT * FROM STREAM(bronze_prices);
 CREATE OR REFRESH STREAMING TABLE silver_prices
 CLUSTER BY (symbol, date)
 COMMENT 'Daily prices, one row per symbol and date'
--- On Silver and not on Bronze. Bronze only grows, so its changes are its rows. In Silver rows are replaced, and a reader
--- of the changes needs the earlier row.
+-- On Silver and not on Bronze. Bronze only grows, so its changes are its rows. In Silver rows are replaced, and readers
+-- of the changes need the earlier row.
 TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true');
 
 -- AUTO CDC reads only what is new in Bronze, and handles duplicates and late files. A pipeline cannot contain a MERGE.

@@ -41,6 +41,6 @@ CREATE TABLE IF NOT EXISTS ${catalog}.silver.prices (
 USING DELTA
 CLUSTER BY (symbol, date)
 COMMENT 'Daily prices, one row per symbol and date'
--- On Silver and not on Bronze. Bronze only grows, so its changes are its rows. In Silver rows are replaced, and a reader
--- of the changes needs the earlier row.
+-- On Silver and not on Bronze. Bronze only grows, so its changes are its rows. In Silver rows are replaced, and readers
+-- of the changes need the earlier row.
 TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true');
