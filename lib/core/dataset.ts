@@ -29,7 +29,7 @@ export type Column = {
 export const INGESTED: Column = { name: 'ingest_ts', type: 'instant', isNullable: false }
 
 /** A good row with the soft rules it broke, or the hard rule that a bad one broke. */
-export type Verdict = { readonly row: Row; readonly suspicions: readonly string[] } | { readonly reason: string }
+export type RowCheck = { readonly row: Row; readonly suspicions: readonly string[] } | { readonly reason: string }
 
 /** What every dataset is: what a row of it must be, and which columns its files have. */
 export interface Dataset {
@@ -39,7 +39,7 @@ export interface Dataset {
   readonly requiredFields: readonly string[]
   /** Fields the vendor is known to send; others are ignored and noted. */
   readonly knownFields: ReadonlySet<string>
-  check(symbol: string, raw: RawRow): Verdict
+  check(symbol: string, raw: RawRow): RowCheck
   /** The columns that together tell a row from all others of its symbol. */
   readonly identity: readonly string[]
   /** The folder of a symbol's files, below the store's root and with a closing slash. */

@@ -61,3 +61,8 @@ export function grouped(value: number): string {
 export function whereTrue(rules: readonly (readonly [isTrue: boolean, text: string])[]): readonly string[] {
   return rules.filter(([isTrue]) => isTrue).map(([, text]) => text)
 }
+
+/** `1 row`, `3 rows`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

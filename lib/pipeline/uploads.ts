@@ -5,6 +5,7 @@ import { IngestError } from '../core/errors.ts'
 import { createGcTrigger } from '../core/garbage.ts'
 import { createFetchAhead, type FetchSlot } from './fetch-ahead.ts'
 import { createGracePeriod, type Interruptible } from './interrupt.ts'
+import type { FileOfRows, Uploaded, UploadSlot, Writing } from './pipeline.ts'
 
 export type UploadContext = Interruptible & {
   /** Stops the run, for an IngestError or for a defect; writes in flight are finished. */
@@ -12,36 +13,10 @@ export type UploadContext = Interruptible & {
   readonly maxUploads: number
 }
 
-type FileOfRows = { readonly rows: readonly unknown[] }
-
-/** How the files of one dataset get into the store. */
-export type Writing<File, Prepared, Result> = {
-  /** The work that needs no store, done while other files are sent; rejects with a defect only. */
-  readonly prepare: (file: File) => Promise<Prepared>
-  /** Rejects with an IngestError of the symbol or of the run. */
-  readonly write: (file: File, prepared: Prepared) => Promise<Result>
-}
-
-/** A file with the result of its write, or the error that it failed with; `undefined` when the run stopped before it. */
-export type Uploaded<File, Result> = File & { readonly result: Result | IngestError | undefined }
-
 type UploadOne = <File extends FileOfRows, Prepared, Result>(
   file: File,
   writing: Writing<File, Prepared, Result>,
 ) => Promise<Uploaded<File, Result>>
-
-type UploadMany = <File extends FileOfRows, Prepared, Result>(
-  files: readonly File[],
-  writing: Writing<File, Prepared, Result>,
-) => Promise<readonly Uploaded<File, Result>[]>
-
-/** What one symbol uploads its files with. Uploads resolve to all files, in any order, and reject with a defect only. */
-export type UploadSlot = Pick<FetchSlot, 'startStoring' | 'release'> & {
-  /** Uploads files concurrently, within the limits of the run. */
-  readonly uploadAll: UploadMany
-  /** Uploads files, given newest first, one by one from the oldest on; stops at the first that is not stored. */
-  readonly uploadOldestFirst: UploadMany
-}
 
 export type Uploads = {
   /** Resolves as soon as a symbol that may bring so many rows may be fetched (see fetch-ahead.ts). */

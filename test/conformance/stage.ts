@@ -1,9 +1,9 @@
 // The real program on the real server: a vendor, a bucket, and what a run left there.
 import { expect } from 'bun:test'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import { startFakeFmp, type Bar, type FakeFmp, type Report } from '../support/fake-fmp.ts'
 import { KEY, NOW, runCli, type CliResult } from '../support/run-cli.ts'
 import type { Bucket, User } from './bench.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 export type Run = CliResult & {
   /** Of the vendor. */

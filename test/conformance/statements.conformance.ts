@@ -2,13 +2,13 @@
 import { describe, expect, test } from 'bun:test'
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { STATEMENTS } from '../../lib/datasets/datasets.ts'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import type { Report } from '../support/fake-fmp.ts'
 import { isDataKey, readReports } from '../support/lake.ts'
 import { iso } from '../support/run-cli.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { createBucketUnderPolicy, SERVER, type Bucket } from './bench.ts'
 import { setStage, type Run } from './stage.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 const COUNT = STATEMENTS.length
 /** What every statement counts alike. */

@@ -2,10 +2,10 @@
 // parts alone can prove.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import type { Bar, Fault, FmpRequestInfo } from '../support/fake-fmp.ts'
 import { disposableFolder, folderLake, priceKeys, readRows } from '../support/lake.ts'
 import { barsFor, dayKey, KEY, measureCli, metricsOf, NOW, setStage, type Stage } from '../support/run-cli.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 setDefaultTimeout(30_000)
 

@@ -6,7 +6,6 @@ import { parseCommandLine } from '../../lib/cli/cli.ts'
 import { resolveConfig } from '../../lib/cli/resolve.ts'
 import { createPrices } from '../../lib/datasets/prices/schema.ts'
 import { describeError, IngestError } from '../../lib/core/errors.ts'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import { readFooter } from '../../lib/parquet/metadata.ts'
 import { parseTickerFlag, parseTickers } from '../../lib/cli/tickers.ts'
 import { fuzz, FUZZ_TIMEOUT_MS, mangled, oddText } from '../support/fuzz.ts'
@@ -15,6 +14,7 @@ import { leaksIn } from '../support/leaks.ts'
 import { oddAnswer } from '../support/odd-answers.ts'
 import { oneOf, someOf, wholeBetween, type Random } from '../support/random.ts'
 import { barsFor, KEY, NOW, setStage } from '../support/run-cli.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 const PRICES = createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw' })
 

@@ -5,10 +5,10 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import { disposableFolder, folderLake, priceFiles, priceKeys, readFooter, type Lake } from '../support/lake.ts'
 import { barsFor, KEY, measureCli, NOW, ROOT, runCli, setStage, type Stage } from '../support/run-cli.ts'
 import { mountSmallDisk, whyNoDisk } from '../support/small-disk.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 setDefaultTimeout(60_000)
 

@@ -40,6 +40,7 @@ type Options = Partial<Steps & SessionContext & UploadContext> & {
   readonly dates?: string
   readonly bars?: Bars
   readonly maxCalls?: number
+  readonly isForced?: boolean
 }
 
 type Ran = RunResult & {
@@ -70,6 +71,7 @@ async function ingest({
   dates = WEEK,
   bars = {},
   maxCalls,
+  isForced = false,
   ...changes
 }: Options): Promise<Ran> {
   const period: Period =
@@ -77,7 +79,6 @@ async function ingest({
   const dataset = prices()
   const { store } = shelf
   const scope = { store, dataset, mode, period }
-  const isForced = changes.isForced ?? false
   const plans = planRun(await surveyAll(symbols, scope), { dataset, calendar: XNYS, mode, period, isForced })
   const asks: string[] = []
   const ended: SymbolOutcome[] = []
@@ -89,7 +90,6 @@ async function ingest({
     dataset,
     calendar: XNYS,
     today: period.today,
-    isForced,
     encode: createEncoder({ columns: dataset.columns, ingestMs: at(NOW), version: '1.2.3' }).encode,
     ...changes,
   }
@@ -97,13 +97,13 @@ async function ingest({
     budget: createCallBudget(maxCalls),
     onOutcome: (outcome) => ended.push(outcome),
     maxWorkers: 3,
-    uploads: createUploads({
+    admit: createUploads({
       clock: createFakeClock(),
       maxUploads: 4,
       interruption: new AbortController().signal,
       ...changes,
       stop,
-    }),
+    }).admit,
     ...changes,
     stop,
     ask: async (ask, reservation) => {

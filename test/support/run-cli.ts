@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import PQueue from 'p-queue'
 import { XNYS } from '../../lib/core/calendar.ts'
 import { isIsoDate, type IsoDate } from '../../lib/core/dates.ts'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import {
   makeBars,
   startFakeFmp,
@@ -20,6 +19,7 @@ import {
 } from './fake-fmp.ts'
 import { startFakeS3, type FakeS3 } from './fake-s3.ts'
 import { disposableFolder, folderLake, isDataKey, readFooter, s3Lake, type Lake } from './lake.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 export const ROOT = join(import.meta.dir, '../..')
 

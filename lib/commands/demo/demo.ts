@@ -3,7 +3,7 @@
 import type { IsoDate } from '../../core/dates.ts'
 import { runIngest } from '../ingest/ingest.ts'
 import type { Config } from '../../core/config.ts'
-import type { World } from '../effects.ts'
+import type { Effects } from '../effects.ts'
 import { SYNTHETIC } from './statements.ts'
 import { startDemoServer, type DemoServer } from './server.ts'
 import { STATEMENTS } from '../../datasets/datasets.ts'
@@ -22,17 +22,17 @@ No key, no bucket and no network beyond this machine are used.
  * Backfills all symbols over their whole history, runs the nightly mode an hour later, then fetches statements. Returns
  * the exit code: the first that is not 0.
  */
-export async function runDemo(folder: string, world: World): Promise<0 | 1 | 3> {
-  await world.print(INTRODUCTION)
+export async function runDemo(folder: string, effects: Effects): Promise<0 | 1 | 3> {
+  await effects.print(INTRODUCTION)
   const server = await startDemoServer()
   try {
-    await world.print('1. A backfill of the whole history, one file per symbol and year\n\n')
-    const backfill = await runIngest(demoConfig(folder, server, 'backfill'), world)
-    await world.print('\n2. The nightly run an hour later, one file per symbol and session\n\n')
-    const daily = await runIngest(demoConfig(folder, server, 'daily'), world)
-    await world.print(`\n3. Company statements (${SYNTHETIC}), one file per symbol, statement and date\n\n`)
-    const statements = await runIngest(statementsConfig(folder, server), world)
-    await world.print(closing(folder))
+    await effects.print('1. A backfill of the whole history, one file per symbol and year\n\n')
+    const backfill = await runIngest(demoConfig(folder, server, 'backfill'), effects)
+    await effects.print('\n2. The nightly run an hour later, one file per symbol and session\n\n')
+    const daily = await runIngest(demoConfig(folder, server, 'daily'), effects)
+    await effects.print(`\n3. Company statements (${SYNTHETIC}), one file per symbol, statement and date\n\n`)
+    const statements = await runIngest(statementsConfig(folder, server), effects)
+    await effects.print(closing(folder))
     return [backfill, daily, statements].find((code) => code !== 0) ?? 0
   } finally {
     await server.stop()

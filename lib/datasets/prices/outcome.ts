@@ -9,13 +9,13 @@ import {
   type Fate,
   type SymbolOutcome,
 } from '../../core/outcome.ts'
-import { earlierOf, isWithin, laterOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { isWithin, type DateRange, type IsoDate, rangeAround } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
-import type { Uploaded } from '../../pipeline/uploads.ts'
-import type { Checked } from '../check.ts'
 import { shrinkErrors, warningsOf } from './warnings.ts'
 import type { FileRows, WriteResult } from './write.ts'
+import type { Uploaded } from '../../pipeline/pipeline.ts'
+import type { Checked } from './validate.ts'
 
 /** The outcome of a plan before anything was done. */
 export function nothingDone(plan: SymbolPlan): SymbolOutcome {
@@ -58,14 +58,14 @@ export type Answer = {
 /** Puts together what a symbol's answer and its writes came to. */
 export function settleSymbol(answer: Answer): SymbolOutcome {
   const { plan, checked, tried, closedDays } = answer
-  const known = unionSpan(plan.known, spanOf(checked.rows.map(({ date }) => date)))
+  const known = rangeAround([plan.known, spanOf(checked.rows.map(({ date }) => date))])
   const absent = absentFates(answer, known)
   const byFile = new Map(tried.map((one) => [one.file, one]))
   const counts = plan.files.reduce((sum, file) => addCounts(sum, fatesOf(file, byFile.get(file), absent)), plan.settled)
   const written = tried.filter(({ result }) => isKind(result, 'written'))
   const kept = tried.filter(({ result }) => isKind(result, 'written') || isKind(result, 'already'))
   const keptSpan = spanOf(kept.flatMap(({ rows }) => rows.map(({ date }) => date)))
-  const through = unionSpan(keptSpan, plan.newest && { from: plan.newest, to: plan.newest })?.to
+  const through = rangeAround([keptSpan, plan.newest && { from: plan.newest, to: plan.newest }])?.to
   const shrunk = tried.flatMap(({ key, result }) => (isKind(result, 'shrink') ? [{ key, ...result }] : []))
   const missing = missingSessions(answer, known)
   const differing = tried.filter(({ result }) => isKind(result, 'already') && result.differs).length
@@ -93,7 +93,7 @@ export function settleSymbol(answer: Answer): SymbolOutcome {
     wouldShrink: shrunk.length,
     differing,
     withheldThrough: checked.withheld.toSorted().at(-1),
-    first: unionSpan(plan.known, keptSpan)?.from,
+    first: rangeAround([plan.known, keptSpan])?.from,
     through,
     unknownFields: checked.unknownFields,
   }
@@ -174,12 +174,5 @@ function isKind<K extends WriteResult['kind']>(
 }
 
 function spanOf(dates: readonly IsoDate[]): DateRange | undefined {
-  const [first, ...rest] = dates
-  if (first === undefined) return undefined
-  return { from: rest.reduce(earlierOf, first), to: rest.reduce(laterOf, first) }
-}
-
-function unionSpan(a: DateRange | undefined, b: DateRange | undefined): DateRange | undefined {
-  if (!a || !b) return a ?? b
-  return { from: earlierOf(a.from, b.from), to: laterOf(a.to, b.to) }
+  return rangeAround(dates.map((date) => ({ from: date, to: date })))
 }

@@ -10,7 +10,7 @@ import {
   type Dataset,
   type RawRow,
   type Row,
-  type Verdict,
+  type RowCheck,
 } from '../../core/dataset.ts'
 import { hiveValue } from '../keys.ts'
 import { whereTrue } from '../../core/text.ts'
@@ -133,7 +133,7 @@ export function createPrices({ api, withAdjClose, prefix }: PricesOptions): Sess
 
     merge: ([full = [], adjusted]) => (adjusted === undefined ? full : withAdjustedClose(full, adjusted)),
 
-    check(symbol, raw): Verdict {
+    check(symbol, raw): RowCheck {
       return checkPrice(symbol, withAdjClose ? raw : { ...raw, adjClose: null })
     },
 
@@ -165,7 +165,7 @@ function withAdjustedClose(full: readonly RawRow[], adjusted: readonly RawRow[])
   return full.map((row) => ({ ...row, adjClose: closes.get(row['date']) }))
 }
 
-function checkPrice(symbol: string, raw: RawRow): Verdict {
+function checkPrice(symbol: string, raw: RawRow): RowCheck {
   // With both as keys of their own, since for an absent key valibot has words that are not ours.
   const parsed = v.safeParse(RawPrice, { ...raw, symbol: raw['symbol'], date: raw['date'] }, { abortEarly: true })
   if (!parsed.success) return { reason: parsed.issues[0].message }

@@ -6,15 +6,14 @@ import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import { allOpen, nothingDone, settleSymbol, type Answer, type Tried } from './outcome.ts'
 import type { EncodedFile } from '../../parquet/parquet.ts'
-import type { Call, StoreAll, Task } from '../../pipeline/pipeline.ts'
+import type { Call, StoreAll, Task, UploadSlot } from '../../pipeline/pipeline.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
-import type { UploadSlot } from '../../pipeline/uploads.ts'
-import { validateRows, type Checked } from '../check.ts'
-import { nothingValid } from './warnings.ts'
 import { writeFile, type FileRows, type WriteContext } from './write.ts'
 import { askedBy, vanishing } from './year-files.ts'
 import type { SessionDataset } from './schema.ts'
 import type { SymbolOutcome } from '../../core/outcome.ts'
+import { validateRows, type Checked } from './validate.ts'
+import { nothingValid } from '../check.ts'
 
 /** What the symbols of a run share. */
 export type SessionContext = WriteContext & {
@@ -72,7 +71,7 @@ async function storeSymbol(
   // older files stand that hide those years from the next survey.
   const [standing, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
   const rewritten = await slot.uploadAll(standing, how)
-  const created = await (answer.plan.isMarking ? slot.uploadOldestFirst : slot.uploadAll)(fresh, how)
+  const created = await (answer.plan.writesOldestFirst ? slot.uploadOldestFirst : slot.uploadAll)(fresh, how)
   return settleSymbol({ ...answer, tried: [...rewritten, ...created, ...answer.tried] })
 }
 

@@ -20,6 +20,8 @@ export type DocumentPlan = Shelf & {
   readonly calls: number
   /** New York's date now. */
   readonly today: IsoDate
+  /** Documents are written also where they are stored already. */
+  readonly isForced: boolean
 }
 
 export type DocumentPlanContext = {
@@ -61,7 +63,7 @@ export function planDocuments(shelves: readonly Shelf[], context: DocumentPlanCo
       const next = nextPossible(shelf, periods, today)
       const isDue = isForced || next === undefined || next <= today
       const asked = isDue ? periods : []
-      return { ...shelf, dataset, periods: asked, calls: asked.length, today }
+      return { ...shelf, dataset, periods: asked, calls: asked.length, today, isForced }
     })
     .toSorted((a, b) => (newestOf(a) ?? '').localeCompare(newestOf(b) ?? ''))
 }

@@ -12,7 +12,7 @@ import {
   type Dataset,
   type RawRow,
   type Row,
-  type Verdict,
+  type RowCheck,
 } from '../../core/dataset.ts'
 import { hiveValue } from '../keys.ts'
 import { whereTrue } from '../../core/text.ts'
@@ -159,7 +159,7 @@ export function createStatement(statement: Statement, { prefix }: StatementOptio
       name: `${path} (${period})`,
     }),
 
-    check(symbol, raw): Verdict {
+    check(symbol, raw): RowCheck {
       // With all keys of its own, since for an absent key valibot has words that are not ours.
       const renamed = renameFields(raw, v3Names)
       const whole = Object.fromEntries(fields.map((field) => [field, renamed[field]]))

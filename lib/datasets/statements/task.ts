@@ -14,10 +14,9 @@ import {
 import { newestOf, type DocumentPlan } from './plan.ts'
 import { IngestError } from '../../core/errors.ts'
 import { rowsSha256 } from '../../parquet/parquet.ts'
-import type { Call, StoreAll, Task } from '../../pipeline/pipeline.ts'
-import type { UploadSlot, Uploaded } from '../../pipeline/uploads.ts'
-import { checkRows, type CheckedRows } from '../check.ts'
-import { nothingValid, rowWarnings } from '../prices/warnings.ts'
+import type { Call, StoreAll, Task, UploadSlot, Uploaded } from '../../pipeline/pipeline.ts'
+import { checkRows, type CheckedRows, nothingValid, rowWarnings } from '../check.ts'
+import { actionOn } from '../file-action.ts'
 
 export type DocumentContext = DocumentWriteContext & { readonly allowance: Allowance }
 
@@ -70,8 +69,9 @@ async function fetchDocuments(plan: DocumentPlan, context: DocumentContext, call
   const files = [...byDate]
     .toSorted(([a], [b]) => (a < b ? 1 : -1))
     .map(([date, rows]): DocumentFile => {
-      const key = dataset.key(symbol, date)
-      return { key, symbol, date, rows: sortedRows(rows), stored: documents.get(date) }
+      const stored = documents.get(date)
+      const action = actionOn(stored, plan.isForced)
+      return { key: dataset.key(symbol, date), symbol, date, rows: sortedRows(rows), stored, action }
     })
   return async (slot) => settle(plan, { raw, checked, tried: await storeDocuments(files, plan, { ...context, slot }) })
 }

@@ -155,10 +155,10 @@ describe('daily, without dates', () => {
   })
 
   test('is a mark for the next run, and with dates is none', () => {
-    expect(planOne(holding('AAPL'), nightly).isMarking).toBe(true)
-    expect(planOne(holding('AAPL'), contextOf(periodOf('daily', '2024-09-09..2024-09-13', MORNING))).isMarking).toBe(
-      false,
-    )
+    expect(planOne(holding('AAPL'), nightly).writesOldestFirst).toBe(true)
+    expect(
+      planOne(holding('AAPL'), contextOf(periodOf('daily', '2024-09-09..2024-09-13', MORNING))).writesOldestFirst,
+    ).toBe(false)
   })
 
   test('a symbol that is up to date costs nothing', () => {
