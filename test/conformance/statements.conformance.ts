@@ -1,4 +1,4 @@
-// Company statements on a real server, as a user with just the policy that README.md shows.
+// Company statements on a real server, as a user with just the policy that lib/store/README.md shows.
 import { describe, expect, test } from 'bun:test'
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { STATEMENTS } from '../../lib/datasets/datasets.ts'
@@ -14,7 +14,7 @@ const COUNT = STATEMENTS.length
 /** What every statement counts alike. */
 const each = (count: number): number[] => Array.from({ length: COUNT }, () => count)
 
-describe('company statements of a user with just the policy in README.md', () => {
+describe('company statements of a user with just the policy in lib/store/README.md', () => {
   const args = ['--tickers', 'AAPL', '--dataset', 'fundamentals']
   const [march, june] = [iso('2024-03-30'), iso('2024-06-29')]
   const reportsOf = (...amounts: readonly [number, number]): Record<string, readonly Report[]> => ({

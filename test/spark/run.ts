@@ -13,7 +13,14 @@ const ROOT = join(FOLDER, '../..')
 const WORK = join(ROOT, 'node_modules/.cache/spark')
 
 /** Spark and Delta belong together: another Spark needs another Delta. */
-const PACKAGES = ['pyspark==4.2.0', 'delta-spark==4.4.0', 'duckdb==2.0.1', 'polars==2.1.0']
+const PACKAGES = [
+  'pyspark==4.2.0',
+  'delta-spark==4.4.0',
+  'duckdb==2.0.1',
+  'polars==2.1.0',
+  'pandas==3.1.1',
+  'pyarrow==26.0.1',
+]
 /** The first Spark whose parser knows the statements of pipelines. There is no Delta for it yet. */
 const PARSER_PACKAGES = ['pyspark==4.3.0']
 

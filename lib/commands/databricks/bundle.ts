@@ -2,8 +2,7 @@
 // are filled in.
 
 import type { BundleSettings } from '../../core/config.ts'
-import { STATEMENTS } from '../../datasets/datasets.ts'
-import type { Statement } from '../../datasets/statements/schema.ts'
+import { STATEMENTS, statementColumns } from '../../datasets/datasets.ts'
 import bundle from './databricks.yml' with { type: 'text' }
 import readme from './README.md' with { type: 'text' }
 import jobs from './resources/jobs.yml' with { type: 'text' }
@@ -55,11 +54,9 @@ export function rawRootOf({ bucket, prefix }: Pick<BundleSettings, 'bucket' | 'p
 }
 
 /** The files of a bundle by their paths. Without a bucket the variable raw_root has no value. */
-export function bundleFiles(
-  settings: BundleValues,
-  statements: readonly Statement[] = STATEMENTS,
-): Map<string, string> {
-  const files = new Map(Object.entries(TEMPLATES).map(([path, text]) => [path, statementSql(text, statements)]))
+export function bundleFiles(settings: BundleValues, statements = STATEMENTS): Map<string, string> {
+  const bundled = statements.map((statement) => ({ ...statement, columns: statementColumns(statement) }))
+  const files = new Map(Object.entries(TEMPLATES).map(([path, text]) => [path, statementSql(text, bundled)]))
   files.set('databricks.yml', filledBundle(settings))
   files.set('README.md', filledReadme(settings))
   return files

@@ -1,7 +1,16 @@
 // The SQL of the company statements. A template has the SQL for one statement; the bundle repeats it for each of them.
 
 import type { Column } from '../../core/dataset.ts'
-import { createStatement, type Statement } from '../../datasets/statements/schema.ts'
+
+/** What the SQL needs to know of a statement. */
+type BundledStatement = {
+  /** As the keys name it. */
+  readonly name: string
+  /** In the plural, in lower case. */
+  readonly title: string
+  /** The columns of its files, in their order. */
+  readonly columns: readonly Column[]
+}
 
 /** The type of a column in Spark SQL. */
 const SPARK_TYPES: Readonly<Record<Column['type'], string>> = {
@@ -18,14 +27,13 @@ const SPARK_TYPES: Readonly<Record<Column['type'], string>> = {
 const EACH_STATEMENT = '-- {{for each statement}}\n'
 
 /** Fills a template for these statements, in their order. A text without the line `EACH_STATEMENT` stays as it is. */
-export function statementSql(template: string, statements: readonly Statement[]): string {
+export function statementSql(template: string, statements: readonly BundledStatement[]): string {
   const [head = '', block] = template.split(EACH_STATEMENT)
   if (block === undefined) return head
   return head + statements.map((statement) => filled(block, statement)).join('\n')
 }
 
-function filled(block: string, statement: Statement): string {
-  const { name, title, columns } = createStatement(statement, { prefix: '' })
+function filled(block: string, { name, title, columns }: BundledStatement): string {
   const names = columns.map((column) => column.name)
   const typed = columns.map((column) => `${column.name} ${SPARK_TYPES[column.type]}`)
   return block

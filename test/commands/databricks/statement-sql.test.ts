@@ -2,12 +2,17 @@
 
 import { expect, test } from 'bun:test'
 import { statementSql } from '../../../lib/commands/databricks/statement-sql.ts'
-import type { Statement } from '../../../lib/datasets/statements/schema.ts'
+import { statementColumns } from '../../../lib/datasets/datasets.ts'
 import { FURTHER_STATEMENT } from '../../support/samples.ts'
 
-const STATEMENTS: readonly Statement[] = [
-  FURTHER_STATEMENT,
-  { ...FURTHER_STATEMENT, name: 'income', title: 'short reports', amounts: ['total'] },
+const FURTHER = { ...FURTHER_STATEMENT, columns: statementColumns(FURTHER_STATEMENT) }
+const STATEMENTS = [
+  FURTHER,
+  {
+    name: 'short',
+    title: 'short reports',
+    columns: statementColumns({ ...FURTHER_STATEMENT, amounts: ['total'] }),
+  },
 ]
 
 test('what stands above the line is written once, what stands below it once per statement', () => {
@@ -19,7 +24,7 @@ test('what stands above the line is written once, what stands below it once per 
 SELECT * FROM segments_files;
 
 -- Short reports
-SELECT * FROM income_files;
+SELECT * FROM short_files;
 `)
 })
 

@@ -5,7 +5,7 @@ import { parquetMetadata } from 'hyparquet'
 import { IngestError } from '../../../lib/core/errors.ts'
 import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
 import { judgeAbsent, planStatement } from '../../../lib/datasets/statements/job.ts'
-import { createAllowance } from '../../../lib/datasets/statements/plan-limits.ts'
+import { createPlanLimits } from '../../../lib/datasets/statements/plan-limits.ts'
 import type { Statement } from '../../../lib/datasets/statements/schema.ts'
 import { createCallBudget } from '../../../lib/fmp/call-budget.ts'
 import { createEncoder } from '../../../lib/parquet/encoder.ts'
@@ -23,7 +23,7 @@ async function planFor(statement: Statement, store: MemoryStore): Promise<Job> {
     store,
     period: periodOf('daily', '2024-11-25..2024-11-29', NOW),
     fileSettings: { ingestMs: at(NOW), version: '1.2.3', note: undefined },
-    allowance: createAllowance(() => undefined),
+    planLimits: createPlanLimits(() => undefined),
   })
 }
 
@@ -33,15 +33,17 @@ async function runJob(job: Job, { amounts }: Statement): Promise<readonly string
   const stop = new AbortController()
   const { outcomes } = await ingestAll(job.tasks({ openEncoder: createEncoder }), {
     stop,
-    budget: createCallBudget(undefined),
     admit: createUploads({ stop, interruption: stop.signal, clock: createFakeClock(), maxUploads: 4 }).admit,
     onOutcome: () => undefined,
     maxWorkers: 1,
-    ask: async ({ path, symbol, query }) => {
-      asked.push(path)
-      const end =
-        query['period'] === 'annual' ? { date: '2024-09-28', period: 'FY' } : { date: '2024-06-29', period: 'Q3' }
-      return [{ symbol, ...end, ...Object.fromEntries(amounts.map((field, index) => [field, index])) }]
+    fmp: {
+      reserve: createCallBudget(undefined).reserve,
+      fetchRows: async ({ path, symbol, query }) => {
+        asked.push(path)
+        const end =
+          query['period'] === 'annual' ? { date: '2024-09-28', period: 'FY' } : { date: '2024-06-29', period: 'Q3' }
+        return [{ symbol, ...end, ...Object.fromEntries(amounts.map((field, index) => [field, index])) }]
+      },
     },
   })
   expect(outcomes.flatMap(({ errors }) => errors)).toEqual([])
