@@ -54,6 +54,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     fileNote: undefined,
     datasets: ['prices'],
     periods: [],
+    skipsBadTickers: false,
     isForced: false,
     isDryRun: false,
     isJson: false,
@@ -69,7 +70,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     maxWorkers: 5,
     uploadConcurrency: 8,
     apiTimeoutSeconds: 30,
-    cautions: [],
+    warnings: [],
     secrets: [server.key],
     defaultRegion: undefined,
     hasCustomEndpoint: false,
@@ -77,14 +78,14 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
   }
 }
 
-/** The caution is printed as a warning, so that nobody takes these figures for real ones. */
+/** The warning is printed at the start, so that nobody takes these figures for real ones. */
 function statementsConfig(folder: string, server: DemoServer): Config {
   return {
     ...demoConfig(folder, server, 'daily'),
     datasets: STATEMENTS.map(({ name }) => name),
     periods: ['annual', 'quarter'],
     fileNote: SYNTHETIC,
-    cautions: [`These statements are ${SYNTHETIC}.`],
+    warnings: [`These statements are ${SYNTHETIC}.`],
   }
 }
 
