@@ -4,11 +4,10 @@ import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { parseCommandLine } from '../lib/cli/cli.ts'
-import { DATASET_WORDS } from '../lib/cli/schemas.ts'
 import { resolveConfig } from '../lib/cli/resolve.ts'
 import { FLAGS } from '../lib/cli/settings.ts'
 import { VARIABLES } from '../lib/cli/variables.ts'
-import { tickersLocation, type Config } from '../lib/core/config.ts'
+import { DATASET_WORDS, tickersLocation, type Config } from '../lib/core/config.ts'
 import actions from './fixtures/actions.json' with { type: 'json' }
 import { ROOT } from './support/run-cli.ts'
 import { makeTempFolder } from './support/temp-folder.ts'
