@@ -4,7 +4,7 @@
 import { helpText, parseCommandLine } from './lib/cli/cli.ts'
 import { describeError, IngestError } from './lib/core/errors.ts'
 import type { ActionsJob } from './lib/core/config.ts'
-import { allSaid, print, printError } from './lib/commands/streams.ts'
+import { flushStderr, print, printError } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
 import { createRedactor } from './lib/core/text.ts'
 
@@ -90,6 +90,6 @@ process.on('SIGINT', onSignal)
 process.on('SIGTERM', onSignal)
 
 const code = await main().catch(failedWith)
-await allSaid()
+await flushStderr()
 // Explicitly, because a timer of the S3 client can outlive the run by seconds.
 process.exit(interruptedBy === undefined ? code : EXIT_CODES[interruptedBy])

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { parseCommandLine } from '../lib/cli/cli.ts'
 import { resolveConfig } from '../lib/cli/resolve.ts'
-import { tickersPlace, type Config } from '../lib/core/config.ts'
+import { tickersLocation, type Config } from '../lib/core/config.ts'
 import actions from './fixtures/actions.json' with { type: 'json' }
 import { ROOT } from './support/run-cli.ts'
 import { makeTempFolder } from './support/temp-folder.ts'
@@ -112,7 +112,7 @@ describe('the nightly workflow', () => {
       expect({ name, problems: problems.length }).toEqual({ name, problems: type === 'boolean' ? 0 : 1 })
       expect(problems.join()).not.toContain('is no option')
     }
-    expect(dispatch?.inputs['tickers_path']?.default).toBe(tickersPlace(configUnder({}).tickers) ?? '')
+    expect(dispatch?.inputs['tickers_path']?.default).toBe(tickersLocation(configUnder({}).tickers) ?? '')
   })
 
   test('leaves every setting at the program’s own default where no variable is set', () => {

@@ -50,7 +50,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     ...vendorSettings(reader),
     ...storeSettings(reader),
     actionsJob: actionsJob(reader, environment),
-    cautions: cautionsOf(reader),
+    unsafeSettings: cautionsOf(reader),
     secrets: secretsOf(environment),
   }
   problems.push(...contradictions(reader, config), ...absences(reader, config, start))

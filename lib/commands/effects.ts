@@ -41,7 +41,7 @@ export type Effects = {
 
 export type StoreOptions = { readonly runUuid: string; readonly onWarning: (text: string) => void }
 
-export type Opening = {
+export type EffectsOptions = {
   readonly version: string
   /** Ends a run early. */
   readonly stop: AbortController
@@ -51,8 +51,8 @@ export type Opening = {
 }
 
 /** The effects of this process. */
-export function openEffects({ version, stop, interruption, encoderScript }: Opening): Effects {
-  keepLoopbackDirect()
+export function openEffects({ version, stop, interruption, encoderScript }: EffectsOptions): Effects {
+  bypassProxyForLoopback()
   // A log that nobody takes is no reason to leave data behind.
   process.stderr.on('error', () => undefined)
   return {
@@ -69,18 +69,18 @@ export function openEffects({ version, stop, interruption, encoderScript }: Open
     openStore,
     readTextFile,
     openEncoder: (settings, files) =>
-      files < MANY_FILES ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
+      files < MIN_FILES_FOR_THREAD ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
     appendText,
   }
 }
 
 /** From so many files on, a thread of its own gains more than its start costs: 20 ms and 30 MB. */
-const MANY_FILES = 1_000
+const MIN_FILES_FOR_THREAD = 1_000
 
 const send: Fetch = async (url, init) => await fetch(url, init)
 
 /** What is on this machine is never asked through a proxy, which would get the key in the clear. */
-function keepLoopbackDirect(): void {
+function bypassProxyForLoopback(): void {
   for (const name of ['NO_PROXY', 'no_proxy']) {
     process.env[name] = [process.env[name], 'localhost', '127.0.0.1', '[::1]', '::1'].filter(Boolean).join(',')
   }

@@ -3,16 +3,16 @@
 import process from 'node:process'
 import { IngestError } from '../core/errors.ts'
 
-let lastSaid: Promise<void> = Promise.resolve()
+let lastWrite: Promise<void> = Promise.resolve()
 
 /** Writes to stderr, in order. */
 export function printError(text: string): void {
-  lastSaid = new Promise((resolve) => process.stderr.write(text, () => resolve()))
+  lastWrite = new Promise((resolve) => process.stderr.write(text, () => resolve()))
 }
 
 /** Resolves once stderr has taken all there was to say: a pipe can be slower than the program's end. */
-export async function allSaid(): Promise<void> {
-  await lastSaid
+export async function flushStderr(): Promise<void> {
+  await lastWrite
 }
 
 /** Writes to stdout. Rejects with an IngestError when the text does not get there: results must not get lost silently. */

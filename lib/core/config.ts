@@ -1,19 +1,19 @@
-// The settings of a run, as values: what every other room is told of flags and environment.
+// The settings of a run, as values made from flags and environment variables.
 
 import type { IsoDate } from './dates.ts'
 
-/** The vendor's own host, where the API answers unless another base URL is configured. */
+/** The base URL of the API, unless another one is configured. */
 export const FMP_BASE_URL = 'https://financialmodelingprep.com'
 
-/** `stable` is the current API; `v3` is the legacy one, for keys of subscriptions from before 2025-08-31. */
+/** `stable` is the current API. `v3` is the legacy API, for keys of subscriptions that began before 2025-08-31. */
 export type FmpApi = 'stable' | 'v3'
 
-/** The company statements that the program knows, as `--dataset` and the keys name them. */
+/** The company statements, by their names in `--dataset` and in keys. */
 export const STATEMENT_NAMES = ['income', 'balance', 'cashflow'] as const
 
 export type StatementName = (typeof STATEMENT_NAMES)[number]
 
-/** Every dataset, in the order in which a run takes them. */
+/** Every dataset, in the order in which a run fetches them. */
 export const DATASET_NAMES = ['prices', ...STATEMENT_NAMES] as const
 
 export type DatasetName = (typeof DATASET_NAMES)[number]
@@ -21,13 +21,13 @@ export type DatasetName = (typeof DATASET_NAMES)[number]
 /** The periods that a company reports on. */
 export type ReportPeriod = 'annual' | 'quarter'
 
-/** The dates as the user gave them; everything absent is an open end. */
+/** The dates as the user gave them. An end that is undefined is open. */
 export type AskedDates = {
   readonly mode: 'daily' | 'backfill'
   readonly fromDate: IsoDate | undefined
   readonly toDate: IsoDate | undefined
   readonly backfillDays: number | undefined
-  /** In sessions; counts only for daily runs without dates. */
+  /** In sessions; used only by daily runs without dates. */
   readonly lookback: number
 }
 
@@ -45,9 +45,9 @@ export type Config = {
   readonly dates: AskedDates
   /** At least one, in the order of `DATASET_NAMES`. */
   readonly datasets: readonly DatasetName[]
-  /** What every file says of itself in its footer (`note`): the demo's only. */
+  /** Written into every file's footer as `note`; only the demo sets it. */
   readonly fileNote: string | undefined
-  /** Of statements. */
+  /** The report periods of statements to fetch. */
   readonly periods: readonly ReportPeriod[]
   readonly target: Target
   /** Key prefix of the data, without slashes at its ends. */
@@ -59,7 +59,7 @@ export type Config = {
   readonly allowsUnsafeStore: boolean
   readonly withAdjClose: boolean
   readonly maxCalls: number | undefined
-  /** Milliseconds since 1970 to be at instead of now. */
+  /** The instant of `--now` in milliseconds since 1970. Undefined: the clock's. */
   readonly nowMs: number | undefined
   /** Empty only in a dry run. */
   readonly apiKey: string
@@ -69,21 +69,21 @@ export type Config = {
   readonly maxWorkers: number
   readonly uploadConcurrency: number
   readonly apiTimeoutSeconds: number
-  /** Settings of the environment that are allowed and dangerous, in sentences. */
-  readonly cautions: readonly string[]
-  /** What must never be shown. */
+  /** Warnings about environment settings that are allowed but unsafe, in sentences. */
+  readonly unsafeSettings: readonly string[]
+  /** Texts that no output may show. */
   readonly secrets: readonly string[]
-  /** `AWS_DEFAULT_REGION`, for where the SDK finds no region itself. */
+  /** `AWS_DEFAULT_REGION`: used if the SDK finds no region. */
   readonly defaultRegion: string | undefined
   readonly hasCustomEndpoint: boolean
   /** Undefined outside GitHub Actions. */
   readonly actionsJob: ActionsJob | undefined
 }
 
-/** What a Databricks bundle is written for. */
+/** The settings of `ingest databricks`. */
 export type BundleSettings = {
   readonly folder: string
-  /** Undefined where nobody has named one: the bundle then says what is missing. */
+  /** Undefined if none is set: the bundle then says what is missing. */
   readonly bucket: string | undefined
   /** Key prefix of the data, without slashes at its ends; may be empty. */
   readonly prefix: string
@@ -91,22 +91,23 @@ export type BundleSettings = {
   readonly isForced: boolean
 }
 
-/** The job of GitHub Actions that a run is part of. */
+/** The GitHub Actions job that runs the program. */
 export type ActionsJob = {
-  /** The file whose Markdown is shown on the page of the workflow's run. */
+  /** The file for the step summary: Markdown that GitHub shows on the page of the workflow run. */
   readonly summaryPath: string | undefined
-  /** After this the job is cancelled, and the AWS credentials expire. */
+  /** GitHub cancels the job after this time. */
   readonly timeoutMinutes: number | undefined
+  /** The AWS credentials of the job expire after this time. */
   readonly roleDurationSeconds: number | undefined
 }
 
-/** Where a ticker list is read from, undefined for one on the command line. */
-export function tickersPlace(tickers: TickerSource): string | undefined {
+/** The path or URL of the ticker list; undefined if the symbols are given on the command line. */
+export function tickersLocation(tickers: TickerSource): string | undefined {
   if (tickers.kind === 'flag') return undefined
   return tickers.kind === 's3' ? `s3://${tickers.bucket}/${tickers.key}` : tickers.path
 }
 
-/** Where a run stores, as `--out` names it. */
-export function targetPlace(target: Target): string {
+/** Where a run stores its files, in the form of `--out`. */
+export function targetLocation(target: Target): string {
   return target.kind === 's3' ? `s3://${target.bucket}` : target.folder
 }

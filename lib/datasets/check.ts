@@ -1,16 +1,16 @@
 // The hard rules of any dataset: raw rows to good rows and rejects, and what is said of bad and doubtful ones.
 
-import { identityOf, type Dataset, type RawRow, type Row } from '../core/dataset.ts'
+import { primaryKeyOf, type Dataset, type RawRow, type Row } from '../core/dataset.ts'
 import { IngestError } from '../core/errors.ts'
 import type { Reject } from '../core/outcome.ts'
 import { counted } from '../core/text.ts'
 
 /** A good row, the soft rules it broke, and what the vendor sent. */
-type Good = { readonly row: Row; readonly suspicions: readonly string[]; readonly raw: RawRow }
+type GoodRow = { readonly row: Row; readonly suspicions: readonly string[]; readonly raw: RawRow }
 
 export type CheckedRows = {
   /** One for each identity, in the order of their first rows. */
-  readonly good: readonly Good[]
+  readonly good: readonly GoodRow[]
   readonly rejects: readonly Reject[]
   readonly unknownFields: readonly string[]
 }
@@ -21,22 +21,22 @@ export type CheckedRows = {
  */
 export function checkRows(dataset: Dataset, raw: readonly RawRow[], symbol: string): CheckedRows {
   refuseMissingFields(dataset, raw, symbol)
-  const good = new Map<string, Good>()
+  const good = new Map<string, GoodRow>()
   const rejects: Reject[] = []
   const reject = (row: RawRow, reason: string) => {
     const date = typeof row['date'] === 'string' ? row['date'] : null
     rejects.push({ symbol, dataset: dataset.name, date, reason, row })
   }
   for (const candidate of raw) {
-    const verdict = dataset.check(symbol, candidate)
-    if ('reason' in verdict) {
-      reject(candidate, verdict.reason)
+    const checked = dataset.check(symbol, candidate)
+    if ('reason' in checked) {
+      reject(candidate, checked.reason)
       continue
     }
-    const identity = identityOf(dataset, verdict.row)
-    const earlier = good.get(identity)
-    if (earlier !== undefined) reject(earlier.raw, `a later row has the same ${dataset.identity.join(' and ')}`)
-    good.set(identity, { ...verdict, raw: candidate })
+    const primaryKey = primaryKeyOf(dataset, checked.row)
+    const earlier = good.get(primaryKey)
+    if (earlier !== undefined) reject(earlier.raw, `a later row has the same ${dataset.primaryKey.join(' and ')}`)
+    good.set(primaryKey, { ...checked, raw: candidate })
   }
   return { good: [...good.values()], rejects, unknownFields: unknownFieldsOf(dataset, raw) }
 }
@@ -78,7 +78,7 @@ export function rowWarnings({ rejects, suspects, firstSuspicion }: RowFindings):
 }
 
 /** The error of a symbol of whose `received` rows not one is any good; `title` is what they are rows of, if not prices. */
-export function nothingValid(received: number, rejects: readonly Reject[], title?: string): IngestError {
+export function noValidRowsError(received: number, rejects: readonly Reject[], title?: string): IngestError {
   const reason = rejects[0] === undefined ? 'all lie outside the dates asked for' : `the first: ${rejects[0].reason}`
   return new IngestError(
     `No valid data after validation: ${counted(received, 'row')}${title === undefined ? '' : ` of ${title}`} received, ${rejects.length} rejected, ${reason}`,

@@ -53,7 +53,7 @@ export function metadataOf({ sha }: EncodedFile): Metadata {
 }
 
 /** The error of a file that other runs keep changing. */
-export function changedTwice(key: string): IngestError {
+export function changedTwiceError(key: string): IngestError {
   return new IngestError(`${key} was changed by another run twice while this one was refreshing it`, {
     kind: 'store',
     scope: 'symbol',

@@ -57,7 +57,7 @@ export function annotations(runErrors: readonly string[], failures: readonly Fai
 }
 
 /** Why the plan may not come to its end in the job it runs in, each reason with its cure; none outside GitHub Actions. */
-export function shortages(calls: number, config: Config): readonly string[] {
+export function jobLimitWarnings(calls: number, config: Config): readonly string[] {
   if (config.actionsJob === undefined) return []
   const { timeoutMinutes, roleDurationSeconds } = config.actionsJob
   const seconds = calls * config.rateLimitSeconds
@@ -82,25 +82,25 @@ export type SummaryFacts = {
   readonly failures: readonly Failure[]
   /** What concerns the whole run, in sentences: errors, and what was to be said beforehand. */
   readonly runErrors: readonly string[]
-  readonly cautions: readonly string[]
+  readonly warnings: readonly string[]
   readonly config: Pick<Config, 'target' | 'hasCustomEndpoint'>
 }
 
 /** The run as Markdown for the step summary. */
 export function stepSummary(facts: SummaryFacts): string {
-  const { ending, outcomes, failures, runErrors, cautions, config } = facts
+  const { ending, outcomes, failures, runErrors, warnings, config } = facts
   const gaps = outcomes.filter(({ missing }) => missing.length > 0)
   const { newest, symbols, late } = ending.freshness ?? { newest: '', symbols: 0, late: [] }
   const sections = [
-    `## ${plain(headline(ending))}`,
-    ...cautions.map((text) => `> ⚠️ ${plain(text)}`),
-    ...runErrors.map((text) => `> ❌ ${plain(text)}`),
+    `## ${escaped(headline(ending))}`,
+    ...warnings.map((text) => `> ⚠️ ${escaped(text)}`),
+    ...runErrors.map((text) => `> ❌ ${escaped(text)}`),
     table(['', ''], summaryEntries(ending)),
     section('Failed symbols', ['Symbol', 'Why'], failures),
     section(
       'Missing sessions',
       ['Symbol', 'Sessions without a bar'],
-      gaps.map(({ symbol, missing }) => [symbol, someOf(missing)]),
+      gaps.map(({ symbol, missing }) => [symbol, someDates(missing)]),
     ),
     // When nobody has it, that is an error of the run and said above.
     section(
@@ -108,21 +108,21 @@ export function stepSummary(facts: SummaryFacts): string {
       ['Symbol', 'Newest stored'],
       late.length === symbols ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none']),
     ),
-    metricsLine(ending.metricsPlace, config),
+    metricsLine(ending.metricsLocation, config),
   ]
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
 }
 
 /** What ended the program before there was a run, as Markdown for the step summary. */
 export function failureSummary(text: string, isInterrupted: boolean): string {
-  const lines = text.split('\n').map((line) => plain(line))
+  const lines = text.split('\n').map((line) => escaped(line))
   const title = isInterrupted ? '🛑 Interrupted Before the First Call' : '❌ Nothing Was Ingested'
   // The joiner keeps a line from beginning a list.
   const shown = lines.filter((line) => line !== '').map((line) => `&#8288;${line}`)
   return `## ${title}\n\n${shown.join('<br>\n')}\n`
 }
 
-function someOf(dates: readonly string[]): string {
+function someDates(dates: readonly string[]): string {
   const shown = dates.slice(0, MAX_DATES).join(', ')
   return dates.length > MAX_DATES ? `${shown} and ${dates.length - MAX_DATES} more` : shown
 }
@@ -130,7 +130,7 @@ function someOf(dates: readonly string[]): string {
 function section(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return ''
   const more = rows.length > MAX_ROWS ? `\n\nand ${rows.length - MAX_ROWS} more: see the metrics.` : ''
-  return `### ${plain(title)} (${rows.length})\n\n${table(head, rows.slice(0, MAX_ROWS))}${more}`
+  return `### ${escaped(title)} (${rows.length})\n\n${table(head, rows.slice(0, MAX_ROWS))}${more}`
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -138,12 +138,12 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 function tableRow(cells: readonly string[]): string {
-  return `| ${cells.map(plain).join(' | ')} |`
+  return `| ${cells.map(escaped).join(' | ')} |`
 }
 
 function metricsLine(place: string | undefined, { target, hasCustomEndpoint }: SummaryFacts['config']): string {
   if (place === undefined) return 'Metrics: could not be written'
-  const text = `Metrics: ${plain(place)}`
+  const text = `Metrics: ${escaped(place)}`
   // The AWS console knows nothing of an S3-compatible store elsewhere.
   if (target.kind !== 's3' || hasCustomEndpoint) return text
   const key = encodeURIComponent(place.slice(`s3://${target.bucket}/`.length))
@@ -154,7 +154,7 @@ function metricsLine(place: string | undefined, { target, hasCustomEndpoint }: S
  * Text from outside as nothing but text: no markup, no link, no end of a table's cell. Everything that Markdown or HTML
  * could take for more becomes a character reference, and so does the start of what GitHub turns into links by itself.
  */
-function plain(text: string): string {
+function escaped(text: string): string {
   return (
     oneLine(text, MAX_CELL_CHARACTERS)
       .replaceAll(/[!-&*+/:-@[-`{-~]/g, (character) => `&#${character.charCodeAt(0)};`)

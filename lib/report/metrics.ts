@@ -2,15 +2,15 @@
 
 import {
   addCounts,
-  NO_SESSIONS,
-  totalSessions,
+  ZERO_COUNTS,
+  totalCount,
   type SymbolOutcome,
   type Reject,
   type VendorStats,
 } from '../core/outcome.ts'
 import { utcDate, type DateRange } from '../core/dates.ts'
 import { describeError, IngestError } from '../core/errors.ts'
-import { targetPlace, tickersPlace, type Config, type DatasetName } from '../core/config.ts'
+import { targetLocation, tickersLocation, type Config, type DatasetName } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
 import { oneLine } from '../core/text.ts'
 import type { DatasetTotals, Metrics, Findings } from './contract.ts'
@@ -40,7 +40,7 @@ export type RunFacts = {
 /** The document, in the order in which it is written. */
 export function buildMetrics(facts: RunFacts): Metrics {
   const { config, outcomes, stoppedBy, http } = facts
-  const counts = outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), NO_SESSIONS)
+  const counts = outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), ZERO_COUNTS)
   const total = (of: (outcome: SymbolOutcome) => number) => outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
   return {
     run_id: new Date(facts.startMs).toISOString().replace('Z', '+00:00'),
@@ -56,7 +56,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
       rows_written: outcome.rowsWritten,
       errors: outcome.errors.map(describeError),
       counts: outcome.counts,
-      sessions: totalSessions(outcome.counts),
+      sessions: totalCount(outcome.counts),
       ...findings(outcome),
       calls: outcome.calls,
       dataset: outcome.dataset,
@@ -73,7 +73,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     now_overridden: config.nowMs !== undefined,
     run_errors: facts.runErrors.map(describeError),
     counts,
-    sessions: totalSessions(counts),
+    sessions: totalCount(counts),
     symbols: distinct(outcomes),
     ...findings({
       suspects: total(({ suspects }) => suspects),
@@ -114,7 +114,7 @@ function datasetTotals(dataset: DatasetName, all: readonly SymbolOutcome[]): Dat
     restated: total(({ restated }) => restated),
     errors: total(({ errors }) => errors.length),
     calls: total(({ calls }) => calls),
-    counts: outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), NO_SESSIONS),
+    counts: outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), ZERO_COUNTS),
   }
 }
 
@@ -135,8 +135,8 @@ function findings(
 function settingsOf(config: Config): Metrics['settings'] {
   const { tickers, target, dates } = config
   return {
-    tickers: oneLine(tickersPlace(tickers) ?? '--tickers'),
-    out: oneLine(targetPlace(target)),
+    tickers: oneLine(tickersLocation(tickers) ?? '--tickers'),
+    out: oneLine(targetLocation(target)),
     prefix: config.prefix,
     from_date: dates.fromDate ?? null,
     to_date: dates.toDate ?? null,
@@ -170,10 +170,10 @@ export async function storeMetrics(
   const stem = await createFirstFree(store, stemOf(startMs), encoder.encode(`${toJson(metrics, redact, 2)}\n`))
   const rejects = outcomes.flatMap((outcome) => outcome.rejects)
   if (rejects.length > 0) {
-    const lines = rejects.map((reject) => `${toJson(withCleanNames(reject, redact), redact)}\n`).join('')
+    const lines = rejects.map((reject) => `${toJson(withRedactedNames(reject, redact), redact)}\n`).join('')
     const place = `${stem}.rejects.jsonl`
     const rejectsError = await store.create(place, encoder.encode(lines), {}).then(
-      (result) => (result === 'created' ? undefined : taken(`${store.locate(place)} is there already`)),
+      (result) => (result === 'created' ? undefined : keyTakenError(`${store.locate(place)} is there already`)),
       (error: unknown) => asIngestError(error),
     )
     return { key: `${stem}.json`, rejectsError }
@@ -190,7 +190,7 @@ export function toJson(value: unknown, redact: (text: string) => string, indent?
 }
 
 /** The names in a rejected row come from the vendor, who may repeat anything. */
-function withCleanNames(reject: Reject, redact: (text: string) => string): Reject {
+function withRedactedNames(reject: Reject, redact: (text: string) => string): Reject {
   const row = Object.fromEntries(Object.entries(reject.row).map(([name, value]) => [redact(name), value]))
   return { ...reject, row }
 }
@@ -200,7 +200,7 @@ function asIngestError(error: unknown): IngestError {
   throw error
 }
 
-function taken(message: string): IngestError {
+function keyTakenError(message: string): IngestError {
   return new IngestError(message, { kind: 'store', scope: 'run', hint: 'Move it away, or run again a second later.' })
 }
 
@@ -213,5 +213,5 @@ async function createFirstFree(store: Store, stem: string, bytes: Uint8Array): P
     const candidate = suffix === 1 ? stem : `${stem}-${suffix}`
     if ((await store.create(`${candidate}.json`, bytes, {})) === 'created') return candidate
   }
-  throw taken(`${MAX_SUFFIX} metrics documents begin with ${store.locate(stem)}`)
+  throw keyTakenError(`${MAX_SUFFIX} metrics documents begin with ${store.locate(stem)}`)
 }

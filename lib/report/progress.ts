@@ -9,7 +9,7 @@ import type { SymbolOutcome } from '../core/outcome.ts'
 const TERMINAL_INTERVAL_MS = 100
 const LOG_INTERVAL_MS = 30_000
 
-export type Speech = {
+export type Output = {
   /** Writes to stderr. */
   readonly write: (text: string) => void
   readonly isTerminal: boolean
@@ -19,7 +19,7 @@ export type Speech = {
 }
 
 /** What is before a run: every symbol in every dataset; `calls` without retries, one per `rateLimitSeconds`. */
-export type Work = {
+export type Workload = {
   readonly symbols: number
   readonly datasets: number
   readonly calls: number
@@ -34,7 +34,7 @@ export interface Progress {
   /** What ended the run early; said even when quiet. */
   stopped(by: IngestError): void
   /** The work begins. */
-  begin(work: Work): void
+  begin(work: Workload): void
   /** A call for a symbol has been answered. */
   called(symbol: string): void
   /** A symbol has ended in one dataset; what it has to say that the run's end cannot change is said now. */
@@ -44,10 +44,10 @@ export interface Progress {
 }
 
 /** What a run says, from its first note to its last error. */
-export function createProgress(speech: Speech): Progress {
+export function createProgress(speech: Output): Progress {
   const { isQuiet, clock } = speech
-  const { say, showLive, clear } = createVoice(speech)
-  let work: Work = { symbols: 0, datasets: 1, calls: 0, rateLimitSeconds: 0 }
+  const { say, showLive, clear } = createTerminal(speech)
+  let work: Workload = { symbols: 0, datasets: 1, calls: 0, rateLimitSeconds: 0 }
   let begunMs = clock.elapsedMs()
   let saidMs = begunMs
   let ended = 0
@@ -59,7 +59,7 @@ export function createProgress(speech: Speech): Progress {
     if (!isQuiet) say(`⚠️ ${text}`)
   }
 
-  const showPlace = (): void => {
+  const showProgress = (): void => {
     const nowMs = clock.elapsedMs()
     const isDue = nowMs - saidMs >= (speech.isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)
     if (isQuiet || !isDue || ended === work.symbols * work.datasets) return
@@ -88,7 +88,7 @@ export function createProgress(speech: Speech): Progress {
     },
     called(symbol) {
       callsUnderWay.set(symbol, (callsUnderWay.get(symbol) ?? 0) + 1)
-      showPlace()
+      showProgress()
     },
     clear,
     ended(outcome) {
@@ -101,13 +101,13 @@ export function createProgress(speech: Speech): Progress {
       // Whether an empty answer is the symbol's fault is known when all symbols have answered.
       const [first, ...others] = outcome.errors.filter(({ kind }) => kind !== 'no-data')
       if (first !== undefined) say(failedLine(outcome.symbol, first, others.length))
-      showPlace()
+      showProgress()
     },
   }
 }
 
 /** `10 symbols`, or `40 done (10 symbols × 4 datasets)`. */
-function totalOf({ symbols, datasets }: Work): string {
+function totalOf({ symbols, datasets }: Workload): string {
   return datasets === 1
     ? `${symbols} symbols`
     : `${symbols * datasets} done (${symbols} symbols × ${datasets} datasets)`
@@ -126,7 +126,7 @@ function failedLine(symbol: string, error: IngestError, more: number): string {
 }
 
 /** Lines on stderr, and one live line on a terminal that gives way to them. */
-function createVoice({ write, isTerminal, redact }: Speech) {
+function createTerminal({ write, isTerminal, redact }: Output) {
   let isLineShown = false
   const clear = (): void => {
     if (isLineShown) write('\r\u001B[K')

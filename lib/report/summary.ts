@@ -1,6 +1,6 @@
 // What a run says to people: the plan line, the dry run and the summary. Pure text.
 
-import { NO_SESSIONS, addCounts } from '../core/outcome.ts'
+import { ZERO_COUNTS, addCounts } from '../core/outcome.ts'
 import { grouped } from '../core/text.ts'
 import { type Config } from '../core/config.ts'
 import { errorsIn, type Ending } from './exit-code.ts'
@@ -61,7 +61,7 @@ export function summaryText(ending: Ending): string {
     headline(ending),
     RULE,
     ...summaryEntries(ending).map(([label, value]) => `${label}: ${value}`),
-    `📋 Metrics: ${ending.metricsPlace ?? 'could not be written'}`,
+    `📋 Metrics: ${ending.metricsLocation ?? 'could not be written'}`,
     RULE,
   ]
   return `${lines.join('\n')}\n`
@@ -71,7 +71,7 @@ export function summaryText(ending: Ending): string {
 export function summaryEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
   const { metrics, freshness } = ending
   // Of documents each dataset has a line of its own.
-  const counts = totalsOf('sessions', ending).reduce((sum, total) => addCounts(sum, total.counts), NO_SESSIONS)
+  const counts = totalsOf('sessions', ending).reduce((sum, total) => addCounts(sum, total.counts), ZERO_COUNTS)
   const through =
     freshness === undefined
       ? ''

@@ -306,7 +306,7 @@ describe('what is allowed and dangerous is said', () => {
     [{ AWS_ENDPOINT_URL_S3: 'http://minio.example:9000' }, 'plain HTTP'],
     [{ AWS_ENDPOINT_URL: 'http://minio.example:9000' }, 'plain HTTP'],
   ] as [Environment, string][])('of %p', (environment, expected) => {
-    expect(resolve([], { ...GOOD, ...environment }).cautions).toEqual([expect.stringContaining(expected)])
+    expect(resolve([], { ...GOOD, ...environment }).unsafeSettings).toEqual([expect.stringContaining(expected)])
   })
 
   test.each([
@@ -315,7 +315,7 @@ describe('what is allowed and dangerous is said', () => {
     { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9000' },
     { AWS_ENDPOINT_URL: 'http://localhost:9000' },
   ])('but not of %p', (environment) => {
-    expect(resolve([], { ...GOOD, ...environment }).cautions).toEqual([])
+    expect(resolve([], { ...GOOD, ...environment }).unsafeSettings).toEqual([])
   })
 })
 

@@ -1,23 +1,23 @@
 import { describe, expect, test } from 'bun:test'
 import type { RawRow } from '../../lib/core/dataset.ts'
 import { day, errorOf, prices, rawPrice, span } from '../support/samples.ts'
-import { validateRows, type Checked, type Expectation } from '../../lib/datasets/prices/validate.ts'
+import { validateRows, type CheckedSessions, type ValidationContext } from '../../lib/datasets/prices/validate.ts'
 
 const PRICES = prices()
 
 /** The last five sessions of the range begin on the 9th. */
-const WEEKS: Expectation = {
+const WEEKS: ValidationContext = {
   symbol: 'AAPL',
   windows: [span('2024-09-02..2024-09-13')],
   isWanted: () => true,
   recentFrom: day('2024-09-09'),
 }
 
-function check(raw: readonly RawRow[], changes: Partial<Expectation> = {}, dataset = PRICES): Checked {
+function check(raw: readonly RawRow[], changes: Partial<ValidationContext> = {}, dataset = PRICES): CheckedSessions {
   return validateRows(dataset, raw, { ...WEEKS, ...changes })
 }
 
-const datesOf = ({ rows }: Checked): string[] => rows.map(({ date }) => date)
+const datesOf = ({ rows }: CheckedSessions): string[] => rows.map(({ date }) => date)
 
 describe('validateRows()', () => {
   test('keeps good rows newest first, whatever order they came in', () => {
@@ -25,7 +25,7 @@ describe('validateRows()', () => {
     expect(datesOf(checked)).toEqual(['2024-09-13', '2024-09-12', '2024-09-11'])
     expect(checked).toMatchObject({ rejects: [], suspects: 0, withheld: [], incomplete: 0, unknownFields: [] })
     expect(checked.firstSuspicion).toBeUndefined()
-    expect(checked.lacking).toBeUndefined()
+    expect(checked.missingField).toBeUndefined()
   })
 
   test('of nothing makes nothing', () => {

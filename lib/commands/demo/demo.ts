@@ -66,7 +66,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     maxWorkers: 5,
     uploadConcurrency: 8,
     apiTimeoutSeconds: 30,
-    cautions: [],
+    unsafeSettings: [],
     secrets: [server.key],
     defaultRegion: undefined,
     hasCustomEndpoint: false,
@@ -81,7 +81,7 @@ function statementsConfig(folder: string, server: DemoServer): Config {
     datasets: STATEMENTS.map(({ name }) => name),
     periods: ['annual', 'quarter'],
     fileNote: SYNTHETIC,
-    cautions: [`These statements are ${SYNTHETIC}.`],
+    unsafeSettings: [`These statements are ${SYNTHETIC}.`],
   }
 }
 

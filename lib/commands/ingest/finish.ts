@@ -1,7 +1,7 @@
 // The end of a run: what only the end can tell is said, the metrics are stored, the summary is printed, and GitHub Actions
 // gets its annotations and its step summary.
 
-import { annotations, failuresIn, shortages, stepSummary } from '../../report/github.ts'
+import { annotations, failuresIn, jobLimitWarnings, stepSummary } from '../../report/github.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
 import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
@@ -33,7 +33,7 @@ export type Run = {
 }
 
 /** The end of a run: its exit code. `http` is what the calls took. */
-export async function conclude(
+export async function finishRun(
   { outcomes: ended, stoppedBy, bug }: RunResult,
   run: Run & { readonly http: VendorStats },
 ): Promise<0 | 1 | 3> {
@@ -67,7 +67,7 @@ export async function conclude(
   // What is still under way has been given up, and would keep the metrics waiting for turns.
   if (effects.interruption.aborted) store.abortInFlight?.()
   const failures: IngestError[] = []
-  const stored = await storeMetrics(hurried(run), metrics, facts, run.redact).catch((failure: unknown) => {
+  const stored = await storeMetrics(withWriteDeadline(run), metrics, facts, run.redact).catch((failure: unknown) => {
     if (!(failure instanceof IngestError)) throw failure
     failures.push(failure)
     return undefined
@@ -77,7 +77,7 @@ export async function conclude(
   const ending: Ending = {
     metrics,
     stoppedBy,
-    metricsPlace: stored && store.locate(stored.key),
+    metricsLocation: stored && store.locate(stored.key),
     isRejectsFileLost: stored?.rejectsError !== undefined,
     freshness: judged.find(({ freshness }) => freshness !== undefined)?.freshness,
     jobs,
@@ -86,18 +86,18 @@ export async function conclude(
   const summary = run.redact(summaryText(ending))
   await effects.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
   const all = [...sharedErrors, stoppedBy, bugIn(bug), ...failures].filter((found) => found !== undefined)
-  await tellActions(ending, { outcomes, errors: all, summary }, run)
+  await reportToActions(ending, { outcomes, errors: all, summary }, run)
   return exitCodeOf(ending)
 }
 
-type Telling = {
+type ActionsReport = {
   readonly outcomes: readonly SymbolOutcome[]
   /** Of the run as a whole, what stopped it among them. */
   readonly errors: readonly IngestError[]
   readonly summary: string
 }
 
-async function tellActions(ending: Ending, { outcomes, errors, summary }: Telling, run: Run): Promise<void> {
+async function reportToActions(ending: Ending, { outcomes, errors, summary }: ActionsReport, run: Run): Promise<void> {
   const { config, effects, redact, progress } = run
   const job = config.actionsJob
   if (job === undefined) return
@@ -111,8 +111,8 @@ async function tellActions(ending: Ending, { outcomes, errors, summary }: Tellin
   const runErrors = errors.map((error) => redact(describeError(error)))
   for (const line of annotations(runErrors, failures)) effects.printError(line)
   if (job.summaryPath === undefined) return
-  const cautions = [...config.cautions, ...shortages(callsOf(run.jobs), config)]
-  const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, cautions, config })
+  const warnings = [...config.unsafeSettings, ...jobLimitWarnings(callsOf(run.jobs), config)]
+  const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, config })
   await effects.appendText(job.summaryPath, text).catch((failure: unknown) => {
     if (!(failure instanceof IngestError)) throw failure
     progress.warn(describeError(failure))
@@ -123,7 +123,7 @@ async function tellActions(ending: Ending, { outcomes, errors, summary }: Tellin
 const METRICS_GRACE_MS = 2_000
 
 /** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
-function hurried({ store, effects }: Run): Store {
+function withWriteDeadline({ store, effects }: Run): Store {
   const end = afterGrace(effects, METRICS_GRACE_MS)
   const giveUp = async (key: string): Promise<never> => {
     await end

@@ -1,9 +1,9 @@
 // One run from its settings to its exit code: list the symbols, survey the store, plan, ingest, account for it.
 
-import { shortages } from '../../report/github.ts'
+import { jobLimitWarnings } from '../../report/github.ts'
 import { createCallBudget } from '../../fmp/call-budget.ts'
 import { XNYS } from '../../core/calendar.ts'
-import { conclude, type Run } from './finish.ts'
+import { finishRun, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
 import { createGcTrigger } from '../../core/garbage.ts'
 import { createHttp, type Http } from '../../fmp/calls.ts'
@@ -42,7 +42,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   const { symbols, duplicates } = await unlessStopped(readSymbols(config.tickers, { ...effects, openStore }), effects)
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
   const store = await openStore(config.target)
-  for (const caution of config.cautions) progress.warn(caution)
+  for (const text of config.unsafeSettings) progress.warn(text)
   for (const note of period.notes) progress.note(note)
   const jobs = await unlessStopped(
     planJobs(symbols, {
@@ -73,9 +73,9 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   if (config.isDryRun) return await dryRun(run)
 
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
-  for (const warning of shortages(callsOf(jobs), config)) progress.warn(warning)
+  for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
   const { http, result } = await execute(run)
-  const code = await conclude(result, { ...run, http: http.stats() })
+  const code = await finishRun(result, { ...run, http: http.stats() })
   if (result.bug !== undefined) throw result.bug
   return code
 }

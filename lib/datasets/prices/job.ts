@@ -1,7 +1,7 @@
 // Prices as one job of a run: the store surveyed, the work planned, its tasks, and what their outcomes come to together.
 
 import type { Calendar } from '../../core/calendar.ts'
-import { targetPlace, tickersPlace, type Config } from '../../core/config.ts'
+import { targetLocation, tickersLocation, type Config } from '../../core/config.ts'
 import { rangeAround } from '../../core/dates.ts'
 import type { Period } from '../../core/period.ts'
 import { grouped, shellWord } from '../../core/text.ts'
@@ -9,9 +9,9 @@ import type { FileSettings } from '../../parquet/parquet.ts'
 import type { Job } from '../../pipeline/pipeline.ts'
 import type { Store } from '../../store/store.ts'
 import { judgeNewestSession } from './newest-session.ts'
-import { planRun, type SymbolPlan } from './plan.ts'
+import { planSessions, type SymbolPlan } from './plan.ts'
 import { createPrices } from './schema.ts'
-import { newestEver, surveyAll, type Holdings, type Scope } from './survey.ts'
+import { findNewestSession, surveySessions, type StoredSessions, type SurveyContext } from './survey.ts'
 import { sessionTask, type SessionContext } from './task.ts'
 
 /** What the prices of a run are planned from. */
@@ -31,9 +31,9 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
   const { config, store, calendar, period } = context
   const { mode } = config.dates
   const dataset = createPrices(config)
-  const scope: Scope = { store, dataset, mode, period }
-  const holdings = await surveyAll(symbols, scope)
-  const plans = planRun(holdings, { dataset, calendar, mode, period, isForced: config.isForced })
+  const scope: SurveyContext = { store, dataset, mode, period }
+  const holdings = await surveySessions(symbols, scope)
+  const plans = planSessions(holdings, { dataset, calendar, mode, period, isForced: config.isForced })
   const newest = period.range && calendar.sessions(period.range).at(-1)
   return {
     dataset: dataset.name,
@@ -52,7 +52,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
         dataset,
         calendar,
         today: period.today,
-        newestEver: async (symbol) => await context.unlessStopped(newestEver(symbol, scope)),
+        findNewestSession: async (symbol) => await context.unlessStopped(findNewestSession(symbol, scope)),
         encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
       }
       return plans.map((plan) => sessionTask(plan, shared))
@@ -62,7 +62,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
 }
 
 /** A mode knows its own kind of file only. */
-function storedLine({ symbol, days, years, newest }: Holdings, mode: 'daily' | 'backfill'): string {
+function storedLine({ symbol, days, years, newest }: StoredSessions, mode: 'daily' | 'backfill'): string {
   const files = mode === 'daily' ? `${grouped(days.size)} day files` : `${grouped(years.size)} year files`
   return `${symbol}: ${files} in reach, newest session ${newest ?? 'none'}`
 }
@@ -84,10 +84,10 @@ export function newcomersNote(
 ): string | undefined {
   const symbols = plans.filter(({ newest }) => newest === undefined).map(({ symbol }) => symbol)
   if (period.lookbackFrom === undefined || symbols.length === 0) return undefined
-  const place = tickersPlace(config.tickers)
+  const place = tickersLocation(config.tickers)
   const isNamed = place === undefined || symbols.length <= MAX_SYMBOLS_NAMED
   const list = isNamed ? ['--tickers', symbols.join(',')] : ['--tickers-path', place]
-  const words = ['--backfill', '--backfill-days', '1825', ...list, '--out', targetPlace(config.target)]
+  const words = ['--backfill', '--backfill-days', '1825', ...list, '--out', targetLocation(config.target)]
   if (!config.withAdjClose) words.push('--no-adj-close')
   const [who, whose] =
     symbols.length === 1

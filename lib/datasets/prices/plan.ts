@@ -1,16 +1,16 @@
 // From what is asked and what is stored to what to fetch and what to write, as plain data. Nothing here does I/O.
 
 import type { Calendar } from '../../core/calendar.ts'
-import { NO_SESSIONS, withFate, type Counts } from '../../core/outcome.ts'
+import { ZERO_COUNTS, withFate, type Counts } from '../../core/outcome.ts'
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
 import type { Footer } from '../../parquet/metadata.ts'
 import type { Period } from '../../core/period.ts'
-import type { Holdings } from './survey.ts'
+import type { StoredSessions } from './survey.ts'
 import { replaceableOf, yearPart, type Replaceable } from './year-files.ts'
 import type { SessionDataset, Partition } from './schema.ts'
 import { actionOn, type FileAction } from '../file-action.ts'
-import { addSettled, judgeYears, type YearPart } from './judged-years.ts'
+import { addSurveyed, withStatuses, type YearPart } from './year-status.ts'
 
 /** A file of a symbol that the run may write. Where nothing is stored, one value serves all symbols: plans are long. */
 export type PlannedFile = {
@@ -32,11 +32,11 @@ export type SymbolPlan = {
   /** Newest first. */
   readonly files: readonly PlannedFile[]
   /** Sessions whose fate is known without asking. */
-  readonly settled: Counts
+  readonly surveyedCounts: Counts
   /** Files that are left alone because they are not this program's. */
   readonly errors: readonly IngestError[]
   /** Oldest and newest stored bar, as far as the survey saw. */
-  readonly known: DateRange | undefined
+  readonly storedSpan: DateRange | undefined
   readonly newest: IsoDate | undefined
   /**
    * A nightly run takes the newest stored session as the mark up to which nothing is missing. So its files are written
@@ -64,15 +64,19 @@ const MAX_WINDOW_YEARS = 10
 const RECENT_SESSIONS = 5
 
 /** One plan a symbol: those whose newest stored session is oldest come first, ties in the order of the list. */
-export function planRun(holdings: readonly Holdings[], context: PlanContext): readonly SymbolPlan[] {
-  const forAll = { ...context, years: yearsOf(context), newDay: createNewDays(actionOn(undefined, context.isForced)) }
+export function planSessions(holdings: readonly StoredSessions[], context: PlanContext): readonly SymbolPlan[] {
+  const forAll = {
+    ...context,
+    years: yearsOf(context),
+    newDay: createNewDayFiles(actionOn(undefined, context.isForced)),
+  }
   return holdings
     .map((held) => (context.mode === 'daily' ? planDays(held, forAll) : planYears(held, forAll)))
     .toSorted((a, b) => (a.newest ?? '').localeCompare(b.newest ?? ''))
 }
 
 /** What the plans of all symbols have in common. */
-type Shared = PlanContext & {
+type PlanningContext = PlanContext & {
   /** Those of the range, oldest first. */
   readonly years: readonly YearPart[]
   /** The file of a day that has none yet. */
@@ -87,7 +91,7 @@ function yearsOf({ period: { range }, calendar }: PlanContext): readonly YearPar
   })
 }
 
-function createNewDays(action: FileAction): Shared['newDay'] {
+function createNewDayFiles(action: FileAction): PlanningContext['newDay'] {
   const files = new Map<IsoDate, PlannedFile>()
   return (date) => {
     const file = files.get(date) ?? { partition: { kind: 'day', date }, sessions: [date], stored: undefined, action }
@@ -96,7 +100,7 @@ function createNewDays(action: FileAction): Shared['newDay'] {
   }
 }
 
-function planDays(held: Holdings, context: Shared): SymbolPlan {
+function planDays(held: StoredSessions, context: PlanningContext): SymbolPlan {
   const { dataset, calendar, period, isForced } = context
   const { days } = held
   const range = daysRange(held, period)
@@ -108,67 +112,71 @@ function planDays(held: Holdings, context: Shared): SymbolPlan {
     return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
   })
   return {
-    ...shared(held, range, context),
-    ...fetching(
+    ...sharedFields(held, range, context),
+    ...fetchFields(
       open.map((date) => ({ from: date, to: date })),
       dataset,
     ),
     files: files.toReversed(),
-    settled: withFate(NO_SESSIONS, 'already_stored', sessions.length - open.length),
+    surveyedCounts: withFate(ZERO_COUNTS, 'already_stored', sessions.length - open.length),
     errors: [],
-    known: span(stored[0], stored.at(-1)),
+    storedSpan: span(stored[0], stored.at(-1)),
     writesOldestFirst: period.lookbackFrom !== undefined,
     yearsStored: [],
   }
 }
 
 /** With dates the range itself; without, as far back as the lookback, and further to the newest stored session. */
-function daysRange({ newest }: Holdings, { range, lookbackFrom }: Period): DateRange | undefined {
+function daysRange({ newest }: StoredSessions, { range, lookbackFrom }: Period): DateRange | undefined {
   if (range === undefined || lookbackFrom === undefined) return range
   return { from: newest === undefined ? range.to : earlierOf(lookbackFrom, newest), to: range.to }
 }
 
-function planYears(held: Holdings, context: Shared): SymbolPlan {
+function planYears(held: StoredSessions, context: PlanningContext): SymbolPlan {
   const { dataset, period } = context
   const { range } = period
-  const years = range === undefined ? [] : judgeYears(held, { ...context, range, today: period.today })
-  const asking = years.filter(({ judgement }) => judgement === 'ask').toReversed()
+  const years = range === undefined ? [] : withStatuses(held, { ...context, range, today: period.today })
+  const asking = years.filter(({ status }) => status === 'ask').toReversed()
   const [oldest] = footersOf(held)
     .map((footer) => footer.span.from)
     .toSorted()
   return {
-    ...shared(held, range, context),
-    ...fetching(
+    ...sharedFields(held, range, context),
+    ...fetchFields(
       asking.map(({ part }) => part),
       dataset,
     ),
     files: asking.map((year) => plannedYear(year, held, context.isForced)),
-    settled: years.reduce(addSettled, NO_SESSIONS),
-    errors: years.flatMap(({ year, judgement }) => (judgement === 'foreign' ? [foreignFile(year, held)] : [])),
-    known: span(oldest, held.newest),
+    surveyedCounts: years.reduce(addSurveyed, ZERO_COUNTS),
+    errors: years.flatMap(({ year, status }) => (status === 'foreign' ? [foreignYearError(year, held)] : [])),
+    storedSpan: span(oldest, held.newest),
     writesOldestFirst: false,
     yearsStored: [...held.years.keys()],
   }
 }
 
-function plannedYear({ year, sessions }: YearPart, { years }: Holdings, isForced: boolean): PlannedFile {
+function plannedYear({ year, sessions }: YearPart, { years }: StoredSessions, isForced: boolean): PlannedFile {
   const found = years.get(year)
   const stored = found && replaceableOf(found)
   return { partition: { kind: 'year', year }, sessions, stored, action: actionOn(stored, isForced) }
 }
 
-function foreignFile(year: number, { symbol, years }: Holdings): IngestError {
+function foreignYearError(year: number, { symbol, years }: StoredSessions): IngestError {
   const stored = years.get(year)
   const problem = stored !== undefined && 'problem' in stored ? stored.problem : 'cannot be judged'
   return foreignFileError(`${stored?.file.key ?? `The file of ${symbol} ${year}`} ${problem}`)
 }
 
-function shared({ symbol, newest }: Holdings, range: DateRange | undefined, { dataset, calendar }: PlanContext) {
+function sharedFields(
+  { symbol, newest }: StoredSessions,
+  range: DateRange | undefined,
+  { dataset, calendar }: PlanContext,
+) {
   const recentFrom = range && calendar.sessionsBack(range.to, RECENT_SESSIONS)
   return { symbol, dataset, range, newest, recentFrom }
 }
 
-function fetching(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {
+function fetchFields(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {
   const windows = coverSpans(spans.toSorted((a, b) => b.to.localeCompare(a.to)))
   return { windows, calls: windows.length * callsPerWindow }
 }
@@ -186,7 +194,7 @@ export function coverSpans(spans: readonly DateRange[]): readonly DateRange[] {
   return windows
 }
 
-function footersOf({ years }: Holdings): readonly Footer[] {
+function footersOf({ years }: StoredSessions): readonly Footer[] {
   return [...years.values()].flatMap((stored) => ('footer' in stored ? [stored.footer] : []))
 }
 

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { parseIsoDate, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { amount } from '../fields.ts'
 import {
-  INGESTED,
+  INGEST_TS,
   type Ask,
   type Column,
   type Dataset,
@@ -29,7 +29,7 @@ export interface SessionDataset extends Dataset {
   /** The replies to `asks`, in the same order, as one list of rows. */
   merge(replies: readonly (readonly RawRow[])[]): readonly RawRow[]
   /** What a row lacks that the vendor usually adds a little later (an adjusted close), or undefined when it is whole. */
-  lacks(row: Row): string | undefined
+  missingField(row: Row): string | undefined
   key(symbol: string, partition: Partition): string
   /** What the file with this key holds, or undefined where the key is none of this dataset's. */
   partitionOf(symbol: string, key: string): Partition | undefined
@@ -68,7 +68,7 @@ const COLUMN_TYPES: Readonly<Record<keyof PriceRow, Pick<Column, 'type' | 'isNul
 
 const COLUMNS: readonly Column[] = [
   ...Object.entries(COLUMN_TYPES).map(([name, column]) => ({ name, ...column })),
-  INGESTED,
+  INGEST_TS,
 ]
 
 // What FMP is known to send in a price row, stable and v3, whether or not it is stored.
@@ -137,9 +137,9 @@ export function createPrices({ api, withAdjClose, prefix }: PricesOptions): Sess
       return checkPrice(symbol, withAdjClose ? raw : { ...raw, adjClose: null })
     },
 
-    identity: ['date'],
+    primaryKey: ['date'],
 
-    lacks: (row) => (withAdjClose && row['adjClose'] === null ? 'adjusted close' : undefined),
+    missingField: (row) => (withAdjClose && row['adjClose'] === null ? 'adjusted close' : undefined),
 
     folder,
 

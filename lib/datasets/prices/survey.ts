@@ -10,7 +10,7 @@ import { surveyEach, readTail } from '../stored-file.ts'
 /** A year file and what its footer says, or in words why it says nothing this program can rely on. */
 export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
 
-export type Holdings = {
+export type StoredSessions = {
   readonly symbol: string
   /** Sessions within the range that have a day file. */
   readonly days: ReadonlySet<IsoDate>
@@ -20,7 +20,7 @@ export type Holdings = {
   readonly newest: IsoDate | undefined
 }
 
-export type Scope = {
+export type SurveyContext = {
   readonly store: Store
   readonly dataset: SessionDataset
   readonly mode: 'daily' | 'backfill'
@@ -28,11 +28,14 @@ export type Scope = {
 }
 
 /** Surveys every symbol's sessions. */
-export async function surveyAll(symbols: readonly string[], scope: Scope): Promise<readonly Holdings[]> {
+export async function surveySessions(
+  symbols: readonly string[],
+  scope: SurveyContext,
+): Promise<readonly StoredSessions[]> {
   return await surveyEach(symbols, async (symbol) => await surveySymbol(symbol, scope))
 }
 
-async function surveySymbol(symbol: string, scope: Scope): Promise<Holdings> {
+async function surveySymbol(symbol: string, scope: SurveyContext): Promise<StoredSessions> {
   const { dataset, mode, period } = scope
   const { range } = period
   if (range === undefined) return { symbol, days: new Set(), years: new Map(), newest: undefined }
@@ -60,7 +63,7 @@ async function surveySymbol(symbol: string, scope: Scope): Promise<Holdings> {
 }
 
 /** The listing begins at the range's first key and ends with its last. */
-async function listRange(symbol: string, range: DateRange, { store, dataset, mode, period }: Scope) {
+async function listRange(symbol: string, range: DateRange, { store, dataset, mode, period }: SurveyContext) {
   const firstDay = dataset.key(symbol, { kind: 'day', date: range.from })
   const lastDay = dataset.key(symbol, { kind: 'day', date: range.to })
   // `after` is exclusive: a key's own beginning stands right before it. Where year files count, the whole first year
@@ -91,7 +94,10 @@ export async function readYear(file: StoredFile, store: Store): Promise<StoredYe
  * The newest session stored of a symbol, however far back, by the names of its files and the newest year file's
  * footer; undefined where nothing is stored. For the rare symbol without rows, whose listing stopped at the range.
  */
-export async function newestEver(symbol: string, { store, dataset }: Scope): Promise<IsoDate | undefined> {
+export async function findNewestSession(
+  symbol: string,
+  { store, dataset }: SurveyContext,
+): Promise<IsoDate | undefined> {
   let newestDay: IsoDate | undefined
   let newestYear: { year: number; file: StoredFile } | undefined
   for (const file of await store.list(dataset.folder(symbol))) {

@@ -4,21 +4,21 @@ import type { Calendar } from '../../core/calendar.ts'
 import type { RawRow, Row } from '../../core/dataset.ts'
 import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
-import { allOpen, nothingDone, settleSymbol, type Answer, type Tried } from './outcome.ts'
+import { outcomeWithFate, surveyedOutcome, buildOutcome, type OutcomeFacts, type FileResult } from './outcome.ts'
 import type { EncodedFile } from '../../parquet/parquet.ts'
-import type { Call, StoreAll, Task, UploadSlot } from '../../pipeline/pipeline.ts'
+import type { Call, StoreFetched, Task, UploadSlot } from '../../pipeline/pipeline.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
 import { writeFile, type FileRows, type WriteContext } from './write.ts'
-import { askedBy, vanishing } from './year-files.ts'
+import { askedRange, shrinkageToNothing } from './year-files.ts'
 import type { SessionDataset } from './schema.ts'
 import type { SymbolOutcome } from '../../core/outcome.ts'
-import { validateRows, type Checked } from './validate.ts'
-import { nothingValid } from '../check.ts'
+import { validateRows, type CheckedSessions } from './validate.ts'
+import { noValidRowsError } from '../check.ts'
 
 /** What the symbols of a run share. */
 export type SessionContext = WriteContext & {
   /** The newest session stored of a symbol, however far back. */
-  readonly newestEver: (symbol: string) => Promise<IsoDate | undefined>
+  readonly findNewestSession: (symbol: string) => Promise<IsoDate | undefined>
   /** The bytes of a file; rejects with a defect only. */
   readonly encode: (file: FileRows) => Promise<EncodedFile>
 }
@@ -29,37 +29,37 @@ export function sessionTask(plan: SymbolPlan, context: SessionContext): Task {
     symbol: plan.symbol,
     calls: plan.calls,
     rows: plan.files.reduce((rows, { sessions }) => rows + sessions.length, 0),
-    nothingToDo: () => (plan.files.length === 0 ? nothingDone(plan) : undefined),
-    allOpen: (fate, errors) => allOpen(plan, fate, errors),
+    outcomeWithoutFetch: () => (plan.files.length === 0 ? surveyedOutcome(plan) : undefined),
+    outcomeWithFate: (fate, errors) => outcomeWithFate(plan, fate, errors),
     fetch: async (call) => await fetchSymbol(plan, context, call),
   }
 }
 
-const outcomeIs = (outcome: SymbolOutcome) => async () => outcome
+const storeNothing = (outcome: SymbolOutcome) => async () => outcome
 
 /** Nothing is written before every window is answered. */
-async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call): Promise<StoreAll> {
+async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call): Promise<StoreFetched> {
   const { dataset, calendar } = context
   const { symbol, windows, range, recentFrom } = plan
-  if (range === undefined || recentFrom === undefined) return outcomeIs(nothingDone(plan))
+  if (range === undefined || recentFrom === undefined) return storeNothing(surveyedOutcome(plan))
   const raw = await fetchRows(plan, dataset, call)
-  if (raw.length === 0) return outcomeIs(await noRows(plan, context))
+  if (raw.length === 0) return storeNothing(await outcomeWithoutRows(plan, context))
   const isWanted = wantedDates(plan, calendar)
   const checked = validateRows(dataset, raw, { symbol, windows, isWanted, recentFrom })
   if (checked.rows.length === 0 && checked.withheld.length === 0) {
-    const outcome = settleSymbol({ plan, checked, tried: [], closedDays: [] })
-    return outcomeIs({ ...outcome, errors: [...outcome.errors, nothingValid(raw.length, checked.rejects)] })
+    const outcome = buildOutcome({ plan, checked, results: [], closedDays: [] })
+    return storeNothing({ ...outcome, errors: [...outcome.errors, noValidRowsError(raw.length, checked.rejects)] })
   }
   const groups = groupRows(plan, raw, { checked, dataset, range })
   const closedDays = checked.rows.map(({ date }) => date).filter((date) => isWanted(date) && !calendar.isSession(date))
-  const gone = vanished(plan, { groups, checked, range })
-  return async (slot) => await storeSymbol(groups, { plan, checked, tried: gone, closedDays }, { ...context, slot })
+  const gone = yearsWithoutRows(plan, { groups, checked, range })
+  return async (slot) => await storeSymbol(groups, { plan, checked, results: gone, closedDays }, { ...context, slot })
 }
 
 /** Stores the files; `answer` holds what became of those that need no write. */
 async function storeSymbol(
   groups: readonly FileRows[],
-  answer: Answer,
+  answer: OutcomeFacts,
   context: SessionContext & { readonly slot: UploadSlot },
 ): Promise<SymbolOutcome> {
   const { slot, encode } = context
@@ -72,7 +72,7 @@ async function storeSymbol(
   const [standing, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
   const rewritten = await slot.uploadAll(standing, how)
   const created = await (answer.plan.writesOldestFirst ? slot.uploadOldestFirst : slot.uploadAll)(fresh, how)
-  return settleSymbol({ ...answer, tried: [...rewritten, ...created, ...answer.tried] })
+  return buildOutcome({ ...answer, results: [...rewritten, ...created, ...answer.results] })
 }
 
 /** The dates that planned files are for, and days without a session between them. */
@@ -83,16 +83,16 @@ function wantedDates({ files }: SymbolPlan, calendar: Calendar): (date: IsoDate)
 }
 
 /** Stored years that were asked for again and of which nothing came, while other years did: they stay. */
-function vanished(
+function yearsWithoutRows(
   { files, symbol, dataset }: SymbolPlan,
-  { groups, checked, range }: { groups: readonly FileRows[]; checked: Checked; range: DateRange },
-): readonly Tried[] {
+  { groups, checked, range }: { groups: readonly FileRows[]; checked: CheckedSessions; range: DateRange },
+): readonly FileResult[] {
   const answered = new Set(groups.map(({ file }) => file))
   const freshFrom = checked.rows.at(-1)?.date
   return files.flatMap((file) => {
     const footer = file.stored?.footer
     if (footer === undefined || freshFrom === undefined || answered.has(file)) return []
-    const result = { kind: 'shrink', ...vanishing(footer, freshFrom) } as const
+    const result = { kind: 'shrink', ...shrinkageToNothing(footer, freshFrom) } as const
     const key = dataset.key(symbol, file.partition)
     return [{ file, key, symbol, rows: [], range, asked: undefined, result }]
   })
@@ -109,8 +109,11 @@ async function fetchRows(plan: SymbolPlan, dataset: SessionDataset, call: Call):
 }
 
 /** An empty answer: an error that helps where nothing was ever stored, else a warning. */
-async function noRows(plan: SymbolPlan, { newestEver, dataset }: SessionContext): Promise<SymbolOutcome> {
-  const newest = plan.newest ?? (await newestEver(plan.symbol))
+async function outcomeWithoutRows(
+  plan: SymbolPlan,
+  { findNewestSession, dataset }: SessionContext,
+): Promise<SymbolOutcome> {
+  const newest = plan.newest ?? (await findNewestSession(plan.symbol))
   const { from, to } = { from: plan.windows.at(-1)?.from, to: plan.windows[0]?.to }
   if (newest === undefined) {
     const error = new IngestError(`FMP has no data from ${from} to ${to}`, {
@@ -118,11 +121,11 @@ async function noRows(plan: SymbolPlan, { newestEver, dataset }: SessionContext)
       scope: 'symbol',
       hint: 'Check the spelling; class shares take a dash (BRK-B); a delisted symbol needs --from-date and --to-date from when it traded.',
     })
-    return allOpen(plan, 'failed', [error])
+    return outcomeWithFate(plan, 'failed', [error])
   }
   const nothing = { symbol: plan.symbol, windows: [], isWanted: () => false, recentFrom: newest }
   const checked = validateRows(dataset, [], nothing)
-  const outcome = settleSymbol({ plan, checked, tried: [], closedDays: [] })
+  const outcome = buildOutcome({ plan, checked, results: [], closedDays: [] })
   const lateWarning = `FMP has no data from ${from} to ${to}; the newest stored is ${newest}.`
   return { ...outcome, through: newest, lateWarning }
 }
@@ -131,7 +134,7 @@ async function noRows(plan: SymbolPlan, { newestEver, dataset }: SessionContext)
 function groupRows(
   plan: SymbolPlan,
   raw: readonly RawRow[],
-  { checked, dataset, range }: { checked: Checked; dataset: SessionDataset; range: DateRange },
+  { checked, dataset, range }: { checked: CheckedSessions; dataset: SessionDataset; range: DateRange },
 ): readonly FileRows[] {
   const { symbol, windows } = plan
   const isByYear = plan.files[0]?.partition.kind === 'year'
@@ -141,7 +144,7 @@ function groupRows(
   const years = dates.map((date) => Number(date.slice(0, 4))).filter((year) => !Number.isNaN(year))
   const yearsWithRows = new Set([...plan.yearsStored, ...years])
   const asked = ({ partition }: PlannedFile) =>
-    partition.kind === 'year' ? askedBy(partition.year, { range, windows, yearsWithRows }) : undefined
+    partition.kind === 'year' ? askedRange(partition.year, { range, windows, yearsWithRows }) : undefined
   return plan.files.flatMap((file) => {
     const { partition } = file
     const rows = groups.get(partition.kind === 'year' ? partition.year : partition.date)

@@ -7,7 +7,7 @@ import type { SessionDataset } from './schema.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { Reject } from '../../core/outcome.ts'
 
-export type Checked = {
+export type CheckedSessions = {
   /** Inside the windows, one a date, newest first. All else speaks of the wanted ones only. */
   readonly rows: readonly Row[]
   readonly rejects: readonly Reject[]
@@ -18,11 +18,11 @@ export type Checked = {
   readonly withheld: readonly IsoDate[]
   /** Older rows that were kept although they lack it, and what they lack. */
   readonly incomplete: number
-  readonly lacking: string | undefined
+  readonly missingField: string | undefined
   readonly unknownFields: readonly string[]
 }
 
-export type Expectation = {
+export type ValidationContext = {
   readonly symbol: string
   readonly windows: readonly DateRange[]
   /** Whether the run has a use for a date; windows may reach over days that are stored already. */
@@ -38,18 +38,22 @@ export type Expectation = {
  * Throws an IngestError of the symbol when a required field is in no row, or when many rows came and not one has what
  * recent rows may lack: then the API has changed or refuses it, and storing nulls would hide that.
  */
-export function validateRows(dataset: SessionDataset, raw: readonly RawRow[], expectation: Expectation): Checked {
+export function validateRows(
+  dataset: SessionDataset,
+  raw: readonly RawRow[],
+  expectation: ValidationContext,
+): CheckedSessions {
   const { good, rejects, unknownFields } = checkRows(dataset, raw, expectation.symbol)
   const isInside = (date: IsoDate) => expectation.windows.some((window) => isWithin(date, window))
   const inside = good.filter(({ row }) => isInside(row.date)).toSorted((a, b) => (a.row.date < b.row.date ? 1 : -1))
 
   const wanted = inside.filter(({ row }) => expectation.isWanted(row.date))
-  const incomplete = wanted.filter(({ row }) => dataset.lacks(row) !== undefined)
+  const incomplete = wanted.filter(({ row }) => dataset.missingField(row) !== undefined)
   const withheld = incomplete.map(({ row }) => row.date).filter((date) => date >= expectation.recentFrom)
   const firstIncomplete = incomplete[0]
-  const lacking = firstIncomplete === undefined ? undefined : dataset.lacks(firstIncomplete.row)
+  const missingField = firstIncomplete === undefined ? undefined : dataset.missingField(firstIncomplete.row)
   if (incomplete.length === wanted.length && incomplete.length - withheld.length > MAX_ALL_INCOMPLETE) {
-    throw new IngestError(`FMP sent no ${lacking} for any of ${wanted.length} rows`, {
+    throw new IngestError(`FMP sent no ${missingField} for any of ${wanted.length} rows`, {
       kind: 'payload',
       scope: 'symbol',
       hint: 'Try again later; --no-adj-close stores the rows without it.',
@@ -66,7 +70,7 @@ export function validateRows(dataset: SessionDataset, raw: readonly RawRow[], ex
     firstSuspicion: suspects[0] && `${suspects[0].row.date}: ${suspects[0].suspicions[0]}`,
     withheld,
     incomplete: incomplete.length - withheld.length,
-    lacking,
+    missingField,
     unknownFields,
   }
 }

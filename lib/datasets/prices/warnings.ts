@@ -2,14 +2,14 @@
 
 import type { IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
-import type { Checked } from './validate.ts'
+import type { CheckedSessions } from './validate.ts'
 import { counted } from '../../core/text.ts'
 import { rowWarnings } from '../check.ts'
 
 export type Shrunk = { readonly key: string; readonly message: string; readonly isOnlyOldestEnd: boolean }
 
 export type SymbolFindings = {
-  readonly checked: Checked
+  readonly checked: CheckedSessions
   /** Sessions between two bars that have none, oldest first. */
   readonly missing: readonly IsoDate[]
   /** Dates of bars on days when the market is closed. */
@@ -24,11 +24,11 @@ export type SymbolFindings = {
 /** One sentence for each thing worth knowing, none where all is well. */
 export function warningsOf(findings: SymbolFindings): readonly string[] {
   const { checked, missing, closedDays, isByYear, differing, shrunk } = findings
-  const { rejects, withheld, incomplete, lacking, suspects, firstSuspicion } = checked
+  const { rejects, withheld, incomplete, missingField, suspects, firstSuspicion } = checked
   const warnings: readonly [number, string][] = [
     [missing.length, `FMP has no bar for ${someDates(missing)}, but bars before and after.`],
-    [withheld.length, `No ${lacking} yet for ${someDates(withheld)}: left for a later run.`],
-    [incomplete, `${counted(incomplete, 'row')} stored without ${lacking}, because FMP has none.`],
+    [withheld.length, `No ${missingField} yet for ${someDates(withheld)}: left for a later run.`],
+    [incomplete, `${counted(incomplete, 'row')} stored without ${missingField}, because FMP has none.`],
     [
       closedDays.length,
       `FMP has bars for days when the market was closed (${someDates(closedDays)}), which are ${isByYear ? 'kept' : 'not written'}.`,

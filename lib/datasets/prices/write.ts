@@ -11,7 +11,7 @@ import type { Store } from '../../store/store.ts'
 import { readYear } from './survey.ts'
 import { isFinished, shrinkage, replaceableOf, type Replaceable } from './year-files.ts'
 import type { SessionDataset } from './schema.ts'
-import { metadataOf, changedTwice } from '../stored-file.ts'
+import { metadataOf, changedTwiceError } from '../stored-file.ts'
 
 export type WriteContext = {
   readonly store: Store
@@ -52,27 +52,27 @@ export async function writeFile(
   const { stored } = wanted.file
   const context = { ...writeContext, encoded }
   if (stored === undefined) return await createFile(wanted, context)
-  return (await refresh(stored, wanted, context)) ?? (await settleConflict(wanted, context))
+  return (await refresh(stored, wanted, context)) ?? (await resolveConflict(wanted, context))
 }
 
 async function createFile(wanted: FileRows, context: Context): Promise<WriteResult> {
   const { file, key } = wanted
   const { store, encoded } = context
   if ((await store.create(key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
-  if (file.action !== 'overwrite') return await yieldToOther(wanted, context)
-  if (file.partition.kind === 'year') return await settleConflict(wanted, context)
+  if (file.action !== 'overwrite') return await keepOtherRunsFile(wanted, context)
+  if (file.partition.kind === 'year') return await resolveConflict(wanted, context)
   await store.replace(key, encoded.bytes, metadataOf(encoded))
   return { kind: 'written' }
 }
 
 /** Another run created the file since the survey: it stays, and its rows are compared with ours. */
-async function yieldToOther(wanted: FileRows, context: Context): Promise<WriteResult> {
-  const theirs = await lookUp(wanted, context)
-  if (theirs === undefined) throw takenUp(wanted)
+async function keepOtherRunsFile(wanted: FileRows, context: Context): Promise<WriteResult> {
+  const theirs = await readStored(wanted, context)
+  if (theirs === undefined) throw blockedKeyError(wanted)
   return { kind: 'already', differs: theirs.footer?.rowsSha256 !== context.encoded.sha }
 }
 
-function takenUp({ key }: FileRows): IngestError {
+function blockedKeyError({ key }: FileRows): IngestError {
   return new IngestError(`${key} is taken by something that is no regular file, or went away meanwhile`, {
     kind: 'store',
     scope: 'symbol',
@@ -97,11 +97,11 @@ async function refresh(
 }
 
 /** The year file changed under our hands: what stands there now is judged afresh, and replaced at most once more. */
-async function settleConflict(wanted: FileRows, context: Context): Promise<WriteResult> {
+async function resolveConflict(wanted: FileRows, context: Context): Promise<WriteResult> {
   const { file, key, range } = wanted
   const { store, encoded } = context
   const isForced = file.action === 'overwrite'
-  const stored = await lookUp(wanted, context)
+  const stored = await readStored(wanted, context)
   if (stored === undefined) {
     if ((await store.create(key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
   } else {
@@ -115,11 +115,14 @@ async function settleConflict(wanted: FileRows, context: Context): Promise<Write
     const refreshed = await refresh(stored, wanted, context)
     if (refreshed !== undefined) return refreshed
   }
-  throw changedTwice(key)
+  throw changedTwiceError(key)
 }
 
 /** What stands at the file's key now, or undefined where nothing does. */
-async function lookUp({ key, symbol }: FileRows, { store, dataset }: WriteContext): Promise<Replaceable | undefined> {
+async function readStored(
+  { key, symbol }: FileRows,
+  { store, dataset }: WriteContext,
+): Promise<Replaceable | undefined> {
   // `after` is exclusive, so the key without its last character stands right before it.
   const [listed] = await store.list(dataset.folder(symbol), key.slice(0, -1), key)
   const stored = listed && (await readYear(listed, store))

@@ -17,7 +17,7 @@ import type { Footer } from '../../parquet/metadata.ts'
 import type { StoredYear } from './survey.ts'
 
 /** How long after its last session a year that lacks this session's bar is still asked for, in sessions. */
-const SETTLING_SESSIONS = 5
+const LATE_BAR_SESSIONS = 5
 
 /** A stored version that may be replaced: its tag for the compare-and-swap, if there is one, and its footer if it is ours. */
 export type Replaceable = { readonly tag: string | undefined; readonly footer: Footer | undefined }
@@ -49,8 +49,8 @@ export function isFinished(year: number, footer: Footer, { calendar, range, toda
   if (!isWithin(last, part)) return true
   if (footer.asked === undefined || footer.asked.to < last) return false
   if (yearOf(last) === yearOf(today) || footer.span.to >= last) return true
-  const settled = calendar.nthSessionAfter(last, SETTLING_SESSIONS)
-  return settled !== undefined && newYorkClock(footer.ingestMs).date >= settled
+  const lastTry = calendar.nthSessionAfter(last, LATE_BAR_SESSIONS)
+  return lastTry !== undefined && newYorkClock(footer.ingestMs).date >= lastTry
 }
 
 /** Whether some stored file was written by a run that asked for this year and found it empty. */
@@ -61,7 +61,7 @@ export function isKnownEmpty(year: number, footers: readonly Footer[], { calenda
   return footers.some(({ asked }) => asked !== undefined && asked.from <= first && last <= asked.to)
 }
 
-export type Answered = {
+export type FetchedYears = {
   readonly range: DateRange
   /** What this run asked the vendor for. */
   readonly windows: readonly DateRange[]
@@ -74,7 +74,7 @@ export type Answered = {
  * that this run asked for: those before it, and when it is the newest also those after it. It never covers another
  * year that has rows, so it stays true whichever of a symbol's files are written.
  */
-export function askedBy(year: number, { range, windows, yearsWithRows }: Answered): DateRange {
+export function askedRange(year: number, { range, windows, yearsWithRows }: FetchedYears): DateRange {
   const isEmpty = (other: number) => {
     const { from, to } = yearPart(other, range)
     return (
@@ -111,7 +111,7 @@ export function shrinkage(
 }
 
 /** The same for a stored year of which the vendor's answer, with rows from `freshFrom` on, has nothing at all. */
-export function vanishing({ rows, span }: Footer, freshFrom: IsoDate): Shrinkage {
+export function shrinkageToNothing({ rows, span }: Footer, freshFrom: IsoDate): Shrinkage {
   return { message: `would shrink from ${describeRows(rows, span)} to none`, isOnlyOldestEnd: freshFrom > span.to }
 }
 

@@ -10,7 +10,7 @@ import type { FileSettings } from '../../parquet/parquet.ts'
 import type { Job } from '../../pipeline/pipeline.ts'
 import type { Store } from '../../store/store.ts'
 import { surveyEach } from '../stored-file.ts'
-import { newestOf, planDocuments, surveyShelf } from './plan.ts'
+import { newestDocument, planDocuments, surveyDocuments } from './plan.ts'
 import type { Allowance } from './plan-limits.ts'
 import { createStatement, type Statement } from './schema.ts'
 import { documentTask } from './task.ts'
@@ -35,7 +35,7 @@ export async function planStatement(
   const { config, store, period, allowance } = context
   const { periods, isForced } = config
   const dataset = createStatement(statement, config)
-  const shelves = await surveyEach(symbols, async (symbol) => await surveyShelf(symbol, { store, dataset }))
+  const shelves = await surveyEach(symbols, async (symbol) => await surveyDocuments(symbol, { store, dataset }))
   const plans = planDocuments(shelves, { dataset, periods, today: period.today, isForced })
   return {
     dataset: dataset.name,
@@ -50,7 +50,7 @@ export async function planStatement(
     stored: () =>
       plans.map((plan) => {
         const documents = `${grouped(plan.documents.size)} documents of ${dataset.name}`
-        return `${plan.symbol}: ${documents}, newest ${newestOf(plan) ?? 'none'}`
+        return `${plan.symbol}: ${documents}, newest ${newestDocument(plan) ?? 'none'}`
       }),
     tasks: () => {
       const settings = { ...context.fileSettings, columns: dataset.columns }

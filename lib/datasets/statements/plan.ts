@@ -7,13 +7,13 @@ import type { ReportPeriod } from '../../core/config.ts'
 import type { DocumentDataset } from './schema.ts'
 
 /** What is stored of one symbol. */
-export type Shelf = {
+export type StoredDocuments = {
   readonly symbol: string
   /** By the documents' dates, oldest first. */
   readonly documents: ReadonlyMap<IsoDate, StoredFile>
 }
 
-export type DocumentPlan = Shelf & {
+export type DocumentPlan = StoredDocuments & {
   readonly dataset: DocumentDataset
   /** What to ask the vendor for; nothing where no new document can exist yet. */
   readonly periods: readonly ReportPeriod[]
@@ -43,10 +43,10 @@ const SHORTEST_QUARTER_DAYS = 84
 const SHORTEST_YEAR_DAYS = 350
 
 /** Lists what is stored of a symbol. */
-export async function surveyShelf(
+export async function surveyDocuments(
   symbol: string,
   { store, dataset }: { readonly store: Store; readonly dataset: DocumentDataset },
-): Promise<Shelf> {
+): Promise<StoredDocuments> {
   const files = await store.list(dataset.folder(symbol))
   const dated = files.flatMap((file) => {
     const date = dataset.dateOf(symbol, file.key)
@@ -56,20 +56,23 @@ export async function surveyShelf(
 }
 
 /** One plan a symbol: those whose newest stored document is oldest come first, ties in the order of the list. */
-export function planDocuments(shelves: readonly Shelf[], context: DocumentPlanContext): readonly DocumentPlan[] {
+export function planDocuments(
+  shelves: readonly StoredDocuments[],
+  context: DocumentPlanContext,
+): readonly DocumentPlan[] {
   const { dataset, periods, today, isForced } = context
   return shelves
     .map((shelf): DocumentPlan => {
-      const next = nextPossible(shelf, periods, today)
+      const next = nextPossibleDate(shelf, periods, today)
       const isDue = isForced || next === undefined || next <= today
       const asked = isDue ? periods : []
       return { ...shelf, dataset, periods: asked, calls: asked.length, today, isForced }
     })
-    .toSorted((a, b) => (newestOf(a) ?? '').localeCompare(newestOf(b) ?? ''))
+    .toSorted((a, b) => (newestDocument(a) ?? '').localeCompare(newestDocument(b) ?? ''))
 }
 
 /** The date of the newest stored document. */
-export function newestOf({ documents }: Shelf): IsoDate | undefined {
+export function newestDocument({ documents }: StoredDocuments): IsoDate | undefined {
   return [...documents.keys()].at(-1)
 }
 
@@ -78,7 +81,11 @@ export function newestOf({ documents }: Shelf): IsoDate | undefined {
  * newest document's ends no earlier than its shortest length later. A year is waited for only where documents have come
  * once a year so far: between quarterly ones the full year's may be the next.
  */
-export function nextPossible(shelf: Shelf, periods: readonly ReportPeriod[], today: IsoDate): IsoDate | undefined {
+export function nextPossibleDate(
+  shelf: StoredDocuments,
+  periods: readonly ReportPeriod[],
+  today: IsoDate,
+): IsoDate | undefined {
   // A date to come is a mistake of the vendor's, and no mark to wait by.
   const [newest, before] = [...shelf.documents.keys()].filter((date) => date <= today).toReversed()
   if (newest === undefined) return undefined

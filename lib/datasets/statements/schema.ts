@@ -6,7 +6,7 @@ import { newYorkInstant, parseIsoDate, type IsoDate } from '../../core/dates.ts'
 import type { ReportPeriod, StatementName } from '../../core/config.ts'
 import { amount } from '../fields.ts'
 import {
-  INGESTED,
+  INGEST_TS,
   type Ask,
   type Column,
   type Dataset,
@@ -50,7 +50,7 @@ export type StatementOptions = {
 }
 
 /** The fields before the amounts, in FMP's order. */
-const HEAD: readonly Column[] = [
+const COMMON_COLUMNS: readonly Column[] = [
   { name: 'date', type: 'date', isNullable: false },
   { name: 'symbol', type: 'string', isNullable: false },
   { name: 'reportedCurrency', type: 'string', isNullable: true },
@@ -62,7 +62,7 @@ const HEAD: readonly Column[] = [
 ]
 
 /** v3's names for fields of the head, and its links, which stable no longer has. */
-const V3_HEAD_NAMES = { fillingDate: 'filingDate', calendarYear: 'fiscalYear' }
+const V3_COMMON_NAMES = { fillingDate: 'filingDate', calendarYear: 'fiscalYear' }
 const V3_LINKS = ['link', 'finalLink']
 
 const PERIODS = ['FY', 'Q1', 'Q2', 'Q3', 'Q4']
@@ -116,7 +116,7 @@ const fiscalYear = v.nullish(
   null,
 )
 
-const HEAD_SCHEMA = {
+const COMMON_SCHEMA = {
   date: v.pipe(
     date('date'),
     v.check((value) => value !== null, 'date is missing'),
@@ -133,21 +133,21 @@ const HEAD_SCHEMA = {
 /** The dataset of one statement as one run wants it. */
 export function createStatement(statement: Statement, { prefix }: StatementOptions): DocumentDataset {
   const { name, path, amounts } = statement
-  const v3Names = new Map(Object.entries({ ...V3_HEAD_NAMES, ...statement.v3Names }))
-  const schema = v.object({ ...HEAD_SCHEMA, ...Object.fromEntries(amounts.map((field) => [field, amount(field)])) })
+  const v3Names = new Map(Object.entries({ ...V3_COMMON_NAMES, ...statement.v3Names }))
+  const schema = v.object({ ...COMMON_SCHEMA, ...Object.fromEntries(amounts.map((field) => [field, amount(field)])) })
   const root = `${prefix === '' ? '' : `${prefix}/`}fundamentals/type=${name}`
   const folder = (symbol: string) => `${root}/symbol=${hiveValue(symbol)}/`
   const key = (symbol: string, docDate: IsoDate) =>
     `${folder(symbol)}year=${docDate.slice(0, 4)}/docdate=${docDate}/${hiveValue(symbol)}-${docDate}.parquet`
-  const fields = [...HEAD.map(({ name: field }) => field), ...amounts]
+  const fields = [...COMMON_COLUMNS.map(({ name: field }) => field), ...amounts]
 
   return {
     name,
     title: statement.title,
     columns: [
-      ...HEAD,
+      ...COMMON_COLUMNS,
       ...amounts.map((field) => ({ name: field, type: 'double', isNullable: true }) as const),
-      INGESTED,
+      INGEST_TS,
     ],
     requiredFields: ['period'],
     knownFields: new Set([...fields, ...v3Names.keys(), ...V3_LINKS, ...statement.v3Others]),
@@ -169,7 +169,7 @@ export function createStatement(statement: Statement, { prefix }: StatementOptio
       return { row, suspicions: suspicionsOf(row) }
     },
 
-    identity: ['date', 'period'],
+    primaryKey: ['date', 'period'],
     folder,
     key,
     dateOf(symbol, file) {

@@ -1,13 +1,13 @@
 // One document into the store: created, replaced where the vendor has restated it, or left because it says the same.
 // Never guesses: what stands in the store is read before it is judged, and no row of it is ever lost.
 
-import { identityOf, type Row } from '../../core/dataset.ts'
+import { primaryKeyOf, type Row } from '../../core/dataset.ts'
 import type { IsoDate } from '../../core/dates.ts'
 import { foreignFileError, IngestError } from '../../core/errors.ts'
 import { encodeFile, readRows, rowsSha256, type FileSettings } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import type { DocumentDataset } from './schema.ts'
-import { readTail, changedTwice, metadataOf, type StoredTail } from '../stored-file.ts'
+import { readTail, changedTwiceError, metadataOf, type StoredTail } from '../stored-file.ts'
 import type { FileAction } from '../file-action.ts'
 
 /** The rows of one date, and what the survey saw at its key. */
@@ -54,7 +54,7 @@ export async function writeDocument(
     if (result !== undefined) return result
     stored = (await store.list(context.dataset.folder(document.symbol), document.key.slice(0, -1), document.key))[0]
   }
-  throw changedTwice(document.key)
+  throw changedTwiceError(document.key)
 }
 
 /** Undefined where another run's file stands there meanwhile. */
@@ -89,7 +89,7 @@ async function restate(
   if (storedSha === sha) return { kind: 'unchanged', rows: rows.length }
   const storedRows = await readStoredRows(found, context)
   if (storedRows === undefined) return undefined
-  const merged = withKept(context.dataset, rows, storedRows)
+  const merged = mergeRows(context.dataset, rows, storedRows)
   if (rowsSha256(context.dataset.columns, merged) === storedSha) return { kind: 'unchanged', rows: merged.length }
   return await replace({ key, tag: stored.tag, rows: merged, kind: 'restated' }, context)
 }
@@ -100,14 +100,14 @@ async function overwrite(
   found: StoredTail,
   context: DocumentWriteContext,
 ): Promise<DocumentResult | undefined> {
-  const storedRows = 'footer' in found ? await readStoredRows(found, context).catch(noneIfForeign) : []
+  const storedRows = 'footer' in found ? await readStoredRows(found, context).catch(noRowsIfForeign) : []
   if (storedRows === undefined) return undefined
-  const merged = withKept(context.dataset, rows, storedRows)
+  const merged = mergeRows(context.dataset, rows, storedRows)
   const isRestated = 'footer' in found && rowsSha256(context.dataset.columns, merged) !== found.footer.rowsSha256
   return await replace({ key, tag: stored.tag, rows: merged, kind: isRestated ? 'restated' : 'rewritten' }, context)
 }
 
-function noneIfForeign(error: unknown): readonly Row[] {
+function noRowsIfForeign(error: unknown): readonly Row[] {
   if (error instanceof IngestError && error.kind === 'foreign-file') return []
   throw error
 }
@@ -141,9 +141,9 @@ async function readStoredRows(
  * The fresh rows and those that stand and have no fresh counterpart: a fourth quarter does not go away because this run
  * asked for full years only.
  */
-function withKept(dataset: DocumentDataset, fresh: readonly Row[], standing: readonly Row[]): readonly Row[] {
-  const answered = new Set(fresh.map((row) => identityOf(dataset, row)))
-  return sortedRows([...fresh, ...standing.filter((row) => !answered.has(identityOf(dataset, row)))])
+function mergeRows(dataset: DocumentDataset, fresh: readonly Row[], standing: readonly Row[]): readonly Row[] {
+  const answered = new Set(fresh.map((row) => primaryKeyOf(dataset, row)))
+  return sortedRows([...fresh, ...standing.filter((row) => !answered.has(primaryKeyOf(dataset, row)))])
 }
 
 /** The rows of one date in the order of a file: by period. */

@@ -3,29 +3,29 @@
 import { withFate, type Counts } from '../../core/outcome.ts'
 import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import type { Footer } from '../../parquet/metadata.ts'
-import type { Holdings } from './survey.ts'
+import type { StoredSessions } from './survey.ts'
 import { isFinished, isKnownEmpty, type YearContext } from './year-files.ts'
 
 /** A calendar year, the part of it that the range covers, and that part's sessions, oldest first. */
 export type YearPart = { readonly year: number; readonly part: DateRange; readonly sessions: readonly IsoDate[] }
 
 /** `empty`: another year's file says that this one was asked for and had no rows. `foreign`: its file is not ours. */
-type Judgement = 'ask' | 'finished' | 'empty' | 'foreign'
+type YearStatus = 'ask' | 'finished' | 'empty' | 'foreign'
 
-export type JudgedYear = YearPart & {
-  readonly judgement: Judgement
+export type YearWithStatus = YearPart & {
+  readonly status: YearStatus
   /** Rows of the stored file. */
   readonly rows: number
 }
 
-type JudgingContext = YearContext & {
+type StatusContext = YearContext & {
   readonly isForced: boolean
   /** Those of the range, oldest first. */
   readonly years: readonly YearPart[]
 }
 
 /** Judges every year of the range, oldest first. */
-export function judgeYears(held: Holdings, context: JudgingContext): readonly JudgedYear[] {
+export function withStatuses(held: StoredSessions, context: StatusContext): readonly YearWithStatus[] {
   const { isForced } = context
   const extended = yearToExtend(held, context.range)
   // Only files that stay count as witnesses of empty years: one that is written anew may claim only what its own run asks.
@@ -38,17 +38,17 @@ export function judgeYears(held: Holdings, context: JudgingContext): readonly Ju
   return context.years.map((part) => {
     const stored = held.years.get(part.year)
     const footer = stored !== undefined && 'footer' in stored ? stored.footer : undefined
-    const judge = (): Judgement => {
+    const statusOf = (): YearStatus => {
       if (footer !== undefined) return finished.has(part.year) ? 'finished' : 'ask'
       if (stored !== undefined) return isForced ? 'ask' : 'foreign'
       return !isForced && isKnownEmpty(part.year, witnesses, context) ? 'empty' : 'ask'
     }
-    return { ...part, judgement: judge(), rows: footer?.rows ?? 0 }
+    return { ...part, status: statusOf(), rows: footer?.rows ?? 0 }
   })
 }
 
 /** The oldest stored year, when the range holds earlier years and begins before what that year's file has asked. */
-function yearToExtend({ years }: Holdings, range: DateRange): number | undefined {
+function yearToExtend({ years }: StoredSessions, range: DateRange): number | undefined {
   const oldest = [...years].filter(([, stored]) => 'footer' in stored).toSorted(([a], [b]) => a - b)[0]
   if (oldest === undefined || !('footer' in oldest[1])) return undefined
   const [year, { footer }] = oldest
@@ -57,7 +57,7 @@ function yearToExtend({ years }: Holdings, range: DateRange): number | undefined
 }
 
 /** The fates of a year's sessions that are known without asking. */
-const SETTLED: Readonly<Record<Judgement, (counts: Counts, sessions: number, rows: number) => Counts>> = {
+const SURVEYED_FATES: Readonly<Record<YearStatus, (counts: Counts, sessions: number, rows: number) => Counts>> = {
   ask: (counts) => counts,
   finished: (counts, sessions, rows) =>
     withFate(withFate(counts, 'already_stored', Math.min(rows, sessions)), 'no_data', Math.max(0, sessions - rows)),
@@ -66,6 +66,6 @@ const SETTLED: Readonly<Record<Judgement, (counts: Counts, sessions: number, row
 }
 
 /** The counts with the sessions of one more year, as far as they are known without asking. */
-export function addSettled(counts: Counts, { judgement, sessions, rows }: JudgedYear): Counts {
-  return SETTLED[judgement](counts, sessions.length, rows)
+export function addSurveyed(counts: Counts, { status, sessions, rows }: YearWithStatus): Counts {
+  return SURVEYED_FATES[status](counts, sessions.length, rows)
 }
