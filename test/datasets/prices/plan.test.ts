@@ -69,7 +69,7 @@ describe('daily, with dates', () => {
       ),
     )
     expect(texts(plan.windows)).toEqual(['2024-09-09..2024-09-13'])
-    expect(plan).toMatchObject({ calls: 2, errors: [], known: undefined, newest: undefined })
+    expect(plan).toMatchObject({ calls: 2, errors: [], storedSpan: undefined, newest: undefined })
     expect(totalCount(plan.surveyedCounts)).toBe(0)
   })
 
@@ -81,7 +81,7 @@ describe('daily, with dates', () => {
 
   test('asks for nothing when all files are there', () => {
     const plan = planOne(heldDays('AAPL', [...XNYS.sessions(span('2024-09-09..2024-09-13'))]), week)
-    expect(plan).toMatchObject({ files: [], windows: [], calls: 0, settled: { already_stored: 5 } })
+    expect(plan).toMatchObject({ files: [], windows: [], calls: 0, surveyedCounts: { already_stored: 5 } })
     expect(plan.storedSpan).toEqual(span('2024-09-09..2024-09-13'))
   })
 
@@ -163,7 +163,7 @@ describe('daily, without dates', () => {
 
   test('a symbol that is up to date costs nothing', () => {
     const plan = planOne(heldDays('AAPL', [...XNYS.sessions(span('2024-08-01..2024-09-13'))]), nightly)
-    expect(plan).toMatchObject({ calls: 0, files: [], settled: { already_stored: 5 } })
+    expect(plan).toMatchObject({ calls: 0, files: [], surveyedCounts: { already_stored: 5 } })
   })
 })
 
