@@ -94,7 +94,10 @@ describe('the code', () => {
   })
 })
 
-describe('README.md', () => {
+/** The page of all flags and variables. The generated page replaces it. */
+const REFERENCE = 'lib/cli/REFERENCE.old.md'
+
+describe('the reference', () => {
   test.each([[['--help']], [['demo', '--help']], [['databricks', '--help']]])(
     'names every flag of %p',
     async (args) => {
@@ -105,14 +108,14 @@ describe('README.md', () => {
       expect([...flags]).toContain(
         args.includes('demo') ? '--out' : args.includes('databricks') ? '--catalog' : '--lookback',
       )
-      const readme = await read('README.md')
-      expect([...flags].filter((flag) => !names(readme, flag))).toEqual([])
+      const reference = await read(REFERENCE)
+      expect([...flags].filter((flag) => !names(reference, flag))).toEqual([])
     },
   )
 
   test('names every environment variable', async () => {
-    const readme = await read('README.md')
-    expect(ENVIRONMENT.filter((name) => !names(readme, name))).toEqual([])
+    const reference = await read(REFERENCE)
+    expect(ENVIRONMENT.filter((name) => !names(reference, name))).toEqual([])
   })
 })
 

@@ -85,9 +85,9 @@ describe('the nightly workflow', () => {
       '47 10 * * 2-6',
     ])
     expect(ingest.concurrency).toEqual({ group: 'stock-data-ingestion', 'cancel-in-progress': false })
-    const readme = await Bun.file(join(ROOT, 'README.md')).text()
+    const guide = await Bun.file(join(ROOT, '.github/workflows/README.md')).text()
     const slots = ingest.on.schedule?.map(({ cron }) => cron) ?? []
-    expect(slots.filter((cron) => !readme.includes(cron))).toEqual([])
+    expect(slots.filter((cron) => !guide.includes(cron))).toEqual([])
   })
 
   test('takes the same inputs by hand and when it is called, each a flag of the program of the same kind', () => {

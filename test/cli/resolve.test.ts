@@ -346,8 +346,8 @@ describe('unsetEmpty()', () => {
 const valueOf = (text = '') => (Number.isNaN(Number(text)) ? text : Number(text))
 const lineNaming = (text: string, start: string) => text.split('\n').find((line) => line.startsWith(start))
 
-test('the defaults are those that README and --help name', async () => {
-  const readme = await Bun.file(join(import.meta.dir, '../../README.md')).text()
+test('the defaults are those that the reference and --help name', async () => {
+  const reference = await Bun.file(join(import.meta.dir, '../../lib/cli/REFERENCE.old.md')).text()
   const help = await helpText('ingest', '1.2.3')
   const config = resolve(['--dry-run', '--out', './lake'], {})
   const defaults: readonly [string, string | number][] = [
@@ -359,7 +359,7 @@ test('the defaults are those that README and --help name', async () => {
     ['FMP_API', config.api],
   ]
   for (const [name, value] of defaults) {
-    const row = lineNaming(readme, `| \`${name}\``)
+    const row = lineNaming(reference, `| \`${name}\``)
     const line = lineNaming(help, `  ${name} `)
     const named = [/\| `([^`]+)` +\|$/.exec(row ?? '')?.[1], /\(([^()]+)\)/.exec(line ?? '')?.[1]]
     expect([name, ...named.map(valueOf)]).toEqual([name, value, value])

@@ -110,7 +110,11 @@ describe('a date without an adjusted close', () => {
   test('is left for later among the last five sessions of the range', () => {
     const checked = check([rawPrice('2024-09-05'), bare('2024-09-09'), bare('2024-09-13')])
     expect(datesOf(checked)).toEqual(['2024-09-05'])
-    expect(checked).toMatchObject({ withheld: ['2024-09-13', '2024-09-09'], incomplete: 0, missingField: 'adjusted close' })
+    expect(checked).toMatchObject({
+      withheld: ['2024-09-13', '2024-09-09'],
+      incomplete: 0,
+      missingField: 'adjusted close',
+    })
   })
 
   test('is stored with null and counted when it is older', () => {

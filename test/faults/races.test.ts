@@ -141,7 +141,7 @@ describe.each([
 /** A process that tries to create 200 keys, in an order of its own, and prints which of them it won. */
 const WRITER = `
   const [folder, id] = process.argv.slice(-2)
-  const { openFolderStore } = await import(${JSON.stringify(join(ROOT, 'lib/store/folder.ts'))})
+  const { openFolderStore } = await import(${JSON.stringify(join(ROOT, 'lib/store/folder/folder.ts'))})
   const store = await openFolderStore({ folder, nowMs: Date.now })
   const keys = Array.from({ length: 200 }, (_, index) => 'race/symbol=S' + (index % 20) + '/' + index)
   const won = []

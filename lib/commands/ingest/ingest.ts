@@ -1,12 +1,10 @@
 // One run from its settings to its exit code: list the symbols, survey the store, plan, ingest, account for it.
 
 import { jobLimitWarnings } from '../../report/github.ts'
-import { createCallBudget } from '../../fmp/call-budget.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { finishRun, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
 import { createGcTrigger } from '../../core/garbage.ts'
-import { createHttp, type Http } from '../../fmp/calls.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod } from '../../core/period.ts'
@@ -16,6 +14,7 @@ import { callsOf, dryRunJson, dryRunText, planLine } from '../../report/summary.
 import type { Config, Target } from '../../core/config.ts'
 import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
+import type { VendorStats } from '../../core/outcome.ts'
 import type { Effects } from '../effects.ts'
 import { planJobs } from '../../datasets/datasets.ts'
 import { createRedactor } from '../../core/text.ts'
@@ -75,7 +74,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
   const { http, result } = await execute(run)
-  const code = await finishRun(result, { ...run, http: http.stats() })
+  const code = await finishRun(result, { ...run, http })
   if (result.bug !== undefined) throw result.bug
   return code
 }
@@ -87,11 +86,14 @@ async function dryRun({ config, effects, progress, jobs }: Run): Promise<0 | 1> 
   return errors.length > 0 ? 1 : 0
 }
 
-async function execute(run: Run): Promise<{ http: Http; result: RunResult }> {
+async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult }> {
   const { config, effects, progress, jobs } = run
   const { clock, random, stop, interruption } = effects
-  const fmp = createFmp({ api: config.api, baseUrl: config.apiBaseUrl, key: config.apiKey })
-  const http = createHttp({
+  const fmp = createFmp({
+    api: config.api,
+    baseUrl: config.apiBaseUrl,
+    key: config.apiKey,
+    maxCalls: config.maxCalls,
     fetch: effects.fetch,
     clock,
     random,
@@ -100,6 +102,7 @@ async function execute(run: Run): Promise<{ http: Http; result: RunResult }> {
     signal: stop.signal,
     redact: run.redact,
     onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
+    onFetched: progress.called,
   })
   const { rateLimitSeconds } = config
   progress.begin({ symbols: run.symbols, datasets: jobs.length, calls: callsOf(jobs), rateLimitSeconds })
@@ -113,12 +116,7 @@ async function execute(run: Run): Promise<{ http: Http; result: RunResult }> {
   const tasks = jobs.flatMap((job) => job.tasks({ openEncoder }))
   const gcTrigger = createGcTrigger()
   const result = await ingestAll(tasks, {
-    ask: async (ask, reservation) => {
-      const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
-      progress.called(ask.symbol)
-      return rows
-    },
-    budget: createCallBudget(config.maxCalls),
+    fmp,
     onOutcome: (outcome) => {
       progress.ended(outcome)
       gcTrigger()
@@ -128,5 +126,5 @@ async function execute(run: Run): Promise<{ http: Http; result: RunResult }> {
     maxWorkers: config.maxWorkers,
   })
   for (const encoder of encoders) encoder.close()
-  return { http, result }
+  return { http: fmp.stats(), result }
 }
