@@ -77,7 +77,7 @@ export function rowWarnings({ rejects, suspects, firstSuspicion }: RowFindings):
   return [rejected, suspects > 0 ? suspect : undefined].filter((text) => text !== undefined)
 }
 
-/** The error of a symbol with `received` rows of which none can be stored. `title` names the dataset, unless it is prices. */
+/** The error of a symbol none of whose `received` rows can be stored. `title` names the dataset, unless it is prices. */
 export function noValidRowsError(received: number, rejects: readonly Reject[], title?: string): IngestError {
   const reason = rejects[0] === undefined ? 'all lie outside the dates asked for' : `the first: ${rejects[0].reason}`
   return new IngestError(

@@ -10,8 +10,8 @@ import { planStatement } from './statements/job.ts'
 import { createPlanLimits } from './statements/plan-limits.ts'
 import type { Statement } from './statements/schema.ts'
 
-// A new statement needs a file of its own, its name in `STATEMENT_NAMES` and an entry here. A name without an entry does not
-// compile.
+// A new statement needs a file of its own, its name in `STATEMENT_NAMES` and an entry here. A name without an entry does
+// not compile.
 const BY_NAME: Readonly<Record<StatementName, Statement>> = { income: INCOME, balance: BALANCE, cashflow: CASHFLOW }
 
 /** Every company statement, in the order of `STATEMENT_NAMES`. */

@@ -1,4 +1,4 @@
-// What became of one symbol: the fate of each of its sessions, what was written, what is to be said.
+// Builds the outcome of one symbol: the fate of each of its sessions, what was written, its errors and warnings.
 
 import {
   addCounts,
@@ -17,7 +17,7 @@ import type { FileRows, WriteResult } from './write.ts'
 import type { Uploaded } from '../../pipeline/pipeline.ts'
 import type { CheckedSessions } from './validate.ts'
 
-/** The outcome of a plan before anything was done. */
+/** The outcome of a plan as the survey found it, before anything is fetched. */
 export function surveyedOutcome(plan: SymbolPlan): SymbolOutcome {
   return {
     ...blankOutcome(plan.symbol, plan.dataset.name, plan.calls),
@@ -29,40 +29,43 @@ export function surveyedOutcome(plan: SymbolPlan): SymbolOutcome {
   }
 }
 
-/** All sessions still open end alike: the symbol failed, or the run stopped before it. */
+/** The outcome if all planned sessions end with one fate: the symbol failed, or the run stopped before it. */
 export function outcomeWithFate(
   plan: SymbolPlan,
   fate: 'failed' | 'not_reached',
   errors: readonly IngestError[],
 ): SymbolOutcome {
-  const open = plan.files.reduce((sum, { sessions }) => sum + sessions.length, 0)
+  const planned = plan.files.reduce((sum, { sessions }) => sum + sessions.length, 0)
   const base = surveyedOutcome(plan)
   return {
     ...base,
     isFinished: fate === 'failed',
-    counts: withFate(base.counts, fate, open),
+    counts: withFate(base.counts, fate, planned),
     errors: [...base.errors, ...errors],
   }
 }
 
-/** A file that was tried: its rows and how the write ended. */
+/** A file with its rows and the result of its write. */
 export type FileResult = Uploaded<FileRows, WriteResult>
 
+/** All that the outcome of a fetched symbol depends on. */
 export type OutcomeFacts = {
   readonly plan: SymbolPlan
   readonly checked: CheckedSessions
+  /** One for each planned file that had rows, or that would lose all of them. */
   readonly results: readonly FileResult[]
+  /** Dates with a bar on which the market was closed. */
   readonly closedDays: readonly IsoDate[]
 }
 
-/** Puts together what a symbol's answer and its writes came to. */
-export function buildOutcome(answer: OutcomeFacts): SymbolOutcome {
-  const { plan, checked, results, closedDays } = answer
-  const known = rangeAround([plan.storedSpan, spanOf(checked.rows.map(({ date }) => date))])
-  const absent = createAbsentFate(answer, known)
-  const byFile = new Map(results.map((one) => [one.file, one]))
+/** The outcome of a symbol that was fetched. */
+export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
+  const { plan, checked, results, closedDays } = facts
+  const barSpan = rangeAround([plan.storedSpan, spanOf(checked.rows.map(({ date }) => date))])
+  const fateOfAbsent = createFateOfAbsent(facts, barSpan)
+  const byFile = new Map(results.map((result) => [result.file, result]))
   const counts = plan.files.reduce(
-    (sum, file) => addCounts(sum, fatesOf(file, byFile.get(file), absent)),
+    (sum, file) => addCounts(sum, fatesOf(file, byFile.get(file), fateOfAbsent)),
     plan.surveyedCounts,
   )
   const written = results.filter(({ result }) => isResult(result, 'written'))
@@ -70,7 +73,7 @@ export function buildOutcome(answer: OutcomeFacts): SymbolOutcome {
   const keptSpan = spanOf(kept.flatMap(({ rows }) => rows.map(({ date }) => date)))
   const through = rangeAround([keptSpan, plan.newest && { from: plan.newest, to: plan.newest }])?.to
   const shrunk = results.flatMap(({ key, result }) => (isResult(result, 'shrink') ? [{ key, ...result }] : []))
-  const missing = missingSessions(answer, known)
+  const missing = missingSessions(facts, barSpan)
   const differing = results.filter(({ result }) => isResult(result, 'already') && result.differs).length
   return {
     ...surveyedOutcome(plan),
@@ -102,69 +105,80 @@ export function buildOutcome(answer: OutcomeFacts): SymbolOutcome {
   }
 }
 
-function fatesOf(file: PlannedFile, tried: FileResult | undefined, absent: (session: IsoDate) => Fate): Counts {
-  const size = file.sessions.length
-  if (tried === undefined && file.stored !== undefined) return storedFates(file, 'no_data')
-  if (tried === undefined) return countFates(file, absent)
-  const { result, rows } = tried
-  if (result === undefined || isNotReached(result)) return withFate(ZERO_COUNTS, 'not_reached', size)
-  if (result instanceof IngestError) return withFate(ZERO_COUNTS, 'failed', size)
-  if (result.kind === 'shrink') return storedFates(file, result.isOnlyOldestEnd ? 'no_data' : 'failed')
+/** The fates of a file's sessions. `written` is undefined if no row was fetched for the file. */
+function fatesOf(file: PlannedFile, written: FileResult | undefined, fateOfAbsent: FateOf): Counts {
+  if (written === undefined) {
+    return file.stored === undefined ? countFates(file, fateOfAbsent) : fatesOfKept(file, 'no_data')
+  }
+  const { result, rows } = written
+  if (result === undefined || isNotReached(result)) return countFates(file, () => 'not_reached')
+  if (result instanceof IngestError) return countFates(file, () => 'failed')
   const dates = new Set(rows.map(({ date }) => date))
-  const present = result.kind === 'written' ? 'stored' : 'already_stored'
-  return countFates(file, (session) => (dates.has(session) ? present : absent(session)))
+  const fatesWith = (present: Fate) =>
+    countFates(file, (session) => (dates.has(session) ? present : fateOfAbsent(session)))
+  // Without a default, so that a kind of result without a case does not compile.
+  switch (result.kind) {
+    case 'written':
+      return fatesWith('stored')
+    case 'already':
+      return fatesWith('already_stored')
+    case 'shrink':
+      return fatesOfKept(file, result.isOnlyOldestEnd ? 'no_data' : 'failed')
+  }
 }
 
-function countFates({ sessions }: PlannedFile, fateOf: (session: IsoDate) => Fate): Counts {
+type FateOf = (session: IsoDate) => Fate
+
+function countFates({ sessions }: PlannedFile, fateOf: FateOf): Counts {
   return sessions.reduce((counts, session) => withFate(counts, fateOf(session)), ZERO_COUNTS)
 }
 
-/** A file that stays as it is: as many sessions as it has rows are stored, the others end as `rest`. */
-function storedFates({ sessions, stored, partition }: PlannedFile, rest: Fate): Counts {
+/** The fates in a stored file that is kept: one session per row is already stored, the others end as `rest`. */
+function fatesOfKept({ sessions, stored, partition }: PlannedFile, rest: Fate): Counts {
   const rows = stored?.footer?.rows ?? (partition.kind === 'day' ? 1 : 0)
   const kept = Math.min(sessions.length, rows)
   return withFate(withFate(ZERO_COUNTS, 'already_stored', kept), rest, sessions.length - kept)
 }
 
-/** What a session without a stored row is: its row was bad, it lies between two bars, or there is no data for it. */
-function createAbsentFate({ checked }: OutcomeFacts, known: DateRange | undefined): (session: IsoDate) => Fate {
+/** The fate of a session without a row: its row was rejected, it lies between two bars, or there is no data for it. */
+function createFateOfAbsent({ checked }: OutcomeFacts, barSpan: DateRange | undefined): FateOf {
   const rejected = new Set(checked.rejects.map(({ date }) => date))
   return (session) => {
     if (rejected.has(session)) return 'rejected'
-    return known !== undefined && isWithin(session, known) ? 'missing' : 'no_data'
+    return barSpan !== undefined && isWithin(session, barSpan) ? 'missing' : 'no_data'
   }
 }
 
-function symbolErrors(tried: readonly FileResult[]): readonly IngestError[] {
-  return tried.flatMap(({ result }) => (result instanceof IngestError && result.scope !== 'run' ? [result] : []))
+function symbolErrors(results: readonly FileResult[]): readonly IngestError[] {
+  return results.flatMap(({ result }) => (result instanceof IngestError && result.scope !== 'run' ? [result] : []))
 }
 
 function lateWarning({ newest, files }: SymbolPlan, { rows, withheld }: CheckedSessions): string | undefined {
-  const asked = files[0]?.sessions.at(-1)
+  const newestAsked = files[0]?.sessions.at(-1)
   const [last] = [newest, rows[0]?.date, ...withheld]
     .filter((date) => date !== undefined)
     .toSorted()
     .toReversed()
-  if (asked === undefined || (last ?? '') >= asked) return undefined
-  return `FMP has no bar after ${last ?? 'none'}, though it was asked up to ${asked}.`
+  if (newestAsked === undefined || (last ?? '') >= newestAsked) return undefined
+  return `FMP has no bar after ${last ?? 'none'}, though it was asked up to ${newestAsked}.`
 }
 
-/** Planned sessions between two bars that have none themselves, oldest first. */
-function missingSessions({ plan: { files }, checked, results: all }: OutcomeFacts, known: DateRange | undefined) {
-  if (known === undefined) return []
+/** Planned sessions without a bar between two bars, oldest first. */
+function missingSessions({ plan: { files }, checked, results }: OutcomeFacts, barSpan: DateRange | undefined) {
+  if (barSpan === undefined) return []
   const { rows, rejects, withheld } = checked
-  const written = new Set(all.filter(({ result }) => isResult(result, 'written')).map(({ file }) => file))
+  const written = new Set(results.filter(({ result }) => isResult(result, 'written')).map(({ file }) => file))
   const accounted = new Set<string | null>([
     ...rows.map(({ date }) => date),
     ...rejects.map(({ date }) => date),
     ...withheld,
   ])
-  // What stands in a stored file is not missing, whatever the vendor says now.
+  // Sessions in a stored file that is kept are not missing, even if the vendor no longer has them.
   const sessions = files.flatMap((file) => (file.stored === undefined || written.has(file) ? file.sessions : []))
-  return sessions.filter((session) => isWithin(session, known) && !accounted.has(session)).toSorted()
+  return sessions.filter((session) => isWithin(session, barSpan) && !accounted.has(session)).toSorted()
 }
 
-/** Whether the run stopped before or in this write. */
+/** Whether the run stopped before this write or during it. */
 function isNotReached(result: FileResult['result']): boolean {
   return result === undefined || (result instanceof IngestError && result.scope === 'run')
 }

@@ -1,4 +1,4 @@
-// From what is asked and what is stored to what to fetch and what to write, as plain data. Nothing here does I/O.
+// Plans what to fetch and what to write, from what the user asked for and what is stored. Plain data, no I/O.
 
 import type { Calendar } from '../../core/calendar.ts'
 import { ZERO_COUNTS, withFate, type Counts } from '../../core/outcome.ts'
@@ -10,14 +10,14 @@ import type { StoredSessions } from './survey.ts'
 import { replaceableOf, yearPart, type Replaceable } from './year-files.ts'
 import type { SessionDataset, Partition } from './schema.ts'
 import { actionOn, type FileAction } from '../file-action.ts'
-import { addSurveyed, withStatuses, type YearPart } from './year-status.ts'
+import { addSurveyed, yearsWithStatus, type YearPart } from './year-status.ts'
 
-/** A file of a symbol that the run may write. Where nothing is stored, one value serves all symbols: plans are long. */
+/** A file that the run may write. Day files without a stored version are shared by all symbols, because plans are long. */
 export type PlannedFile = {
   readonly partition: Partition
-  /** The sessions it answers for, oldest first. */
+  /** The sessions whose fates this file decides, oldest first. */
   readonly sessions: readonly IsoDate[]
-  /** What stands there already and may be replaced. */
+  /** The stored version, if there is one. */
   readonly stored: Replaceable | undefined
   readonly action: FileAction
 }
@@ -26,26 +26,27 @@ export type SymbolPlan = {
   readonly symbol: string
   readonly dataset: SessionDataset
   readonly range: DateRange | undefined
-  /** What to ask the vendor for, newest first, none longer than ten years. */
+  /** The windows to fetch, newest first, none longer than ten years. */
   readonly windows: readonly DateRange[]
   readonly calls: number
   /** Newest first. */
   readonly files: readonly PlannedFile[]
-  /** Sessions whose fate is known without asking. */
+  /** Sessions whose fate the survey decided. */
   readonly surveyedCounts: Counts
-  /** Files that are left alone because they are not this program's. */
+  /** Foreign files, which are left as they are. */
   readonly errors: readonly IngestError[]
-  /** Oldest and newest stored bar, as far as the survey saw. */
+  /** From the oldest to the newest stored bar that the survey found. */
   readonly storedSpan: DateRange | undefined
+  /** The newest stored session of the range. */
   readonly newest: IsoDate | undefined
   /**
-   * A nightly run takes the newest stored session as the mark up to which nothing is missing. So its files are written
-   * oldest first, each when the one before it stands: a kill then leaves no hole behind the mark.
+   * A nightly run takes the newest stored session as its high-water mark. So files are written one by one, oldest first,
+   * each after the one before it is stored: a kill then leaves no missing session before the mark.
    */
   readonly writesOldestFirst: boolean
-  /** Years with a file in the store. */
+  /** Years with a stored file. */
   readonly yearsStored: readonly number[]
-  /** Sessions from here on are the last five of the range. */
+  /** The first of the last five sessions of the range. */
   readonly recentFrom: IsoDate | undefined
 }
 
@@ -57,29 +58,29 @@ export type PlanContext = {
   readonly isForced: boolean
 }
 
-/** A window's greatest length: 5,000 rows, the vendor's cut, are 13.7 years of a series that trades every day. */
+/** The longest window. FMP cuts a reply at 5,000 rows, which are 13.7 years of a series that trades every day. */
 const MAX_WINDOW_YEARS = 10
 
-/** The sessions at the range's end whose adjusted close may still be on its way. */
+/** The last sessions of the range, for which the vendor may add the adjusted close later. */
 const RECENT_SESSIONS = 5
 
-/** One plan a symbol: those whose newest stored session is oldest come first, ties in the order of the list. */
-export function planSessions(holdings: readonly StoredSessions[], context: PlanContext): readonly SymbolPlan[] {
-  const forAll = {
+/** One plan per symbol. Symbols with the oldest newest stored session come first; ties keep the order of the list. */
+export function planSessions(surveyed: readonly StoredSessions[], context: PlanContext): readonly SymbolPlan[] {
+  const shared = {
     ...context,
     years: yearsOf(context),
     newDay: createNewDayFiles(actionOn(undefined, context.isForced)),
   }
-  return holdings
-    .map((held) => (context.mode === 'daily' ? planDays(held, forAll) : planYears(held, forAll)))
+  return surveyed
+    .map((stored) => (context.mode === 'daily' ? planDays(stored, shared) : planYears(stored, shared)))
     .toSorted((a, b) => (a.newest ?? '').localeCompare(b.newest ?? ''))
 }
 
-/** What the plans of all symbols have in common. */
+/** What is the same for all symbols. */
 type PlanningContext = PlanContext & {
-  /** Those of the range, oldest first. */
+  /** The years of the range, oldest first. */
   readonly years: readonly YearPart[]
-  /** The file of a day that has none yet. */
+  /** The planned file of a day without a stored file. */
   readonly newDay: (date: IsoDate) => PlannedFile
 }
 
@@ -100,71 +101,71 @@ function createNewDayFiles(action: FileAction): PlanningContext['newDay'] {
   }
 }
 
-function planDays(held: StoredSessions, context: PlanningContext): SymbolPlan {
+function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan {
   const { dataset, calendar, period, isForced } = context
-  const { days } = held
-  const range = daysRange(held, period)
+  const { days } = stored
+  const range = daysRange(stored, period)
   const sessions = range === undefined ? [] : calendar.sessions(range)
-  const open = isForced ? sessions : sessions.filter((session) => !days.has(session))
-  const stored = [...days].toSorted()
-  const files = open.map((date): PlannedFile => {
+  const toFetch = isForced ? sessions : sessions.filter((session) => !days.has(session))
+  const storedDays = [...days].toSorted()
+  const files = toFetch.map((date): PlannedFile => {
     const file = context.newDay(date)
     return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
   })
   return {
-    ...sharedFields(held, range, context),
+    ...sharedFields(stored, range, context),
     ...fetchFields(
-      open.map((date) => ({ from: date, to: date })),
+      toFetch.map((date) => ({ from: date, to: date })),
       dataset,
     ),
     files: files.toReversed(),
-    surveyedCounts: withFate(ZERO_COUNTS, 'already_stored', sessions.length - open.length),
+    surveyedCounts: withFate(ZERO_COUNTS, 'already_stored', sessions.length - toFetch.length),
     errors: [],
-    storedSpan: span(stored[0], stored.at(-1)),
+    storedSpan: span(storedDays[0], storedDays.at(-1)),
     writesOldestFirst: period.lookbackFrom !== undefined,
     yearsStored: [],
   }
 }
 
-/** With dates the range itself; without, as far back as the lookback, and further to the newest stored session. */
+/** With dates: the range itself. Without: back to the lookback, or further back to the newest stored session. */
 function daysRange({ newest }: StoredSessions, { range, lookbackFrom }: Period): DateRange | undefined {
   if (range === undefined || lookbackFrom === undefined) return range
   return { from: newest === undefined ? range.to : earlierOf(lookbackFrom, newest), to: range.to }
 }
 
-function planYears(held: StoredSessions, context: PlanningContext): SymbolPlan {
+function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan {
   const { dataset, period } = context
   const { range } = period
-  const years = range === undefined ? [] : withStatuses(held, { ...context, range, today: period.today })
-  const asking = years.filter(({ status }) => status === 'ask').toReversed()
-  const [oldest] = footersOf(held)
+  const years = range === undefined ? [] : yearsWithStatus(stored, { ...context, range, today: period.today })
+  const toFetch = years.filter(({ status }) => status === 'fetch').toReversed()
+  const [oldest] = footersOf(stored)
     .map((footer) => footer.span.from)
     .toSorted()
   return {
-    ...sharedFields(held, range, context),
+    ...sharedFields(stored, range, context),
     ...fetchFields(
-      asking.map(({ part }) => part),
+      toFetch.map(({ part }) => part),
       dataset,
     ),
-    files: asking.map((year) => plannedYear(year, held, context.isForced)),
+    files: toFetch.map((year) => plannedYear(year, stored, context.isForced)),
     surveyedCounts: years.reduce(addSurveyed, ZERO_COUNTS),
-    errors: years.flatMap(({ year, status }) => (status === 'foreign' ? [foreignYearError(year, held)] : [])),
-    storedSpan: span(oldest, held.newest),
+    errors: years.flatMap(({ year, status }) => (status === 'foreign' ? [foreignYearError(year, stored)] : [])),
+    storedSpan: span(oldest, stored.newest),
     writesOldestFirst: false,
-    yearsStored: [...held.years.keys()],
+    yearsStored: [...stored.years.keys()],
   }
 }
 
 function plannedYear({ year, sessions }: YearPart, { years }: StoredSessions, isForced: boolean): PlannedFile {
-  const found = years.get(year)
-  const stored = found && replaceableOf(found)
+  const file = years.get(year)
+  const stored = file && replaceableOf(file)
   return { partition: { kind: 'year', year }, sessions, stored, action: actionOn(stored, isForced) }
 }
 
 function foreignYearError(year: number, { symbol, years }: StoredSessions): IngestError {
-  const stored = years.get(year)
-  const problem = stored !== undefined && 'problem' in stored ? stored.problem : 'cannot be judged'
-  return foreignFileError(`${stored?.file.key ?? `The file of ${symbol} ${year}`} ${problem}`)
+  const storedYear = years.get(year)
+  const problem = storedYear !== undefined && 'problem' in storedYear ? storedYear.problem : 'cannot be judged'
+  return foreignFileError(`${storedYear?.file.key ?? `The file of ${symbol} ${year}`} ${problem}`)
 }
 
 function sharedFields(
@@ -181,12 +182,12 @@ function fetchFields(spans: readonly DateRange[], { callsPerWindow }: SessionDat
   return { windows, calls: windows.length * callsPerWindow }
 }
 
-/** The fewest windows of at most ten years that hold all spans, given newest first. */
+/** The fewest windows of at most ten years that cover all spans. Spans and windows are newest first. */
 export function coverSpans(spans: readonly DateRange[]): readonly DateRange[] {
   const windows: DateRange[] = []
   for (const { from, to } of spans) {
     const last = windows.at(-1)
-    // As text: a 29 February ten years back need not be a real date to compare right.
+    // Compared as text: 29 February minus ten years is not a real date, but still compares correctly.
     const limit = last && `${yearOf(last.to) - MAX_WINDOW_YEARS}${last.to.slice(4)}`
     if (last !== undefined && limit !== undefined && from > limit) windows[windows.length - 1] = { from, to: last.to }
     else windows.push({ from, to })
@@ -195,7 +196,7 @@ export function coverSpans(spans: readonly DateRange[]): readonly DateRange[] {
 }
 
 function footersOf({ years }: StoredSessions): readonly Footer[] {
-  return [...years.values()].flatMap((stored) => ('footer' in stored ? [stored.footer] : []))
+  return [...years.values()].flatMap((year) => ('footer' in year ? [year.footer] : []))
 }
 
 function span(from: IsoDate | undefined, to: IsoDate | undefined): DateRange | undefined {

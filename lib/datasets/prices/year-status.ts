@@ -1,4 +1,4 @@
-// What a backfill does with each calendar year of its range: ask the vendor, or settle it by what is stored.
+// What a backfill does with each calendar year of its range: fetch it, or count it by what is stored.
 
 import { withFate, type Counts } from '../../core/outcome.ts'
 import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
@@ -6,66 +6,69 @@ import type { Footer } from '../../parquet/metadata.ts'
 import type { StoredSessions } from './survey.ts'
 import { isFinished, isKnownEmpty, type YearContext } from './year-files.ts'
 
-/** A calendar year, the part of it that the range covers, and that part's sessions, oldest first. */
+/** A calendar year, the part of it that lies in the range, and the sessions of that part, oldest first. */
 export type YearPart = { readonly year: number; readonly part: DateRange; readonly sessions: readonly IsoDate[] }
 
-/** `empty`: another year's file says that this one was asked for and had no rows. `foreign`: its file is not ours. */
-type YearStatus = 'ask' | 'finished' | 'empty' | 'foreign'
+/**
+ * `fetch`: the year is fetched. `finished`: its stored file is complete. `empty`: the file of another year says that this
+ * year was fetched and had no rows. `foreign`: this program did not write its file.
+ */
+type YearStatus = 'fetch' | 'finished' | 'empty' | 'foreign'
 
 export type YearWithStatus = YearPart & {
   readonly status: YearStatus
-  /** Rows of the stored file. */
+  /** The number of rows in the stored file. */
   readonly rows: number
 }
 
 type StatusContext = YearContext & {
   readonly isForced: boolean
-  /** Those of the range, oldest first. */
+  /** The years of the range, oldest first. */
   readonly years: readonly YearPart[]
 }
 
-/** Judges every year of the range, oldest first. */
-export function withStatuses(held: StoredSessions, context: StatusContext): readonly YearWithStatus[] {
+/** Every year of the range with its status, oldest first. */
+export function yearsWithStatus(stored: StoredSessions, context: StatusContext): readonly YearWithStatus[] {
   const { isForced } = context
-  const extended = yearToExtend(held, context.range)
-  // Only files that stay count as witnesses of empty years: one that is written anew may claim only what its own run asks.
+  const extended = yearToExtend(stored, context.range)
+  // Only files that stay may show that a year is empty: a file that is written again claims only what this run fetches.
   const finished = new Map<number, Footer>()
-  for (const [year, stored] of held.years) {
-    const isAskedAgain = !('footer' in stored) || isForced || year === extended
-    if (!isAskedAgain && isFinished(year, stored.footer, context)) finished.set(year, stored.footer)
+  for (const [year, file] of stored.years) {
+    const isFetched = !('footer' in file) || isForced || year === extended
+    if (!isFetched && isFinished(year, file.footer, context)) finished.set(year, file.footer)
   }
-  const witnesses = [...finished.values()]
+  const finishedFooters = [...finished.values()]
   return context.years.map((part) => {
-    const stored = held.years.get(part.year)
-    const footer = stored !== undefined && 'footer' in stored ? stored.footer : undefined
+    const file = stored.years.get(part.year)
+    const footer = file !== undefined && 'footer' in file ? file.footer : undefined
     const statusOf = (): YearStatus => {
-      if (footer !== undefined) return finished.has(part.year) ? 'finished' : 'ask'
-      if (stored !== undefined) return isForced ? 'ask' : 'foreign'
-      return !isForced && isKnownEmpty(part.year, witnesses, context) ? 'empty' : 'ask'
+      if (footer !== undefined) return finished.has(part.year) ? 'finished' : 'fetch'
+      if (file !== undefined) return isForced ? 'fetch' : 'foreign'
+      return !isForced && isKnownEmpty(part.year, finishedFooters, context) ? 'empty' : 'fetch'
     }
     return { ...part, status: statusOf(), rows: footer?.rows ?? 0 }
   })
 }
 
-/** The oldest stored year, when the range holds earlier years and begins before what that year's file has asked. */
+/** The oldest stored year, if the range holds earlier years and begins before the `asked` range of that year's file. */
 function yearToExtend({ years }: StoredSessions, range: DateRange): number | undefined {
-  const oldest = [...years].filter(([, stored]) => 'footer' in stored).toSorted(([a], [b]) => a - b)[0]
+  const oldest = [...years].filter(([, file]) => 'footer' in file).toSorted(([a], [b]) => a - b)[0]
   if (oldest === undefined || !('footer' in oldest[1])) return undefined
   const [year, { footer }] = oldest
-  const isAhead = year > yearOf(range.from) && range.from < (footer.asked?.from ?? footer.span.from)
-  return isAhead ? year : undefined
+  const isExtended = year > yearOf(range.from) && range.from < (footer.asked?.from ?? footer.span.from)
+  return isExtended ? year : undefined
 }
 
-/** The fates of a year's sessions that are known without asking. */
+/** The fates of a year's sessions, as far as its status decides them without an API call. */
 const SURVEYED_FATES: Readonly<Record<YearStatus, (counts: Counts, sessions: number, rows: number) => Counts>> = {
-  ask: (counts) => counts,
+  fetch: (counts) => counts,
   finished: (counts, sessions, rows) =>
     withFate(withFate(counts, 'already_stored', Math.min(rows, sessions)), 'no_data', Math.max(0, sessions - rows)),
   empty: (counts, sessions) => withFate(counts, 'no_data', sessions),
   foreign: (counts, sessions) => withFate(counts, 'failed', sessions),
 }
 
-/** The counts with the sessions of one more year, as far as they are known without asking. */
+/** The counts, with the sessions of one more year that its status decides. */
 export function addSurveyed(counts: Counts, { status, sessions, rows }: YearWithStatus): Counts {
   return SURVEYED_FATES[status](counts, sessions.length, rows)
 }

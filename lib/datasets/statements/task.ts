@@ -1,5 +1,5 @@
-// One symbol's documents: all that the vendor has asked for, the rows sorted into documents, those stored that are new or
-// restated. The account is in documents, as that of prices is in sessions.
+// The task of one symbol's documents: fetches its report periods, groups the rows by document, and stores what is new or
+// restated. Its outcome counts documents, where that of prices counts sessions.
 
 import type { PlanLimits } from './plan-limits.ts'
 import { ZERO_COUNTS, withFate, type Counts, type Fate, blankOutcome, type SymbolOutcome } from '../../core/outcome.ts'
@@ -20,10 +20,10 @@ import { actionOn } from '../file-action.ts'
 
 export type DocumentContext = DocumentWriteContext & { readonly planLimits: PlanLimits }
 
-/** As far as reports reach back: forty years of quarters. */
+/** Forty years of quarters: reports reach no further back. */
 const MAX_ROWS_PER_PERIOD = 160
 
-/** The task that carries out a plan. */
+/** The task of a plan. */
 export function documentTask(plan: DocumentPlan, shared: Omit<DocumentContext, 'dataset'>): Task {
   const context = { ...shared, dataset: plan.dataset }
   return {
@@ -31,13 +31,12 @@ export function documentTask(plan: DocumentPlan, shared: Omit<DocumentContext, '
     calls: plan.calls,
     rows: plan.calls * MAX_ROWS_PER_PERIOD,
     outcomeWithoutFetch: () => (plan.periods.length === 0 ? surveyedOutcome(plan) : undefined),
-    // Nobody knows how many documents there would have been: the next one at least.
     outcomeWithFate: (fate, errors) => outcomeWithFate(plan, fate, errors),
     fetch: async (call) => await fetchDocuments(plan, context, call),
   }
 }
 
-/** The outcome of a symbol whose stored documents are all there is to tell. */
+/** The outcome of a plan as the survey found it, before anything is fetched. */
 function surveyedOutcome(plan: DocumentPlan): SymbolOutcome {
   const { symbol, dataset, calls, documents } = plan
   const [first] = documents.keys()
@@ -51,12 +50,13 @@ function surveyedOutcome(plan: DocumentPlan): SymbolOutcome {
   }
 }
 
+/** The same with one more document of this fate: nobody knows how many there would have been, but at least the next one. */
 function outcomeWithFate(plan: DocumentPlan, fate: Fate, errors: readonly IngestError[]): SymbolOutcome {
   const base = surveyedOutcome(plan)
   return { ...base, isFinished: fate !== 'not_reached', errors, counts: withFate(base.counts, fate) }
 }
 
-/** Nothing is written before every period is answered. */
+/** Fetches all report periods before any document is written. */
 async function fetchDocuments(plan: DocumentPlan, context: DocumentContext, call: Call): Promise<StoreFetched> {
   const { symbol, dataset, documents } = plan
   const raw: RawRow[] = []
@@ -84,30 +84,31 @@ async function fetchDocuments(plan: DocumentPlan, context: DocumentContext, call
     buildOutcome(plan, { raw, checked, results: await storeDocuments(files, plan, { ...context, slot }) })
 }
 
-/** `files` newest first. */
+/** Stores the documents, given newest first. */
 async function storeDocuments(
   files: readonly DocumentFile[],
   { today }: DocumentPlan,
   context: DocumentContext & { readonly slot: UploadSlot },
 ): Promise<OutcomeFacts['results']> {
-  const writing = {
+  const writer = {
     prepare: async ({ rows }: DocumentFile) => rowsSha256(context.dataset.columns, rows),
     write: async (file: DocumentFile, sha: string) => await writeDocument(file, sha, context),
   }
-  // The newest stored document is the mark up to which the next run asks for nothing: it comes last, and only when the
-  // others stand. One that is no document of ours is left, and would be the next time.
+  // Writes the newest document last, and only after the others are stored: the next run takes it as its high-water mark. A
+  // foreign file does not count: it is skipped, now and in later runs.
   const newest = files.find(({ date }) => date <= today)
-  if (newest === undefined || newest.stored !== undefined) return await context.slot.uploadAll(files, writing)
+  if (newest === undefined || newest.stored !== undefined) return await context.slot.uploadAll(files, writer)
   const others = files.filter((file) => file !== newest)
-  const results = await context.slot.uploadAll(others, writing)
-  const isOpen = results.some(
+  const results = await context.slot.uploadAll(others, writer)
+  const isAnyOpen = results.some(
     ({ result }) => result === undefined || (result instanceof IngestError && result.kind !== 'foreign-file'),
   )
-  return isOpen
+  return isAnyOpen
     ? [{ ...newest, result: undefined }, ...results]
-    : [...(await context.slot.uploadAll([newest], writing)), ...results]
+    : [...(await context.slot.uploadAll([newest], writer)), ...results]
 }
 
+/** All that the outcome of a fetched symbol depends on, besides its plan. */
 type OutcomeFacts = {
   readonly raw: readonly RawRow[]
   readonly checked: CheckedRows
@@ -116,14 +117,14 @@ type OutcomeFacts = {
 
 function buildOutcome(plan: DocumentPlan, { raw, checked, results }: OutcomeFacts): SymbolOutcome {
   const base = surveyedOutcome(plan)
-  const done = results.flatMap(({ date, result }) =>
+  const stored = results.flatMap(({ date, result }) =>
     result === undefined || result instanceof IngestError ? [] : [{ date, ...result }],
   )
-  const written = done.filter(({ kind }) => kind !== 'unchanged')
+  const written = stored.filter(({ kind }) => kind !== 'unchanged')
   const failures = results.flatMap(({ result }) =>
     result instanceof IngestError && result.scope !== 'run' ? [result] : [],
   )
-  const dates = [...plan.documents.keys(), ...done.map(({ date }) => date)].toSorted()
+  const dates = [...plan.documents.keys(), ...stored.map(({ date }) => date)].toSorted()
   return {
     ...base,
     isFinished: results.every(({ result }) => fateOf(result) !== 'not_reached'),
@@ -141,7 +142,7 @@ function buildOutcome(plan: DocumentPlan, { raw, checked, results }: OutcomeFact
   }
 }
 
-/** Every document once: those that were tried, those of bad rows alone, and those that are stored and were not answered. */
+/** Counts every document once: by its write, else as rejected if all its rows were, else as stored before. */
 function countsOf({ documents }: DocumentPlan, { rejects }: CheckedRows, tried: OutcomeFacts['results']): Counts {
   const fates = new Map<string, Fate>([...documents.keys()].map((date) => [date, 'already_stored']))
   for (const { date } of rejects) if (!fates.has(date ?? '')) fates.set(date ?? '', 'rejected')
@@ -159,16 +160,16 @@ function suspectsIn({ good }: CheckedRows) {
   return good.filter(({ suspicions }) => suspicions.length > 0)
 }
 
-/** Each with the name of the dataset: several may have something to say of one symbol. */
+/** The warnings, each with the dataset's name, because several statements may warn about one symbol. */
 function warningsOf({ dataset }: DocumentPlan, checked: CheckedRows): readonly string[] {
   const suspects = suspectsIn(checked)
   const [first] = suspects
   const firstSuspicion = first && `${first.row.date}: ${first.suspicions[0]}`
-  const said = rowWarnings({ rejects: checked.rejects, suspects: suspects.length, firstSuspicion })
-  return said.map((text) => `${dataset.title}: ${text}`)
+  const warnings = rowWarnings({ rejects: checked.rejects, suspects: suspects.length, firstSuspicion })
+  return warnings.map((text) => `${dataset.title}: ${text}`)
 }
 
-/** An empty answer: what is stored stays, and where nothing is, the run's end decides whether that is an error. */
+/** The outcome if FMP has no rows: a late warning if documents are stored, else an error (see judgeAbsent). */
 function outcomeWithoutRows(plan: DocumentPlan): SymbolOutcome {
   const { title } = plan.dataset
   const newest = newestDocument(plan)
