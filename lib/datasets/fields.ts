@@ -59,7 +59,7 @@ function parsed<T>(parse: (value: string) => T | undefined, message: string) {
 
 /** Day and time of `2024-11-01` or `2024-11-01 06:01:36`; undefined for any other text. */
 function splitTime(value: string): { readonly day: IsoDate; readonly time: string } | undefined {
-  const [date = '', time = '00:00:00', ...rest] = value.split(' ')
-  const day = parseIsoDate(date)
+  const [dateText = '', time = '00:00:00', ...rest] = value.split(' ')
+  const day = parseIsoDate(dateText)
   return day !== undefined && TIME.test(time) && rest.length === 0 ? { day, time } : undefined
 }
