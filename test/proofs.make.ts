@@ -3,6 +3,7 @@
 // promises with two tests each; `--all` prints everything. proofs.test.ts compares both with the tests there are.
 
 import { join } from 'node:path'
+import { markdownTable } from './support/markdown.ts'
 
 export type Proofs = {
   readonly promises: readonly { readonly id: string; readonly text: string; readonly tests: readonly string[] }[]
@@ -101,7 +102,7 @@ export function wholePageOf({ promises, contracts, faults, security }: Proofs): 
   return `${[
     '# What is promised, and what proves it',
     '## Promises',
-    table(
+    markdownTable(
       ['promise', 'proved by'],
       promises.map(({ id, text, tests }) => [`**${id}** ${text}`, ...cell(tests)]),
     ),
@@ -109,7 +110,7 @@ export function wholePageOf({ promises, contracts, faults, security }: Proofs): 
     areaTable(contracts),
     ...['API', 'S3', 'process'].flatMap((side) => [
       `## Faults: ${side}`,
-      table(
+      markdownTable(
         ['fault', 'what the program does', 'proved by'],
         faults
           .filter((row) => row.side === side)
@@ -122,7 +123,7 @@ export function wholePageOf({ promises, contracts, faults, security }: Proofs): 
 }
 
 function areaTable(rows: readonly Proven[]): string {
-  return table(
+  return markdownTable(
     ['area', 'what holds', 'proved by'],
     rows.map(({ area, behaviour, tests }) => [area, behaviour, ...cell(tests)]),
   )
@@ -140,13 +141,6 @@ function linked(test: string): string {
 /** Without what Markdown would take for its own. */
 function plain(text: string): string {
   return text.replaceAll(/[\\`*_[\]<>|~]/g, (character) => (character === '|' ? String.raw`\|` : `\\${character}`))
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)))
-  const line = (cells: readonly string[], fill = ' ') =>
-    `| ${widths.map((width, at) => (cells[at] ?? '').padEnd(width, fill)).join(' | ')} |`
-  return [line(head), line([], '-'), ...rows.map((row) => line(row))].join('\n')
 }
 
 if (import.meta.main) {

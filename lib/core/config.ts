@@ -1,14 +1,14 @@
-// The settings of a run, as values made from flags and environment variables.
+// The settings of a run as values. No other room reads flags or the environment.
 
 import type { IsoDate } from './dates.ts'
 
-/** The base URL of the API, unless another one is configured. */
+/** The vendor's API host: the default of FMP_BASE_URL. */
 export const FMP_BASE_URL = 'https://financialmodelingprep.com'
 
 /** `stable` is the current API. `v3` is the legacy API, for keys of subscriptions that began before 2025-08-31. */
 export type FmpApi = 'stable' | 'v3'
 
-/** The company statements, by their names in `--dataset` and in keys. */
+/** The company statements, as `--dataset` and the keys name them. */
 export const STATEMENT_NAMES = ['income', 'balance', 'cashflow'] as const
 
 export type StatementName = (typeof STATEMENT_NAMES)[number]
@@ -18,16 +18,22 @@ export const DATASET_NAMES = ['prices', ...STATEMENT_NAMES] as const
 
 export type DatasetName = (typeof DATASET_NAMES)[number]
 
+/** The word of `--dataset` for all statements. */
+export const ALL_STATEMENTS = 'fundamentals'
+
+/** Every word that `--dataset` takes. */
+export const DATASET_WORDS: readonly string[] = [...DATASET_NAMES, ALL_STATEMENTS]
+
 /** The periods that a company reports on. */
 export type ReportPeriod = 'annual' | 'quarter'
 
-/** The dates as the user gave them. An end that is undefined is open. */
+/** The dates as the user gave them. What is undefined is an open end. */
 export type AskedDates = {
   readonly mode: 'daily' | 'backfill'
   readonly fromDate: IsoDate | undefined
   readonly toDate: IsoDate | undefined
   readonly backfillDays: number | undefined
-  /** In sessions; used only by daily runs without dates. */
+  /** In sessions. Only daily runs without dates use it. */
   readonly lookback: number
 }
 
@@ -42,12 +48,14 @@ export type Target =
 
 export type Config = {
   readonly tickers: TickerSource
+  /** Take the rest of a list whose cells are not all symbols. */
+  readonly skipsBadTickers: boolean
   readonly dates: AskedDates
   /** At least one, in the order of `DATASET_NAMES`. */
   readonly datasets: readonly DatasetName[]
-  /** Written into every file's footer as `note`; only the demo sets it. */
+  /** Written into every file's footer (`note`). Only the demo sets it. */
   readonly fileNote: string | undefined
-  /** The report periods of statements to fetch. */
+  /** The periods of statements to fetch. */
   readonly periods: readonly ReportPeriod[]
   readonly target: Target
   /** Key prefix of the data, without slashes at its ends. */
@@ -59,7 +67,7 @@ export type Config = {
   readonly allowsUnsafeStore: boolean
   readonly withAdjClose: boolean
   readonly maxCalls: number | undefined
-  /** The instant of `--now` in milliseconds since 1970. Undefined: the clock's. */
+  /** The time that replaces the clock, in milliseconds since 1970 (`--now`). */
   readonly nowMs: number | undefined
   /** Empty only in a dry run. */
   readonly apiKey: string
@@ -69,11 +77,11 @@ export type Config = {
   readonly maxWorkers: number
   readonly uploadConcurrency: number
   readonly apiTimeoutSeconds: number
-  /** Warnings about environment settings that are allowed but unsafe, in sentences. */
-  readonly unsafeSettings: readonly string[]
-  /** Texts that no output may show. */
+  /** Shown at the start of the run, each a sentence: unsafe settings, made-up data. */
+  readonly warnings: readonly string[]
+  /** Texts that must never be printed or stored. */
   readonly secrets: readonly string[]
-  /** `AWS_DEFAULT_REGION`: used if the SDK finds no region. */
+  /** `AWS_DEFAULT_REGION`: used where the SDK finds no region. */
   readonly defaultRegion: string | undefined
   readonly hasCustomEndpoint: boolean
   /** Undefined outside GitHub Actions. */
@@ -83,7 +91,7 @@ export type Config = {
 /** The settings of `ingest databricks`. */
 export type BundleSettings = {
   readonly folder: string
-  /** Undefined if none is set: the bundle then says what is missing. */
+  /** Undefined when no bucket is set: the bundle then says that it is missing. */
   readonly bucket: string | undefined
   /** Key prefix of the data, without slashes at its ends; may be empty. */
   readonly prefix: string
@@ -91,23 +99,23 @@ export type BundleSettings = {
   readonly isForced: boolean
 }
 
-/** The GitHub Actions job that runs the program. */
+/** The GitHub Actions job that the program runs in. */
 export type ActionsJob = {
-  /** The file for the step summary: Markdown that GitHub shows on the page of the workflow run. */
+  /** The file for the step summary, in Markdown. GitHub shows it on the page of the workflow run. */
   readonly summaryPath: string | undefined
-  /** GitHub cancels the job after this time. */
+  /** When GitHub cancels the job. */
   readonly timeoutMinutes: number | undefined
-  /** The AWS credentials of the job expire after this time. */
+  /** When the AWS credentials expire. */
   readonly roleDurationSeconds: number | undefined
 }
 
-/** The path or URL of the ticker list; undefined if the symbols are given on the command line. */
+/** The path or URL of the ticker list. Undefined for symbols on the command line. */
 export function tickersLocation(tickers: TickerSource): string | undefined {
   if (tickers.kind === 'flag') return undefined
   return tickers.kind === 's3' ? `s3://${tickers.bucket}/${tickers.key}` : tickers.path
 }
 
-/** Where a run stores its files, in the form of `--out`. */
+/** Where the run stores, in the form of `--out`. */
 export function targetLocation(target: Target): string {
   return target.kind === 's3' ? `s3://${target.bucket}` : target.folder
 }

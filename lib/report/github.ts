@@ -1,8 +1,8 @@
-// What GitHub Actions shows of a run: error annotations and the step summary. Pure text.
+// What GitHub Actions shows of a run besides its exit code: error annotations and the step summary.
 
-import { describeError } from '../core/errors.ts'
+import { describeError, IngestError } from '../core/errors.ts'
 import { durationText, headline, summaryEntries } from './summary.ts'
-import type { Config } from '../core/config.ts'
+import type { ActionsJob, Config } from '../core/config.ts'
 import type { Ending } from './exit-code.ts'
 import { oneLine, whereTrue } from '../core/text.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
@@ -22,6 +22,41 @@ const PREPARATION_SECONDS = 120
 
 /** The most dates of one symbol that are named; the rest is counted. */
 const MAX_DATES = 10
+
+/** Error annotations, each a line for the log, and the step summary as Markdown. */
+export type ActionsReport = { readonly annotations: readonly string[]; readonly summary: string }
+
+/** The effects that sending a report needs. `appendText` rejects with an IngestError if the file cannot be written. */
+type ActionsEffects = {
+  readonly printError: (text: string) => void
+  readonly appendText: (path: string, text: string) => Promise<void>
+}
+
+/**
+ * Sends a report to GitHub Actions; does nothing if `job` is undefined. Resolves with the error of a step summary that could
+ * not be written: the error is returned, because other output says all that the summary says. Rejects with a defect only.
+ */
+export async function sendToActions(
+  job: Pick<ActionsJob, 'summaryPath'> | undefined,
+  report: ActionsReport,
+  { printError, appendText }: ActionsEffects,
+): Promise<IngestError | undefined> {
+  if (job === undefined) return undefined
+  for (const line of report.annotations) printError(line)
+  if (job.summaryPath === undefined) return undefined
+  try {
+    await appendText(job.summaryPath, report.summary)
+    return undefined
+  } catch (error) {
+    if (error instanceof IngestError) return error
+    throw error
+  }
+}
+
+/** The report of a program that ended before the first call; `text` says why. */
+export function failureReport(text: string, isInterrupted: boolean): ActionsReport {
+  return { annotations: [annotation('Ingestion', text)], summary: failureSummary(text, isInterrupted) }
+}
 
 /** One error annotation, as a line for the log. `title` and `text` are encoded, so they cannot begin another command. */
 export function annotation(title: string, text: string): string {

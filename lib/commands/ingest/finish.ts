@@ -1,6 +1,6 @@
 // Finishes a run: judges its outcomes, stores the metrics, prints the summary, and reports to GitHub Actions.
 
-import { annotations, failuresIn, jobLimitWarnings, stepSummary } from '../../report/github.ts'
+import { annotations, failuresIn, jobLimitWarnings, sendToActions, stepSummary } from '../../report/github.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
 import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
@@ -92,18 +92,17 @@ export async function finishRun(
 }
 
 /** What is reported to GitHub Actions besides the ending. */
-type ActionsReport = {
+type ActionsFacts = {
   readonly outcomes: readonly SymbolOutcome[]
   /** Errors of the run, with the one that stopped it. */
   readonly errors: readonly IngestError[]
   readonly summary: string
 }
 
-/** Prints error annotations and appends the step summary. Does nothing outside GitHub Actions. */
-async function reportToActions(ending: Ending, { outcomes, errors, summary }: ActionsReport, run: Run): Promise<void> {
+/** Sends error annotations and the step summary to GitHub Actions. Does nothing outside GitHub Actions. */
+async function reportToActions(ending: Ending, { outcomes, errors, summary }: ActionsFacts, run: Run): Promise<void> {
   const { config, effects, redact, progress } = run
-  const job = config.actionsJob
-  if (job === undefined) return
+  if (config.actionsJob === undefined) return
   // With --json the workflow sends stdout to a file, so the log would not show how the run ended.
   if (config.isJson) effects.printError(summary)
   // Symbols are redacted too: a ticker list may contain an API key by mistake.
@@ -112,14 +111,11 @@ async function reportToActions(ending: Ending, { outcomes, errors, summary }: Ac
   const freshness = ending.freshness && { ...ending.freshness, late: ending.freshness.late.map(redacted) }
   const failures = failuresIn(shown, redact)
   const runErrors = errors.map((error) => redact(describeError(error)))
-  for (const line of annotations(runErrors, failures)) effects.printError(line)
-  if (job.summaryPath === undefined) return
-  const warnings = [...config.unsafeSettings, ...jobLimitWarnings(callsOf(run.jobs), config)]
+  const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(run.jobs), config)]
   const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, config })
-  await effects.appendText(job.summaryPath, text).catch((failure: unknown) => {
-    if (!(failure instanceof IngestError)) throw failure
-    progress.warn(describeError(failure))
-  })
+  const report = { annotations: annotations(runErrors, failures), summary: text }
+  const error = await sendToActions(config.actionsJob, report, effects)
+  if (error !== undefined) progress.warn(describeError(error))
 }
 
 /** How long an interrupted run waits for its metrics to be written. */
