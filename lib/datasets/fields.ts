@@ -37,11 +37,12 @@ export function date(field: string) {
 
 /** A wall clock time in New York, sent without a zone, as an ISO instant in UTC; or null. A date alone is its midnight. */
 export function newYorkTime(field: string) {
-  const parse = (value: string): string | undefined => {
-    const split = splitTime(value)
-    return split && new Date(newYorkInstant(split.day, split.time)).toISOString()
-  }
-  return textAs(field, parse, `${field} is not a real date and time`)
+  return textAs(field, instantOf, `${field} is not a real date and time`)
+}
+
+function instantOf(value: string): string | undefined {
+  const split = splitTime(value)
+  return split && new Date(newYorkInstant(split.day, split.time)).toISOString()
 }
 
 function textAs<T>(field: string, parse: (value: string) => T | undefined, message: string) {

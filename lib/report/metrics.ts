@@ -13,7 +13,7 @@ import { describeError, IngestError } from '../core/errors.ts'
 import { targetLocation, tickersLocation, type Config, type DatasetName } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
 import { oneLine } from '../core/text.ts'
-import type { DatasetTotals, Metrics, Findings } from './contract.ts'
+import type { DatasetTotals, Findings, Metrics, SymbolResult } from './contract.ts'
 
 /** Incremented when a field changes its meaning or is removed. */
 const SCHEMA_VERSION = 1
@@ -52,19 +52,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     rows_written: total(({ rowsWritten }) => rowsWritten),
     errors: total(({ errors }) => errors.length),
     duration_seconds: Math.round(facts.durationSeconds * 1_000) / 1_000,
-    results: outcomes.map((outcome) => ({
-      symbol: outcome.symbol,
-      files_written: outcome.filesWritten,
-      rows_written: outcome.rowsWritten,
-      errors: outcome.errors.map(describeError),
-      counts: outcome.counts,
-      sessions: totalCount(outcome.counts),
-      ...findings(outcome),
-      calls: outcome.calls,
-      dataset: outcome.dataset,
-      first_date: outcome.first ?? null,
-      through_date: outcome.through ?? null,
-    })),
+    results: outcomes.map(symbolResult),
     schema_version: SCHEMA_VERSION,
     program_version: facts.version,
     run_uuid: facts.runUuid,
@@ -98,6 +86,22 @@ export function buildMetrics(facts: RunFacts): Metrics {
     recovered_writes: facts.recoveredWrites,
     stopped_by: stoppedBy?.kind ?? null,
     interrupted: stoppedBy?.kind === 'interrupted',
+  }
+}
+
+function symbolResult(outcome: SymbolOutcome): SymbolResult {
+  return {
+    symbol: outcome.symbol,
+    files_written: outcome.filesWritten,
+    rows_written: outcome.rowsWritten,
+    errors: outcome.errors.map(describeError),
+    counts: outcome.counts,
+    sessions: totalCount(outcome.counts),
+    ...findings(outcome),
+    calls: outcome.calls,
+    dataset: outcome.dataset,
+    first_date: outcome.first ?? null,
+    through_date: outcome.through ?? null,
   }
 }
 
