@@ -2,7 +2,7 @@
 
 import { XNYS } from '../../lib/core/calendar.ts'
 import type { AskedDates, Config, StatementName } from '../../lib/core/config.ts'
-import { NO_SESSIONS, type SymbolOutcome } from '../../lib/core/outcome.ts'
+import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import type { RawRow, Row } from '../../lib/core/dataset.ts'
 import { createPrices, type PricesOptions, type SessionDataset } from '../../lib/datasets/prices/schema.ts'
 import type { Statement } from '../../lib/datasets/statements/schema.ts'
@@ -130,9 +130,9 @@ export function outcomeOf(symbol: string, changes: Partial<SymbolOutcome> = {}):
     errors: [],
     warnings: [],
     lateWarning: undefined,
-    counts: NO_SESSIONS,
+    counts: ZERO_COUNTS,
     missing: [],
-    settled: NO_SESSIONS,
+    surveyedCounts: ZERO_COUNTS,
     rejects: [],
     suspects: 0,
     incomplete: 0,
