@@ -1,4 +1,4 @@
-// Company statements: what the three have in common. One row a fiscal period, one file a period's end; a fourth quarter and
+// Company statements: what all of them have in common. One row a fiscal period, one file a period's end; a fourth quarter and
 // the full year end on one date and share its file.
 
 import * as v from 'valibot'
