@@ -3,12 +3,15 @@
 
 import { parseCommandLine } from './lib/cli/cli.ts'
 import { describeError, IngestError } from './lib/core/errors.ts'
-import { flushStderr, print, printError } from './lib/commands/streams.ts'
+import { flushStderr, ignoresHangup, print, printError, stdoutColumns } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
 import { createRedactor } from './lib/core/text.ts'
 
-type Signal = 'SIGINT' | 'SIGTERM'
-const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 }
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
+/** A terminal that is closed ends a run as SIGTERM does. */
+const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 }
+/** As shells count a program that SIGPIPE ended: 128 and the signal's number. */
+const CLOSED_PIPE_CODE = 141
 
 /** The commit of the sources, set by build.ts. Undefined when the sources themselves are run. */
 declare const BUILD_COMMIT: string | undefined
@@ -34,7 +37,7 @@ async function main(): Promise<number> {
   // Everything else is loaded when it is used, so that help and version do not wait for it.
   if (line.kind === 'help') {
     const { helpText } = await import('./lib/cli/help.ts')
-    await print(await helpText(line.command, version))
+    await print(helpText(line.command, version, stdoutColumns()))
   }
   if (line.kind !== 'run') return 0
 
@@ -61,6 +64,8 @@ async function main(): Promise<number> {
 
 /** Says what ended the program outside of a run's own report, and gives the exit code. */
 async function failedWith(error: unknown): Promise<number> {
+  // The reader has seen enough.
+  if (error instanceof IngestError && error.kind === 'closed-output') return CLOSED_PIPE_CODE
   const { actionsSummary, secretsOf } = await import('./lib/cli/resolve.ts')
   const redact = createRedactor(secretsOf(process.env))
   const isExpected = error instanceof IngestError
@@ -82,6 +87,8 @@ async function failedWith(error: unknown): Promise<number> {
 
 process.on('SIGINT', onSignal)
 process.on('SIGTERM', onSignal)
+// Under nohup a run outlives its terminal.
+if (!ignoresHangup()) process.on('SIGHUP', onSignal)
 
 const code = await main().catch(failedWith)
 await flushStderr()

@@ -11,7 +11,7 @@ import type { FileSettings, Encoder } from '../parquet/parquet.ts'
 import type { Config, Target } from '../core/config.ts'
 import { withGcTrigger } from '../store/gc-trigger.ts'
 import type { Store } from '../store/store.ts'
-import { print, printError } from './streams.ts'
+import { ignoreClosedStderr, print, printError } from './streams.ts'
 import { oneLine } from '../core/text.ts'
 
 /** Everything that a run needs from outside. Tests hand in their own. */
@@ -54,8 +54,7 @@ export type EffectsOptions = {
 /** The effects of this process. */
 export function openEffects({ version, stop, interruption, encoderScript }: EffectsOptions): Effects {
   bypassProxyForLoopback()
-  // Ignores a closed stderr: a run must not lose data because nobody reads its log.
-  process.stderr.on('error', () => undefined)
+  ignoreClosedStderr()
   return {
     nowMs: Date.now(),
     clock,

@@ -85,10 +85,21 @@ export async function finishRun(
   }
   progress.clear()
   const summary = run.redact(summaryText(ending))
-  await effects.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
+  const code = exitCodeOf(ending)
+  if (config.isJson) await printResult(`${toJson(metrics, run.redact)}\n`, effects)
+  else if (!config.isQuiet || code !== 0) await printResult(summary, effects)
   const all = [...sharedErrors, stoppedBy, bugErrorOf(bug), ...failures].filter((found) => found !== undefined)
   await reportToActions(ending, { outcomes, errors: all, summary }, run)
-  return exitCodeOf(ending)
+  return code
+}
+
+/** Prints the result of a run. A reader that has gone changes nothing: the metrics document holds what it did not take. */
+async function printResult(text: string, effects: Effects): Promise<void> {
+  try {
+    await effects.print(text)
+  } catch (error) {
+    if (!(error instanceof IngestError) || error.kind !== 'closed-output') throw error
+  }
 }
 
 /** What is reported to GitHub Actions besides the ending. */
@@ -104,7 +115,7 @@ async function reportToActions(ending: Ending, { outcomes, errors, summary }: Ac
   const { config, effects, redact, progress } = run
   if (config.actionsJob === undefined) return
   // With --json the workflow sends stdout to a file, so the log would not show how the run ended.
-  if (config.isJson) effects.printError(summary)
+  if (config.isJson && !(config.isQuiet && exitCodeOf(ending) === 0)) effects.printError(summary)
   // Symbols are redacted too: a ticker list may contain an API key by mistake.
   const redacted = <T extends { readonly symbol: string }>(item: T) => ({ ...item, symbol: redact(item.symbol) })
   const shown = outcomes.map(redacted)
