@@ -90,7 +90,7 @@ export const EXIT_CODES: readonly (readonly [codes: string, short: string, full:
   [
     '130, 143',
     'interrupted',
-    'interrupted (SIGINT, SIGTERM); writes in flight were finished, metrics written; a second signal exits at once',
+    'interrupted (SIGINT; SIGTERM, SIGHUP); writes in flight were finished, metrics written; a second signal exits at once',
   ],
 ]
 

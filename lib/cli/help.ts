@@ -29,7 +29,7 @@ export function helpText(name: CommandName, version: string, columns = DEFAULT_C
   const list = (entries: readonly Entry[]) => listLines(entries, columns)
   const sections = [
     wrapped(`${description} (${program} v${version})`, columns),
-    section('USAGE', usagesOf(name).flatMap((usage) => commandLines(usage, columns))),
+    wrapped(`USAGE ${usageOf(name)}`, columns),
     ...(positional.length === 0 ? [] : [section('ARGUMENTS', list(positional.map(own)))]),
     section('OPTIONS', list([...all.filter(isOption).map(own), ...COMMON_OPTIONS])),
     ...(name === 'ingest' ? [section('COMMANDS', list(commandEntries())), MORE] : []),
@@ -47,11 +47,11 @@ function section(title: string, lines: readonly string[]): readonly string[] {
   return [title, '', ...lines]
 }
 
-function usagesOf(name: CommandName): readonly string[] {
-  if (name === 'ingest') return ['ingest [options]', `ingest ${COMMAND_WORDS.join('|')} [options]`]
+function usageOf(name: CommandName): string {
+  if (name === 'ingest') return `ingest [${COMMAND_WORDS.join('|')}] [options]`
   const settings: readonly Setting[] = Object.values(COMMANDS[name].settings)
   const positional = settings.filter((setting) => !isOption(setting)).map(({ flag = '' }) => `[${flag}]`)
-  return [['ingest', name, ...positional, '[options]'].join(' ')]
+  return ['ingest', name, ...positional, '[options]'].join(' ')
 }
 
 function commandEntries(): readonly Entry[] {

@@ -38,8 +38,9 @@ export const SCHEMAS = {
   text: v.string(),
   switch: v.pipe(
     trimmed,
-    v.picklist(['true', 'false'], 'true or false'),
-    v.transform((value) => value === 'true'),
+    v.toLowerCase(),
+    v.picklist(['true', 'false', '1', '0', 'yes', 'no'], 'true or false (also 1 or 0, yes or no)'),
+    v.transform((value) => ['true', '1', 'yes'].includes(value)),
   ),
   count: wholeNumber('a whole number of at least 1', 1, 1e9),
   days: wholeNumber('a whole number of days from 1 to 20000', 1, 20_000),

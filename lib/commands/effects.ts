@@ -12,7 +12,7 @@ import type { Config, Target } from '../core/config.ts'
 import { withGcTrigger } from '../store/gc-trigger.ts'
 import type { Store } from '../store/store.ts'
 import { ignoreClosedStderr, print, printError } from './streams.ts'
-import { oneLine } from '../core/text.ts'
+import { oneLine, userAgentOf } from '../core/text.ts'
 
 /** Everything that a run needs from outside. Tests hand in their own. */
 export type Effects = {
@@ -66,7 +66,7 @@ export function openEffects({ version, stop, interruption, encoderScript }: Effe
     print,
     printError,
     isTerminal: process.stderr.isTTY,
-    openStore: async (...args) => withGcTrigger(await openStore(...args)),
+    openStore: async (...args) => withGcTrigger(await openStore(version, ...args)),
     readTextFile,
     openEncoder: (settings, files) =>
       files < MANY_FILES ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
@@ -105,7 +105,7 @@ const clock: Effects['clock'] = {
   },
 }
 
-async function openStore(target: Target, config: Config, options: StoreOptions): Promise<Store> {
+async function openStore(version: string, target: Target, config: Config, options: StoreOptions): Promise<Store> {
   // Imported when needed: the S3 client alone takes longer to load than all the rest.
   if (target.kind === 'folder') {
     const { openFolderStore } = await import('../store/folder/folder.ts')
@@ -124,6 +124,7 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
     region: config.defaultRegion,
     hasCustomEndpoint: config.hasCustomEndpoint,
     environment: process.env,
+    userAgent: userAgentOf(version),
     concurrency: config.uploadConcurrency,
     allowUnsafe: config.allowsUnsafeStore,
     clock,

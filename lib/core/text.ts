@@ -66,3 +66,8 @@ export function whereTrue(rules: readonly (readonly [isTrue: boolean, text: stri
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
+
+/** How the program names itself to a server, in the form of the header `User-Agent`. */
+export function userAgentOf(version: string): string {
+  return `fmp-ingest/${version}`
+}

@@ -22,6 +22,7 @@ export function openTestStore(options: Partial<S3StoreOptions> = {}): Promise<St
     nowMs: Date.now,
     hasCustomEndpoint: true,
     environment: process.env,
+    userAgent: 'fmp-ingest/1.2.3',
     runUuid: crypto.randomUUID(),
     concurrency: 8,
     clock: createFakeClock(),

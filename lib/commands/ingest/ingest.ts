@@ -16,7 +16,7 @@ import { createUploads } from '../../pipeline/uploads.ts'
 import type { VendorStats } from '../../core/outcome.ts'
 import type { Effects } from '../effects.ts'
 import { planJobs } from '../../datasets/datasets.ts'
-import { createRedactor } from '../../core/text.ts'
+import { createRedactor, userAgentOf } from '../../core/text.ts'
 
 /**
  * Runs an ingest and returns the exit code that it has unless it was interrupted. Throws an IngestError if something fails
@@ -103,6 +103,7 @@ async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult
     random,
     intervalMs: config.rateLimitSeconds * 1_000,
     timeoutMs: config.apiTimeoutSeconds * 1_000,
+    userAgent: userAgentOf(effects.version),
     signal: stop.signal,
     redact: run.redact,
     onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),

@@ -25,6 +25,8 @@ export type ConnectionOptions = {
   readonly hasCustomEndpoint: boolean
   /** The environment that the SDK reads. Here it is for messages about the files that it names. */
   readonly environment: Environment
+  /** The program's name and version. The SDK's own requests add it to what they say of the SDK. */
+  readonly userAgent: string
   /** How many requests may be in flight. */
   readonly concurrency: number
   readonly clock: Clock
@@ -124,6 +126,7 @@ function clientConfig(options: ConnectionOptions, region: string): S3ClientConfi
   return {
     region,
     maxAttempts: 1,
+    customUserAgent: options.userAgent,
     // Without throwOnRequestTimeout the handler prints a warning and waits for ever; socketTimeout covers response bodies.
     requestHandler: {
       requestTimeout: timeoutMs,
