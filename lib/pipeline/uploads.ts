@@ -29,7 +29,7 @@ const INTERRUPT_GRACE_MS = 5_000
 
 /**
  * How many files of a symbol are prepared beyond those that are written: two batches of the encoder thread. How many symbols
- * do so at once is bounded by their rows (fetch-ahead.ts). Without it 12,580 day files take a fifth longer at 32 uploads.
+ * do so at once is bounded by their rows (fetch-ahead.ts). Without it 12,580 day files took a sixth longer at 32 uploads.
  */
 const PREPARED_AHEAD = 64
 
