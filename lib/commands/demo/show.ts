@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import type { Column, Row } from '../../core/dataset.ts'
-import { counted } from '../../core/text.ts'
+import { grouped } from '../../core/text.ts'
 import { readFooter, readRows } from '../../parquet/parquet.ts'
 
 const PRICE_COLUMNS: readonly Column[] = [
@@ -36,7 +36,7 @@ export async function showPrices(folder: string, symbols: readonly string[], cre
   const lines = series.map(({ symbol, rows }) => {
     const closes = rows.map((row) => Number(row['adjClose']))
     const range = `adjClose ${Math.min(...closes).toFixed(2)} to ${Math.max(...closes).toFixed(2)}`
-    return `  ${symbol.padEnd(5)} ${sparkline(closes)}  ${counted(rows.length, 'session')}, ${range}\n`
+    return `  ${symbol.padEnd(5)} ${sparkline(closes)}  ${grouped(rows.length)} sessions, ${range}\n`
   })
   const title = `The newest ${ROWS_SHOWN} rows of ${first?.symbol ?? 'nothing'}, and the course of each symbol's adjClose:`
   return `${title}\n\n${table(PRICE_COLUMNS, newest)}\n${lines.join('')}`
@@ -103,6 +103,6 @@ function table(columns: readonly Column[], rows: readonly Row[]): string {
 }
 
 function cellText(value: Row[string] | undefined, type: Column['type']): string {
-  if (typeof value === 'number') return type === 'double' ? value.toFixed(2) : value.toLocaleString('en-US')
+  if (typeof value === 'number') return type === 'double' && value < 1_000 ? value.toFixed(2) : grouped(value)
   return type === 'instant' ? (value ?? '').slice(0, 16).replace('T', ' ') : (value ?? '')
 }
