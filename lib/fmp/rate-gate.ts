@@ -27,8 +27,18 @@ export type RateGate = {
   close(error: IngestError): void
   /** Aborts when the run is stopped or the gate is closed, for waits elsewhere. */
   readonly halted: AbortSignal
+  /** When the next attempt may start. */
+  nextCall(): NextCall
   /** Milliseconds that attempts have waited here, summed over all of them. */
   waitedMs(): number
+}
+
+/** When the next attempt may start. */
+export type NextCall = {
+  /** 0 when one may start now. */
+  readonly inMs: number
+  /** Whether it waits because FMP has refused calls. */
+  readonly isPaused: boolean
 }
 
 export type RateGateOptions = {
@@ -63,7 +73,8 @@ export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateO
   const closing = new AbortController()
   const halted = AbortSignal.any([signal, closing.signal])
   let pauseEnd: Promise<void> | undefined
-  const spaced = createSpacer({ clock, intervalMs, halted, pauseEnd: () => pauseEnd })
+  let pauseEndsMs = -Infinity
+  const { spaced, remainingMs } = createSpacer({ clock, intervalMs, halted, pauseEnd: () => pauseEnd })
   let waitedMs = 0
   let epoch: Epoch = 0
   let pausesInARow = 0
@@ -76,6 +87,7 @@ export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateO
     // In this order: a queue that is not paused starts waiting tasks when its concurrency is set.
     queue.pause()
     queue.concurrency = 1
+    pauseEndsMs = clock.elapsedMs() + ms
     pauseEnd = clock.sleep(ms, halted)
     await pauseEnd
     pauseEnd = undefined
@@ -124,6 +136,11 @@ export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateO
       queue.clear()
     },
 
+    nextCall() {
+      const pausedMs = pauseEndsMs - clock.elapsedMs()
+      return { inMs: Math.max(0, pausedMs, remainingMs()), isPaused: pausedMs > 0 }
+    },
+
     halted,
     waitedMs: () => waitedMs,
   }
@@ -152,15 +169,10 @@ type SpacerOptions = {
  * Starts attempts at least `intervalMs` apart, on a clock that never jumps. p-queue spaces its own ticks, on a clock that may
  * be set. When an attempt starts late after its tick, on a busy machine, the next tick follows it too soon.
  */
-function createSpacer({
-  clock,
-  intervalMs,
-  halted,
-  pauseEnd,
-}: SpacerOptions): <T>(send: () => Promise<T>) => Promise<T> {
+function createSpacer({ clock, intervalMs, halted, pauseEnd }: SpacerOptions) {
   let startedMs = -Infinity
   const remainingMs = (): number => startedMs + intervalMs - clock.elapsedMs()
-  return async (send) => {
+  const spaced = async <T>(send: () => Promise<T>): Promise<T> => {
     for (let waitMs = remainingMs(); waitMs > 0 || pauseEnd() !== undefined; waitMs = remainingMs()) {
       // A pause may begin while an attempt that p-queue has started waits here.
       await (pauseEnd() ?? clock.sleep(waitMs, halted))
@@ -171,6 +183,7 @@ function createSpacer({
     startedMs = clock.elapsedMs()
     return sent
   }
+  return { spaced, remainingMs }
 }
 
 function dayLimit({ message }: IngestError): IngestError {

@@ -53,6 +53,8 @@ export async function runInProcess(options: InProcessOptions): Promise<InProcess
       print: async (text) => void (said.stdout += text),
       printError: (text) => void (said.stderr += text),
       isTerminal: false,
+      columns: () => undefined,
+      every: () => () => undefined,
       openStore: async () => store,
       readTextFile: async () => options.listText,
       appendText: async () => undefined,

@@ -345,6 +345,7 @@ async function checkRun(run: Run, { args, lake, after, isShared, isLossy }: Chec
   checkAccount(metrics)
   checkExitCode(run, metrics)
   if (args.includes('--json')) expect(JSON.parse(stdout)).toEqual(metrics)
+  else if (args.includes('--quiet') && code === 0) expect(`${stdout}${stderr}`).toBe('')
   else checkSummary(stdout, metrics)
   const failed = metrics.results.filter(({ errors }) => errors.length > 0).map(({ symbol }) => symbol)
   const named = [...stderr.matchAll(/^❌ ([^ :a-z]+): /gm)].map(([, symbol = '']) => symbol)

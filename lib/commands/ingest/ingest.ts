@@ -6,7 +6,7 @@ import { finishRun, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
-import { resolvePeriod } from '../../core/period.ts'
+import { resolvePeriod, type Period } from '../../core/period.ts'
 import { ingestAll, type RunResult, type TaskContext } from '../../pipeline/pipeline.ts'
 import { createProgress } from '../../report/progress.ts'
 import { callsOf, dryRunJson, dryRunText, planLine } from '../../report/summary.ts'
@@ -30,67 +30,77 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   const output = {
     write: effects.printError,
     isTerminal: effects.isTerminal,
+    columns: effects.columns,
+    every: effects.every,
     isQuiet: config.isQuiet,
     clock: effects.clock,
   }
   const progress = createProgress({ ...output, redact })
+  try {
+    return await ingestSymbols({ config, effects, startMs, begunMs, period, progress, redact })
+  } finally {
+    // Whatever ended the run, its live line and the timer of that end with it.
+    progress.clear()
+  }
+}
+
+/** The parts of a run that are known before anything is read. */
+type Start = Pick<Run, 'config' | 'effects' | 'startMs' | 'begunMs' | 'progress' | 'redact'> & {
+  readonly period: Period
+}
+
+async function ingestSymbols({ period, ...start }: Start): Promise<0 | 1 | 3> {
+  const { config, effects, startMs, progress } = start
   const storeOptions = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
   const openStore = (target: Target) => effects.openStore(target, config, storeOptions)
 
+  progress.waiting('Reading the ticker list')
   const options = { skipsBad: config.skipsBadTickers }
   const { symbols, duplicates, left } = await unlessStopped(
     readSymbols(config.tickers, { ...effects, openStore }, options),
     effects,
   )
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
-  for (const place of left) progress.warn(`Left out of the ticker list: ${place}.`)
+  for (const cell of left) progress.warn(`Left out of the ticker list: ${cell}.`)
   const store = await openStore(config.target)
   for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
+  progress.waiting('Looking at what is stored', symbols.length * config.datasets.length)
   const jobs = await unlessStopped(
     planJobs(symbols, {
       config,
       store,
       calendar: XNYS,
       period,
-      fileSettings: { ingestMs: startMs, version: effects.version, note: config.fileNote },
+      fileSettings: { ingestMs: startMs, version: effects.version, note: config.fileNote, creator: config.creator },
       unlessStopped: async (work) => await unlessStopped(work, effects),
       onNote: progress.note,
+      onSurveyed: progress.stepped,
     }),
     effects,
   )
   for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
   const { runUuid } = storeOptions
-  const run: Run = {
-    config,
-    effects,
-    startMs,
-    begunMs,
-    runUuid,
-    symbols: symbols.length,
-    jobs,
-    store,
-    progress,
-    redact,
-  }
+  const run: Run = { ...start, runUuid, symbols: symbols.length, jobs, store }
   if (config.isDryRun) return await dryRun(run)
 
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
-  const { http, result } = await execute(run)
-  const code = await finishRun(result, { ...run, http })
+  const { vendorStats, result } = await execute(run)
+  const code = await finishRun(result, { ...run, vendorStats })
   if (result.bug !== undefined) throw result.bug
   return code
 }
 
 async function dryRun({ config, effects, progress, jobs }: Run): Promise<0 | 1> {
+  progress.clear()
   await effects.print(config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config))
   const errors = jobs.flatMap((job) => job.errors)
   for (const { symbol, error } of errors) progress.fail(error, symbol)
   return errors.length > 0 ? 1 : 0
 }
 
-async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult }> {
+async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: RunResult }> {
   const { config, effects, progress, jobs } = run
   const { clock, random, stop, interruption } = effects
   const fmp = createFmp({
@@ -109,8 +119,13 @@ async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult
     onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
     onFetched: progress.called,
   })
-  const { rateLimitSeconds } = config
-  progress.begin({ symbols: run.symbols, datasets: jobs.length, calls: callsOf(jobs), rateLimitSeconds })
+  progress.begin({
+    symbols: run.symbols,
+    datasets: jobs.length,
+    calls: callsOf(jobs),
+    rateLimitSeconds: config.rateLimitSeconds,
+    nextCall: fmp.nextCall,
+  })
   const uploads = createUploads({ stop, interruption, clock, maxUploads: config.uploadConcurrency })
   const encoders: Encoder[] = []
   const openEncoder: TaskContext['openEncoder'] = (settings, files) => {
@@ -127,5 +142,5 @@ async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult
     maxWorkers: config.maxWorkers,
   })
   for (const encoder of encoders) encoder.close()
-  return { http: fmp.stats(), result }
+  return { vendorStats: fmp.stats(), result }
 }
