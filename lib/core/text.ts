@@ -64,7 +64,7 @@ export function whereTrue(rules: readonly (readonly [isTrue: boolean, text: stri
 
 /** `1 row`, `3 rows`. */
 export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /** How the program names itself to a server, in the form of the header `User-Agent`. */

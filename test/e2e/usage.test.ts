@@ -111,19 +111,24 @@ describe.concurrent('a ticker list', () => {
 })
 
 describe.concurrent('a dry run', () => {
-  test('prints every key, the totals and what is stored, without key, call or write', async () => {
+  test('prints the totals, what is stored and, with --keys, every key, without API key, call or write', async () => {
     await using stage = await setStage({ bars: barsFor(['AAPL'], '2024-01-02', '2024-09-16') })
     await stage.run(['--tickers', 'AAPL'])
     const before = await stage.lake.keys()
     const asked = stage.fmp.requests.length
     const options = { env: { FMP_API_KEY: '' } }
-    const daily = await stage.run(['--dry-run', '--tickers', 'AAPL,MSFT', '--lookback', '2'], options)
+    const args = ['--dry-run', '--tickers', 'AAPL,MSFT', '--lookback', '2']
+    const plain = await stage.run(args, options)
+    const daily = await stage.run([...args, '--keys'], options)
     expect(daily.code).toBe(0)
     // The newcomer comes first, as in a real run.
-    expect(daily.stdout.split('\n').slice(0, 3)).toEqual([
-      dayKey('MSFT', '2024-09-16'),
-      dayKey('AAPL', '2024-09-13'),
-      '',
+    const keys = [dayKey('MSFT', '2024-09-16'), dayKey('AAPL', '2024-09-13')]
+    expect(daily.stdout).toBe(`${plain.stdout}\n${keys.join('\n')}\n`)
+    expect(plain.stdout.split('\n').slice(0, 4)).toEqual([
+      'Files: 2',
+      'Calls: 4',
+      'Time: 4 calls, no rate limit',
+      'With --backfill: 2 files, 4 calls; whole years, 2024-01-01 to 2024-09-16',
     ])
     expect(daily.stdout).toContain('AAPL: 1 day files')
     expect(daily.stdout).toMatch(/Calls: 4\n/)
@@ -151,9 +156,9 @@ describe.concurrent('a dry run', () => {
     await using folder = await disposableFolder()
     const out = join(folder.path, 'lake')
     const args = ['--dry-run', '--tickers', 'AAPL', '--backfill', '--backfill-days', '1825', '--out', out, '--now', NOW]
-    const run = await runCli(args)
+    const run = await runCli([...args, '--keys'])
     expect(run.code).toBe(0)
-    expect(run.stdout.split('\n').slice(0, 6)).toEqual(
+    expect(run.stdout.trimEnd().split('\n').slice(-6)).toEqual(
       [2024, 2023, 2022, 2021, 2020, 2019].map((year) => yearKey('AAPL', year)),
     )
     expect(run.stdout).toContain('2 calls, one per 15 s: about 30 s')

@@ -9,13 +9,13 @@ import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../core/period.ts'
 import { ingestAll, type RunResult, type TaskContext } from '../../pipeline/pipeline.ts'
 import { createProgress } from '../../report/progress.ts'
-import { callsOf, dryRunJson, dryRunText, planLine } from '../../report/summary.ts'
+import { callsOf, dryRunJson, dryRunText, planLine, type BackfillInstead } from '../../report/summary.ts'
 import type { Config, Target } from '../../core/config.ts'
 import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
 import type { VendorStats } from '../../core/outcome.ts'
 import type { Effects } from '../effects.ts'
-import { planJobs } from '../../datasets/datasets.ts'
+import { planJobs, type JobsContext } from '../../datasets/datasets.ts'
 import { createRedactor, userAgentOf } from '../../core/text.ts'
 
 /**
@@ -66,23 +66,22 @@ async function ingestSymbols({ period, ...start }: Start): Promise<0 | 1 | 3> {
   for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
   progress.waiting('Looking at what is stored', symbols.length * config.datasets.length)
-  const jobs = await unlessStopped(
-    planJobs(symbols, {
-      config,
-      store,
-      calendar: XNYS,
-      period,
-      fileSettings: { ingestMs: startMs, version: effects.version, note: config.fileNote, creator: config.creator },
-      unlessStopped: async (work) => await unlessStopped(work, effects),
-      onNote: progress.note,
-      onSurveyed: progress.stepped,
-    }),
-    effects,
-  )
+  const { version } = effects
+  const context: JobsContext = {
+    config,
+    store,
+    calendar: XNYS,
+    period,
+    fileSettings: { ingestMs: startMs, version, note: config.fileNote, creator: config.creator },
+    unlessStopped: async (work) => await unlessStopped(work, effects),
+    onNote: progress.note,
+    onSurveyed: progress.stepped,
+  }
+  const jobs = await unlessStopped(planJobs(symbols, context), effects)
   for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
   const { runUuid } = storeOptions
   const run: Run = { ...start, runUuid, symbols: symbols.length, jobs, store }
-  if (config.isDryRun) return await dryRun(run)
+  if (config.isDryRun) return await dryRun(run, await planBackfill(run, symbols, context))
 
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
@@ -92,9 +91,27 @@ async function ingestSymbols({ period, ...start }: Start): Promise<0 | 1 | 3> {
   return code
 }
 
-async function dryRun({ config, effects, progress, jobs }: Run): Promise<0 | 1> {
+/** What `--backfill` would make of a daily dry run: its prices planned once more. Undefined where nobody reads it. */
+async function planBackfill(
+  { config, startMs, jobs, progress, effects }: Run,
+  symbols: readonly string[],
+  context: JobsContext,
+): Promise<BackfillInstead | undefined> {
+  if (config.dates.mode === 'backfill' || config.isJson) return undefined
+  const dates = { ...config.dates, mode: 'backfill' } as const
+  const period = resolvePeriod(dates, context.calendar, startMs)
+  if (!config.datasets.includes('prices') || period.range === undefined) return undefined
+  progress.waiting('Looking at what a backfill would fetch', symbols.length)
+  const planned = planJobs(symbols, { ...context, config: { ...config, dates, datasets: ['prices'] }, period })
+  const [prices] = await unlessStopped(planned, effects)
+  if (prices === undefined) return undefined
+  return { range: period.range, jobs: [prices, ...jobs.filter(({ dataset }) => dataset !== 'prices')] }
+}
+
+async function dryRun({ config, effects, progress, jobs }: Run, instead: BackfillInstead | undefined): Promise<0 | 1> {
   progress.clear()
-  await effects.print(config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config))
+  const text = config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config, instead)
+  await effects.print(text)
   const errors = jobs.flatMap((job) => job.errors)
   for (const { symbol, error } of errors) progress.fail(error, symbol)
   return errors.length > 0 ? 1 : 0

@@ -41,6 +41,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     dataset: dataset.name,
     unit: 'sessions',
     calls: plans.reduce((sum, { calls }) => sum + calls, 0),
+    callsOfTasks: () => plans.map(({ calls }) => calls),
     range: rangeAround(plans.map(({ range }) => range)),
     notes: notesOf(plans, context),
     errors: plans.flatMap(({ symbol, errors }) => errors.map((error) => ({ symbol, error }))),

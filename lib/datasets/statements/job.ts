@@ -43,6 +43,7 @@ export async function planStatement(
     dataset: dataset.name,
     unit: 'documents',
     calls: plans.reduce((sum, { calls }) => sum + calls, 0),
+    callsOfTasks: () => plans.map(({ calls }) => calls),
     range: undefined,
     notes: [],
     errors: [],

@@ -252,12 +252,14 @@ describe('a run', () => {
 })
 
 describe('a dry run', () => {
-  test('prints keys and totals, calls nobody and writes nothing', async () => {
+  test('prints totals and, on demand, keys, calls nobody and writes nothing', async () => {
     await putDays(shelf, [priceRow('2024-09-12')])
     const before = await keysIn(shelf)
-    const ran = await run({ bars: { AAPL: barsOf(WEEK) }, config: { dates: WEEK_DATES, isDryRun: true, apiKey: '' } })
+    const config = { dates: WEEK_DATES, isDryRun: true, showsKeys: true, apiKey: '' }
+    const ran = await run({ bars: { AAPL: barsOf(WEEK) }, config })
     expect(ran).toMatchObject({ code: 0, urls: [], keys: before })
-    expect(ran.stdout.split('\n').slice(0, 4)).toEqual(
+    expect(ran.stdout).toStartWith('Files: 4\nCalls: 2\n')
+    expect(ran.stdout.trimEnd().split('\n').slice(-4)).toEqual(
       ['13', '11', '10', '09'].map((date) => `raw/prices/symbol=AAPL/year=2024/month=09/AAPL-2024-09-${date}.parquet`),
     )
   })
