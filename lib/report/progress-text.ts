@@ -1,6 +1,6 @@
 // How far a run is, in words: the line of a log, and the live line of a terminal in several lengths. No I/O.
 
-import { grouped } from '../core/text.ts'
+import { counted, grouped } from '../core/text.ts'
 import type { NextCall } from '../fmp/fmp.ts'
 import { durationText } from './summary.ts'
 
@@ -72,7 +72,7 @@ export function workTexts(work: Workload, at: Position, nowMs: number): readonly
   const next = nextText(work, at, nowMs)
   const left = leftText(work, at, nowMs)
   const variants = [
-    [symbols[0], calls[0], `${grouped(at.files)} files`, next, left && `about ${left}`],
+    [symbols[0], calls[0], counted(at.files, 'file'), next, left && `about ${left}`],
     [symbols[0], calls[0], next, left],
     [`${symbols[1]} ${unit}`, calls[1], next, left],
     [symbols[1], calls[1], next.replace(/^.*?(?=next)/, ''), left],
