@@ -7,8 +7,8 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { XNYS } from '../lib/core/calendar.ts'
 import type { Partition, Row } from '../lib/core/dataset.ts'
 import { encodeFile } from '../lib/parquet/parquet.ts'
-import { disposableFolder } from './support/lake.ts'
-import { at, priceRow, prices, span } from './support/samples.ts'
+import { disposableFolder } from './support/lakes/lake.ts'
+import { at, priceRow, prices, span } from './support/values.ts'
 
 const README = await Bun.file(join(import.meta.dir, '../README.md')).text()
 const SESSIONS = XNYS.sessions(span('2023-12-20..2024-03-08'))

@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { barsFor, KEY, NOW, ROOT, setS3Stage, type S3Stage } from './support/run-cli.ts'
-import { makeTempFolder, type TempFolder } from './support/temp-folder.ts'
+import { barsFor, KEY, NOW, ROOT, setS3Stage, type S3Stage } from './support/runs/run-cli.ts'
+import { makeTempFolder, type TempFolder } from './support/lakes/temp-folder.ts'
 import { environmentOf, readWorkflow, startScript, stepNamed, type Values } from './support/workflow.ts'
 
 setDefaultTimeout(30_000)

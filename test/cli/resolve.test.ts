@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { helpText, parseCommandLine } from '../../lib/cli/cli.ts'
 import { resolveConfig, resolveDemoFolder, unsetEmpty } from '../../lib/cli/resolve.ts'
 import type { Config } from '../../lib/core/config.ts'
-import { errorOf } from '../support/samples.ts'
+import { errorOf } from '../support/values.ts'
 
 type Environment = Record<string, string | undefined>
 

@@ -1,8 +1,8 @@
 // The real program on the real server: a vendor, a bucket, and what a run left there.
 import { expect } from 'bun:test'
 import type { Metrics } from '../../lib/report/metrics.ts'
-import { startFakeFmp, type Bar, type FakeFmp, type Report } from '../support/fake-fmp.ts'
-import { KEY, NOW, runCli, type CliResult } from '../support/run-cli.ts'
+import { startFakeFmp, type Bar, type FakeFmp, type Report } from '../support/servers/fake-fmp.ts'
+import { KEY, NOW, runCli, type CliResult } from '../support/runs/run-cli.ts'
 import type { Bucket, User } from './bench.ts'
 
 export type Run = CliResult & {
@@ -48,7 +48,7 @@ export function setStage({ user, bucket, bars = {}, reports = {} }: StageOptions
         ...(warp === undefined ? {} : { TIME_WARP: String(warp) }),
         ...env,
       },
-      ...(warp === undefined ? {} : { preload: 'test/support/time-warp.ts' }),
+      ...(warp === undefined ? {} : { preload: 'test/support/runs/time-warp.ts' }),
     })
     const place = /^📋 Metrics: s3:\/\/[^/]+\/(.*)$/m.exec(result.stdout)?.[1]
     const document = place === undefined ? undefined : await bucket.lake.bytes(place)

@@ -2,8 +2,17 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
-import { barsFor, iso, KEY, runCli, setS3Stage, setStage, type RunOptions, type Stage } from '../support/run-cli.ts'
-import { makeTempFolder } from '../support/temp-folder.ts'
+import {
+  barsFor,
+  iso,
+  KEY,
+  runCli,
+  setS3Stage,
+  setStage,
+  type RunOptions,
+  type Stage,
+} from '../support/runs/run-cli.ts'
+import { makeTempFolder } from '../support/lakes/temp-folder.ts'
 
 setDefaultTimeout(30_000)
 

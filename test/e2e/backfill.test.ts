@@ -2,8 +2,8 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { addDays } from '../../lib/core/dates.ts'
-import { recordedError, type Bar } from '../support/fake-fmp.ts'
-import { askedOf, foreignParquet, priceFiles, priceKeys, readRows } from '../support/lake.ts'
+import { recordedError, type Bar } from '../support/servers/fake-fmp.ts'
+import { askedOf, foreignParquet, priceFiles, priceKeys, readRows } from '../support/lakes/lake.ts'
 import {
   barsFor,
   callsOf,
@@ -16,7 +16,7 @@ import {
   yearKey,
   type Run,
   type Stage,
-} from '../support/run-cli.ts'
+} from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

@@ -1,8 +1,8 @@
 // The nightly mode, one file per symbol and session: the real program against the fake vendor, into a folder.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import type { Bar } from '../support/fake-fmp.ts'
-import { describeFile, priceFiles, priceKeys, readFooter, readRows, type StoredRow } from '../support/lake.ts'
+import type { Bar } from '../support/servers/fake-fmp.ts'
+import { describeFile, priceFiles, priceKeys, readFooter, readRows, type StoredRow } from '../support/lakes/lake.ts'
 import {
   barsFor,
   callsOf,
@@ -15,7 +15,7 @@ import {
   sessions,
   setStage,
   yearKey,
-} from '../support/run-cli.ts'
+} from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

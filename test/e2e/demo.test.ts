@@ -3,8 +3,8 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { parquetMetadata } from 'hyparquet'
 import { join } from 'node:path'
-import { disposableFolder, folderLake, priceKeys, readRows } from '../support/lake.ts'
-import { measureCli, ROOT, runCli } from '../support/run-cli.ts'
+import { disposableFolder, folderLake, priceKeys, readRows } from '../support/lakes/lake.ts'
+import { measureCli, ROOT, runCli } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

@@ -1,9 +1,9 @@
 // What goes wrong at the vendor, and how far it reaches: a try, a symbol, the run.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { recordedError, startFakeFmp, type Bar, type FmpRequestInfo } from '../support/fake-fmp.ts'
-import { readRows } from '../support/lake.ts'
-import { barsFor, callsOf, dayKey, KEY, metricsOf, setStage, type Stage } from '../support/run-cli.ts'
+import { recordedError, startFakeFmp, type Bar, type FmpRequestInfo } from '../support/servers/fake-fmp.ts'
+import { readRows } from '../support/lakes/lake.ts'
+import { barsFor, callsOf, dayKey, KEY, metricsOf, setStage, type Stage } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

@@ -1,9 +1,9 @@
 // Runs that are interrupted or killed: what is stored is whole, what is said is true, and the next run completes it.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { recordedError, seededRandom } from '../support/fake-fmp.ts'
-import { priceFiles, readRows } from '../support/lake.ts'
-import { barsFor, dayKey, metricsOf, SEED, setS3Stage, setStage } from '../support/run-cli.ts'
+import { recordedError, seededRandom } from '../support/servers/fake-fmp.ts'
+import { priceFiles, readRows } from '../support/lakes/lake.ts'
+import { barsFor, dayKey, metricsOf, SEED, setS3Stage, setStage } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

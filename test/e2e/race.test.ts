@@ -1,8 +1,17 @@
 // Two whole runs at once over one lake: every file is written once, and both runs account for it.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { priceFiles, priceKeys } from '../support/lake.ts'
-import { barsFor, dayKey, metricsOf, sessions, setS3Stage, setStage, type Run, type Stage } from '../support/run-cli.ts'
+import { priceFiles, priceKeys } from '../support/lakes/lake.ts'
+import {
+  barsFor,
+  dayKey,
+  metricsOf,
+  sessions,
+  setS3Stage,
+  setStage,
+  type Run,
+  type Stage,
+} from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

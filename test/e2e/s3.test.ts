@@ -2,8 +2,8 @@
 // S3 has.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import type { FakeRequest } from '../support/fake-s3.ts'
-import { priceFiles, priceKeys, readFooter, readRows } from '../support/lake.ts'
+import type { FakeRequest } from '../support/servers/fake-s3.ts'
+import { priceFiles, priceKeys, readFooter, readRows } from '../support/lakes/lake.ts'
 import {
   barsFor,
   callsOf,
@@ -14,7 +14,7 @@ import {
   setStage,
   yearKey,
   type S3Stage,
-} from '../support/run-cli.ts'
+} from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

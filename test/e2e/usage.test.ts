@@ -3,8 +3,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disposableFolder } from '../support/lake.ts'
-import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setStage, yearKey } from '../support/run-cli.ts'
+import { disposableFolder } from '../support/lakes/lake.ts'
+import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setStage, yearKey } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

@@ -1,9 +1,9 @@
 // How the program treats the vendor: what it stores of recorded answers, both APIs, the first call, the pace of calls.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { fixtureText, recordedError, type FmpRequestInfo } from '../support/fake-fmp.ts'
-import { readRows } from '../support/lake.ts'
-import { barsFor, callsOf, dayKey, iso, KEY, metricsOf, sessions, setStage, yearKey } from '../support/run-cli.ts'
+import { fixtureText, recordedError, type FmpRequestInfo } from '../support/servers/fake-fmp.ts'
+import { readRows } from '../support/lakes/lake.ts'
+import { barsFor, callsOf, dayKey, iso, KEY, metricsOf, sessions, setStage, yearKey } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

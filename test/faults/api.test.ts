@@ -3,9 +3,9 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { Metrics } from '../../lib/report/metrics.ts'
-import type { Bar, Fault, FmpRequestInfo } from '../support/fake-fmp.ts'
-import { disposableFolder, folderLake, priceKeys, readRows } from '../support/lake.ts'
-import { barsFor, dayKey, KEY, measureCli, metricsOf, NOW, setStage, type Stage } from '../support/run-cli.ts'
+import type { Bar, Fault, FmpRequestInfo } from '../support/servers/fake-fmp.ts'
+import { disposableFolder, folderLake, priceKeys, readRows } from '../support/lakes/lake.ts'
+import { barsFor, dayKey, KEY, measureCli, metricsOf, NOW, setStage, type Stage } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

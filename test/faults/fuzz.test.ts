@@ -10,11 +10,11 @@ import type { Metrics } from '../../lib/report/metrics.ts'
 import { readFooter } from '../../lib/parquet/metadata.ts'
 import { parseTickerFlag, parseTickers } from '../../lib/cli/tickers.ts'
 import { fuzz, FUZZ_TIMEOUT_MS, mangled, oddText } from '../support/fuzz.ts'
-import { runInProcess, type InProcessRun } from '../support/in-process.ts'
+import { runInProcess, type InProcessRun } from '../support/runs/in-process.ts'
 import { leaksIn } from '../support/leaks.ts'
-import { oddAnswer } from '../support/odd-answers.ts'
+import { oddAnswer } from '../support/servers/odd-answers.ts'
 import { oneOf, someOf, wholeBetween, type Random } from '../support/random.ts'
-import { barsFor, KEY, NOW, setStage } from '../support/run-cli.ts'
+import { barsFor, KEY, NOW, setStage } from '../support/runs/run-cli.ts'
 
 const PRICES = createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw' })
 

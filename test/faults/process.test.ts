@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Metrics } from '../../lib/report/metrics.ts'
-import { disposableFolder, folderLake, priceFiles, priceKeys, readFooter, type Lake } from '../support/lake.ts'
-import { barsFor, KEY, measureCli, NOW, ROOT, runCli, setStage, type Stage } from '../support/run-cli.ts'
-import { mountSmallDisk, whyNoDisk } from '../support/small-disk.ts'
+import { disposableFolder, folderLake, priceFiles, priceKeys, readFooter, type Lake } from '../support/lakes/lake.ts'
+import { barsFor, KEY, measureCli, NOW, ROOT, runCli, setStage, type Stage } from '../support/runs/run-cli.ts'
+import { mountSmallDisk, whyNoDisk } from '../support/runs/small-disk.ts'
 
 setDefaultTimeout(60_000)
 

@@ -3,8 +3,17 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { falseClaims, dataFacts } from '../kill/look.ts'
-import { disposableFolder, readRows } from '../support/lake.ts'
-import { barsFor, metricsOf, ROOT, setS3Stage, setStage, yearKey, type Run, type Stage } from '../support/run-cli.ts'
+import { disposableFolder, readRows } from '../support/lakes/lake.ts'
+import {
+  barsFor,
+  metricsOf,
+  ROOT,
+  setS3Stage,
+  setStage,
+  yearKey,
+  type Run,
+  type Stage,
+} from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(60_000)
 

@@ -4,9 +4,19 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FakeRequest, Fault } from '../support/fake-s3.ts'
-import { disposableFolder, priceFiles, priceKeys } from '../support/lake.ts'
-import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, setStage, type S3Stage } from '../support/run-cli.ts'
+import type { FakeRequest, Fault } from '../support/servers/fake-s3.ts'
+import { disposableFolder, priceFiles, priceKeys } from '../support/lakes/lake.ts'
+import {
+  barsFor,
+  dayKey,
+  KEY,
+  metricsOf,
+  NOW,
+  runCli,
+  setS3Stage,
+  setStage,
+  type S3Stage,
+} from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 
@@ -263,7 +273,7 @@ describe.concurrent('a listing whose pages never end', () => {
     await using stage = await setBucket()
     const env = { ...stage.s3.env(), AWS_ENDPOINT_URL_S3: String(server.url), FMP_API_KEY: KEY, TIME_WARP: '300' }
     const args = ['--tickers', 'A', '--out', 's3://test-bucket', '--now', NOW, '--dry-run']
-    const run = await runCli(args, { env, preload: 'test/support/time-warp.ts' })
+    const run = await runCli(args, { env, preload: 'test/support/runs/time-warp.ts' })
     await server.stop(true)
     expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 1, stdout: '' })
     expect(run.stderr).toMatch(/^❌ s3:\/\/test-bucket\/raw\/prices\/symbol=A\/: /m)

@@ -2,9 +2,18 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { dataFacts, readFiles } from '../kill/look.ts'
-import { makeBars, recordedError } from '../support/fake-fmp.ts'
-import { priceKeys, readRows } from '../support/lake.ts'
-import { barsFor, iso, metricsOf, sessions, setS3Stage, setStage, yearKey, type S3Stage } from '../support/run-cli.ts'
+import { makeBars, recordedError } from '../support/servers/fake-fmp.ts'
+import { priceKeys, readRows } from '../support/lakes/lake.ts'
+import {
+  barsFor,
+  iso,
+  metricsOf,
+  sessions,
+  setS3Stage,
+  setStage,
+  yearKey,
+  type S3Stage,
+} from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(60_000)
 

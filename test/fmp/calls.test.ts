@@ -8,7 +8,7 @@ import { createRedactor, IngestError, type ErrorScope } from '../../lib/core/err
 import { createFmp } from '../../lib/fmp/fmp.ts'
 import type { Fetch } from '../../lib/fmp/request.ts'
 import { createHttp, type Http, type HttpOptions } from '../../lib/fmp/calls.ts'
-import { createFakeClock } from '../support/fake-clock.ts'
+import { createFakeClock } from '../support/runs/fake-clock.ts'
 import {
   type FakeFmp,
   type FakeFmpOptions,
@@ -16,7 +16,7 @@ import {
   seededRandom,
   startFakeFmp,
   TEST_KEY,
-} from '../support/fake-fmp.ts'
+} from '../support/servers/fake-fmp.ts'
 
 const BARS = [{ date: '2024-09-30', open: 1, high: 2, low: 1, close: 2, adjClose: 2, volume: 9 }] as never
 const SYMBOLS = ['AAPL', 'MSFT', 'NVDA', 'JPM', 'SPY'] as const
@@ -720,7 +720,7 @@ test('under time-warp a day limit is over in under a second, and the gate still 
     const error = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), { spend, extra }).catch((e) => e)
     console.log(JSON.stringify({ kind: error.kind, scope: error.scope, tookMs: Date.now() - startedMs, startsMs }))`
   const startedMs = performance.now()
-  const child = Bun.spawn(['bun', '--preload', './test/support/time-warp.ts', '-e', program], {
+  const child = Bun.spawn(['bun', '--preload', './test/support/runs/time-warp.ts', '-e', program], {
     cwd: join(import.meta.dir, '../..'),
     env: { ...process.env, TIME_WARP: '400' },
     stderr: 'inherit',

@@ -1,7 +1,7 @@
 // What stands in a lake, looked at from outside between two runs.
 
 import { STATEMENTS } from '../../lib/datasets/catalog.ts'
-import { amountsOf, type Bars, type Reports } from '../support/fake-fmp.ts'
+import { amountsOf, type Bars, type Reports } from '../support/servers/fake-fmp.ts'
 import {
   isDataKey,
   priceKeys,
@@ -11,7 +11,7 @@ import {
   type Lake,
   type StoredReport,
   type StoredRow,
-} from '../support/lake.ts'
+} from '../support/lakes/lake.ts'
 
 /** Bytes by key. */
 export type Files = ReadonlyMap<string, Uint8Array>

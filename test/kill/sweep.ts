@@ -3,9 +3,9 @@
 
 import { join } from 'node:path'
 import PQueue from 'p-queue'
-import { seededRandom } from '../support/fake-fmp.ts'
-import { disposableFolder, isDataKey, type Lake } from '../support/lake.ts'
-import { setS3Stage, setStage, type Run, type Stage } from '../support/run-cli.ts'
+import { seededRandom } from '../support/servers/fake-fmp.ts'
+import { disposableFolder, isDataKey, type Lake } from '../support/lakes/lake.ts'
+import { setS3Stage, setStage, type Run, type Stage } from '../support/runs/run-cli.ts'
 import { dataFacts, falseClaims, readFiles, strayKeys, untrueFiles, type Files } from './look.ts'
 import type { Done, Point } from './points.ts'
 import type { Scenario, Visit } from './scenarios.ts'
@@ -40,7 +40,7 @@ export type SweepResult = { readonly kills: number; readonly survived: number; r
 /** One for all sweeps of a process; more at a time would fight for the two cores that CI has. */
 const queue = new PQueue({ concurrency: 2 })
 
-const PRELOAD = 'test/support/kill-at.ts'
+const PRELOAD = 'test/support/runs/kill-at.ts'
 
 function settings({ width }: SweepOptions): Record<string, string> {
   return { MAX_WORKERS: String(width), UPLOAD_CONCURRENCY: String(width) }

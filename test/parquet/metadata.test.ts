@@ -7,7 +7,7 @@ import { addDays, utcDate, yearOf, type DateRange } from '../../lib/core/dates.t
 import { readFooter, type Footer } from '../../lib/parquet/metadata.ts'
 import { encodeParquet, rowsSha256, type FileContent } from '../../lib/parquet/parquet.ts'
 import { forRandomRuns, oneOf, wholeBetween } from '../support/random.ts'
-import { at, day, priceRow, prices, span } from '../support/samples.ts'
+import { at, day, priceRow, prices, span } from '../support/values.ts'
 
 const { columns } = prices()
 const INGEST_MS = at('2024-09-30T23:00:00.123Z')

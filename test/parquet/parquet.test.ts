@@ -6,7 +6,7 @@ import { dateOfDay } from '../../lib/core/dates.ts'
 import { readFooter } from '../../lib/parquet/metadata.ts'
 import { encodeParquet, rowsSha256, type FileContent } from '../../lib/parquet/parquet.ts'
 import { forRandomRuns, oneOf, wholeBetween, type Random } from '../support/random.ts'
-import { at, day, priceRow, prices, span } from '../support/samples.ts'
+import { at, day, priceRow, prices, span } from '../support/values.ts'
 
 const PRICES = prices()
 const { columns } = PRICES

@@ -15,10 +15,10 @@ import { sessionTask, type SessionContext } from '../../lib/datasets/prices/task
 import type { Store } from '../../lib/store/store.ts'
 import { newestEver, surveyAll } from '../../lib/datasets/prices/survey.ts'
 import { createUploads, type UploadContext } from '../../lib/pipeline/uploads.ts'
-import { createFakeClock } from '../support/fake-clock.ts'
-import { footerAt, keysIn, openShelf, putDays, putYear, type Shelf } from '../support/folder-store.ts'
+import { createFakeClock } from '../support/runs/fake-clock.ts'
+import { footerAt, keysIn, openShelf, putDays, putYear, type Shelf } from '../support/lakes/folder-store.ts'
 import { forRandomRuns, oneOf, someOf, wholeBetween, type Random } from '../support/random.ts'
-import { askedDates, at, day, periodOf, priceRow, prices, rawPrice, span } from '../support/samples.ts'
+import { askedDates, at, day, periodOf, priceRow, prices, rawPrice, span } from '../support/values.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const WEEK = '2024-09-09..2024-09-13'

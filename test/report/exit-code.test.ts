@@ -7,7 +7,7 @@ import type { Metrics } from '../../lib/report/metrics.ts'
 import type { SymbolOutcome } from '../../lib/datasets/prices/outcome.ts'
 import type { SymbolPlan } from '../../lib/datasets/prices/plan.ts'
 import { errorsIn, exitCodeOf, judgeNewest, newestOf, rangeOf, type Judging } from '../../lib/report/exit-code.ts'
-import { day, outcomeOf, periodOf, prices, span } from '../support/samples.ts'
+import { day, outcomeOf, periodOf, prices, span } from '../support/values.ts'
 
 const NEWEST = day('2024-09-13')
 const counted = (counts: Partial<Counts>): Counts => ({ ...NO_SESSIONS, ...counts })

@@ -7,7 +7,7 @@ import type { SymbolOutcome } from '../../lib/datasets/prices/outcome.ts'
 import { planRun, type SymbolPlan } from '../../lib/datasets/prices/plan.ts'
 import type { Config } from '../../lib/core/config.ts'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { at, configOf, day, outcomeOf, periodOf, prices, span } from '../support/samples.ts'
+import { at, configOf, day, outcomeOf, periodOf, prices, span } from '../support/values.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const same = (text: string): string => text

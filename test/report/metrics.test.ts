@@ -5,8 +5,8 @@ import { NO_SESSIONS } from '../../lib/core/outcome.ts'
 import { createRedactor, IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics, storeMetrics, type RunFacts } from '../../lib/report/metrics.ts'
 import type { Store } from '../../lib/store/store.ts'
-import { keysIn, openShelf, type Shelf } from '../support/folder-store.ts'
-import { at, configOf, day, failureOf, outcomeOf, span } from '../support/samples.ts'
+import { keysIn, openShelf, type Shelf } from '../support/lakes/folder-store.ts'
+import { at, configOf, day, failureOf, outcomeOf, span } from '../support/values.ts'
 
 /** 2024-10-01T00:00:00Z. */
 const START = 1_727_740_800_000

@@ -9,7 +9,7 @@ import { resolvePeriod } from '../../lib/core/period.ts'
 import { planRun, type SymbolPlan } from '../../lib/datasets/prices/plan.ts'
 import { callsOf, dryRunJson, dryRunText, newcomersNote, planLine, summaryText } from '../../lib/report/summary.ts'
 import type { Holdings } from '../../lib/datasets/prices/survey.ts'
-import { askedDates, at, configOf, day, outcomeOf, periodOf, prices, span } from '../support/samples.ts'
+import { askedDates, at, configOf, day, outcomeOf, periodOf, prices, span } from '../support/values.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const NIGHTLY = resolvePeriod(askedDates(), XNYS, at(NOW))

@@ -6,9 +6,9 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
 import packageJson from '../../package.json' with { type: 'json' }
-import { startFakeS3 } from '../support/fake-s3.ts'
-import { barsFor, dayKey, KEY, NOW, ROOT, sessions, setStage } from '../support/run-cli.ts'
-import { makeTempFolder, type TempFolder } from '../support/temp-folder.ts'
+import { startFakeS3 } from '../support/servers/fake-s3.ts'
+import { barsFor, dayKey, KEY, NOW, ROOT, sessions, setStage } from '../support/runs/run-cli.ts'
+import { makeTempFolder, type TempFolder } from '../support/lakes/temp-folder.ts'
 
 setDefaultTimeout(60_000)
 

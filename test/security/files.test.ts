@@ -3,8 +3,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { lstat, mkdir, readdir, readlink, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { disposableFolder, folderLake } from '../support/lake.ts'
-import { barsFor, dayKey, KEY, NOW, runCli, setStage, type Stage } from '../support/run-cli.ts'
+import { disposableFolder, folderLake } from '../support/lakes/lake.ts'
+import { barsFor, dayKey, KEY, NOW, runCli, setStage, type Stage } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

@@ -3,8 +3,8 @@
 
 import { describe, expect, test } from 'bun:test'
 import type { Metrics } from '../../lib/report/metrics.ts'
-import { KEY, NOW, setStage, barsFor } from '../support/run-cli.ts'
-import { runInProcess, type InProcessRun } from '../support/in-process.ts'
+import { KEY, NOW, setStage, barsFor } from '../support/runs/run-cli.ts'
+import { runInProcess, type InProcessRun } from '../support/runs/in-process.ts'
 
 const DAY = '2024-09-16'
 const GOOD = { date: DAY, open: 1, high: 2, low: 1, close: 2, adjClose: 2, volume: 9 }

@@ -3,11 +3,11 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
-import { startFakeFmp, type Fault, type FmpRequestInfo } from '../support/fake-fmp.ts'
-import { runInProcess } from '../support/in-process.ts'
+import { startFakeFmp, type Fault, type FmpRequestInfo } from '../support/servers/fake-fmp.ts'
+import { runInProcess } from '../support/runs/in-process.ts'
 import { leaksIn } from '../support/leaks.ts'
-import { disposableFolder, folderLake, type Lake } from '../support/lake.ts'
-import { barsFor, KEY, NOW, runCli, setS3Stage, type CliResult } from '../support/run-cli.ts'
+import { disposableFolder, folderLake, type Lake } from '../support/lakes/lake.ts'
+import { barsFor, KEY, NOW, runCli, setS3Stage, type CliResult } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 
@@ -33,7 +33,7 @@ async function runWithKey(
     api = 'stable',
     args = [],
     list = 'A,B',
-    preload = 'test/support/time-warp.ts',
+    preload = 'test/support/runs/time-warp.ts',
     key = SENTINEL,
     timeoutSeconds = '20',
   }: Partial<Setting> = {},
@@ -119,7 +119,7 @@ describe.concurrent('the key is in no output and no file after', () => {
   })
 
   test('a defect whose trace, cause and fields are full of it', async () => {
-    const setting = { preload: 'test/support/broken-fetch.ts', api: 'v3' }
+    const setting = { preload: 'test/support/runs/broken-fetch.ts', api: 'v3' }
     for (const key of [SENTINEL, ` ${SENTINEL}\n`]) {
       const run = await runWithKey(undefined, { ...setting, key })
       expect(run.code).toBe(1)

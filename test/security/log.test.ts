@@ -4,8 +4,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disposableFolder } from '../support/lake.ts'
-import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, setStage } from '../support/run-cli.ts'
+import { disposableFolder } from '../support/lakes/lake.ts'
+import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, setStage } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 
@@ -105,7 +105,7 @@ describe.concurrent('is harmless when it comes from the user’s side:', () => {
   ])('%s', async (_name, args) => {
     const aws = { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9', TIME_WARP: '300' }
     const keys = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', FMP_API_KEY: KEY }
-    const run = await runCli(args, { env: { ...aws, ...keys }, preload: 'test/support/time-warp.ts' })
+    const run = await runCli(args, { env: { ...aws, ...keys }, preload: 'test/support/runs/time-warp.ts' })
     expect([1, 2]).toContain(run.code)
     expect(run.stderr).not.toBe('')
     expect(run.stderr).not.toContain('defect')

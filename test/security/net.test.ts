@@ -4,16 +4,16 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import net from 'node:net'
 import { join } from 'node:path'
-import { startFakeFmp } from '../support/fake-fmp.ts'
-import { runInProcess } from '../support/in-process.ts'
-import { disposableFolder } from '../support/lake.ts'
-import { barsFor, KEY, NOW, runCli, setS3Stage, setStage } from '../support/run-cli.ts'
-import { certificatePath, startTlsServer, type Certificate } from '../support/tls-server.ts'
+import { startFakeFmp } from '../support/servers/fake-fmp.ts'
+import { runInProcess } from '../support/runs/in-process.ts'
+import { disposableFolder } from '../support/lakes/lake.ts'
+import { barsFor, KEY, NOW, runCli, setS3Stage, setStage } from '../support/runs/run-cli.ts'
+import { certificatePath, startTlsServer, type Certificate } from '../support/servers/tls-server.ts'
 
 setDefaultTimeout(30_000)
 
 const DAY = '2024-09-16'
-const WARPED = { preload: 'test/support/time-warp.ts' }
+const WARPED = { preload: 'test/support/runs/time-warp.ts' }
 
 async function runAgainst(url: string, env: Record<string, string> = {}, args: readonly string[] = []) {
   await using folder = await disposableFolder()

@@ -4,10 +4,10 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runInProcess } from '../support/in-process.ts'
+import { runInProcess } from '../support/runs/in-process.ts'
 import { leaksIn } from '../support/leaks.ts'
-import { disposableFolder } from '../support/lake.ts'
-import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, setStage } from '../support/run-cli.ts'
+import { disposableFolder } from '../support/lakes/lake.ts'
+import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, setStage } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

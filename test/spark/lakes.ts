@@ -5,9 +5,9 @@ import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { XNYS } from '../../lib/core/calendar.ts'
 import { STATEMENTS } from '../../lib/datasets/catalog.ts'
-import { makeBars, startFakeFmp, type Bar, type FakeFmpOptions } from '../support/fake-fmp.ts'
-import { KEY, runCli } from '../support/run-cli.ts'
-import { day, span } from '../support/samples.ts'
+import { makeBars, startFakeFmp, type Bar, type FakeFmpOptions } from '../support/servers/fake-fmp.ts'
+import { KEY, runCli } from '../support/runs/run-cli.ts'
+import { day, span } from '../support/values.ts'
 
 const SYMBOLS = ['AAPL', '^GSPC', 'BRK-B', 'NAN', '1D']
 const SESSIONS = XNYS.sessions(span('2023-01-03..2024-09-18'))

@@ -9,8 +9,8 @@ import { createStatement } from '../../../lib/datasets/statements/schema.ts'
 import type { Column, Partition, Row } from '../../../lib/core/dataset.ts'
 import type { IsoDate } from '../../../lib/core/dates.ts'
 import { encodeFile } from '../../../lib/parquet/parquet.ts'
-import { disposableFolder, folderLake, type Lake } from '../../support/lake.ts'
-import { at, day, priceRow, prices, span } from '../../support/samples.ts'
+import { disposableFolder, folderLake, type Lake } from '../../support/lakes/lake.ts'
+import { at, day, priceRow, prices, span } from '../../support/values.ts'
 import { columnsIn, forDuckDb, listsAfter, shipped, statementsOf } from '../../support/shipped-sql.ts'
 
 const dataset = prices()

@@ -13,7 +13,7 @@ import {
 } from '../../../lib/datasets/prices/outcome.ts'
 import type { PlannedFile, SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import { validateRows } from '../../../lib/datasets/check.ts'
-import { day, footerOf, prices, rawPrice, span } from '../../support/samples.ts'
+import { day, footerOf, prices, rawPrice, span } from '../../support/values.ts'
 
 const PRICES = prices()
 

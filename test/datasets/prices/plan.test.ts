@@ -8,7 +8,7 @@ import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import { coverSpans, planRun, type PlanContext, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import type { Holdings, StoredYear } from '../../../lib/datasets/prices/survey.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
-import { askedDates, at, day, footerOf, periodOf, prices, span, storedFile } from '../../support/samples.ts'
+import { askedDates, at, day, footerOf, periodOf, prices, span, storedFile } from '../../support/values.ts'
 
 const PRICES = prices()
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import type { Partition, RawRow } from '../../../lib/core/dataset.ts'
 import { parseTickerFlag } from '../../../lib/cli/tickers.ts'
-import { day, prices, rawPrice, span } from '../../support/samples.ts'
+import { day, prices, rawPrice, span } from '../../support/values.ts'
 
 const PRICES = prices()
 const DATE = '2024-09-13'

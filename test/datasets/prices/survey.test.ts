@@ -5,8 +5,8 @@ import type { IsoDate } from '../../../lib/core/dates.ts'
 import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import { newestEver, readYear, surveyAll, type Holdings, type Scope } from '../../../lib/datasets/prices/survey.ts'
-import { openShelf, putDays, putYear, type Shelf } from '../../support/folder-store.ts'
-import { askedDates, at, day, periodOf, priceRow, prices, span } from '../../support/samples.ts'
+import { openShelf, putDays, putYear, type Shelf } from '../../support/lakes/folder-store.ts'
+import { askedDates, at, day, periodOf, priceRow, prices, span } from '../../support/values.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const PRICES = prices()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Checked } from '../../../lib/datasets/check.ts'
 import { shrinkErrors, warningsOf, type Findings, type Shrunk } from '../../../lib/datasets/prices/warnings.ts'
-import { day } from '../../support/samples.ts'
+import { day } from '../../support/values.ts'
 
 const CHECKED: Checked = {
   rows: [],

@@ -18,8 +18,8 @@ import {
   putYear,
   type Shelf,
   type Written,
-} from '../../support/folder-store.ts'
-import { at, day, failureOf, priceRow, prices, span } from '../../support/samples.ts'
+} from '../../support/lakes/folder-store.ts'
+import { at, day, failureOf, priceRow, prices, span } from '../../support/values.ts'
 
 const PRICES = prices()
 const RANGE = span('2024-01-01..2024-09-13')

@@ -8,7 +8,7 @@ import { describeError, IngestError } from '../../../lib/core/errors.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import { noHardLinks, toFolderError } from '../../../lib/store/folder/errors.ts'
 import { openFolderStore } from '../../../lib/store/folder/folder.ts'
-import { makeTempFolder, type TempFolder } from '../../support/temp-folder.ts'
+import { makeTempFolder, type TempFolder } from '../../support/lakes/temp-folder.ts'
 
 const ONE = new TextEncoder().encode('one')
 const ROOT = join(import.meta.dir, '../../..')

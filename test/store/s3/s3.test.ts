@@ -2,10 +2,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { describeError, IngestError } from '../../../lib/core/errors.ts'
 import type { Store } from '../../../lib/store/store.ts'
-import { createFakeClock } from '../../support/fake-clock.ts'
-import { startFakeS3, type FakeRequest, type FakeS3, type Fault } from '../../support/fake-s3.ts'
-import { openTestStore, setAwsEnvironment } from '../../support/s3-store.ts'
-import { makeTempFolder } from '../../support/temp-folder.ts'
+import { createFakeClock } from '../../support/runs/fake-clock.ts'
+import { startFakeS3, type FakeRequest, type FakeS3, type Fault } from '../../support/servers/fake-s3.ts'
+import { openTestStore, setAwsEnvironment } from '../../support/lakes/s3-store.ts'
+import { makeTempFolder } from '../../support/lakes/temp-folder.ts'
 
 let fake: FakeS3
 let restore: () => void

@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import PQueue from 'p-queue'
-import { XNYS } from '../../lib/core/calendar.ts'
-import { isIsoDate, type IsoDate } from '../../lib/core/dates.ts'
-import type { Metrics } from '../../lib/report/metrics.ts'
+import { XNYS } from '../../../lib/core/calendar.ts'
+import { isIsoDate, type IsoDate } from '../../../lib/core/dates.ts'
+import type { Metrics } from '../../../lib/report/metrics.ts'
 import {
   makeBars,
   startFakeFmp,
@@ -17,11 +17,11 @@ import {
   type FakeFmpOptions,
   type FmpRequestInfo,
   type Report,
-} from './fake-fmp.ts'
-import { startFakeS3, type FakeS3 } from './fake-s3.ts'
-import { disposableFolder, folderLake, isDataKey, readFooter, s3Lake, type Lake } from './lake.ts'
+} from '../servers/fake-fmp.ts'
+import { startFakeS3, type FakeS3 } from '../servers/fake-s3.ts'
+import { disposableFolder, folderLake, isDataKey, readFooter, s3Lake, type Lake } from '../lakes/lake.ts'
 
-export const ROOT = join(import.meta.dir, '../..')
+export const ROOT = join(import.meta.dir, '../../..')
 
 /** A Tuesday morning in New York: the last session before today is Monday, 2024-09-16. */
 export const NOW = '2024-09-17T13:00:00Z'
@@ -208,7 +208,7 @@ function startRun(stage: Stage, args: readonly string[], options: RunOptions = {
         ...(warp === undefined ? {} : { TIME_WARP: String(warp) }),
         ...env,
       },
-      ...(warp === undefined ? {} : { preload: 'test/support/time-warp.ts' }),
+      ...(warp === undefined ? {} : { preload: 'test/support/runs/time-warp.ts' }),
       ...rest,
     })
   const perform = async (): Promise<Run> => {

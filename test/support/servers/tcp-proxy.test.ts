@@ -3,10 +3,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Store } from '../../lib/store/store.ts'
+import type { Store } from '../../../lib/store/store.ts'
 import { startFakeS3, type FakeS3 } from './fake-s3.ts'
-import { openTestStore, setAwsEnvironment } from './s3-store.ts'
-import { failureOf } from './samples.ts'
+import { openTestStore, setAwsEnvironment } from '../lakes/s3-store.ts'
+import { failureOf } from '../values.ts'
 import { atRandom, inTurn, startTcpProxy, type ProxiedRequest, type ProxyAction, type TcpProxy } from './tcp-proxy.ts'
 
 const ONE = new TextEncoder().encode('one')

@@ -5,8 +5,8 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { parquetMetadata } from 'hyparquet'
-import { STATEMENTS } from '../../lib/datasets/catalog.ts'
-import type { FakeS3 } from './fake-s3.ts'
+import { STATEMENTS } from '../../../lib/datasets/catalog.ts'
+import type { FakeS3 } from '../servers/fake-s3.ts'
 import { makeTempFolder } from './temp-folder.ts'
 
 /** Where a run stores, seen from outside. Keys are relative, as in the design's layout. */

@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { STATEMENTS } from '../../lib/datasets/catalog.ts'
-import type { IsoDate } from '../../lib/core/dates.ts'
+import { STATEMENTS } from '../../../lib/datasets/catalog.ts'
+import type { IsoDate } from '../../../lib/core/dates.ts'
 import { isWireFault, playWireFault, type WireFault } from './fmp-faults.ts'
 
 /** One session of one symbol. Where `adjClose` is null the vendor has no dividend-adjusted row for the day. */
@@ -271,7 +271,7 @@ export function seededRandom(seed: number): () => number {
 /** A line of `test/fixtures/fmp/errors.jsonl`. */
 export type RecordedError = { case: string; status: number; contentType: string | null; body: string }
 
-const FIXTURES = join(import.meta.dir, '../fixtures/fmp')
+const FIXTURES = join(import.meta.dir, '../../fixtures/fmp')
 
 /** The refusals and empty answers that were recorded from the vendor. */
 export const recordedErrors: readonly RecordedError[] = fixtureText('errors.jsonl')

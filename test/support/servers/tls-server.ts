@@ -22,7 +22,7 @@ export function startTlsServer(name: Certificate, answer: () => Response = () =>
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
-    tls: { cert: Bun.file(certificatePath(name)), key: Bun.file(join(import.meta.dir, '../fixtures/tls/key.pem')) },
+    tls: { cert: Bun.file(certificatePath(name)), key: Bun.file(join(import.meta.dir, '../../fixtures/tls/key.pem')) },
     fetch(request) {
       requests.push(`${request.method} ${request.url} ${JSON.stringify([...request.headers])}`)
       return answer()

@@ -1,14 +1,14 @@
 // The whole program but for its entry, in this process: from argv and environment to exit code, against a vendor that is
 // a function. A run takes milliseconds, so a test can afford thousands.
 
-import { parseCommandLine } from '../../lib/cli/cli.ts'
-import { resolveConfig } from '../../lib/cli/resolve.ts'
-import { createEncoder } from '../../lib/parquet/encoder.ts'
-import { describeError, IngestError } from '../../lib/core/errors.ts'
-import type { Fetch } from '../../lib/fmp/request.ts'
-import { runIngest } from '../../lib/commands/ingest/ingest.ts'
+import { parseCommandLine } from '../../../lib/cli/cli.ts'
+import { resolveConfig } from '../../../lib/cli/resolve.ts'
+import { createEncoder } from '../../../lib/parquet/encoder.ts'
+import { describeError, IngestError } from '../../../lib/core/errors.ts'
+import type { Fetch } from '../../../lib/fmp/request.ts'
+import { runIngest } from '../../../lib/commands/ingest/ingest.ts'
 import { createFakeClock } from './fake-clock.ts'
-import { createMemoryStore } from './memory-store.ts'
+import { createMemoryStore } from '../lakes/memory-store.ts'
 import { KEY, NOW } from './run-cli.ts'
 
 export type InProcessOptions = {
