@@ -4,7 +4,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { barsFor, KEY, NOW, ROOT, setS3Stage, type S3Stage } from './support/runs/run-cli.ts'
+import { KEY, NOW } from './support/runs/in-process.ts'
+import { ROOT } from './support/runs/process.ts'
+import { barsFor } from './support/bars.ts'
+import { setS3Stage, type S3Stage } from './support/runs/stage.ts'
 import { makeTempFolder, type TempFolder } from './support/lakes/temp-folder.ts'
 import { environmentOf, readWorkflow, startScript, stepNamed, type Values } from './support/workflow.ts'
 

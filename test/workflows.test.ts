@@ -7,7 +7,7 @@ import { parseCommandLine } from '../lib/cli/cli.ts'
 import { resolveConfig } from '../lib/cli/resolve.ts'
 import { tickersPlace, type Config } from '../lib/core/config.ts'
 import actions from './fixtures/actions.json' with { type: 'json' }
-import { ROOT } from './support/runs/run-cli.ts'
+import { ROOT } from './support/runs/process.ts'
 import { makeTempFolder } from './support/lakes/temp-folder.ts'
 import {
   environmentOf,

@@ -2,16 +2,10 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
-import {
-  barsFor,
-  iso,
-  KEY,
-  runCli,
-  setS3Stage,
-  setStage,
-  type RunOptions,
-  type Stage,
-} from '../support/runs/run-cli.ts'
+import { KEY } from '../support/runs/in-process.ts'
+import { barsFor, iso } from '../support/bars.ts'
+import { runCli } from '../support/runs/process.ts'
+import { setS3Stage, setStage, type RunOptions, type Stage } from '../support/runs/stage.ts'
 import { makeTempFolder } from '../support/lakes/temp-folder.ts'
 
 setDefaultTimeout(30_000)

@@ -1,21 +1,11 @@
 // The nightly mode, one file per symbol and session: the real program against the fake vendor, into a folder.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import type { Bar } from '../support/servers/fake-fmp.ts'
+import { NOW } from '../support/runs/in-process.ts'
+import { ROOT, runCli } from '../support/runs/process.ts'
+import { callsOf, metricsOf, setStage } from '../support/runs/stage.ts'
+import { type Bar, barsFor, dayKey, iso, sessions, yearKey } from '../support/bars.ts'
 import { describeFile, priceFiles, priceKeys, readFooter, readRows, type StoredRow } from '../support/lakes/lake.ts'
-import {
-  barsFor,
-  callsOf,
-  dayKey,
-  iso,
-  metricsOf,
-  NOW,
-  ROOT,
-  runCli,
-  sessions,
-  setStage,
-  yearKey,
-} from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

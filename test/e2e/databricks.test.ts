@@ -5,7 +5,7 @@ import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
 import { disposableFolder, folderLake } from '../support/lakes/lake.ts'
-import { runCli } from '../support/runs/run-cli.ts'
+import { runCli } from '../support/runs/process.ts'
 
 setDefaultTimeout(30_000)
 

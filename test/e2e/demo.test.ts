@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { parquetMetadata } from 'hyparquet'
 import { join } from 'node:path'
 import { disposableFolder, folderLake, priceKeys, readRows } from '../support/lakes/lake.ts'
-import { measureCli, ROOT, runCli } from '../support/runs/run-cli.ts'
+import { measureCli, ROOT, runCli } from '../support/runs/process.ts'
 
 setDefaultTimeout(30_000)
 

@@ -1,9 +1,11 @@
 // Runs that are interrupted or killed: what is stored is whole, what is said is true, and the next run completes it.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { recordedError, seededRandom } from '../support/servers/fake-fmp.ts'
+import { barsFor, dayKey, SEED } from '../support/bars.ts'
+import { metricsOf, setS3Stage, setStage } from '../support/runs/stage.ts'
+import { recordedError } from '../support/recorded.ts'
+import { seededRandom } from '../support/random.ts'
 import { priceFiles, readRows } from '../support/lakes/lake.ts'
-import { barsFor, dayKey, metricsOf, SEED, setS3Stage, setStage } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

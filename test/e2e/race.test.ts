@@ -2,16 +2,9 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { priceFiles, priceKeys } from '../support/lakes/lake.ts'
-import {
-  barsFor,
-  dayKey,
-  metricsOf,
-  sessions,
-  setS3Stage,
-  setStage,
-  type Run,
-  type Stage,
-} from '../support/runs/run-cli.ts'
+import type { Run } from '../support/runs/checks.ts'
+import { barsFor, dayKey, sessions } from '../support/bars.ts'
+import { metricsOf, setS3Stage, setStage, type Stage } from '../support/runs/stage.ts'
 
 setDefaultTimeout(30_000)
 

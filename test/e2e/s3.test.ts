@@ -4,17 +4,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { FakeRequest } from '../support/servers/fake-s3.ts'
 import { priceFiles, priceKeys, readFooter, readRows } from '../support/lakes/lake.ts'
-import {
-  barsFor,
-  callsOf,
-  dayKey,
-  metricsOf,
-  sessions,
-  setS3Stage,
-  setStage,
-  yearKey,
-  type S3Stage,
-} from '../support/runs/run-cli.ts'
+import { barsFor, dayKey, sessions, yearKey } from '../support/bars.ts'
+import { callsOf, metricsOf, setS3Stage, setStage, type S3Stage } from '../support/runs/stage.ts'
 
 setDefaultTimeout(30_000)
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { STATEMENTS } from '../../lib/datasets/catalog.ts'
 import type { Metrics } from '../../lib/report/metrics.ts'
 import { startFakeS3 } from '../support/servers/fake-s3.ts'
-import { startCli } from '../support/runs/run-cli.ts'
+import { startCli } from '../support/runs/process.ts'
 
 const NOW = '2026-11-24T13:00:00Z'
 const KEY = 'statements+Key/0123456789=='

@@ -4,7 +4,10 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { disposableFolder } from '../support/lakes/lake.ts'
-import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setStage, yearKey } from '../support/runs/run-cli.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor, dayKey, yearKey } from '../support/bars.ts'
+import { metricsOf, setStage } from '../support/runs/stage.ts'
+import { runCli } from '../support/runs/process.ts'
 
 setDefaultTimeout(30_000)
 

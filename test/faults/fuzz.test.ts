@@ -14,7 +14,9 @@ import { runInProcess, type InProcessRun } from '../support/runs/in-process.ts'
 import { leaksIn } from '../support/leaks.ts'
 import { oddAnswer } from '../support/servers/odd-answers.ts'
 import { oneOf, someOf, wholeBetween, type Random } from '../support/random.ts'
-import { barsFor, KEY, NOW, setStage } from '../support/runs/run-cli.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor } from '../support/bars.ts'
+import { setStage } from '../support/runs/stage.ts'
 
 const PRICES = createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw' })
 

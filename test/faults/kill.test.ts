@@ -4,7 +4,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { pointsOf, someOf, type Point } from '../kill/points.ts'
 import { SCENARIOS } from '../kill/scenarios.ts'
 import { makeReference, sweep, type Reference, type StoreKind } from '../kill/sweep.ts'
-import { SEED } from '../support/runs/run-cli.ts'
+import { SEED } from '../support/bars.ts'
 
 setDefaultTimeout(60_000)
 

@@ -4,16 +4,10 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { falseClaims, dataFacts } from '../kill/look.ts'
 import { disposableFolder, readRows } from '../support/lakes/lake.ts'
-import {
-  barsFor,
-  metricsOf,
-  ROOT,
-  setS3Stage,
-  setStage,
-  yearKey,
-  type Run,
-  type Stage,
-} from '../support/runs/run-cli.ts'
+import type { Run } from '../support/runs/checks.ts'
+import { ROOT } from '../support/runs/process.ts'
+import { barsFor, yearKey } from '../support/bars.ts'
+import { metricsOf, setS3Stage, setStage, type Stage } from '../support/runs/stage.ts'
 
 setDefaultTimeout(60_000)
 

@@ -6,17 +6,10 @@ import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FakeRequest, Fault } from '../support/servers/fake-s3.ts'
 import { disposableFolder, priceFiles, priceKeys } from '../support/lakes/lake.ts'
-import {
-  barsFor,
-  dayKey,
-  KEY,
-  metricsOf,
-  NOW,
-  runCli,
-  setS3Stage,
-  setStage,
-  type S3Stage,
-} from '../support/runs/run-cli.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor, dayKey } from '../support/bars.ts'
+import { metricsOf, setS3Stage, setStage, type S3Stage } from '../support/runs/stage.ts'
+import { runCli } from '../support/runs/process.ts'
 
 setDefaultTimeout(30_000)
 

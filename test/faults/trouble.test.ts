@@ -2,18 +2,10 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { dataFacts, readFiles } from '../kill/look.ts'
-import { makeBars, recordedError } from '../support/servers/fake-fmp.ts'
+import { makeBars, barsFor, iso, sessions, yearKey } from '../support/bars.ts'
+import { metricsOf, setS3Stage, setStage, type S3Stage } from '../support/runs/stage.ts'
+import { recordedError } from '../support/recorded.ts'
 import { priceKeys, readRows } from '../support/lakes/lake.ts'
-import {
-  barsFor,
-  iso,
-  metricsOf,
-  sessions,
-  setS3Stage,
-  setStage,
-  yearKey,
-  type S3Stage,
-} from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(60_000)
 

@@ -9,14 +9,10 @@ import { createFmp } from '../../lib/fmp/fmp.ts'
 import type { Fetch } from '../../lib/fmp/request.ts'
 import { createHttp, type Http, type HttpOptions } from '../../lib/fmp/calls.ts'
 import { createFakeClock } from '../support/runs/fake-clock.ts'
-import {
-  type FakeFmp,
-  type FakeFmpOptions,
-  recordedError,
-  seededRandom,
-  startFakeFmp,
-  TEST_KEY,
-} from '../support/servers/fake-fmp.ts'
+import { recordedError } from '../support/recorded.ts'
+import { seededRandom } from '../support/random.ts'
+import { type FakeFmp, startFakeFmp } from '../support/servers/fake-fmp.ts'
+import { type VendorOptions, TEST_KEY } from '../support/servers/vendor.ts'
 
 const BARS = [{ date: '2024-09-30', open: 1, high: 2, low: 1, close: 2, adjClose: 2, volume: 9 }] as never
 const SYMBOLS = ['AAPL', 'MSFT', 'NVDA', 'JPM', 'SPY'] as const
@@ -27,7 +23,7 @@ afterEach(() => {
   for (const stop of opened.splice(0)) stop()
 })
 
-function serve(options: FakeFmpOptions = {}): FakeFmp {
+function serve(options: VendorOptions = {}): FakeFmp {
   const server = startFakeFmp({ bars, ...options })
   opened.push(() => server.stop())
   return server

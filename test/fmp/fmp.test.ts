@@ -3,7 +3,7 @@ import type { Ask } from '../../lib/core/dataset.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { createFmp } from '../../lib/fmp/fmp.ts'
 import type { HttpReply } from '../../lib/fmp/request.ts'
-import { fixtureText, recordedErrors } from '../support/servers/fake-fmp.ts'
+import { fixtureText, recordedErrors } from '../support/recorded.ts'
 
 const KEY = 'sEcReT+key/123'
 const stable = createFmp({ api: 'stable', baseUrl: 'https://api.example/', key: KEY })

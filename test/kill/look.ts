@@ -1,7 +1,7 @@
 // What stands in a lake, looked at from outside between two runs.
 
 import { STATEMENTS } from '../../lib/datasets/catalog.ts'
-import { amountsOf, type Bars, type Reports } from '../support/servers/fake-fmp.ts'
+import { amountsOf, type Bars, type Reports } from '../support/servers/vendor.ts'
 import {
   isDataKey,
   priceKeys,

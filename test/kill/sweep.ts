@@ -3,9 +3,10 @@
 
 import { join } from 'node:path'
 import PQueue from 'p-queue'
-import { seededRandom } from '../support/servers/fake-fmp.ts'
+import type { Run } from '../support/runs/checks.ts'
+import { seededRandom } from '../support/random.ts'
+import { setS3Stage, setStage, type Stage } from '../support/runs/stage.ts'
 import { disposableFolder, isDataKey, type Lake } from '../support/lakes/lake.ts'
-import { setS3Stage, setStage, type Run, type Stage } from '../support/runs/run-cli.ts'
 import { dataFacts, falseClaims, readFiles, strayKeys, untrueFiles, type Files } from './look.ts'
 import type { Done, Point } from './points.ts'
 import type { Scenario, Visit } from './scenarios.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createEncoder, createThreadEncoder, type Encoder } from '../../lib/parquet/encoder.ts'
 import type { Row } from '../../lib/core/dataset.ts'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { ROOT } from '../support/runs/run-cli.ts'
+import { ROOT } from '../support/runs/process.ts'
 import { priceRow, prices, span } from '../support/values.ts'
 
 const SCRIPT = join(ROOT, 'lib/parquet/worker.ts')

@@ -7,7 +7,10 @@ import { join } from 'node:path'
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { startFakeS3 } from '../support/servers/fake-s3.ts'
-import { barsFor, dayKey, KEY, NOW, ROOT, sessions, setStage } from '../support/runs/run-cli.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { ROOT } from '../support/runs/process.ts'
+import { barsFor, dayKey, sessions } from '../support/bars.ts'
+import { setStage } from '../support/runs/stage.ts'
 import { makeTempFolder, type TempFolder } from '../support/lakes/temp-folder.ts'
 
 setDefaultTimeout(60_000)

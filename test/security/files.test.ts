@@ -4,7 +4,10 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { lstat, mkdir, readdir, readlink, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { disposableFolder, folderLake } from '../support/lakes/lake.ts'
-import { barsFor, dayKey, KEY, NOW, runCli, setStage, type Stage } from '../support/runs/run-cli.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor, dayKey } from '../support/bars.ts'
+import { runCli } from '../support/runs/process.ts'
+import { setStage, type Stage } from '../support/runs/stage.ts'
 
 setDefaultTimeout(30_000)
 

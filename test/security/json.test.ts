@@ -3,7 +3,9 @@
 
 import { describe, expect, test } from 'bun:test'
 import type { Metrics } from '../../lib/report/metrics.ts'
-import { KEY, NOW, setStage, barsFor } from '../support/runs/run-cli.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor } from '../support/bars.ts'
+import { setStage } from '../support/runs/stage.ts'
 import { runInProcess, type InProcessRun } from '../support/runs/in-process.ts'
 
 const DAY = '2024-09-16'

@@ -3,11 +3,15 @@
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
-import { startFakeFmp, type Fault, type FmpRequestInfo } from '../support/servers/fake-fmp.ts'
+import type { Fault, FmpRequestInfo } from '../support/servers/vendor.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor } from '../support/bars.ts'
+import { runCli, type CliResult } from '../support/runs/process.ts'
+import { setS3Stage } from '../support/runs/stage.ts'
+import { startFakeFmp } from '../support/servers/fake-fmp.ts'
 import { runInProcess } from '../support/runs/in-process.ts'
 import { leaksIn } from '../support/leaks.ts'
 import { disposableFolder, folderLake, type Lake } from '../support/lakes/lake.ts'
-import { barsFor, KEY, NOW, runCli, setS3Stage, type CliResult } from '../support/runs/run-cli.ts'
 
 setDefaultTimeout(30_000)
 

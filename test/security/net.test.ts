@@ -4,10 +4,13 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import net from 'node:net'
 import { join } from 'node:path'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor } from '../support/bars.ts'
+import { runCli } from '../support/runs/process.ts'
+import { setS3Stage, setStage } from '../support/runs/stage.ts'
 import { startFakeFmp } from '../support/servers/fake-fmp.ts'
 import { runInProcess } from '../support/runs/in-process.ts'
 import { disposableFolder } from '../support/lakes/lake.ts'
-import { barsFor, KEY, NOW, runCli, setS3Stage, setStage } from '../support/runs/run-cli.ts'
 import { certificatePath, startTlsServer, type Certificate } from '../support/servers/tls-server.ts'
 
 setDefaultTimeout(30_000)

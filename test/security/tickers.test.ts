@@ -7,7 +7,10 @@ import { join } from 'node:path'
 import { runInProcess } from '../support/runs/in-process.ts'
 import { leaksIn } from '../support/leaks.ts'
 import { disposableFolder } from '../support/lakes/lake.ts'
-import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, setStage } from '../support/runs/run-cli.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor, dayKey } from '../support/bars.ts'
+import { metricsOf, setS3Stage, setStage } from '../support/runs/stage.ts'
+import { runCli } from '../support/runs/process.ts'
 
 setDefaultTimeout(30_000)
 

@@ -1,7 +1,7 @@
 // Workflows as data, and their steps run as the runner runs them: by `bash -e`, with the values in the environment.
 
 import { join } from 'node:path'
-import { ROOT } from './runs/run-cli.ts'
+import { ROOT } from './runs/process.ts'
 
 export type Step = {
   readonly name?: string

@@ -1,15 +1,84 @@
-// The whole program but for its entry, in this process: from argv and environment to exit code, against a vendor that is
-// a function. A run takes milliseconds, so a test can afford thousands.
+// The whole program but for its entry, in this process: from argv and environment to exit code, in surroundings that are
+// handed in. A run takes milliseconds, so a test can afford thousands.
 
 import { parseCommandLine } from '../../../lib/cli/cli.ts'
-import { resolveConfig } from '../../../lib/cli/resolve.ts'
-import { createEncoder } from '../../../lib/parquet/encoder.ts'
-import { describeError, IngestError } from '../../../lib/core/errors.ts'
-import type { Fetch } from '../../../lib/fmp/request.ts'
+import { resolveConfig, secretsOf } from '../../../lib/cli/resolve.ts'
+import type { World } from '../../../lib/commands/effects.ts'
 import { runIngest } from '../../../lib/commands/ingest/ingest.ts'
-import { createFakeClock } from './fake-clock.ts'
+import { createRedactor, describeError, IngestError } from '../../../lib/core/errors.ts'
+import type { Fetch } from '../../../lib/fmp/request.ts'
+import { createEncoder } from '../../../lib/parquet/encoder.ts'
 import { createMemoryStore } from '../lakes/memory-store.ts'
-import { KEY, NOW } from './run-cli.ts'
+import { createFakeClock } from './fake-clock.ts'
+import type { Cli, CliResult } from './process.ts'
+
+/** An instant of a Tuesday morning in New York: the last session before today is Monday, 2024-09-16. */
+export const NOW = '2024-09-17T13:00:00Z'
+
+/** With characters that a URL escapes, so that an escaped key would be noticed as well. */
+export const KEY = 'e2e+Key/0123456789=='
+
+/** What the entry would open. */
+export type Surroundings = Pick<World, 'clock' | 'fetch' | 'openStore' | 'readTextFile'> & {
+  readonly env: Readonly<Record<string, string>>
+  /** 0.5 unless told. */
+  readonly random?: (() => number) | undefined
+}
+
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 }
+
+/**
+ * Starts `ingest` here, at the instant `NOW` unless --now tells another. Other commands end at once. `done` rejects with whatever is no IngestError: a defect. A
+ * second signal has no effect.
+ */
+export function startInProcess(args: readonly string[], surroundings: Surroundings): Cli {
+  const stop = new AbortController()
+  const interruption = new AbortController()
+  const { env, random = () => 0.5, ...doors } = surroundings
+  const said = { stdout: '', stderr: '' }
+  let signalCode: number | undefined
+
+  async function finish(): Promise<number> {
+    const line = parseCommandLine(args)
+    if (line.kind !== 'run' || line.command !== 'ingest') return 0
+    // The entry lets a variable that is set to nothing be unset.
+    const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+    return await runIngest(resolveConfig(line, set, { isCompiled: false }), {
+      ...doors,
+      nowMs: Date.parse(NOW),
+      random,
+      version: '0.0.0',
+      stop,
+      interruption: interruption.signal,
+      print: async (text) => void (said.stdout += text),
+      printError: (text) => void (said.stderr += text),
+      isTerminal: false,
+      appendText: async () => undefined,
+      openEncoder: createEncoder,
+    })
+  }
+
+  async function run(): Promise<CliResult> {
+    const code = await finish().catch((error: unknown) => {
+      if (!(error instanceof IngestError)) throw error
+      said.stderr += createRedactor(secretsOf(env))(`❌ ${describeError(error)}\n`)
+      return error.kind === 'usage' ? 2 : 1
+    })
+    return { code: signalCode ?? code, ...said }
+  }
+
+  return {
+    kill(signal) {
+      if (signal === 'SIGKILL') throw new Error('Only a process can be killed.')
+      if (signalCode !== undefined) return
+      signalCode = EXIT_CODES[signal]
+      interruption.abort()
+      const hint = 'Run again to go on where it stopped.'
+      stop.abort(new IngestError(`Interrupted by ${signal}.`, { kind: 'interrupted', scope: 'run', hint }))
+    },
+    done: run(),
+  }
+}
 
 export type InProcessOptions = {
   readonly args: readonly string[]
@@ -21,48 +90,33 @@ export type InProcessOptions = {
   readonly listText?: string
 }
 
-export type InProcessRun = {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
+export type InProcessRun = CliResult & {
   readonly files: ReadonlyMap<string, Uint8Array>
   readonly calls: number
 }
 
-/** One run. Rejects with whatever is no IngestError: a defect. */
-export async function runInProcess(options: InProcessOptions): Promise<InProcessRun> {
+/** One run over an empty store in memory, in which no wait takes time. */
+export async function runInProcess({
+  args,
+  vendor,
+  listText,
+  random,
+  ...options
+}: InProcessOptions): Promise<InProcessRun> {
   const store = createMemoryStore()
-  const said = { stdout: '', stderr: '' }
   let calls = 0
   const fetch: Fetch = async (url) => {
     calls += 1
-    return await options.vendor(new URL(url))
+    return await vendor(new URL(url))
   }
-  const finish = async (): Promise<number> => {
-    const line = parseCommandLine(options.args)
-    if (line.kind !== 'run' || line.command !== 'ingest') return 0
-    const env = { FMP_API_KEY: KEY, FMP_BASE_URL: 'http://127.0.0.1:9', RATE_LIMIT_SECONDS: '0', ...options.env }
-    return await runIngest(resolveConfig(line, env, { isCompiled: false }), {
-      nowMs: Date.parse(NOW),
-      clock: createFakeClock(),
-      random: options.random ?? (() => 0.5),
-      fetch,
-      version: '0.0.0',
-      stop: new AbortController(),
-      interruption: new AbortController().signal,
-      print: async (text) => void (said.stdout += text),
-      printError: (text) => void (said.stderr += text),
-      isTerminal: false,
-      openStore: async () => store,
-      readTextFile: async () => options.listText,
-      appendText: async () => undefined,
-      openEncoder: createEncoder,
-    })
-  }
-  const code = await finish().catch((error: unknown) => {
-    if (!(error instanceof IngestError)) throw error
-    said.stderr += `❌ ${describeError(error)}\n`
-    return error.kind === 'usage' ? 2 : 1
+  const env = { FMP_API_KEY: KEY, FMP_BASE_URL: 'http://127.0.0.1:9', RATE_LIMIT_SECONDS: '0', ...options.env }
+  const { done } = startInProcess(args, {
+    env,
+    random,
+    fetch,
+    clock: createFakeClock(),
+    openStore: async () => store,
+    readTextFile: async () => listText,
   })
-  return { code, ...said, files: store.files, calls }
+  return { ...(await done), files: store.files, calls }
 }

@@ -1,6 +1,6 @@
 // Answers of the vendor that are nearly right, wrong, mangled or recorded, drawn by the dice of a random test.
 
-import { fixtureText, recordedErrors } from './fake-fmp.ts'
+import { fixtureText, recordedErrors } from '../recorded.ts'
 import { mangled, oddValue } from '../fuzz.ts'
 import { oneOf, wholeBetween, type Random } from '../random.ts'
 

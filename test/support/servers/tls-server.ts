@@ -13,7 +13,7 @@ export type TlsServer = AsyncDisposable & {
 
 /** The path of a certificate, for NODE_EXTRA_CA_CERTS. */
 export function certificatePath(name: Certificate): string {
-  return join(import.meta.dir, `../fixtures/tls/${name}.pem`)
+  return join(import.meta.dir, `../../fixtures/tls/${name}.pem`)
 }
 
 /** Answers every request with this, `[]` unless told. */
