@@ -20,8 +20,8 @@ async function race(stage: Stage, args: readonly string[]): Promise<readonly Run
     if (n === before + 2) resolve(undefined)
     return bothAsk
   }
-  const first = stage.start(args, { isShared: true })
-  const second = stage.start(args, { isShared: true })
+  const first = stage.spawn(args, { isShared: true })
+  const second = stage.spawn(args, { isShared: true })
   const runs = await Promise.all([first.done, second.done])
   stage.onRequest = undefined
   expect(runs.map(({ code }) => code)).toEqual([0, 0])
@@ -85,8 +85,8 @@ describe.concurrent('two whole runs at once over one folder', () => {
 
   test('in different modes do not meet', async () => {
     await using stage = await setStage({ bars: barsFor(FIVE, '2023-01-03', DAY) })
-    const daily = stage.start(['--tickers', FIVE.join(',')], { isShared: true })
-    const backfill = stage.start(BACKFILL, { isShared: true })
+    const daily = stage.spawn(['--tickers', FIVE.join(',')], { isShared: true })
+    const backfill = stage.spawn(BACKFILL, { isShared: true })
     const runs = await Promise.all([daily.done, backfill.done])
     expect(runs.map(({ code }) => code)).toEqual([0, 0])
     expect(writtenBy(runs)).toBe(15)

@@ -100,7 +100,7 @@ describe.concurrent('the legacy API', () => {
   test('without data for a symbol is no data, and nothing that fails shows the key of its query', async () => {
     await using stage = await setStage({ bars: barsFor(['GOOD', 'BAD'], '2024-09-16', '2024-09-16') })
     stage.onRequest = ({ symbol }) => (symbol === 'BAD' ? { reset: true } : undefined)
-    const run = await stage.run(['--tickers', 'GOOD,NONE,BAD'], { env: V3 , isLossy: true })
+    const run = await stage.run(['--tickers', 'GOOD,NONE,BAD'], { env: V3, isLossy: true })
     expect(run.code).toBe(1)
     expect(run.stderr).toMatch(/^❌ NONE: .*no data/m)
     expect(run.stderr).toMatch(/^❌ BAD: .*closed/m)

@@ -24,7 +24,7 @@ async function race(stage: Stage, args: readonly (readonly string[])[]): Promise
     if (n === before + args.length) resolve(undefined)
     return allAsk
   }
-  const runs = await Promise.all(args.map(async (own) => await stage.start(own, { isShared: true }).done))
+  const runs = await Promise.all(args.map(async (own) => await stage.spawn(own, { isShared: true }).done))
   stage.onRequest = undefined
   return runs
 }
@@ -107,7 +107,7 @@ describe.each([
       return isOvertaken
     }
     // It knows the store of before, and its range ends a session earlier.
-    const slow = stage.start([...args, ...extra], { isShared: true })
+    const slow = stage.spawn([...args, ...extra], { isShared: true })
     await isAsking
     stage.onRequest = undefined
     const later = await stage.run(args, { now: NEXT_MORNING, isShared: true })
@@ -124,8 +124,8 @@ describe.each([
     await using stage = await setUp({ bars: barsFor(SYMBOLS, '2024-09-03', '2024-09-17') })
     await using calm = await setStage({ bars: stage.bars })
     const args = [...LIST, '--from-date', '2024-09-03']
-    const survivor = stage.start(args, { isShared: true })
-    const victim = stage.start(args, { isShared: true })
+    const survivor = stage.spawn(args, { isShared: true })
+    const victim = stage.spawn(args, { isShared: true })
     stage.onRequest = ({ n }) => {
       // Some files of both are on their way then.
       if (n === 10) victim.kill('SIGKILL')
@@ -144,7 +144,7 @@ describe.each([
 /** A process that tries to create 200 keys, in an order of its own, and prints which of them it won. */
 const WRITER = `
   const [folder, id] = process.argv.slice(-2)
-  const { openFolderStore } = await import(${JSON.stringify(join(ROOT, 'lib/store/folder.ts'))})
+  const { openFolderStore } = await import(${JSON.stringify(join(ROOT, 'lib/store/folder/folder.ts'))})
   const store = await openFolderStore({ folder, nowMs: Date.now })
   const keys = Array.from({ length: 200 }, (_, index) => 'race/symbol=S' + (index % 20) + '/' + index)
   const won = []

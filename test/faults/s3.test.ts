@@ -80,7 +80,7 @@ describe.concurrent('a store that fails every request once', () => {
       [backfill, '2024-09-19T13:00:00Z'],
     ] as const) {
       stage.s3.onRequest = failEachOnce()
-      const run = await stage.run(args, { now, warp: 100 })
+      const run = await stage.run(args, { now })
       const expected = await calm.run(args, { now })
       expect(run.code).toBe(0)
       expect(metricsOf(run).counts).toEqual(metricsOf(expected).counts)
@@ -97,7 +97,7 @@ describe.concurrent('a store that fails every request once', () => {
       hung += 1
       return { action: 'hang' }
     }
-    const run = await stage.run(LIST, { warp: 60 })
+    const run = await stage.spawn(LIST, { warp: 20 }).done
     expect({ code: run.code, changed: run.changed.length, hung }).toEqual({ code: 0, changed: 3, hung: 1 })
     expect(metricsOf(run).duration_seconds).toBeGreaterThan(15)
   })
@@ -110,7 +110,7 @@ describe.concurrent('trouble that stays', () => {
   ])('(%s) stops the run with cause and cure; no call is spent on the others', async (_name, fault, cause, cure) => {
     await using stage = await setBucket()
     stage.s3.onRequest = ({ operation, key }) => (operation === 'put' && key.includes('symbol=') ? fault : undefined)
-    const run = await stage.run(LIST, { env: { MAX_WORKERS: '1' }, warp: 60, isShared: true })
+    const run = await stage.run(LIST, { env: { MAX_WORKERS: '1' }, isShared: true })
     expect({ code: run.code, calls: run.requests.length }).toEqual({ code: 1, calls: 2 })
     const [line = ''] = run.stderr.match(/^🛑.*$/gm) ?? []
     expect(line).toContain('s3://test-bucket/raw/prices/symbol=A/')

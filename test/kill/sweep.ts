@@ -84,7 +84,7 @@ export async function makeReference(scenario: Scenario, options: SweepOptions): 
   teach(stage, killed)
   const [apiBefore, s3Before] = [stage.fmp.requests.length, stage.s3?.requests.length ?? 0]
   const env = { ...settings(options), KILL_AT: '0', STEPS_FILE: stepsFile }
-  expectCode(await stage.run(killed.args, { now: killed.now, env, preload: PRELOAD }))
+  expectCode(await stage.spawn(killed.args, { now: killed.now, env, preload: PRELOAD }).done)
   const counts = {
     api: stage.fmp.requests.length - apiBefore,
     s3: (stage.s3?.requests.length ?? 0) - s3Before,
@@ -138,7 +138,7 @@ async function killOnce(reference: Reference, point: Point): Promise<Killed> {
   teach(stage, killed)
   const env = settings(reference)
   const fsEnv = { KILL_AT: String(point.n), KILL_WHEN: point.when }
-  const running = stage.start(killed.args, {
+  const running = stage.spawn(killed.args, {
     now: killed.now,
     isShared: true,
     ...(point.at === 'fs' ? { env: { ...env, ...fsEnv }, preload: PRELOAD } : { env }),

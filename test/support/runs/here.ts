@@ -15,9 +15,9 @@ import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 const BASE_URL = 'http://localhost:9'
 
 /** Starts a run in this process. One that needs S3's environment runs alone: the SDK reads that of the process. */
-export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call, needsS3: boolean): Cli {
+export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call): Cli {
   const time = createVirtualTime()
-  const { readTextFile, openStore } = doors()
+  const { readTextFile, openStore, appendText } = doors()
   const started = Promise.withResolvers<Cli>()
   const run = async () =>
     await time.live(async () => {
@@ -25,6 +25,7 @@ export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call, needsS
         env: { FMP_BASE_URL: BASE_URL, ...env },
         clock: time,
         fetch: vendorFetch(vendor, BASE_URL, time),
+        appendText,
         readTextFile: async (path, maxBytes) => await time.during(readTextFile(resolve(cwd, path), maxBytes)),
         openStore: async (target, config, options) => {
           const opening =
@@ -51,8 +52,15 @@ export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call, needsS
       ...options,
     })
   return {
-    kill: (signal) => void started.promise.then(({ kill }) => kill(signal)),
-    done: needsS3 ? alone(env, run) : run(),
+    kill: (signal, afterMs = 0) => {
+      const kill = async () => {
+        const cli = await started.promise
+        if (afterMs > 0) await time.sleep(afterMs)
+        cli.kill(signal)
+      }
+      void kill()
+    },
+    done: Object.keys(env).some((name) => name.startsWith('AWS_')) ? alone(env, run) : run(),
   }
 }
 

@@ -8,6 +8,7 @@ import { runIngest } from '../../../lib/commands/ingest/ingest.ts'
 import { createRedactor, describeError, IngestError } from '../../../lib/core/errors.ts'
 import type { Fetch } from '../../../lib/fmp/request.ts'
 import { createEncoder } from '../../../lib/parquet/encoder.ts'
+import packageJson from '../../../package.json' with { type: 'json' }
 import { createMemoryStore } from '../lakes/memory-store.ts'
 import { createFakeClock } from './fake-clock.ts'
 import type { Cli, CliResult } from './process.ts'
@@ -19,7 +20,7 @@ export const NOW = '2024-09-17T13:00:00Z'
 export const KEY = 'e2e+Key/0123456789=='
 
 /** What the entry would open. */
-export type Surroundings = Pick<World, 'clock' | 'fetch' | 'openStore' | 'readTextFile'> & {
+export type Surroundings = Pick<World, 'clock' | 'fetch' | 'openStore' | 'readTextFile' | 'appendText'> & {
   readonly env: Readonly<Record<string, string>>
   /** 0.5 unless told. */
   readonly random?: (() => number) | undefined
@@ -47,13 +48,12 @@ export function startInProcess(args: readonly string[], surroundings: Surroundin
       ...doors,
       nowMs: Date.parse(NOW),
       random,
-      version: '0.0.0',
+      version: packageJson.version,
       stop,
       interruption: interruption.signal,
       print: async (text) => void (said.stdout += text),
       printError: (text) => void (said.stderr += text),
       isTerminal: false,
-      appendText: async () => undefined,
       openEncoder: createEncoder,
     })
   }
@@ -117,6 +117,7 @@ export async function runInProcess({
     clock: createFakeClock(),
     openStore: async () => store,
     readTextFile: async () => listText,
+    appendText: async () => undefined,
   })
   return { ...(await done), files: store.files, calls }
 }

@@ -36,7 +36,8 @@ export type CliResult = {
 }
 
 export type Cli = {
-  kill(signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): void
+  /** `afterMs` on the run's own clock, where that is virtual time. */
+  kill(signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL', afterMs?: number): void
   readonly done: Promise<CliResult>
 }
 

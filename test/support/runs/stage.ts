@@ -94,7 +94,7 @@ function buildStage(
     reports,
     onRequest,
     s3,
-    start: (args, options = {}) => perform(stage, args, options, (call) => startHere(vendor, call, s3 !== undefined)),
+    start: (args, options = {}) => perform(stage, args, options, (call) => startHere(vendor, call)),
     run: async (args, options) => await stage.start(args, options).done,
     spawn: (args, options = {}) => perform(stage, args, options, spawning(stage, options)),
     async [Symbol.asyncDispose]() {
@@ -149,7 +149,7 @@ function perform(stage: Stage, args: readonly string[], options: RunOptions, sta
     return run
   }
   return {
-    kill: (signal) => void started.promise.then(({ kill }) => kill(signal)),
+    kill: (signal, afterMs) => void started.promise.then(({ kill }) => kill(signal, afterMs)),
     done: finish(),
   }
 }

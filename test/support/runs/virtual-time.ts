@@ -32,6 +32,8 @@ export function createVirtualTime(): VirtualTime {
   let isWatched = false
   let isOver = false
 
+  const mayMoveOn = (): boolean => timers.size > 0 && underWay === 0 && !isOver
+
   async function isQuiet(): Promise<boolean> {
     for (let turn = 0; turn < QUIET_TURNS; turn += 1) {
       await new Promise<void>((resolve) => void setImmediate(resolve))
@@ -43,7 +45,7 @@ export function createVirtualTime(): VirtualTime {
   async function watch(): Promise<void> {
     if (isWatched) return
     isWatched = true
-    while (timers.size > 0 && !isOver && underWay === 0 && (await isQuiet())) ringNext()
+    while (mayMoveOn()) if (await isQuiet()) ringNext()
     isWatched = false
   }
 
