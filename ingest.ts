@@ -2,10 +2,11 @@
 // The program's entry: argv and environment in, one run, an exit code out.
 
 import { helpText, parseCommandLine } from './lib/cli/cli.ts'
-import { createRedactor, describeError, IngestError } from './lib/core/errors.ts'
+import { describeError, IngestError } from './lib/core/errors.ts'
 import type { ActionsJob } from './lib/core/config.ts'
 import { allSaid, print, printError } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
+import { createRedactor } from './lib/core/text.ts'
 
 type Signal = 'SIGINT' | 'SIGTERM'
 const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 }
@@ -41,19 +42,19 @@ async function main(): Promise<number> {
     await print(await writeBundle(resolveBundle(line, process.env)))
     return 0
   }
-  const { openWorld } = await import('./lib/commands/effects.ts')
+  const { openEffects } = await import('./lib/commands/effects.ts')
   const encoderScript = new URL('./lib/parquet/worker.ts', import.meta.url).href
-  const world = openWorld({ version, stop, interruption: interruption.signal, encoderScript })
+  const effects = openEffects({ version, stop, interruption: interruption.signal, encoderScript })
   if (line.command === 'demo') {
     const folder = resolveDemoFolder(line)
     const { runDemo } = await import('./lib/commands/demo/demo.ts')
-    return await runDemo(folder, world)
+    return await runDemo(folder, effects)
   }
   // The SDK would take an empty AWS variable for a set one.
   unsetEmpty(process.env)
   const config = resolveConfig(line, process.env, { isCompiled })
   const { runIngest } = await import('./lib/commands/ingest/ingest.ts')
-  return await runIngest(config, world)
+  return await runIngest(config, effects)
 }
 
 /** The exit code of what ended the program before its run could account for it. */

@@ -1,6 +1,7 @@
 // The rules of the house that neither the linter nor the compiler knows.
 import { describe, expect, test } from 'bun:test'
 import { dirname, join, normalize } from 'node:path'
+import { figuresOf, importsIn, problemOf } from './support/house.ts'
 
 const ROOT = join(import.meta.dir, '..')
 
@@ -179,3 +180,39 @@ async function impuritiesOf(path: string, seen: Set<string>): Promise<string[]> 
   }
   return found
 }
+
+describe('the rooms', () => {
+  test('import rooms below them, by their doors', async () => {
+    const imports = await importsIn(ROOT, ['ingest.ts', ...LIB_FILES])
+    process.stderr.write(`house: ${figuresOf(imports)}\n`)
+    expect(imports.length).toBeGreaterThan(200)
+    expect(imports.flatMap((one) => problemOf(one) ?? [])).toEqual([])
+  })
+
+  test.each([
+    ['core/dates.ts', 'fmp/fmp.ts', 'upward'],
+    ['pipeline/pipeline.ts', 'datasets/datasets.ts', 'upward'],
+    ['fmp/fmp.ts', 'store/store.ts', 'sideways'],
+    ['report/summary.ts', 'datasets/datasets.ts', 'sideways'],
+    ['datasets/check.ts', 'fmp/calls.ts', 'past the door of fmp/'],
+    ['datasets/prices/write.ts', 'store/s3/s3.ts', 'past the door of store/'],
+    ['commands/ingest/ingest.ts', 'fmp/rate-gate.ts', 'past the door of fmp/'],
+    ['datasets/prices/plan.ts', 'datasets/statements/plan.ts', 'from one folder of a room into another'],
+    ['store/s3/s3.ts', 'store/folder/errors.ts', 'from one folder of a room into another'],
+    ['commands/effects.ts', 'ingest.ts', 'upward'],
+  ])('a planted import of %s: %s is refused', (from, to, what) => {
+    expect(problemOf({ from, to })).toBe(`${from} -> ${to}: ${what}`)
+  })
+
+  test.each([
+    ['datasets/prices/plan.ts', 'core/dates.ts'],
+    ['datasets/prices/write.ts', 'store/store.ts'],
+    ['datasets/datasets.ts', 'datasets/prices/job.ts'],
+    ['datasets/prices/task.ts', 'datasets/check.ts'],
+    ['commands/effects.ts', 'store/s3/s3.ts'],
+    ['commands/demo/demo.ts', 'commands/ingest/ingest.ts'],
+    ['ingest.ts', 'commands/effects.ts'],
+  ])('%s may import %s', (from, to) => {
+    expect(problemOf({ from, to })).toBeUndefined()
+  })
+})

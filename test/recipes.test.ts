@@ -5,10 +5,11 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { XNYS } from '../lib/core/calendar.ts'
-import type { Partition, Row } from '../lib/core/dataset.ts'
+import type { Row } from '../lib/core/dataset.ts'
 import { encodeFile } from '../lib/parquet/parquet.ts'
 import { disposableFolder } from './support/lakes/lake.ts'
 import { at, priceRow, prices, span } from './support/values.ts'
+import type { Partition } from '../lib/datasets/prices/schema.ts'
 
 const README = await Bun.file(join(import.meta.dir, '../README.md')).text()
 const SESSIONS = XNYS.sessions(span('2023-12-20..2024-03-08'))

@@ -2,10 +2,9 @@
 // dangerous.
 
 import type { Flags } from './cli.ts'
-import { PRICES } from '../datasets/catalog.ts'
-import { FMP_BASE_URL } from '../fmp/fmp.ts'
-import type { Config } from '../core/config.ts'
+import { type Config, FMP_BASE_URL } from '../core/config.ts'
 import { isBaseUrl, type Name, type Value } from './schemas.ts'
+import { whereTrue } from '../core/text.ts'
 
 /** Flags and environment under one roof; what does not fit its schema becomes a problem and reads as absent. */
 export type Reader = {
@@ -54,9 +53,9 @@ function strangers({ raw, isOn }: Pick<Reader, 'raw' | 'isOn'>, datasets: readon
     ...DATE_OPTIONS.filter((name) => raw(name) !== undefined),
     ...DATE_FLAGS.filter((name) => isOn(name)).map((name) => `--${name}`),
   ]
-  const hasStatements = datasets.some((name) => name !== PRICES)
+  const hasStatements = datasets.some((name) => name !== 'prices')
   return [
-    ...(isWithout(PRICES) ? ofPrices.map((name) => `${name} is for prices, which --dataset leaves out.`) : []),
+    ...(isWithout('prices') ? ofPrices.map((name) => `${name} is for prices, which --dataset leaves out.`) : []),
     ...(raw('--period') !== undefined && !hasStatements
       ? ['--period is for statements: name them with --dataset.']
       : []),
@@ -83,7 +82,7 @@ export function absences({ raw }: Reader, config: Config, { isCompiled }: Start)
       '--now is for rehearsals: add --dry-run, or point FMP_BASE_URL at a test server.',
     ],
   ]
-  return problems.filter(([isSo]) => isSo).map(([, problem]) => problem)
+  return whereTrue(problems)
 }
 
 /** Settings that are allowed and dangerous, in sentences. */
@@ -99,7 +98,7 @@ export function cautionsOf({ raw }: Reader): readonly string[] {
       'The S3 endpoint is plain HTTP on another machine: data and signatures can be read and changed on the way. Use https://.',
     ],
   ]
-  return cautions.filter(([isSo]) => isSo).map(([, caution]) => caution)
+  return whereTrue(cautions)
 }
 
 function isVendor(url: string): boolean {

@@ -2,7 +2,7 @@
 // is config.ts's business.
 
 import { defineCommand, parseArgs, renderUsage, type ArgsDef, type CommandDef } from 'citty'
-import { DATASET_WORDS } from '../datasets/catalog.ts'
+import { DATASET_WORDS } from './schemas.ts'
 import { COMMANDS } from './flags.ts'
 
 const INGEST_ARGS = {

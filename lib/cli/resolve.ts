@@ -4,11 +4,17 @@
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
 import { absences, cautionsOf, contradictions, type Reader, type Start } from './checks.ts'
-import { PRICES } from '../datasets/catalog.ts'
-import { oneLine, usageError, type IngestError } from '../core/errors.ts'
-import { FMP_BASE_URL } from '../fmp/fmp.ts'
-import type { ActionsJob, BundleSettings, Config, Target, TickerSource } from '../core/config.ts'
+import { usageError, type IngestError } from '../core/errors.ts'
+import {
+  type ActionsJob,
+  type BundleSettings,
+  type Config,
+  type Target,
+  type TickerSource,
+  FMP_BASE_URL,
+} from '../core/config.ts'
 import { bucketOf, SCHEMAS } from './schemas.ts'
+import { oneLine } from '../core/text.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -32,7 +38,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
       lookback: read('--lookback') ?? 5,
     },
     fileNote: undefined,
-    datasets: read('--dataset') ?? [PRICES],
+    datasets: read('--dataset') ?? ['prices'],
     periods: read('--period') ?? ['annual', 'quarter'],
     isForced: isOn('force'),
     isDryRun: isOn('dry-run'),

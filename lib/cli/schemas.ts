@@ -1,9 +1,21 @@
 // What each flag and each variable may hold, and how to say so.
 
 import * as v from 'valibot'
-import { DATASET_WORDS, datasetsNamed } from '../datasets/catalog.ts'
-import type { ReportPeriod } from '../core/dataset.ts'
 import { FIRST_YEAR, LAST_YEAR, parseInstant, parseIsoDate, yearOf, type IsoDate } from '../core/dates.ts'
+import { DATASET_NAMES, STATEMENT_NAMES, type DatasetName, type ReportPeriod } from '../core/config.ts'
+
+/** The word of `--dataset` for all statements. */
+const ALL_STATEMENTS = 'fundamentals'
+
+/** Every word that `--dataset` takes. */
+export const DATASET_WORDS: readonly string[] = [...DATASET_NAMES, ALL_STATEMENTS]
+
+/** The datasets that a list of words names, each once, in the order of `DATASET_NAMES`; undefined where a word names none. */
+function datasetsNamed(words: readonly string[]): readonly DatasetName[] | undefined {
+  if (!words.every((word) => DATASET_WORDS.includes(word))) return undefined
+  const statements: readonly string[] = words.includes(ALL_STATEMENTS) ? STATEMENT_NAMES : []
+  return DATASET_NAMES.filter((name) => words.includes(name) || statements.includes(name))
+}
 
 const DATE_HINT = `a date like 2024-09-30, ${FIRST_YEAR} to ${LAST_YEAR}`
 
@@ -54,7 +66,7 @@ export const SCHEMAS = {
   '--dataset': v.pipe(
     text,
     v.transform((list) => datasetsNamed(list.split(',').map((word) => word.trim()))),
-    v.custom<readonly string[]>(
+    v.custom<readonly DatasetName[]>(
       (names) => names !== undefined,
       `names of ${DATASET_WORDS.join(', ')}, joined by commas`,
     ),

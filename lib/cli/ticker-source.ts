@@ -1,9 +1,10 @@
 // Where a ticker list comes from: the command line, a file, or an object in S3.
 
-import { IngestError, oneLine, usageError } from '../core/errors.ts'
+import { IngestError, usageError } from '../core/errors.ts'
 import type { Target, TickerSource } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
 import { MAX_TICKER_LIST_BYTES, parseTickerFlag, parseTickers, type TickerList } from './tickers.ts'
+import { oneLine } from '../core/text.ts'
 
 export type TickerDoors = {
   readonly openStore: (target: Target) => Promise<Store>

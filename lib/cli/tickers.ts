@@ -1,7 +1,8 @@
 // From a ticker list (a file's text or the value of --tickers) to the vendor's symbols. The list is the one input that
 // ends up in URLs and in object keys, so what is not plainly a symbol is refused, every bad place named at once.
 
-import { oneLine, usageError } from '../core/errors.ts'
+import { usageError } from '../core/errors.ts'
+import { oneLine } from '../core/text.ts'
 
 /** The largest ticker list that is read: all the symbols of a market with their names fit, a wrong file does not. */
 export const MAX_TICKER_LIST_BYTES = 1_048_576

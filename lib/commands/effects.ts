@@ -1,19 +1,20 @@
-// The doors to the world, opened once: clock, randomness, network, streams, files and stores.
+// Effects: the real clock, randomness, network, streams, files and stores, handed in as plain functions.
 
 import { createReadStream } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import process from 'node:process'
 import type { Clock } from '../core/clock.ts'
-import { createEncoder, createThreadEncoder, type Encoder } from '../parquet/encoder.ts'
-import { IngestError, oneLine, usageError } from '../core/errors.ts'
+import { createEncoder, createThreadEncoder } from '../parquet/encoder.ts'
+import { IngestError, usageError } from '../core/errors.ts'
 import type { Fetch } from '../fmp/request.ts'
-import type { FileSettings } from '../parquet/parquet.ts'
+import type { FileSettings, Encoder } from '../parquet/parquet.ts'
 import type { Config, Target } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
 import { print, printError } from './streams.ts'
+import { oneLine } from '../core/text.ts'
 
-/** The doors to the world, handed in. */
-export type World = {
+/** Everything a run needs from outside; a test hands in its own. */
+export type Effects = {
   /** Milliseconds since 1970 now, unless the settings say otherwise. */
   readonly nowMs: number
   readonly clock: Clock
@@ -49,8 +50,8 @@ export type Opening = {
   readonly encoderScript: string
 }
 
-/** The real world. */
-export function openWorld({ version, stop, interruption, encoderScript }: Opening): World {
+/** The effects of this process. */
+export function openEffects({ version, stop, interruption, encoderScript }: Opening): Effects {
   keepLoopbackDirect()
   // A log that nobody takes is no reason to leave data behind.
   process.stderr.on('error', () => undefined)
@@ -85,7 +86,7 @@ function keepLoopbackDirect(): void {
   }
 }
 
-const clock: World['clock'] = {
+const clock: Effects['clock'] = {
   elapsedMs: () => performance.now(),
   sleep: async (ms, signal) => {
     if (signal?.aborted === true) return

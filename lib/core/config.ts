@@ -1,8 +1,35 @@
 // The settings of a run, as values: what every other room is told of flags and environment.
 
-import type { ReportPeriod } from './dataset.ts'
-import type { FmpApi } from '../fmp/fmp.ts'
-import type { AskedDates } from './period.ts'
+import type { IsoDate } from './dates.ts'
+
+/** The vendor's own host, where the API answers unless another base URL is configured. */
+export const FMP_BASE_URL = 'https://financialmodelingprep.com'
+
+/** `stable` is the current API; `v3` is the legacy one, for keys of subscriptions from before 2025-08-31. */
+export type FmpApi = 'stable' | 'v3'
+
+/** The company statements that the program knows, as `--dataset` and the keys name them. */
+export const STATEMENT_NAMES = ['income', 'balance', 'cashflow'] as const
+
+export type StatementName = (typeof STATEMENT_NAMES)[number]
+
+/** Every dataset, in the order in which a run takes them. */
+export const DATASET_NAMES = ['prices', ...STATEMENT_NAMES] as const
+
+export type DatasetName = (typeof DATASET_NAMES)[number]
+
+/** The periods that a company reports on. */
+export type ReportPeriod = 'annual' | 'quarter'
+
+/** The dates as the user gave them; everything absent is an open end. */
+export type AskedDates = {
+  readonly mode: 'daily' | 'backfill'
+  readonly fromDate: IsoDate | undefined
+  readonly toDate: IsoDate | undefined
+  readonly backfillDays: number | undefined
+  /** In sessions; counts only for daily runs without dates. */
+  readonly lookback: number
+}
 
 export type TickerSource =
   | { readonly kind: 'flag'; readonly list: string }
@@ -16,8 +43,8 @@ export type Target =
 export type Config = {
   readonly tickers: TickerSource
   readonly dates: AskedDates
-  /** Names of the catalog's, prices first, at least one. */
-  readonly datasets: readonly string[]
+  /** At least one, in the order of `DATASET_NAMES`. */
+  readonly datasets: readonly DatasetName[]
   /** What every file says of itself in its footer (`note`): the demo's only. */
   readonly fileNote: string | undefined
   /** Of statements. */

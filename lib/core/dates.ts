@@ -114,3 +114,10 @@ export function parseInstant(text: string): number | undefined {
   const ms = Date.parse(text)
   return Number.isNaN(ms) ? undefined : ms
 }
+
+/** The smallest range that holds all of these, absent ones left out; undefined where there is none. */
+export function rangeAround(ranges: readonly (DateRange | undefined)[]): DateRange | undefined {
+  const present = ranges.filter((range) => range !== undefined)
+  if (present.length === 0) return undefined
+  return present.reduce((a, b) => ({ from: earlierOf(a.from, b.from), to: laterOf(a.to, b.to) }))
+}

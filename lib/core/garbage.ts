@@ -11,7 +11,7 @@ const PIECES_PER_SWEEP = 500
 const WORTHWHILE_BYTES = 125e6
 
 /** To be called after every piece of work: a file, a listing, a symbol. Now and then it collects. */
-export function createSweeper(): () => void {
+export function createGcTrigger(): () => void {
   let pieces = 0
   return () => {
     pieces += 1

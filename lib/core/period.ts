@@ -13,20 +13,11 @@ import {
   type DateRange,
   type IsoDate,
 } from './dates.ts'
+import type { AskedDates } from './config.ts'
 import { usageError } from './errors.ts'
 
 /** How far back a daily run without dates looks for the newest stored session of a symbol, in sessions. */
 const REACH_SESSIONS = 250
-
-/** The dates as the user gave them; everything absent is an open end. */
-export type AskedDates = {
-  readonly mode: 'daily' | 'backfill'
-  readonly fromDate: IsoDate | undefined
-  readonly toDate: IsoDate | undefined
-  readonly backfillDays: number | undefined
-  /** In sessions; counts only for daily runs without dates. */
-  readonly lookback: number
-}
 
 export type Period = {
   /** New York's date now. */

@@ -8,6 +8,7 @@ import { IngestError } from '../core/errors.ts'
 import { exchange, type ExchangeOptions, type FullReply, type HttpReply, type HttpRequest } from './request.ts'
 import { createGate, type Turn } from './rate-gate.ts'
 import { backoffMs } from '../core/retry.ts'
+import type { VendorStats } from '../core/outcome.ts'
 
 export type HttpOptions = ExchangeOptions & {
   readonly clock: Clock
@@ -19,18 +20,6 @@ export type HttpOptions = ExchangeOptions & {
   readonly onPause?: (ms: number) => void
 }
 
-/** What a run has asked of the vendor so far. */
-export type HttpStats = {
-  /** Attempts sent, retries included: what the vendor counts. */
-  readonly calls: number
-  /** Those of them that repeated an earlier one, after a failure or after a refusal for the call limit. */
-  readonly retries: number
-  /** Answers that refused for the call limit. */
-  readonly limited: number
-  /** The time that attempts waited at the gate, summed over all of them, in milliseconds. */
-  readonly gateWaitMs: number
-}
-
 export interface Http {
   /**
    * What `interpret` makes of the answer. Throws what it throws with scope `symbol` or `run`; with scope `attempt` the
@@ -39,7 +28,7 @@ export interface Http {
    * day's limit). After an error of the run that an answer gave, nothing more is sent.
    */
   call<T>(request: HttpRequest, interpret: (reply: HttpReply) => T, reservation: Reservation): Promise<T>
-  stats(): HttpStats
+  stats(): VendorStats
 }
 
 type Call<T> = { request: HttpRequest; interpret: (reply: HttpReply) => T; reservation: Reservation }

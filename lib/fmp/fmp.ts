@@ -2,16 +2,12 @@
 // both reply shapes and the wording of every refusal; it sends nothing. Statuses and wordings are as recorded in
 // `test/fixtures/fmp/errors.jsonl`.
 
+import type { FmpApi } from '../core/config.ts'
 import type { Ask, RawRow } from '../core/dataset.ts'
-import { createRedactor, type ErrorKind, type ErrorScope, IngestError, oneLine } from '../core/errors.ts'
+import { type ErrorKind, type ErrorScope, IngestError } from '../core/errors.ts'
 import type { HttpReply, HttpRequest } from './request.ts'
 import { errorWords, isObject, own, sniff } from './reply.ts'
-
-/** The vendor's own host, where the API answers unless another base URL is configured. */
-export const FMP_BASE_URL = 'https://financialmodelingprep.com'
-
-/** `stable` is the current API; `v3` is the legacy one, for keys of subscriptions from before 2025-08-31. */
-export type FmpApi = 'stable' | 'v3'
+import { createRedactor, oneLine } from '../core/text.ts'
 
 /** The vendor's API as the program speaks it. */
 export interface Fmp {

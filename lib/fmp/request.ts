@@ -1,7 +1,8 @@
 // One request to the vendor and its whole answer, under a timeout and a byte cap. The only user of fetch, whose own words
 // never get out, because they quote the URL and its key. Redirects are refused.
 
-import { IngestError, oneLine } from '../core/errors.ts'
+import { IngestError } from '../core/errors.ts'
+import { oneLine } from '../core/text.ts'
 
 /** The part of `fetch` that is used. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>

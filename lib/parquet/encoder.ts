@@ -1,18 +1,7 @@
 // Rows to the bytes of their files: at once in this thread, or, where there are thousands, in a thread of its own, so that
 // encoding and sending keep a core each.
 
-import type { Row } from '../core/dataset.ts'
-import type { DateRange } from '../core/dates.ts'
-import { encodeFile, type EncodedFile, type FileSettings } from './parquet.ts'
-
-/** The rows of one file, newest first, at least one, and what its footer claims to have asked for. */
-export type FileDraft = { readonly rows: readonly Row[]; readonly asked: DateRange | undefined }
-
-export type Encoder = {
-  /** Rejects with whatever the encoding throws: a defect. */
-  encode(draft: FileDraft): Promise<EncodedFile>
-  close(): void
-}
+import { encodeFile, type EncodedFile, type Encoder, type FileDraft, type FileSettings } from './parquet.ts'
 
 /** Encodes in this thread. */
 export function createEncoder(settings: FileSettings): Encoder {

@@ -26,6 +26,15 @@ export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' 
 /** A file's bytes, and the hash of its rows (`rows-sha256`). */
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
 
+/** The rows of one file, newest first, at least one, and what its footer claims to have asked for. */
+export type FileDraft = { readonly rows: readonly Row[]; readonly asked: DateRange | undefined }
+
+export type Encoder = {
+  /** Rejects with whatever the encoding throws: a defect. */
+  encode(draft: FileDraft): Promise<EncodedFile>
+  close(): void
+}
+
 /** One file: its rows hashed and encoded. Throws where a value does not fit its column. */
 export function encodeFile(
   { rows, asked }: Pick<FileContent, 'rows' | 'asked'>,

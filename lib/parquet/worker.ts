@@ -1,7 +1,7 @@
 // The thread that encodes files: settings once, then batches of drafts, each answered by its files in the same order.
 
-import type { Batch, BatchReply, FileDraft } from './encoder.ts'
-import { encodeFile, type FileSettings } from './parquet.ts'
+import type { Batch, BatchReply } from './encoder.ts'
+import { encodeFile, type FileSettings, type FileDraft } from './parquet.ts'
 
 declare const self: Worker
 

@@ -1,91 +1,91 @@
-// How much a run fetches ahead of the store. Rows take memory from before they are fetched until their files are stored,
-// and calls are lost on rows that find no place: so a symbol waits for room before it is fetched.
+// Backpressure: bounds the rows that are fetched but not stored, so that memory stays flat and no call is spent on rows
+// that cannot be stored.
 
-/** What one symbol takes of the room. */
-export type Share = {
-  /** It is fetched, and its files are stored from now on. */
-  readonly enter: () => void
-  /** A file of so many rows is done. */
-  readonly done: (rows: number, isStored: boolean) => void
-  /** All its files are done, or there is none. */
-  readonly leave: () => void
+/** One symbol's share of the open rows, from before it is fetched until its files are stored. */
+export type FetchSlot = {
+  /** The symbol is fetched; its files are stored from now on. */
+  readonly startStoring: () => void
+  /** A file of so many rows was tried. */
+  readonly fileDone: (rows: number, isStored: boolean) => void
+  /** The symbol is done, whether or not anything of it was stored. */
+  readonly release: () => void
 }
 
-export type Room = {
-  /** Resolves once a symbol that may bring so many rows may be fetched. */
-  readonly admit: (rows: number) => Promise<Share>
+export type FetchAhead = {
+  /** Resolves as soon as a symbol that may bring so many rows may be fetched. */
+  readonly admit: (rows: number) => Promise<FetchSlot>
 }
 
 /**
- * While the store has work and so many rows are open no symbol is fetched. Two symbols' five years in day files fit, one
- * that is stored and one that is fetched; with three times as many they took 8 MB more and no less time.
+ * High-water mark: while the store is busy and this many rows are open, no further symbol is fetched. Five years of day
+ * files of two symbols fit, one being stored and one being fetched. Three times as many took 8 MB more and saved no time.
  */
 const MAX_OPEN_ROWS = 2_500
 
-export type RoomOptions = { readonly stop: AbortController; readonly maxUploads: number }
+export type FetchAheadOptions = { readonly stop: AbortController; readonly maxUploads: number }
 
 /**
- * Room for as many symbols in the store's hands as it has uploads at once. A run that is stopped lets all in, for it
+ * Admits at most `maxUploads` symbols whose files are being stored. An aborted run admits every symbol at once, because it
  * fetches nothing more.
  */
-export function createRoom({ stop, maxUploads }: RoomOptions): Room {
+export function createFetchAhead({ stop, maxUploads }: FetchAheadOptions): FetchAhead {
   let openRows = 0
   /** Symbols whose files are being stored. */
   let storing = 0
-  /** Until the store has taken a first file, no calls are spent on what may have no place. */
-  let isProven = false
-  /** Until a first symbol is answered nobody knows which is the slower one, store or vendor. */
-  let isAnswered = false
+  /** Whether the store has taken a file. Before that one symbol is stored at a time: the store may refuse them all. */
+  let hasStored = false
+  /** Whether a symbol has been fetched. Before that nobody knows whether the vendor or the store is slower. */
+  let hasFetched = false
   let waiting: (() => void)[] = []
 
-  function hasRoom(): boolean {
+  function mayFetch(): boolean {
     if (stop.signal.aborted) return true
-    // A store with nothing to do is faster than the vendor: then the workers alone bound what is fetched.
-    const isSmall = openRows < MAX_OPEN_ROWS || (isAnswered && storing === 0)
-    return isSmall && storing < (isProven ? maxUploads : 1)
+    // An idle store is faster than the vendor, so only the number of workers bounds what is fetched.
+    const isStoreIdle = hasFetched && storing === 0
+    return (openRows < MAX_OPEN_ROWS || isStoreIdle) && storing < (hasStored ? maxUploads : 1)
   }
 
-  function callIn(): void {
-    if (!hasRoom()) return
-    for (const look of waiting) look()
+  function wakeWaiting(): void {
+    if (!mayFetch()) return
+    for (const wake of waiting) wake()
     waiting = []
   }
-  stop.signal.addEventListener('abort', callIn, { once: true })
+  stop.signal.addEventListener('abort', wakeWaiting, { once: true })
 
-  function share(rows: number): Share {
-    let ownRows = rows
+  function openSlot(rows: number): FetchSlot {
+    let rowsLeft = rows
     let isStoring = false
     openRows += rows
-    const giveBack = (done: number): void => {
-      const given = Math.min(done, ownRows)
-      ownRows -= given
-      openRows -= given
-      callIn()
+    const closeRows = (count: number): void => {
+      const closed = Math.min(count, rowsLeft)
+      rowsLeft -= closed
+      openRows -= closed
+      wakeWaiting()
     }
     return {
-      enter: () => {
-        isAnswered = true
+      startStoring: () => {
+        hasFetched = true
         isStoring = true
         storing += 1
       },
-      done: (doneRows, isStored) => {
-        isProven ||= isStored
-        giveBack(doneRows)
+      fileDone: (fileRows, isStored) => {
+        hasStored ||= isStored
+        closeRows(fileRows)
       },
-      leave: () => {
-        isAnswered = true
+      release: () => {
+        hasFetched = true
         if (isStoring) storing -= 1
         isStoring = false
-        giveBack(ownRows)
+        closeRows(rowsLeft)
       },
     }
   }
 
   return {
     admit: async (rows) => {
-      // Several may be called in where there is room for one.
-      while (!hasRoom()) await new Promise<void>((look) => waiting.push(look))
-      return share(rows)
+      // All that wait are woken together, and the first of them may take the last slot.
+      while (!mayFetch()) await new Promise<void>((wake) => waiting.push(wake))
+      return openSlot(rows)
     },
   }
 }

@@ -1,12 +1,12 @@
-// The user's wish that a run should end, and how long what is under way may still take.
+// An interrupt by the user, and how long work in flight may still take after it.
 
 import type { Clock } from '../core/clock.ts'
 
-/** `interruption` is aborted when the user wants the run to end, also where something else has stopped it already. */
+/** `interruption` aborts when the user interrupts the run, even if an error has stopped the run before. */
 export type Interruptible = { readonly interruption: AbortSignal; readonly clock: Clock }
 
-/** Resolves `graceMs` after the run was interrupted; never when it is not, whatever else stops it. */
-export async function graceOver({ interruption, clock }: Interruptible, graceMs: number): Promise<void> {
+/** Resolves `graceMs` after the interrupt. Without an interrupt it never resolves, whatever else stops the run. */
+export async function afterGrace({ interruption, clock }: Interruptible, graceMs: number): Promise<void> {
   await new Promise<void>((resolve) => {
     if (interruption.aborted) resolve()
     else interruption.addEventListener('abort', () => resolve(), { once: true })
@@ -14,48 +14,44 @@ export async function graceOver({ interruption, clock }: Interruptible, graceMs:
   await clock.sleep(graceMs)
 }
 
-export type Patience = {
-  /** The work's end, or undefined once there is no patience left. */
-  until<T>(work: Promise<T>): Promise<T | undefined>
-}
+/** Resolves with the work, or with undefined when the grace period after an interrupt is over. Rejects as the work does. */
+export type WithGrace = <T>(work: Promise<T>) => Promise<T | undefined>
 
 /**
- * Waits for work until `graceMs` after the run was interrupted. Not by a race with one long promise for all, which would
- * hold on to every race until the run's end.
+ * One grace period of `graceMs` for all work of a run. No Promise.race with one shared promise: that promise would hold a
+ * reference to every race until the run ends.
  */
-export function createPatience(interruptible: Interruptible, graceMs: number): Patience {
-  const open = new Set<() => void>()
+export function createGracePeriod(interruptible: Interruptible, graceMs: number): WithGrace {
+  const pending = new Set<() => void>()
   let isOver = false
-  const loseIt = async (): Promise<void> => {
-    await graceOver(interruptible, graceMs)
+  const endGrace = async (): Promise<void> => {
+    await afterGrace(interruptible, graceMs)
     isOver = true
-    for (const giveUp of open) giveUp()
+    for (const giveUp of pending) giveUp()
   }
-  void loseIt()
-  return {
-    until: async (work) =>
-      await new Promise((resolve, reject) => {
-        const giveUp = () => resolve(undefined)
-        if (isOver) giveUp()
-        open.add(giveUp)
-        const end =
-          <V>(how: (value: V) => void) =>
-          (value: V) => {
-            open.delete(giveUp)
-            how(value)
-          }
-        work.then(end(resolve), end(reject))
-      }),
-  }
+  void endGrace()
+  return async (work) =>
+    await new Promise((resolve, reject) => {
+      const giveUp = () => resolve(undefined)
+      if (isOver) giveUp()
+      pending.add(giveUp)
+      const settle =
+        <V>(how: (value: V) => void) =>
+        (value: V) => {
+          pending.delete(giveUp)
+          how(value)
+        }
+      work.then(settle(resolve), settle(reject))
+    })
 }
 
-/** Lets go of work that is only reading as soon as the user wants the run to end. */
+/** Stops waiting for work that only reads as soon as the run is stopped: rejects with the reason of the stop. */
 export async function unlessStopped<T>(work: Promise<T>, { stop }: { readonly stop: AbortController }): Promise<T> {
   const stopped = new Promise<never>((_resolve, reject) => {
-    const letGo = () => reject(stop.signal.reason as Error)
-    if (stop.signal.aborted) letGo()
-    else stop.signal.addEventListener('abort', letGo, { once: true })
+    const rejectNow = () => reject(stop.signal.reason as Error)
+    if (stop.signal.aborted) rejectNow()
+    else stop.signal.addEventListener('abort', rejectNow, { once: true })
   })
-  // The race hears of both, also of work that fails when nobody waits for it any more.
+  // Promise.race handles a later rejection of `work` as well, so it is never an unhandled one.
   return await Promise.race([stopped, work])
 }

@@ -1,11 +1,11 @@
 // What a run tells GitHub Actions besides its exit code: error annotations and the step summary. Pure text.
 
-import { PRICES } from '../datasets/catalog.ts'
-import { describeError, oneLine } from '../core/errors.ts'
-import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
-import { callsOf, durationText, headline, summaryEntries } from './summary.ts'
+import { describeError } from '../core/errors.ts'
+import { durationText, headline, summaryEntries } from './summary.ts'
 import type { Config } from '../core/config.ts'
 import type { Ending } from './exit-code.ts'
+import { oneLine, whereTrue } from '../core/text.ts'
+import type { SymbolOutcome } from '../core/outcome.ts'
 
 /**
  * How many error annotations of one step GitHub shows (docs.github.com, "Workflow commands for GitHub Actions"): 10; the
@@ -57,10 +57,10 @@ export function annotations(runErrors: readonly string[], failures: readonly Fai
 }
 
 /** Why the plan may not come to its end in the job it runs in, each reason with its cure; none outside GitHub Actions. */
-export function shortages(plans: readonly { readonly calls: number }[], config: Config): readonly string[] {
+export function shortages(calls: number, config: Config): readonly string[] {
   if (config.actionsJob === undefined) return []
   const { timeoutMinutes, roleDurationSeconds } = config.actionsJob
-  const seconds = callsOf(plans) * config.rateLimitSeconds
+  const seconds = calls * config.rateLimitSeconds
   const time = durationText(seconds)
   const cures = 'or fetch fewer symbols or dates at once; what is done is kept, and the next run goes on'
   const warnings: readonly [boolean, string][] = [
@@ -73,7 +73,7 @@ export function shortages(plans: readonly { readonly calls: number }[], config: 
       `The calls take ${time}, but the role's credentials expire after ${durationText(roleDurationSeconds ?? 0)}: raise the role's maximum session duration and the variable ROLE_DURATION_SECONDS (at most 43200), ${cures}.`,
     ],
   ]
-  return warnings.filter(([isSo]) => isSo).map(([, text]) => text)
+  return whereTrue(warnings)
 }
 
 export type SummaryFacts = {
@@ -90,9 +90,7 @@ export type SummaryFacts = {
 export function stepSummary(facts: SummaryFacts): string {
   const { ending, outcomes, failures, runErrors, cautions, config } = facts
   const gaps = outcomes.filter(({ missing }) => missing.length > 0)
-  const { newest } = ending
-  const prices = outcomes.filter(({ dataset }) => dataset === PRICES)
-  const late = newest === undefined ? [] : prices.filter(({ through }) => (through ?? '') < newest)
+  const { newest, symbols, late } = ending.freshness ?? { newest: '', symbols: 0, late: [] }
   const sections = [
     `## ${plain(headline(ending))}`,
     ...cautions.map((text) => `> ⚠️ ${plain(text)}`),
@@ -108,7 +106,7 @@ export function stepSummary(facts: SummaryFacts): string {
     section(
       `Without the newest session, ${newest}`,
       ['Symbol', 'Newest stored'],
-      late.length === prices.length ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none']),
+      late.length === symbols ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none']),
     ),
     metricsLine(ending.metricsPlace, config),
   ]

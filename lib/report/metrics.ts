@@ -1,13 +1,19 @@
 // The metrics document: the account of a run for programs. Its fields are a contract; new ones may be added.
 
-import { addCounts, NO_SESSIONS, totalSessions } from '../core/outcome.ts'
+import {
+  addCounts,
+  NO_SESSIONS,
+  totalSessions,
+  type SymbolOutcome,
+  type Reject,
+  type VendorStats,
+} from '../core/outcome.ts'
 import { utcDate, type DateRange } from '../core/dates.ts'
-import { describeError, IngestError, oneLine } from '../core/errors.ts'
-import type { HttpStats } from '../fmp/calls.ts'
-import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
-import { targetPlace, tickersPlace, type Config } from '../core/config.ts'
+import { describeError, IngestError } from '../core/errors.ts'
+import { targetPlace, tickersPlace, type Config, type DatasetName } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
-import type { Reject } from '../datasets/check.ts'
+import { oneLine } from '../core/text.ts'
+import type { DatasetTotals, Metrics, Findings } from './contract.ts'
 
 /** Raised when a field changes its meaning or goes away. */
 const SCHEMA_VERSION = 1
@@ -27,14 +33,12 @@ export type RunFacts = {
   readonly outcomes: readonly SymbolOutcome[]
   readonly runErrors: readonly IngestError[]
   readonly stoppedBy: IngestError | undefined
-  readonly http: HttpStats
+  readonly http: VendorStats
   readonly recoveredWrites: number
 }
 
-export type Metrics = ReturnType<typeof buildMetrics>
-
 /** The document, in the order in which it is written. */
-export function buildMetrics(facts: RunFacts) {
+export function buildMetrics(facts: RunFacts): Metrics {
   const { config, outcomes, stoppedBy, http } = facts
   const counts = outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), NO_SESSIONS)
   const total = (of: (outcome: SymbolOutcome) => number) => outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
@@ -100,7 +104,7 @@ function distinct(outcomes: readonly SymbolOutcome[]): number {
 }
 
 /** The account of one dataset; its counts are sessions of prices and documents of statements. */
-function datasetTotals(dataset: string, all: readonly SymbolOutcome[]) {
+function datasetTotals(dataset: DatasetName, all: readonly SymbolOutcome[]): DatasetTotals {
   const outcomes = all.filter((outcome) => outcome.dataset === dataset)
   const total = (of: (outcome: SymbolOutcome) => number) => outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
   return {
@@ -117,7 +121,7 @@ function datasetTotals(dataset: string, all: readonly SymbolOutcome[]) {
 /** What was noticed in the rows and files, as the document names it. */
 function findings(
   found: Pick<SymbolOutcome, 'suspects' | 'incomplete' | 'rejects' | 'closedDayBars' | 'wouldShrink' | 'differing'>,
-) {
+): Findings {
   return {
     rejected_rows: found.rejects.length,
     suspect_rows: found.suspects,
@@ -128,7 +132,7 @@ function findings(
   }
 }
 
-function settingsOf(config: Config) {
+function settingsOf(config: Config): Metrics['settings'] {
   const { tickers, target, dates } = config
   return {
     tickers: oneLine(tickersPlace(tickers) ?? '--tickers'),

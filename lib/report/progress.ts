@@ -1,8 +1,9 @@
 // What is said on stderr while a run goes on: notes, warnings, each failed symbol, and how far it is.
 
 import type { Clock } from '../core/clock.ts'
-import { describeError, oneLine, type IngestError } from '../core/errors.ts'
-import type { SymbolOutcome } from '../datasets/prices/outcome.ts'
+import { describeError, type IngestError } from '../core/errors.ts'
+import { oneLine } from '../core/text.ts'
+import type { SymbolOutcome } from '../core/outcome.ts'
 
 /** How often the live line of a terminal is redrawn, and how often a log gets a plain line. */
 const TERMINAL_INTERVAL_MS = 100

@@ -38,7 +38,7 @@ export interface Store {
    * Gives up all that is under way, of which nobody waits for the end any more: what is asked for from now on finds the
    * store as if nothing had been asked for yet. Absent where only the system could give it up.
    */
-  abandon?(): void
+  abortInFlight?(): void
 
   /** Writes that landed although their first answer was lost. */
   recoveredWrites(): number

@@ -1,12 +1,13 @@
 // The files that a case's run would write, made beforehand from the same answers: what the baselines encode and upload.
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Partition, RawRow, Row } from '../../lib/core/dataset.ts'
+import type { RawRow, Row } from '../../lib/core/dataset.ts'
 import { yearOf, type DateRange, type IsoDate } from '../../lib/core/dates.ts'
 import { coverSpans } from '../../lib/datasets/prices/plan.ts'
 import { encodeDraft, PRICES, type Draft, type Packed } from './drafts.ts'
 import type { Ground } from './ground.ts'
 import { BenchError } from './servers.ts'
+import type { Partition } from '../../lib/datasets/prices/schema.ts'
 
 export type Material = {
   readonly files: number

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openWorld } from '../../lib/commands/effects.ts'
+import { openEffects } from '../../lib/commands/effects.ts'
 import { configOf, failureOf } from '../support/values.ts'
 import { makeTempFolder, type TempFolder } from '../support/lakes/temp-folder.ts'
 
 const user = new AbortController()
-const world = openWorld({ version: '1.2.3', stop: user, interruption: user.signal, encoderScript: '' })
+const effects = openEffects({ version: '1.2.3', stop: user, interruption: user.signal, encoderScript: '' })
 const isRoot = process.getuid?.() === 0
 
 let temp: TempFolder
@@ -15,7 +15,7 @@ beforeEach(async () => {
 })
 afterEach(() => temp.remove())
 
-const read = async (name: string, maxBytes = 100) => await world.readTextFile(join(temp.path, name), maxBytes)
+const read = async (name: string, maxBytes = 100) => await effects.readTextFile(join(temp.path, name), maxBytes)
 
 describe('readTextFile()', () => {
   test('reads a file up to its cap', async () => {
@@ -60,31 +60,31 @@ describe('readTextFile()', () => {
   })
 
   test.skipIf(process.platform !== 'linux')('never takes more than the cap from what tells no size', async () => {
-    expect(await failureOf(world.readTextFile('/proc/self/status', 100))).toMatchObject({ kind: 'usage' })
+    expect(await failureOf(effects.readTextFile('/proc/self/status', 100))).toMatchObject({ kind: 'usage' })
   })
 })
 
 describe('the clock', () => {
   test('never runs backwards', () => {
-    const first = world.clock.elapsedMs()
-    expect(world.clock.elapsedMs()).toBeGreaterThanOrEqual(first)
+    const first = effects.clock.elapsedMs()
+    expect(effects.clock.elapsedMs()).toBeGreaterThanOrEqual(first)
   })
 
   test('wakes at once when the signal has aborted, before or meanwhile', async () => {
     const stop = new AbortController()
-    const started = world.clock.elapsedMs()
-    const sleeping = world.clock.sleep(60_000, stop.signal)
+    const started = effects.clock.elapsedMs()
+    const sleeping = effects.clock.sleep(60_000, stop.signal)
     stop.abort()
     await sleeping
-    await world.clock.sleep(60_000, stop.signal)
-    expect(world.clock.elapsedMs() - started).toBeLessThan(5_000)
+    await effects.clock.sleep(60_000, stop.signal)
+    expect(effects.clock.elapsedMs() - started).toBeLessThan(5_000)
   })
 })
 
 test('openStore() opens a folder, and writes nothing for a dry run', async () => {
   const folder = join(temp.path, 'lake')
   const options = { runUuid: 'x', onWarning: () => undefined }
-  const store = await world.openStore({ kind: 'folder', folder }, configOf({ isDryRun: true }), options)
+  const store = await effects.openStore({ kind: 'folder', folder }, configOf({ isDryRun: true }), options)
   expect(store.locate('a')).toBe(join(folder, 'a'))
   expect(await store.list('raw/')).toEqual([])
   expect(await Bun.file(folder).exists()).toBe(false)

@@ -1,12 +1,12 @@
 // The real program on the real server: a vendor, a bucket, and what a run left there.
 import { expect } from 'bun:test'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import type { Bar } from '../support/bars.ts'
 import type { Report } from '../support/servers/vendor.ts'
 import { KEY, NOW } from '../support/runs/in-process.ts'
 import { runCli, type CliResult } from '../support/runs/process.ts'
 import { startFakeFmp, type FakeFmp } from '../support/servers/fake-fmp.ts'
 import type { Bucket, User } from './bench.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 export type Run = CliResult & {
   /** Of the vendor. */

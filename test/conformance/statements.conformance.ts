@@ -1,13 +1,13 @@
 // Company statements on a real server, as a user with just the policy that README.md shows.
 import { describe, expect, test } from 'bun:test'
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import type { Report } from '../support/servers/vendor.ts'
 import { iso } from '../support/bars.ts'
 import { isDataKey, readReports } from '../support/lakes/lake.ts'
 import { startTcpProxy } from '../support/servers/tcp-proxy.ts'
 import { createBucketUnderPolicy, SERVER, type Bucket } from './bench.ts'
 import { setStage, type Run } from './stage.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 describe('company statements of a user with just the policy in README.md', () => {
   const args = ['--tickers', 'AAPL', '--dataset', 'fundamentals']

@@ -18,8 +18,10 @@ import {
   wholeYear,
   yearOf,
   yearsIn,
+  rangeAround,
 } from '../../lib/core/dates.ts'
 import type { IsoDate } from '../../lib/core/dates.ts'
+import { span } from '../support/values.ts'
 
 /** A date of the tables below; a misspelt one fails the test. */
 function day(text: string): IsoDate {
@@ -224,5 +226,17 @@ describe('newYorkInstant()', () => {
     ['2024-03-10', '02:30:00', '2024-03-10T07:30:00Z'],
   ])('of %s %s is %s', (date, time, instant) => {
     expect(newYorkInstant(day(date), time)).toBe(Date.parse(instant))
+  })
+})
+
+describe('rangeAround()', () => {
+  test('is from the earliest to the latest of all, absent ones left out', () => {
+    const ranges = ['2024-09-09..2024-09-13', '2024-08-29..2024-09-12'].map(span)
+    expect(rangeAround([...ranges, undefined])).toEqual(span('2024-08-29..2024-09-13'))
+  })
+
+  test('is none of none', () => {
+    expect(rangeAround([])).toBeUndefined()
+    expect(rangeAround([undefined])).toBeUndefined()
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { createRedactor, describeError, IngestError, oneLine, usageError } from '../../lib/core/errors.ts'
+import { describeError, IngestError, usageError } from '../../lib/core/errors.ts'
+import { createRedactor, oneLine } from '../../lib/core/text.ts'
 
 describe('IngestError', () => {
   const cause = new TypeError('below')

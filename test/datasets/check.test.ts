@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { RawRow } from '../../lib/core/dataset.ts'
-import { validateRows, type Checked, type Expectation } from '../../lib/datasets/check.ts'
 import { day, errorOf, prices, rawPrice, span } from '../support/values.ts'
+import { validateRows, type Checked, type Expectation } from '../../lib/datasets/prices/validate.ts'
 
 const PRICES = prices()
 

@@ -5,10 +5,10 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { STATEMENTS } from '../../lib/datasets/catalog.ts'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import { startFakeS3 } from '../support/servers/fake-s3.ts'
 import { setStage } from '../support/runs/stage.ts'
+import { STATEMENTS } from '../../lib/datasets/datasets.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 const NOW = '2026-11-24T13:00:00Z'
 

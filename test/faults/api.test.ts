@@ -2,13 +2,13 @@
 // parts alone can prove.
 
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import type { Fault, FmpRequestInfo } from '../support/servers/vendor.ts'
 import { KEY, NOW } from '../support/runs/in-process.ts'
 import { measureCli } from '../support/runs/process.ts'
 import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
 import { type Bar, barsFor, dayKey } from '../support/bars.ts'
 import { disposableFolder, folderLake, priceKeys, readRows } from '../support/lakes/lake.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 setDefaultTimeout(30_000)
 

@@ -6,7 +6,6 @@ import { parseCommandLine } from '../../lib/cli/cli.ts'
 import { resolveConfig } from '../../lib/cli/resolve.ts'
 import { createPrices } from '../../lib/datasets/prices/schema.ts'
 import { describeError, IngestError } from '../../lib/core/errors.ts'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import { readFooter } from '../../lib/parquet/metadata.ts'
 import { parseTickerFlag, parseTickers } from '../../lib/cli/tickers.ts'
 import { fuzz, FUZZ_TIMEOUT_MS, mangled, oddText } from '../support/fuzz.ts'
@@ -17,6 +16,7 @@ import { oneOf, someOf, wholeBetween, type Random } from '../support/random.ts'
 import { KEY, NOW } from '../support/runs/in-process.ts'
 import { barsFor } from '../support/bars.ts'
 import { setStage } from '../support/runs/stage.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 const PRICES = createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw' })
 

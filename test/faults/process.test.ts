@@ -5,13 +5,13 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import { disposableFolder, folderLake, priceFiles, priceKeys, readFooter, type Lake } from '../support/lakes/lake.ts'
 import { KEY, NOW } from '../support/runs/in-process.ts'
 import { barsFor } from '../support/bars.ts'
 import { measureCli, ROOT, runCli } from '../support/runs/process.ts'
 import { setStage, type Stage } from '../support/runs/stage.ts'
 import { mountSmallDisk, whyNoDisk } from '../support/runs/small-disk.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 setDefaultTimeout(60_000)
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type CallBudget, createCallBudget, type Reservation } from '../../lib/fmp/call-budget.ts'
 import type { Clock } from '../../lib/core/clock.ts'
 import type { Ask } from '../../lib/core/dataset.ts'
-import { createRedactor, IngestError, type ErrorScope } from '../../lib/core/errors.ts'
+import { IngestError, type ErrorScope } from '../../lib/core/errors.ts'
 import { createFmp } from '../../lib/fmp/fmp.ts'
 import type { Fetch } from '../../lib/fmp/request.ts'
 import { createHttp, type Http, type HttpOptions } from '../../lib/fmp/calls.ts'
@@ -13,6 +13,7 @@ import { recordedError } from '../support/recorded.ts'
 import { seededRandom } from '../support/random.ts'
 import { type FakeFmp, startFakeFmp } from '../support/servers/fake-fmp.ts'
 import { type VendorOptions, TEST_KEY } from '../support/servers/vendor.ts'
+import { createRedactor } from '../../lib/core/text.ts'
 
 const BARS = [{ date: '2024-09-30', open: 1, high: 2, low: 1, close: 2, adjClose: 2, volume: 9 }] as never
 const SYMBOLS = ['AAPL', 'MSFT', 'NVDA', 'JPM', 'SPY'] as const

@@ -1,6 +1,5 @@
 // What stands in a lake, looked at from outside between two runs.
 
-import { STATEMENTS } from '../../lib/datasets/catalog.ts'
 import { amountsOf, type Bars, type Reports } from '../support/servers/vendor.ts'
 import {
   isDataKey,
@@ -12,6 +11,7 @@ import {
   type StoredReport,
   type StoredRow,
 } from '../support/lakes/lake.ts'
+import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 
 /** Bytes by key. */
 export type Files = ReadonlyMap<string, Uint8Array>

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { createEncoder, createThreadEncoder, type Encoder } from '../../lib/parquet/encoder.ts'
+import { createEncoder, createThreadEncoder } from '../../lib/parquet/encoder.ts'
 import type { Row } from '../../lib/core/dataset.ts'
 import { XNYS } from '../../lib/core/calendar.ts'
 import { ROOT } from '../support/runs/process.ts'
 import { priceRow, prices, span } from '../support/values.ts'
+import type { Encoder } from '../../lib/parquet/parquet.ts'
 
 const SCRIPT = join(ROOT, 'lib/parquet/worker.ts')
 const settings = { columns: prices().columns, ingestMs: Date.UTC(2024, 8, 16), version: '1.2.3' }

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { IngestError } from '../../lib/core/errors.ts'
-import { graceOver, unlessStopped } from '../../lib/pipeline/interrupt.ts'
+import { afterGrace, unlessStopped } from '../../lib/pipeline/interrupt.ts'
 import { createFakeClock } from '../support/runs/fake-clock.ts'
 
 const interrupted = new IngestError('Interrupted by SIGINT.', { kind: 'interrupted', scope: 'run' })
@@ -16,7 +16,7 @@ test.each([
   const user = new AbortController()
   const clock = createFakeClock()
   if (isEarly) user.abort()
-  const grace = graceOver({ interruption: user.signal, clock }, 5_000)
+  const grace = afterGrace({ interruption: user.signal, clock }, 5_000)
   if (!isEarly) user.abort()
   expect(await isOver(grace)).toBe(true)
   expect(clock.elapsedMs()).toBe(5_000)
@@ -24,7 +24,7 @@ test.each([
 
 test('nothing leaves all the time there is', async () => {
   const interruption = new AbortController().signal
-  expect(await isOver(graceOver({ interruption, clock: createFakeClock() }, 5_000))).toBe(false)
+  expect(await isOver(afterGrace({ interruption, clock: createFakeClock() }, 5_000))).toBe(false)
 })
 
 test('work that was begun although the user has had enough may fail unheard', async () => {

@@ -2,12 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { createCallBudget, type Reservation } from '../../lib/fmp/call-budget.ts'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { totalSessions } from '../../lib/core/outcome.ts'
+import { totalSessions, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import type { Ask, RawRow } from '../../lib/core/dataset.ts'
 import { addDays, isWithin, parseIsoDate, type DateRange } from '../../lib/core/dates.ts'
 import { createEncoder } from '../../lib/parquet/encoder.ts'
 import { IngestError, type ErrorKind, type ErrorScope } from '../../lib/core/errors.ts'
-import type { SymbolOutcome } from '../../lib/datasets/prices/outcome.ts'
 import { resolvePeriod, type Period } from '../../lib/core/period.ts'
 import { ingestAll, type RunResult, type Steps } from '../../lib/pipeline/pipeline.ts'
 import { planRun, type SymbolPlan } from '../../lib/datasets/prices/plan.ts'
@@ -41,6 +40,7 @@ type Options = Partial<Steps & SessionContext & UploadContext> & {
   readonly dates?: string
   readonly bars?: Bars
   readonly maxCalls?: number
+  readonly isForced?: boolean
 }
 
 type Ran = RunResult & {
@@ -71,6 +71,7 @@ async function ingest({
   dates = WEEK,
   bars = {},
   maxCalls,
+  isForced = false,
   ...changes
 }: Options): Promise<Ran> {
   const period: Period =
@@ -78,7 +79,6 @@ async function ingest({
   const dataset = prices()
   const { store } = shelf
   const scope = { store, dataset, mode, period }
-  const isForced = changes.isForced ?? false
   const plans = planRun(await surveyAll(symbols, scope), { dataset, calendar: XNYS, mode, period, isForced })
   const asks: string[] = []
   const ended: SymbolOutcome[] = []
@@ -90,7 +90,6 @@ async function ingest({
     dataset,
     calendar: XNYS,
     today: period.today,
-    isForced,
     encode: createEncoder({ columns: dataset.columns, ingestMs: at(NOW), version: '1.2.3' }).encode,
     ...changes,
   }
@@ -98,13 +97,13 @@ async function ingest({
     budget: createCallBudget(maxCalls),
     onOutcome: (outcome) => ended.push(outcome),
     maxWorkers: 3,
-    uploads: createUploads({
+    admit: createUploads({
       clock: createFakeClock(),
       maxUploads: 4,
       interruption: new AbortController().signal,
       ...changes,
       stop,
-    }),
+    }).admit,
     ...changes,
     stop,
     ask: async (ask, reservation) => {

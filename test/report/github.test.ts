@@ -1,13 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { annotation, annotations, failuresIn, failureSummary, shortages, stepSummary } from '../../lib/report/github.ts'
-import { NO_SESSIONS } from '../../lib/core/outcome.ts'
+import { NO_SESSIONS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
-import type { SymbolOutcome } from '../../lib/datasets/prices/outcome.ts'
-import { planRun, type SymbolPlan } from '../../lib/datasets/prices/plan.ts'
 import type { Config } from '../../lib/core/config.ts'
-import { XNYS } from '../../lib/core/calendar.ts'
-import { at, configOf, day, outcomeOf, periodOf, prices, span } from '../support/values.ts'
+import { at, configOf, day, outcomeOf, span } from '../support/values.ts'
+import { judgeNewestSession } from '../../lib/datasets/prices/newest-session.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const same = (text: string): string => text
@@ -52,22 +50,6 @@ test('failuresIn() names each failed symbol once, its first error in one line, w
   ])
 })
 
-const plansFor = (symbols: number): readonly SymbolPlan[] =>
-  planRun(
-    Array.from({ length: symbols }, (_, index) => ({
-      symbol: `S${index}`,
-      days: new Set<never>(),
-      years: new Map(),
-      newest: undefined,
-    })),
-    {
-      dataset: prices(),
-      calendar: XNYS,
-      mode: 'daily',
-      period: periodOf('daily', '2024-09-11..2024-09-13', NOW),
-      isForced: false,
-    },
-  )
 const job = (timeoutMinutes?: number, roleDurationSeconds?: number): Partial<Config> => ({
   rateLimitSeconds: 15,
   actionsJob: { summaryPath: undefined, timeoutMinutes, roleDurationSeconds },
@@ -75,23 +57,25 @@ const job = (timeoutMinutes?: number, roleDurationSeconds?: number): Partial<Con
 
 describe('shortages()', () => {
   test('are none where the time suffices, is not known, or nobody ends a job', () => {
-    expect(shortages(plansFor(100), configOf(job(60, 3_600)))).toEqual([])
-    expect(shortages(plansFor(5_000), configOf(job()))).toEqual([])
-    expect(shortages(plansFor(5_000), configOf({ rateLimitSeconds: 15 }))).toEqual([])
+    expect(shortages(200, configOf(job(60, 3_600)))).toEqual([])
+    expect(shortages(10_000, configOf(job()))).toEqual([])
+    expect(shortages(10_000, configOf({ rateLimitSeconds: 15 }))).toEqual([])
   })
 
   test('say which of job and role ends too soon, and what to change', () => {
     // 500 symbols are 1,000 calls: 250 minutes.
-    const both = shortages(plansFor(500), configOf(job(240, 3_600)))
+    const both = shortages(1_000, configOf(job(240, 3_600)))
     expect(both).toHaveLength(2)
     expect(both[0]).toMatch(/4 h 10 min.*240 min.*JOB_TIMEOUT_MINUTES/)
     expect(both[1]).toMatch(/4 h 10 min.*expire after 1 h.*ROLE_DURATION_SECONDS/)
     // Compiling takes its part of the job, not of the role's time.
-    expect(shortages(plansFor(500), configOf(job(251, 15_000)))).toEqual([expect.stringContaining('251 min')])
-    expect(shortages(plansFor(500), configOf(job(252, 15_000)))).toEqual([])
-    expect(shortages(plansFor(500), configOf(job(360, 14_999)))).toEqual([expect.stringContaining('expire')])
+    expect(shortages(1_000, configOf(job(251, 15_000)))).toEqual([expect.stringContaining('251 min')])
+    expect(shortages(1_000, configOf(job(252, 15_000)))).toEqual([])
+    expect(shortages(1_000, configOf(job(360, 14_999)))).toEqual([expect.stringContaining('expire')])
   })
 })
+
+const PRICES_JOB = { dataset: 'prices', unit: 'sessions' } as const
 
 type Changes = {
   readonly runErrors?: readonly string[]
@@ -116,7 +100,16 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     recoveredWrites: 0,
   })
   const metricsPlace = 'place' in changes ? changes.place : 's3://my-bucket/logs/ingest/date=2024-09-16/run-1.json'
-  const ending = { metrics, stoppedBy: undefined, metricsPlace, isRejectsFileLost: false, newest: day('2024-09-13') }
+  const newest = day('2024-09-13')
+  const { freshness } = judgeNewestSession(outcomes, { newest, lastSession: newest, mode: 'daily' })
+  const ending = {
+    metrics,
+    stoppedBy: undefined,
+    metricsPlace,
+    isRejectsFileLost: false,
+    freshness,
+    jobs: [PRICES_JOB],
+  }
   const { runErrors = [], cautions = [] } = changes
   return stepSummary({ ending, outcomes, failures: failuresIn(outcomes, same), runErrors, cautions, config })
 }

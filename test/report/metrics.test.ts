@@ -2,11 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { NO_SESSIONS } from '../../lib/core/outcome.ts'
-import { createRedactor, IngestError } from '../../lib/core/errors.ts'
+import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics, storeMetrics, type RunFacts } from '../../lib/report/metrics.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { keysIn, openShelf, type Shelf } from '../support/lakes/folder-store.ts'
 import { at, configOf, day, failureOf, outcomeOf, span } from '../support/values.ts'
+import { createRedactor } from '../../lib/core/text.ts'
 
 /** 2024-10-01T00:00:00Z. */
 const START = 1_727_740_800_000

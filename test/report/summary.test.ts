@@ -1,30 +1,29 @@
 import { describe, expect, test } from 'bun:test'
-import type { Agenda } from '../../lib/datasets/datasets.ts'
-import { XNYS } from '../../lib/core/calendar.ts'
-import { NO_SESSIONS } from '../../lib/core/outcome.ts'
+import { NO_SESSIONS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError, type ErrorKind } from '../../lib/core/errors.ts'
 import { buildMetrics, type RunFacts } from '../../lib/report/metrics.ts'
-import type { SymbolOutcome } from '../../lib/datasets/prices/outcome.ts'
-import { resolvePeriod } from '../../lib/core/period.ts'
-import { planRun, type SymbolPlan } from '../../lib/datasets/prices/plan.ts'
-import { callsOf, dryRunJson, dryRunText, newcomersNote, planLine, summaryText } from '../../lib/report/summary.ts'
-import type { Holdings } from '../../lib/datasets/prices/survey.ts'
-import { askedDates, at, configOf, day, outcomeOf, periodOf, prices, span } from '../support/values.ts'
+import { at, configOf, day, outcomeOf, span } from '../support/values.ts'
+import { judgeNewestSession } from '../../lib/datasets/prices/newest-session.ts'
+import type { Job } from '../../lib/pipeline/pipeline.ts'
+import { callsOf, dryRunJson, dryRunText, planLine, summaryText } from '../../lib/report/summary.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
-const NIGHTLY = resolvePeriod(askedDates(), XNYS, at(NOW))
-
-function held(symbol: string, dates: readonly string[] = []): Holdings {
-  const days = new Set(dates.map(day))
-  const newest = dates.map(day).toSorted().at(-1)
-  return { symbol, days, years: new Map(), newest }
+const NEWEST = day('2024-09-13')
+function jobOf(changes: Partial<Job>): Job {
+  return {
+    dataset: 'prices',
+    unit: 'sessions',
+    calls: 0,
+    range: undefined,
+    notes: [],
+    errors: [],
+    keys: () => [],
+    stored: () => [],
+    tasks: () => [],
+    judge: (outcomes) => ({ outcomes, error: undefined, freshness: undefined }),
+    ...changes,
+  }
 }
-
-function plansOf(holdings: readonly Holdings[], period = NIGHTLY): readonly SymbolPlan[] {
-  return planRun(holdings, { dataset: prices(), calendar: XNYS, mode: 'daily', period, isForced: false })
-}
-
-const EMPTY: Agenda = { plans: [], holdings: [], documentPlans: [], all: [] }
 
 describe('planLine()', () => {
   test.each([
@@ -45,85 +44,40 @@ describe('planLine()', () => {
 })
 
 describe('the dry run', () => {
-  const holdings = [held('AAPL', ['2024-09-11', '2024-09-12']), held('^GSPC')]
-  const plans = plansOf(holdings, periodOf('daily', '2024-09-11..2024-09-13', NOW))
   const config = configOf({ rateLimitSeconds: 15 })
-  const agenda: Agenda = { plans, holdings, documentPlans: [], all: plans }
-  const keys = [
-    ...['13', '12', '11'].map((date) => `raw/prices/symbol=%5EGSPC/year=2024/month=09/%5EGSPC-2024-09-${date}.parquet`),
-    'raw/prices/symbol=AAPL/year=2024/month=09/AAPL-2024-09-13.parquet',
+  const jobs = [
+    jobOf({ calls: 3, keys: () => ['a.parquet', 'b.parquet'], stored: () => ['AAPL: 2 day files'] }),
+    jobOf({ dataset: 'income', calls: 1, keys: () => ['c/*.parquet'], stored: () => ['AAPL: 1 document'] }),
   ]
 
   test('is every key, one a line, then the totals and what is stored of each symbol', () => {
-    const lines = dryRunText(agenda, config).split('\n')
-    expect(lines.slice(0, 4)).toEqual(keys)
-    const rest = lines.slice(4).join('\n')
-    expect(rest).toContain('Calls: 4')
-    expect(rest).toContain('4 calls, one per 15 s: about 1 min')
-    expect(rest).toContain('\n  AAPL: 2 day files in reach, newest session 2024-09-12\n')
-    expect(rest).toContain('\n  ^GSPC: 0 day files in reach, newest session none\n')
-    expect(rest).toEndWith('\n')
-  })
-
-  test('of a backfill counts year files', () => {
-    const dates = askedDates({ mode: 'backfill' })
-    const text = dryRunText(agenda, configOf({ dates }))
-    expect(text).toContain('\n  AAPL: 0 year files in reach, newest session 2024-09-12\n')
-    expect(text).not.toContain('day files')
+    expect(dryRunText(jobs, config).split('\n')).toEqual([
+      'a.parquet',
+      'b.parquet',
+      'c/*.parquet',
+      '',
+      'Files: 3',
+      'Calls: 4',
+      'Time: 4 calls, one per 15 s: about 1 min',
+      'Stored:',
+      '  AAPL: 2 day files',
+      '  AAPL: 1 document',
+      '',
+    ])
   })
 
   test('for programs is one object of exactly three fields', () => {
-    expect(dryRunJson(agenda, config)).toEqual({ files: keys, calls: 4, seconds: 60 })
+    expect(dryRunJson(jobs, config)).toEqual({
+      files: ['a.parquet', 'b.parquet', 'c/*.parquet'],
+      calls: 4,
+      seconds: 60,
+    })
   })
 
   test('of nothing', () => {
-    expect(dryRunJson(EMPTY, config)).toEqual({ files: [], calls: 0, seconds: 0 })
-    expect(dryRunText(EMPTY, config)).toContain('Nothing to fetch')
+    expect(dryRunJson([], config)).toEqual({ files: [], calls: 0, seconds: 0 })
+    expect(dryRunText([], config)).toContain('Nothing to fetch')
     expect(callsOf([])).toBe(0)
-  })
-})
-
-const note = (symbols: readonly string[], changes = {}) =>
-  newcomersNote(plansOf(symbols.map((symbol) => held(symbol))), NIGHTLY, configOf(changes))
-
-describe('the note on newcomers', () => {
-  test('gives one command that backfills them all', () => {
-    expect(note(['AAPL', 'BRK-B'], { target: { kind: 's3', bucket: 'my-bucket' } })).toBe(
-      '2 symbols have nothing stored in the last 250 sessions and get the last session only. Their history: ' +
-        'ingest --backfill --backfill-days 1825 --tickers AAPL,BRK-B --out s3://my-bucket',
-    )
-    expect(note(['AAPL'])).toBe(
-      'AAPL has nothing stored in the last 250 sessions and gets the last session only. Its history: ' +
-        'ingest --backfill --backfill-days 1825 --tickers AAPL --out ./lake',
-    )
-  })
-
-  test('does not list hundreds of symbols, but takes the run’s own list', () => {
-    const many = Array.from({ length: 300 }, (_, index) => `S${index}`)
-    expect(note(many)).toMatch(/^300 symbols/)
-    expect(note(many)?.length).toBeLessThan(300)
-    expect(note(many)).toEndWith(' --tickers-path tickers.csv --out ./lake')
-    const inS3 = { kind: 's3', bucket: 'my-bucket', key: 'lists/all.csv' }
-    expect(note(many, { tickers: inS3 })).toContain(' --tickers-path s3://my-bucket/lists/all.csv ')
-    expect(note(many, { tickers: { kind: 'flag', list: many.join(',') } })).toContain(` --tickers ${many.join(',')} `)
-    expect(note(many.slice(0, 20))).toContain(` --tickers ${many.slice(0, 20).join(',')} `)
-    expect(note(many.slice(0, 21))).toContain(' --tickers-path tickers.csv ')
-  })
-
-  test('keeps what the run was told of the adjusted close', () => {
-    expect(note(['AAPL'], { withAdjClose: false })).toEndWith(' --no-adj-close')
-  })
-
-  test('quotes for a shell what a shell would take apart', () => {
-    expect(note(['^GSPC'], { target: { kind: 'folder', folder: "my lake's $HOME" } })).toEndWith(
-      String.raw` --tickers '^GSPC' --out 'my lake'\''s $HOME'`,
-    )
-  })
-
-  test('is none where all have something, or dates were given', () => {
-    expect(newcomersNote(plansOf([held('AAPL', ['2024-09-12'])]), NIGHTLY, configOf())).toBeUndefined()
-    const week = periodOf('daily', '2024-09-11..2024-09-13', NOW)
-    expect(newcomersNote(plansOf([held('AAPL')], week), week, configOf())).toBeUndefined()
   })
 })
 
@@ -151,7 +105,8 @@ function ending(
     stoppedBy: facts.stoppedBy,
     metricsPlace,
     isRejectsFileLost: false,
-    newest: day('2024-09-13'),
+    freshness: judgeNewestSession(outcomes, { newest: NEWEST, lastSession: NEWEST, mode: 'daily' }).freshness,
+    jobs: [jobOf({})],
   }
 }
 

@@ -2,11 +2,11 @@
 // for its entry, in this process; what a process adds is in the other security tests.
 
 import { describe, expect, test } from 'bun:test'
-import type { Metrics } from '../../lib/report/metrics.ts'
 import { KEY, NOW } from '../support/runs/in-process.ts'
 import { barsFor } from '../support/bars.ts'
 import { setStage } from '../support/runs/stage.ts'
 import { runInProcess, type InProcessRun } from '../support/runs/in-process.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 
 const DAY = '2024-09-16'
 const GOOD = { date: DAY, open: 1, high: 2, low: 1, close: 2, adjClose: 2, volume: 9 }

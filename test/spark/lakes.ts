@@ -4,13 +4,13 @@
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { STATEMENTS } from '../../lib/datasets/catalog.ts'
 import type { VendorOptions } from '../support/servers/vendor.ts'
 import { KEY } from '../support/runs/in-process.ts'
 import { makeBars, type Bar } from '../support/bars.ts'
 import { runCli } from '../support/runs/process.ts'
 import { startFakeFmp } from '../support/servers/fake-fmp.ts'
 import { day, span } from '../support/values.ts'
+import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 
 const SYMBOLS = ['AAPL', '^GSPC', 'BRK-B', 'NAN', '1D']
 const SESSIONS = XNYS.sessions(span('2023-01-03..2024-09-18'))

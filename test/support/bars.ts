@@ -16,10 +16,10 @@ export type Bar = {
 }
 
 /** Bars that look real, one for each session, the same for the same seed. */
-export function makeBars(sessions: readonly IsoDate[], seed: number): Bar[] {
+export function makeBars(dates: readonly IsoDate[], seed: number): Bar[] {
   const random = seededRandom(seed)
   let close = 20 + random() * 300
-  return sessions.map((date) => {
+  return dates.map((date) => {
     const open = cents(close * (0.99 + random() * 0.02))
     close = cents(Math.max(1, open * (0.97 + random() * 0.0602)))
     const high = cents(Math.max(open, close) * (1 + random() * 0.01))

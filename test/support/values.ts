@@ -1,15 +1,14 @@
 // Values that many tests start from, each whole and ordinary; a test says only what is special about its own.
 
 import { XNYS } from '../../lib/core/calendar.ts'
-import type { Config } from '../../lib/core/config.ts'
-import { NO_SESSIONS } from '../../lib/core/outcome.ts'
-import type { SessionDataset, RawRow, Row } from '../../lib/core/dataset.ts'
-import { createPrices, type PricesOptions } from '../../lib/datasets/prices/schema.ts'
+import type { Config, AskedDates } from '../../lib/core/config.ts'
+import { NO_SESSIONS, type SymbolOutcome } from '../../lib/core/outcome.ts'
+import type { RawRow, Row } from '../../lib/core/dataset.ts'
+import { createPrices, type PricesOptions, type SessionDataset } from '../../lib/datasets/prices/schema.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/core/dates.ts'
 import { IngestError } from '../../lib/core/errors.ts'
-import type { SymbolOutcome } from '../../lib/datasets/prices/outcome.ts'
 import type { Footer } from '../../lib/parquet/metadata.ts'
-import { resolvePeriod, type AskedDates, type Period } from '../../lib/core/period.ts'
+import { resolvePeriod, type Period } from '../../lib/core/period.ts'
 import type { StoredFile } from '../../lib/store/store.ts'
 
 /** A date of a test's table; a misspelt one fails the test. */

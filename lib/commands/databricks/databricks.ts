@@ -4,10 +4,11 @@
 import { constants } from 'node:fs'
 import { copyFile, link, lstat, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { IngestError, oneLine } from '../../core/errors.ts'
+import { IngestError } from '../../core/errors.ts'
 import type { BundleSettings } from '../../core/config.ts'
 import { errnoOf } from '../../store/folder/errors.ts'
 import { bundleFiles, rawRootOf } from './bundle.ts'
+import { oneLine, shellWord } from '../../core/text.ts'
 
 /** Writes the bundle. Returns what to do with it, in words; throws an IngestError where it cannot be written. */
 export async function writeBundle(settings: BundleSettings): Promise<string> {
@@ -140,16 +141,10 @@ The bucket is not known: raw_root in databricks.yml is marked MISSING. Name it t
 ${rawRoot === undefined ? missing : ''}
 To deploy and run it (databricks auth login comes first, README.md there says what the workspace needs):
 
-  cd ${shellQuoted(folder)}
+  cd ${shellWord(oneLine(folder))}
   databricks bundle deploy
   databricks bundle run prices
 
 That is the target dev, with triggers paused. For every night the same with -t prod, which new files start by themselves.
 `
-}
-
-/** A folder's name as a shell takes it for one word. */
-function shellQuoted(folder: string): string {
-  const plain = oneLine(folder)
-  return /^[\w./~+@%,:-]+$/.test(plain) ? plain : `'${plain.replaceAll("'", String.raw`'\''`)}'`
 }

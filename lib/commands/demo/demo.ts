@@ -1,12 +1,12 @@
 // The demo: the real program, over public-domain prices and made-up statements that this process serves to itself.
 
-import { PRICES, STATEMENTS } from '../../datasets/catalog.ts'
 import type { IsoDate } from '../../core/dates.ts'
 import { runIngest } from '../ingest/ingest.ts'
 import type { Config } from '../../core/config.ts'
-import type { World } from '../effects.ts'
+import type { Effects } from '../effects.ts'
 import { SYNTHETIC } from './statements.ts'
 import { startDemoServer, type DemoServer } from './server.ts'
+import { STATEMENTS } from '../../datasets/datasets.ts'
 
 /** A Saturday morning in New York, when the embedded prices' last session was the last one before today. */
 const FRESH_MS = Date.UTC(2013, 2, 2, 14)
@@ -19,17 +19,17 @@ No key, no bucket and no network beyond this machine are used.
 `
 
 /** Backfills all symbols over their whole history, runs the nightly mode an hour later, then fetches statements. Returns the exit code. */
-export async function runDemo(folder: string, world: World): Promise<0 | 1 | 3> {
-  await world.print(INTRODUCTION)
+export async function runDemo(folder: string, effects: Effects): Promise<0 | 1 | 3> {
+  await effects.print(INTRODUCTION)
   const server = await startDemoServer()
   try {
-    await world.print('1. A backfill of the whole history, one file per symbol and year\n\n')
-    const backfill = await runIngest(demoConfig(folder, server, 'backfill'), world)
-    await world.print('\n2. The nightly run an hour later, one file per symbol and session\n\n')
-    const daily = await runIngest(demoConfig(folder, server, 'daily'), world)
-    await world.print(`\n3. Company statements (${SYNTHETIC}), one file per symbol, statement and date\n\n`)
-    const statements = await runIngest(statementsConfig(folder, server), world)
-    await world.print(closing(folder))
+    await effects.print('1. A backfill of the whole history, one file per symbol and year\n\n')
+    const backfill = await runIngest(demoConfig(folder, server, 'backfill'), effects)
+    await effects.print('\n2. The nightly run an hour later, one file per symbol and session\n\n')
+    const daily = await runIngest(demoConfig(folder, server, 'daily'), effects)
+    await effects.print(`\n3. Company statements (${SYNTHETIC}), one file per symbol, statement and date\n\n`)
+    const statements = await runIngest(statementsConfig(folder, server), effects)
+    await effects.print(closing(folder))
     return [backfill, daily, statements].find((code) => code !== 0) ?? 0
   } finally {
     await server.stop()
@@ -49,7 +49,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     target: { kind: 'folder', folder },
     prefix: 'raw',
     fileNote: undefined,
-    datasets: [PRICES],
+    datasets: ['prices'],
     periods: [],
     isForced: false,
     isDryRun: false,

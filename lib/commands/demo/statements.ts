@@ -1,7 +1,7 @@
 // Statements for the demo, made up by a rule: no company's figures are in the public domain in the source of its prices.
 
-import { STATEMENTS } from '../../datasets/catalog.ts'
 import type { RawRow } from '../../core/dataset.ts'
+import { STATEMENTS } from '../../datasets/datasets.ts'
 
 /** What every message and every file of the demo's statements says of them. */
 export const SYNTHETIC = 'synthetic: made-up figures for a demonstration, of no company'

@@ -2,35 +2,31 @@
 // gets its annotations and its step summary.
 
 import { annotations, failuresIn, shortages, stepSummary } from '../../report/github.ts'
-import type { Agenda } from '../../datasets/datasets.ts'
-import { XNYS } from '../../core/calendar.ts'
-import { PRICES } from '../../datasets/catalog.ts'
-import type { SessionDataset } from '../../core/dataset.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
-import type { HttpStats } from '../../fmp/calls.ts'
-import { graceOver } from '../../pipeline/interrupt.ts'
+import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
-import type { SymbolOutcome } from '../../datasets/prices/outcome.ts'
-import type { Period } from '../../core/period.ts'
-import type { RunResult } from '../../pipeline/pipeline.ts'
+import type { RunResult, Job } from '../../pipeline/pipeline.ts'
 import type { Progress } from '../../report/progress.ts'
-import { summaryText } from '../../report/summary.ts'
+import { callsOf, summaryText } from '../../report/summary.ts'
 import type { Config } from '../../core/config.ts'
 import type { Store } from '../../store/store.ts'
-import { exitCodeOf, judgeAbsent, judgeNewest, newestOf, rangeOf, type Ending } from '../../report/exit-code.ts'
-import type { World } from '../effects.ts'
+import { exitCodeOf, type Ending } from '../../report/exit-code.ts'
+import type { Effects } from '../effects.ts'
+import type { SymbolOutcome, VendorStats } from '../../core/outcome.ts'
+import { rangeAround } from '../../core/dates.ts'
 
 /** What a run is made of, from its start to its end. */
 export type Run = {
   readonly config: Config
-  readonly world: World
+  readonly effects: Effects
   /** Milliseconds since 1970 of the run's start, as `--now` may have set it. */
   readonly startMs: number
   /** The same moment on the clock that measures durations. */
   readonly begunMs: number
   readonly runUuid: string
-  readonly dataset: SessionDataset
-  readonly period: Period
+  /** How many there are in the list. */
+  readonly symbols: number
+  readonly jobs: readonly Job[]
   readonly store: Store
   readonly progress: Progress
   readonly redact: (text: string) => string
@@ -38,42 +34,38 @@ export type Run = {
 
 /** The end of a run: its exit code. `http` is what the calls took. */
 export async function conclude(
-  agenda: Agenda,
   { outcomes: ended, stoppedBy, bug }: RunResult,
-  run: Run & { readonly http: HttpStats },
+  run: Run & { readonly http: VendorStats },
 ): Promise<0 | 1 | 3> {
-  const { config, world, period, progress, store } = run
-  const hasPrices = config.datasets.includes(PRICES)
-  const newest = hasPrices ? newestOf(period, XNYS) : undefined
-  const prices = ended.filter(({ dataset }) => dataset === PRICES)
-  const judged = judgeNewest(prices, { newest, lastSession: period.lastSession, mode: config.dates.mode })
-  const { error } = judged
-  const outcomes = [...judged.outcomes, ...judgeAbsent(ended.filter(({ dataset }) => dataset !== PRICES))]
+  const { config, effects, jobs, progress, store } = run
+  const judged = jobs.map((job) => job.judge(ended.filter(({ dataset }) => dataset === job.dataset)))
+  const outcomes = judged.flatMap((judgement) => judgement.outcomes)
+  const sharedErrors = judged.flatMap(({ error }) => error ?? [])
   for (const { symbol, errors, lateWarning } of outcomes) {
     for (const late of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(late, symbol)
     if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
   }
-  if (error !== undefined) progress.fail(error)
+  for (const error of sharedErrors) progress.fail(error)
   if (stoppedBy !== undefined) progress.stopped(stoppedBy)
   const unknown = [...new Set(outcomes.flatMap(({ unknownFields }) => unknownFields))]
   if (unknown.length > 0) progress.note(`FMP sends fields that are not stored: ${unknown.join(', ')}.`)
 
   const facts: RunFacts = {
     config,
-    version: world.version,
+    version: effects.version,
     runUuid: run.runUuid,
     startMs: run.startMs,
-    durationSeconds: (world.clock.elapsedMs() - run.begunMs) / 1_000,
-    range: rangeOf(agenda.plans),
+    durationSeconds: (effects.clock.elapsedMs() - run.begunMs) / 1_000,
+    range: rangeAround(jobs.map(({ range }) => range)),
     outcomes,
-    runErrors: [error, runErrorIn(stoppedBy), bugIn(bug)].filter((found) => found !== undefined),
+    runErrors: [...sharedErrors, runErrorIn(stoppedBy), bugIn(bug)].filter((found) => found !== undefined),
     stoppedBy,
     http: run.http,
     recoveredWrites: store.recoveredWrites(),
   }
   const metrics = buildMetrics(facts)
   // What is still under way has been given up, and would keep the metrics waiting for turns.
-  if (world.interruption.aborted) store.abandon?.()
+  if (effects.interruption.aborted) store.abortInFlight?.()
   const failures: IngestError[] = []
   const stored = await storeMetrics(hurried(run), metrics, facts, run.redact).catch((failure: unknown) => {
     if (!(failure instanceof IngestError)) throw failure
@@ -87,39 +79,41 @@ export async function conclude(
     stoppedBy,
     metricsPlace: stored && store.locate(stored.key),
     isRejectsFileLost: stored?.rejectsError !== undefined,
-    newest,
+    freshness: judged.find(({ freshness }) => freshness !== undefined)?.freshness,
+    jobs,
   }
   progress.clear()
   const summary = run.redact(summaryText(ending))
-  await world.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
-  const all = [error, stoppedBy, bugIn(bug), ...failures].filter((found) => found !== undefined)
-  await tellActions(ending, { agenda, outcomes, errors: all, summary }, run)
+  await effects.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
+  const all = [...sharedErrors, stoppedBy, bugIn(bug), ...failures].filter((found) => found !== undefined)
+  await tellActions(ending, { outcomes, errors: all, summary }, run)
   return exitCodeOf(ending)
 }
 
 type Telling = {
-  readonly agenda: Agenda
   readonly outcomes: readonly SymbolOutcome[]
   /** Of the run as a whole, what stopped it among them. */
   readonly errors: readonly IngestError[]
   readonly summary: string
 }
 
-async function tellActions(ending: Ending, { agenda, outcomes, errors, summary }: Telling, run: Run): Promise<void> {
-  const { config, world, redact, progress } = run
+async function tellActions(ending: Ending, { outcomes, errors, summary }: Telling, run: Run): Promise<void> {
+  const { config, effects, redact, progress } = run
   const job = config.actionsJob
   if (job === undefined) return
   // There stdout goes into a file, and the log would show nothing of the end.
-  if (config.isJson) world.printError(summary)
+  if (config.isJson) effects.printError(summary)
   // A ticker list may hold anything, a key by mistake too.
-  const shown = outcomes.map((outcome) => ({ ...outcome, symbol: redact(outcome.symbol) }))
+  const redacted = <T extends { readonly symbol: string }>(one: T) => ({ ...one, symbol: redact(one.symbol) })
+  const shown = outcomes.map(redacted)
+  const freshness = ending.freshness && { ...ending.freshness, late: ending.freshness.late.map(redacted) }
   const failures = failuresIn(shown, redact)
   const runErrors = errors.map((error) => redact(describeError(error)))
-  for (const line of annotations(runErrors, failures)) world.printError(line)
+  for (const line of annotations(runErrors, failures)) effects.printError(line)
   if (job.summaryPath === undefined) return
-  const cautions = [...config.cautions, ...shortages(agenda.all, config)]
-  const text = stepSummary({ ending, outcomes: shown, failures, runErrors, cautions, config })
-  await world.appendText(job.summaryPath, text).catch((failure: unknown) => {
+  const cautions = [...config.cautions, ...shortages(callsOf(run.jobs), config)]
+  const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, cautions, config })
+  await effects.appendText(job.summaryPath, text).catch((failure: unknown) => {
     if (!(failure instanceof IngestError)) throw failure
     progress.warn(describeError(failure))
   })
@@ -129,8 +123,8 @@ async function tellActions(ending: Ending, { agenda, outcomes, errors, summary }
 const METRICS_GRACE_MS = 2_000
 
 /** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
-function hurried({ store, world }: Run): Store {
-  const end = graceOver(world, METRICS_GRACE_MS)
+function hurried({ store, effects }: Run): Store {
+  const end = afterGrace(effects, METRICS_GRACE_MS)
   const giveUp = async (key: string): Promise<never> => {
     await end
     throw new IngestError(`${store.locate(key)} could not be written in time`, { kind: 'store', scope: 'run' })

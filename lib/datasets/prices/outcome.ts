@@ -1,80 +1,21 @@
 // What became of one symbol: the fate of each of its sessions, what was written, what is to be said.
 
-import { addCounts, NO_SESSIONS, withFate, type Counts, type Fate } from '../../core/outcome.ts'
-import { earlierOf, isWithin, laterOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import {
+  addCounts,
+  blankOutcome,
+  NO_SESSIONS,
+  withFate,
+  type Counts,
+  type Fate,
+  type SymbolOutcome,
+} from '../../core/outcome.ts'
+import { isWithin, type DateRange, type IsoDate, rangeAround } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
-import type { Uploaded } from '../../pipeline/uploads.ts'
-import type { Checked, Reject } from '../check.ts'
 import { shrinkErrors, warningsOf } from './warnings.ts'
 import type { FileRows, WriteResult } from './write.ts'
-
-export type SymbolOutcome = {
-  readonly symbol: string
-  /** The name of its dataset. */
-  readonly dataset: string
-  /** False when the run stopped before everything of this symbol was tried. */
-  readonly isFinished: boolean
-  /** API calls the plan held for it, and those made, retries included. */
-  readonly plannedCalls: number
-  readonly calls: number
-  readonly filesWritten: number
-  readonly rowsWritten: number
-  readonly errors: readonly IngestError[]
-  readonly warnings: readonly string[]
-  /** Said only when other symbols have the range's newest session: that this one lacks it. */
-  readonly lateWarning: string | undefined
-  readonly counts: Counts
-  /** Sessions between two bars that have none, oldest first. */
-  readonly missing: readonly IsoDate[]
-  /** The part of the counts that the plan knew without asking. */
-  readonly settled: Counts
-  readonly rejects: readonly Reject[]
-  readonly suspects: number
-  readonly incomplete: number
-  readonly closedDayBars: number
-  readonly wouldShrink: number
-  /** Files of another run whose rows are not the ones this run got. */
-  readonly differing: number
-  /** Newest bar that was left out because it is not whole yet. */
-  readonly withheldThrough: IsoDate | undefined
-  /** Oldest and newest bar known to be stored, as far as this run saw. */
-  readonly first: IsoDate | undefined
-  readonly through: IsoDate | undefined
-  readonly unknownFields: readonly string[]
-  /** Stored documents that the vendor has changed and that were replaced. */
-  readonly restated: number
-}
-
-/** The outcome of a symbol of which nothing is known and nothing was done. */
-export function blankOutcome(symbol: string, dataset: string, plannedCalls: number): SymbolOutcome {
-  return {
-    symbol,
-    dataset,
-    isFinished: true,
-    plannedCalls,
-    calls: 0,
-    filesWritten: 0,
-    rowsWritten: 0,
-    errors: [],
-    warnings: [],
-    lateWarning: undefined,
-    counts: NO_SESSIONS,
-    missing: [],
-    settled: NO_SESSIONS,
-    rejects: [],
-    suspects: 0,
-    incomplete: 0,
-    closedDayBars: 0,
-    wouldShrink: 0,
-    differing: 0,
-    withheldThrough: undefined,
-    first: undefined,
-    through: undefined,
-    unknownFields: [],
-    restated: 0,
-  }
-}
+import type { Uploaded } from '../../pipeline/pipeline.ts'
+import type { Checked } from './validate.ts'
 
 /** The outcome of a plan before anything was done. */
 export function nothingDone(plan: SymbolPlan): SymbolOutcome {
@@ -117,14 +58,14 @@ export type Answer = {
 /** Puts together what a symbol's answer and its writes came to. */
 export function settleSymbol(answer: Answer): SymbolOutcome {
   const { plan, checked, tried, closedDays } = answer
-  const known = unionSpan(plan.known, spanOf(checked.rows.map(({ date }) => date)))
+  const known = rangeAround([plan.known, spanOf(checked.rows.map(({ date }) => date))])
   const absent = absentFates(answer, known)
   const byFile = new Map(tried.map((one) => [one.file, one]))
   const counts = plan.files.reduce((sum, file) => addCounts(sum, fatesOf(file, byFile.get(file), absent)), plan.settled)
   const written = tried.filter(({ result }) => isKind(result, 'written'))
   const kept = tried.filter(({ result }) => isKind(result, 'written') || isKind(result, 'already'))
   const keptSpan = spanOf(kept.flatMap(({ rows }) => rows.map(({ date }) => date)))
-  const through = unionSpan(keptSpan, plan.newest && { from: plan.newest, to: plan.newest })?.to
+  const through = rangeAround([keptSpan, plan.newest && { from: plan.newest, to: plan.newest }])?.to
   const shrunk = tried.flatMap(({ key, result }) => (isKind(result, 'shrink') ? [{ key, ...result }] : []))
   const missing = missingSessions(answer, known)
   const differing = tried.filter(({ result }) => isKind(result, 'already') && result.differs).length
@@ -152,7 +93,7 @@ export function settleSymbol(answer: Answer): SymbolOutcome {
     wouldShrink: shrunk.length,
     differing,
     withheldThrough: checked.withheld.toSorted().at(-1),
-    first: unionSpan(plan.known, keptSpan)?.from,
+    first: rangeAround([plan.known, keptSpan])?.from,
     through,
     unknownFields: checked.unknownFields,
   }
@@ -233,12 +174,5 @@ function isKind<K extends WriteResult['kind']>(
 }
 
 function spanOf(dates: readonly IsoDate[]): DateRange | undefined {
-  const [first, ...rest] = dates
-  if (first === undefined) return undefined
-  return { from: rest.reduce(earlierOf, first), to: rest.reduce(laterOf, first) }
-}
-
-function unionSpan(a: DateRange | undefined, b: DateRange | undefined): DateRange | undefined {
-  if (!a || !b) return a ?? b
-  return { from: earlierOf(a.from, b.from), to: laterOf(a.to, b.to) }
+  return rangeAround(dates.map((date) => ({ from: date, to: date })))
 }

@@ -2,13 +2,15 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import { NO_SESSIONS, withFate, type Counts } from '../../core/outcome.ts'
-import type { SessionDataset, Partition } from '../../core/dataset.ts'
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
 import type { Footer } from '../../parquet/metadata.ts'
 import type { Period } from '../../core/period.ts'
 import type { Holdings } from './survey.ts'
-import { isFinished, isKnownEmpty, standingOf, yearPart, type Standing } from './year-files.ts'
+import { replaceableOf, yearPart, type Replaceable } from './year-files.ts'
+import type { SessionDataset, Partition } from './schema.ts'
+import { actionOn, type FileAction } from '../file-action.ts'
+import { addSettled, judgeYears, type YearPart } from './judged-years.ts'
 
 /** A file of a symbol that the run may write. Where nothing is stored, one value serves all symbols: plans are long. */
 export type PlannedFile = {
@@ -16,7 +18,8 @@ export type PlannedFile = {
   /** The sessions it answers for, oldest first. */
   readonly sessions: readonly IsoDate[]
   /** What stands there already and may be replaced. */
-  readonly stored: Standing | undefined
+  readonly stored: Replaceable | undefined
+  readonly action: FileAction
 }
 
 export type SymbolPlan = {
@@ -39,7 +42,7 @@ export type SymbolPlan = {
    * A nightly run takes the newest stored session as the mark up to which nothing is missing. So its files are written
    * oldest first, each when the one before it stands: a kill then leaves no hole behind the mark.
    */
-  readonly isMarking: boolean
+  readonly writesOldestFirst: boolean
   /** Years with a file in the store. */
   readonly yearsStored: readonly number[]
   /** Sessions from here on are the last five of the range. */
@@ -62,23 +65,21 @@ const RECENT_SESSIONS = 5
 
 /** One plan a symbol: those whose newest stored session is oldest come first, ties in the order of the list. */
 export function planRun(holdings: readonly Holdings[], context: PlanContext): readonly SymbolPlan[] {
-  const forAll = { ...context, years: yearsOf(context), newDay: createNewDays() }
+  const forAll = { ...context, years: yearsOf(context), newDay: createNewDays(actionOn(undefined, context.isForced)) }
   return holdings
     .map((held) => (context.mode === 'daily' ? planDays(held, forAll) : planYears(held, forAll)))
     .toSorted((a, b) => (a.newest ?? '').localeCompare(b.newest ?? ''))
 }
 
-type Year = { readonly year: number; readonly part: DateRange; readonly sessions: readonly IsoDate[] }
-
 /** What the plans of all symbols have in common. */
 type Shared = PlanContext & {
   /** Those of the range, oldest first. */
-  readonly years: readonly Year[]
+  readonly years: readonly YearPart[]
   /** The file of a day that has none yet. */
   readonly newDay: (date: IsoDate) => PlannedFile
 }
 
-function yearsOf({ period: { range }, calendar }: PlanContext): readonly Year[] {
+function yearsOf({ period: { range }, calendar }: PlanContext): readonly YearPart[] {
   if (range === undefined) return []
   return yearsIn(range).map((year) => {
     const part = yearPart(year, range)
@@ -86,10 +87,10 @@ function yearsOf({ period: { range }, calendar }: PlanContext): readonly Year[] 
   })
 }
 
-function createNewDays(): Shared['newDay'] {
+function createNewDays(action: FileAction): Shared['newDay'] {
   const files = new Map<IsoDate, PlannedFile>()
   return (date) => {
-    const file = files.get(date) ?? { partition: { kind: 'day', date }, sessions: [date], stored: undefined }
+    const file = files.get(date) ?? { partition: { kind: 'day', date }, sessions: [date], stored: undefined, action }
     files.set(date, file)
     return file
   }
@@ -116,7 +117,7 @@ function planDays(held: Holdings, context: Shared): SymbolPlan {
     settled: withFate(NO_SESSIONS, 'already_stored', sessions.length - open.length),
     errors: [],
     known: span(stored[0], stored.at(-1)),
-    isMarking: period.lookbackFrom !== undefined,
+    writesOldestFirst: period.lookbackFrom !== undefined,
     yearsStored: [],
   }
 }
@@ -130,8 +131,8 @@ function daysRange({ newest }: Holdings, { range, lookbackFrom }: Period): DateR
 function planYears(held: Holdings, context: Shared): SymbolPlan {
   const { dataset, period } = context
   const { range } = period
-  const years = range === undefined ? [] : judgeYears(held, range, context)
-  const asking = years.filter(({ verdict }) => verdict === 'ask').toReversed()
+  const years = range === undefined ? [] : judgeYears(held, { ...context, range, today: period.today })
+  const asking = years.filter(({ judgement }) => judgement === 'ask').toReversed()
   const [oldest] = footersOf(held)
     .map((footer) => footer.span.from)
     .toSorted()
@@ -141,74 +142,19 @@ function planYears(held: Holdings, context: Shared): SymbolPlan {
       asking.map(({ part }) => part),
       dataset,
     ),
-    files: asking.map(({ year, sessions }) => plannedYear(year, sessions, held)),
-    settled: years.reduce((counts, judged) => settle(counts, judged), NO_SESSIONS),
-    errors: years.flatMap(({ year, verdict }) => (verdict === 'foreign' ? [foreignFile(year, held)] : [])),
+    files: asking.map((year) => plannedYear(year, held, context.isForced)),
+    settled: years.reduce(addSettled, NO_SESSIONS),
+    errors: years.flatMap(({ year, judgement }) => (judgement === 'foreign' ? [foreignFile(year, held)] : [])),
     known: span(oldest, held.newest),
-    isMarking: false,
+    writesOldestFirst: false,
     yearsStored: [...held.years.keys()],
   }
 }
 
-type JudgedYear = Year & {
-  readonly verdict: 'ask' | 'finished' | 'empty' | 'foreign'
-  /** Rows of the stored file. */
-  readonly rows: number
-}
-
-/** What becomes of every year of the range, oldest first. */
-function judgeYears(
-  held: Holdings,
-  range: DateRange,
-  { calendar, period, isForced, years }: Shared,
-): readonly JudgedYear[] {
-  const context = { calendar, range, today: period.today }
-  const extended = yearToExtend(held, range)
-  // A file that is written anew may claim only what its own run asked for: the years it knew to be empty are asked again.
-  const lasting = new Map<number, Footer>()
-  for (const [year, stored] of held.years) {
-    const isAskedAgain = !('footer' in stored) || isForced || year === extended
-    if (!isAskedAgain && isFinished(year, stored.footer, context)) lasting.set(year, stored.footer)
-  }
-  const lastingFooters = [...lasting.values()]
-  return years.map(({ year, part, sessions }) => {
-    const stored = held.years.get(year)
-    const footer = stored !== undefined && 'footer' in stored ? stored.footer : undefined
-    const verdict = (): JudgedYear['verdict'] => {
-      if (footer !== undefined) return lasting.has(year) ? 'finished' : 'ask'
-      if (stored !== undefined) return isForced ? 'ask' : 'foreign'
-      return !isForced && isKnownEmpty(year, lastingFooters, context) ? 'empty' : 'ask'
-    }
-    return { year, part, sessions, verdict: verdict(), rows: footer?.rows ?? 0 }
-  })
-}
-
-/** The oldest stored year, when the range holds earlier years and begins before what that year's file has asked. */
-function yearToExtend({ years }: Holdings, range: DateRange): number | undefined {
-  const oldest = [...years].filter(([, stored]) => 'footer' in stored).toSorted(([a], [b]) => a - b)[0]
-  if (oldest === undefined || !('footer' in oldest[1])) return undefined
-  const [year, { footer }] = oldest
-  const isAhead = year > yearOf(range.from) && range.from < (footer.asked?.from ?? footer.span.from)
-  return isAhead ? year : undefined
-}
-
-function settle(counts: Counts, { verdict, sessions, rows }: JudgedYear): Counts {
-  const count = sessions.length
-  switch (verdict) {
-    case 'finished':
-      return withFate(withFate(counts, 'already_stored', Math.min(rows, count)), 'no_data', Math.max(0, count - rows))
-    case 'empty':
-      return withFate(counts, 'no_data', count)
-    case 'foreign':
-      return withFate(counts, 'failed', count)
-    case 'ask':
-      return counts
-  }
-}
-
-function plannedYear(year: number, sessions: readonly IsoDate[], { years }: Holdings): PlannedFile {
-  const stored = years.get(year)
-  return { partition: { kind: 'year', year }, sessions, stored: stored && standingOf(stored) }
+function plannedYear({ year, sessions }: YearPart, { years }: Holdings, isForced: boolean): PlannedFile {
+  const found = years.get(year)
+  const stored = found && replaceableOf(found)
+  return { partition: { kind: 'year', year }, sessions, stored, action: actionOn(stored, isForced) }
 }
 
 function foreignFile(year: number, { symbol, years }: Holdings): IngestError {

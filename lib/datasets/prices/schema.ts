@@ -1,19 +1,39 @@
 // Daily prices: open to close and volume adjusted for splits, adjClose for splits and dividends.
 
 import * as v from 'valibot'
-import { parseIsoDate, yearOf, type IsoDate } from '../../core/dates.ts'
+import { parseIsoDate, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { amount } from '../fields.ts'
 import {
   INGESTED,
   type Ask,
   type Column,
-  type Partition,
+  type Dataset,
   type RawRow,
   type Row,
-  type SessionDataset,
-  type Verdict,
+  type RowCheck,
 } from '../../core/dataset.ts'
 import { hiveValue } from '../keys.ts'
+import { whereTrue } from '../../core/text.ts'
+
+/** What one file holds of a symbol. */
+export type Partition =
+  | { readonly kind: 'day'; readonly date: IsoDate }
+  | { readonly kind: 'year'; readonly year: number }
+
+/** A dataset with one row a session, asked for by windows of dates. */
+export interface SessionDataset extends Dataset {
+  /** API calls that one window of one symbol takes. */
+  readonly callsPerWindow: number
+  /** The calls of one window, in the order to make them. */
+  asks(symbol: string, window: DateRange): readonly Ask[]
+  /** The replies to `asks`, in the same order, as one list of rows. */
+  merge(replies: readonly (readonly RawRow[])[]): readonly RawRow[]
+  /** What a row lacks that the vendor usually adds a little later (an adjusted close), or undefined when it is whole. */
+  lacks(row: Row): string | undefined
+  key(symbol: string, partition: Partition): string
+  /** What the file with this key holds, or undefined where the key is none of this dataset's. */
+  partitionOf(symbol: string, key: string): Partition | undefined
+}
 
 export type PricesOptions = {
   readonly api: 'stable' | 'v3'
@@ -113,7 +133,7 @@ export function createPrices({ api, withAdjClose, prefix }: PricesOptions): Sess
 
     merge: ([full = [], adjusted]) => (adjusted === undefined ? full : withAdjustedClose(full, adjusted)),
 
-    check(symbol, raw): Verdict {
+    check(symbol, raw): RowCheck {
       return checkPrice(symbol, withAdjClose ? raw : { ...raw, adjClose: null })
     },
 
@@ -145,7 +165,7 @@ function withAdjustedClose(full: readonly RawRow[], adjusted: readonly RawRow[])
   return full.map((row) => ({ ...row, adjClose: closes.get(row['date']) }))
 }
 
-function checkPrice(symbol: string, raw: RawRow): Verdict {
+function checkPrice(symbol: string, raw: RawRow): RowCheck {
   // With both as keys of their own, since for an absent key valibot has words that are not ours.
   const parsed = v.safeParse(RawPrice, { ...raw, symbol: raw['symbol'], date: raw['date'] }, { abortEarly: true })
   if (!parsed.success) return { reason: parsed.issues[0].message }
@@ -180,5 +200,5 @@ function suspicionsOf(row: PriceRow, wasVolumeFractional: boolean): readonly str
     [present.some((price) => price <= 0), 'a price is not above zero'],
     [wasVolumeFractional, 'volume is fractional'],
   ]
-  return rules.filter(([isBroken]) => isBroken).map(([, rule]) => rule)
+  return whereTrue(rules)
 }

@@ -1,13 +1,11 @@
 // What the store holds of each symbol, found out before the first API call.
 
-import type { SessionDataset } from '../../core/dataset.ts'
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from '../../core/dates.ts'
-import { IngestError } from '../../core/errors.ts'
-import { createSweeper } from '../../core/garbage.ts'
-import { readFooter, type Footer } from '../../parquet/metadata.ts'
+import { type Footer } from '../../parquet/metadata.ts'
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
-import { mapAtMost } from '../../core/concurrency.ts'
+import type { SessionDataset } from './schema.ts'
+import { surveyEach, readTail } from '../stored-file.ts'
 
 /** A year file and what its footer says, or in words why it says nothing this program can rely on. */
 export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
@@ -27,25 +25,6 @@ export type Scope = {
   readonly dataset: SessionDataset
   readonly mode: 'daily' | 'backfill'
   readonly period: Period
-}
-
-/** A footer takes under two kilobytes; this also swallows a whole year file in the one request. */
-const FOOTER_BYTES = 65_536
-
-/** As many as the runtime sends requests at once. */
-const SYMBOLS_AT_ONCE = 256
-
-/** Surveys many symbols at once, by whatever of them is to be known; the store bounds how many requests are in flight. */
-export async function surveyEach<T>(
-  symbols: readonly string[],
-  survey: (symbol: string) => Promise<T>,
-): Promise<readonly T[]> {
-  const sweep = createSweeper()
-  return await mapAtMost(symbols, SYMBOLS_AT_ONCE, async (symbol) => {
-    const found = await survey(symbol)
-    sweep()
-    return found
-  })
 }
 
 /** Surveys every symbol's sessions. */
@@ -106,27 +85,6 @@ async function readYears(files: ReadonlyMap<number, StoredFile>, store: Store): 
 export async function readYear(file: StoredFile, store: Store): Promise<StoredYear | undefined> {
   const stored = await readTail(file, store)
   return stored === undefined || 'problem' in stored ? stored : { file, footer: stored.footer }
-}
-
-/** A file's end, up to 64 KiB of it, and what its footer says; the whole file where it is not larger. */
-export type StoredTail = { readonly file: StoredFile } & (
-  | { readonly footer: Footer; readonly tail: Uint8Array }
-  | { readonly problem: string }
-)
-
-/** One request; undefined where the file is gone. `firstYear` as for readFooter. */
-export async function readTail(file: StoredFile, store: Store, firstYear?: number): Promise<StoredTail | undefined> {
-  const tail = await store.read(file.key, { suffixBytes: FOOTER_BYTES }, FOOTER_BYTES).catch(problemOf)
-  if (tail === undefined) return undefined
-  if ('problem' in tail) return { file, problem: tail.problem }
-  const footer = readFooter(tail, firstYear)
-  return 'problem' in footer ? { file, problem: footer.problem } : { file, footer, tail }
-}
-
-/** What is wrong with this one file; what is wrong with the store is thrown on. */
-function problemOf(error: unknown): { readonly problem: string } {
-  if (error instanceof IngestError && error.scope === 'symbol') return { problem: `cannot be read (${error.message})` }
-  throw error
 }
 
 /**

@@ -1,18 +1,19 @@
 // One symbol's sessions: its windows asked for, the rows sorted into the planned files, those stored, each session's fate.
 
 import type { Calendar } from '../../core/calendar.ts'
-import type { RawRow, Row, SessionDataset } from '../../core/dataset.ts'
+import type { RawRow, Row } from '../../core/dataset.ts'
 import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
-import { allOpen, nothingDone, settleSymbol, type Answer, type SymbolOutcome, type Tried } from './outcome.ts'
+import { allOpen, nothingDone, settleSymbol, type Answer, type Tried } from './outcome.ts'
 import type { EncodedFile } from '../../parquet/parquet.ts'
-import type { Call, StoreAll, Task } from '../../pipeline/pipeline.ts'
+import type { Call, StoreAll, Task, UploadSlot } from '../../pipeline/pipeline.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
-import type { Place } from '../../pipeline/uploads.ts'
-import { validateRows, type Checked } from '../check.ts'
-import { nothingValid } from './warnings.ts'
 import { writeFile, type FileRows, type WriteContext } from './write.ts'
 import { askedBy, vanishing } from './year-files.ts'
+import type { SessionDataset } from './schema.ts'
+import type { SymbolOutcome } from '../../core/outcome.ts'
+import { validateRows, type Checked } from './validate.ts'
+import { nothingValid } from '../check.ts'
 
 /** What the symbols of a run share. */
 export type SessionContext = WriteContext & {
@@ -52,16 +53,16 @@ async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call
   const groups = groupRows(plan, raw, { checked, dataset, range })
   const closedDays = checked.rows.map(({ date }) => date).filter((date) => isWanted(date) && !calendar.isSession(date))
   const gone = vanished(plan, { groups, checked, range })
-  return async (place) => await storeSymbol(groups, { plan, checked, tried: gone, closedDays }, { ...context, place })
+  return async (slot) => await storeSymbol(groups, { plan, checked, tried: gone, closedDays }, { ...context, slot })
 }
 
 /** Stores the files; `answer` holds what became of those that need no write. */
 async function storeSymbol(
   groups: readonly FileRows[],
   answer: Answer,
-  context: SessionContext & { readonly place: Place },
+  context: SessionContext & { readonly slot: UploadSlot },
 ): Promise<SymbolOutcome> {
-  const { place, encode } = context
+  const { slot, encode } = context
   const how = {
     prepare: encode,
     write: async (file: FileRows, encoded: EncodedFile) => await writeFile(file, encoded, context),
@@ -69,8 +70,8 @@ async function storeSymbol(
   // What stands already comes first: a year file that is to claim empty years must not be left behind by a kill once
   // older files stand that hide those years from the next survey.
   const [standing, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
-  const rewritten = await place.all(standing, how)
-  const created = await (answer.plan.isMarking ? place.inTurn : place.all)(fresh, how)
+  const rewritten = await slot.uploadAll(standing, how)
+  const created = await (answer.plan.writesOldestFirst ? slot.uploadOldestFirst : slot.uploadAll)(fresh, how)
   return settleSymbol({ ...answer, tried: [...rewritten, ...created, ...answer.tried] })
 }
 

@@ -2,11 +2,13 @@
 
 import type { IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
-import type { Checked, Reject } from '../check.ts'
+import type { Checked } from './validate.ts'
+import { counted } from '../../core/text.ts'
+import { rowWarnings } from '../check.ts'
 
 export type Shrunk = { readonly key: string; readonly message: string; readonly isOnlyOldestEnd: boolean }
 
-export type Findings = {
+export type SymbolFindings = {
   readonly checked: Checked
   /** Sessions between two bars that have none, oldest first. */
   readonly missing: readonly IsoDate[]
@@ -20,18 +22,21 @@ export type Findings = {
 }
 
 /** One sentence for each thing worth knowing, none where all is well. */
-export function warningsOf(findings: Findings): readonly string[] {
+export function warningsOf(findings: SymbolFindings): readonly string[] {
   const { checked, missing, closedDays, isByYear, differing, shrunk } = findings
   const { rejects, withheld, incomplete, lacking, suspects, firstSuspicion } = checked
   const warnings: readonly [number, string][] = [
     [missing.length, `FMP has no bar for ${someDates(missing)}, but bars before and after.`],
     [withheld.length, `No ${lacking} yet for ${someDates(withheld)}: left for a later run.`],
-    [incomplete, `${rows(incomplete)} stored without ${lacking}, because FMP has none.`],
+    [incomplete, `${counted(incomplete, 'row')} stored without ${lacking}, because FMP has none.`],
     [
       closedDays.length,
       `FMP has bars for days when the market was closed (${someDates(closedDays)}), which are ${isByYear ? 'kept' : 'not written'}.`,
     ],
-    [differing, `${files(differing)} stored by another run meanwhile, with other rows than FMP's answer now.`],
+    [
+      differing,
+      `${counted(differing, 'file')} stored by another run meanwhile, with other rows than FMP's answer now.`,
+    ],
   ]
   const shrinks = shrunk
     .filter(({ isOnlyOldestEnd }) => isOnlyOldestEnd)
@@ -46,18 +51,6 @@ export function warningsOf(findings: Findings): readonly string[] {
   ]
 }
 
-/** What is to be said of bad and doubtful rows of any dataset. */
-export function rowWarnings({
-  rejects,
-  suspects,
-  firstSuspicion,
-}: Pick<Checked, 'rejects' | 'suspects' | 'firstSuspicion'>): readonly string[] {
-  const [first] = rejects
-  const rejected = first && `${rows(rejects.length)} rejected, the first (${first.date}): ${first.reason}.`
-  const doubtful = `${rows(suspects)} stored that look wrong, the first is ${firstSuspicion}.`
-  return [rejected, suspects > 0 ? doubtful : undefined].filter((text) => text !== undefined)
-}
-
 /** The files that would lose more than their oldest end: each an error of its symbol. */
 export function shrinkErrors(shrunk: readonly Shrunk[]): readonly IngestError[] {
   return shrunk
@@ -66,27 +59,6 @@ export function shrinkErrors(shrunk: readonly Shrunk[]): readonly IngestError[] 
       const hint = 'FMP may have answered short: run again later. Delete the file to accept the shorter one.'
       return new IngestError(`${key} ${message} and is left as it is`, { kind: 'shrink', scope: 'symbol', hint })
     })
-}
-
-/** The error of a symbol of whose `received` rows not one is any good; `title` is what they are rows of, if not prices. */
-export function nothingValid(received: number, rejects: readonly Reject[], title?: string): IngestError {
-  const reason = rejects[0] === undefined ? 'all lie outside the dates asked for' : `the first: ${rejects[0].reason}`
-  return new IngestError(
-    `No valid data after validation: ${rows(received)}${title === undefined ? '' : ` of ${title}`} received, ${rejects.length} rejected, ${reason}`,
-    {
-      kind: 'validation',
-      scope: 'symbol',
-      hint: rejects.length > 0 ? 'The rejects file beside the metrics holds the rows.' : undefined,
-    },
-  )
-}
-
-function rows(count: number): string {
-  return count === 1 ? '1 row' : `${count} rows`
-}
-
-function files(count: number): string {
-  return count === 1 ? '1 file' : `${count} files`
 }
 
 function someDates(dates: readonly IsoDate[]): string {

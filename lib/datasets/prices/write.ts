@@ -2,21 +2,22 @@
 // shorter. Never guesses: what stands in the store is read before it is judged.
 
 import type { Calendar } from '../../core/calendar.ts'
-import type { SessionDataset, Row } from '../../core/dataset.ts'
+import type { Row } from '../../core/dataset.ts'
 import type { DateRange, IsoDate } from '../../core/dates.ts'
 import { foreignFileError, IngestError } from '../../core/errors.ts'
 import type { EncodedFile } from '../../parquet/parquet.ts'
 import type { PlannedFile } from './plan.ts'
-import type { Metadata, Store } from '../../store/store.ts'
+import type { Store } from '../../store/store.ts'
 import { readYear } from './survey.ts'
-import { isFinished, shrinkage, standingOf, type Standing } from './year-files.ts'
+import { isFinished, shrinkage, replaceableOf, type Replaceable } from './year-files.ts'
+import type { SessionDataset } from './schema.ts'
+import { metadataOf, changedTwice } from '../stored-file.ts'
 
 export type WriteContext = {
   readonly store: Store
   readonly dataset: SessionDataset
   readonly calendar: Calendar
   readonly today: IsoDate
-  readonly isForced: boolean
 }
 
 /** Rows for one planned file: newest first, at least one. */
@@ -54,16 +55,11 @@ export async function writeFile(
   return (await refresh(stored, wanted, context)) ?? (await settleConflict(wanted, context))
 }
 
-/** What is kept beside the bytes of a file of ours. */
-export function metadataOf({ sha }: EncodedFile): Metadata {
-  return { 'rows-sha256': sha }
-}
-
 async function createFile(wanted: FileRows, context: Context): Promise<WriteResult> {
   const { file, key } = wanted
-  const { store, encoded, isForced } = context
+  const { store, encoded } = context
   if ((await store.create(key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
-  if (!isForced) return await yieldToOther(wanted, context)
+  if (file.action !== 'overwrite') return await yieldToOther(wanted, context)
   if (file.partition.kind === 'year') return await settleConflict(wanted, context)
   await store.replace(key, encoded.bytes, metadataOf(encoded))
   return { kind: 'written' }
@@ -85,7 +81,11 @@ function takenUp({ key }: FileRows): IngestError {
 }
 
 /** Replaces a file if nobody has touched it, and if it would not become shorter; undefined when somebody has. */
-async function refresh(stored: Standing, { key, rows }: FileRows, context: Context): Promise<WriteResult | undefined> {
+async function refresh(
+  stored: Replaceable,
+  { key, rows }: FileRows,
+  context: Context,
+): Promise<WriteResult | undefined> {
   const { store, calendar, encoded } = context
   const [newest, oldest] = [rows[0]?.date, rows.at(-1)?.date]
   if (stored.footer !== undefined && newest !== undefined && oldest !== undefined) {
@@ -99,7 +99,8 @@ async function refresh(stored: Standing, { key, rows }: FileRows, context: Conte
 /** The year file changed under our hands: what stands there now is judged afresh, and replaced at most once more. */
 async function settleConflict(wanted: FileRows, context: Context): Promise<WriteResult> {
   const { file, key, range } = wanted
-  const { store, encoded, isForced } = context
+  const { store, encoded } = context
+  const isForced = file.action === 'overwrite'
   const stored = await lookUp(wanted, context)
   if (stored === undefined) {
     if ((await store.create(key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
@@ -117,19 +118,10 @@ async function settleConflict(wanted: FileRows, context: Context): Promise<Write
   throw changedTwice(key)
 }
 
-/** The error of a file that other runs keep changing. */
-export function changedTwice(key: string): IngestError {
-  return new IngestError(`${key} was changed by another run twice while this one was refreshing it`, {
-    kind: 'store',
-    scope: 'symbol',
-    hint: 'Let one run finish before the next begins.',
-  })
-}
-
 /** What stands at the file's key now, or undefined where nothing does. */
-async function lookUp({ key, symbol }: FileRows, { store, dataset }: WriteContext): Promise<Standing | undefined> {
+async function lookUp({ key, symbol }: FileRows, { store, dataset }: WriteContext): Promise<Replaceable | undefined> {
   // `after` is exclusive, so the key without its last character stands right before it.
   const [listed] = await store.list(dataset.folder(symbol), key.slice(0, -1), key)
   const stored = listed && (await readYear(listed, store))
-  return stored && standingOf(stored)
+  return stored && replaceableOf(stored)
 }

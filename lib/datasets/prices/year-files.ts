@@ -19,11 +19,11 @@ import type { StoredYear } from './survey.ts'
 /** How long after its last session a year that lacks this session's bar is still asked for, in sessions. */
 const SETTLING_SESSIONS = 5
 
-/** A stored file that may be replaced: only if it still has the tag, where there is one, and its footer if it is ours. */
-export type Standing = { readonly tag: string | undefined; readonly footer: Footer | undefined }
+/** A stored version that may be replaced: its tag for the compare-and-swap, if there is one, and its footer if it is ours. */
+export type Replaceable = { readonly tag: string | undefined; readonly footer: Footer | undefined }
 
-/** What a year file is to the one that may replace it. */
-export function standingOf(stored: StoredYear): Standing {
+/** The stored version of a year file, for the write that may replace it. */
+export function replaceableOf(stored: StoredYear): Replaceable {
   return { tag: stored.file.tag, footer: 'footer' in stored ? stored.footer : undefined }
 }
 

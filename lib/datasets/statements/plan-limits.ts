@@ -1,11 +1,13 @@
 // How much of a statement the user's plan includes, learnt from its refusals: how many rows a call may ask for, and whether
 // quarters are in it. What one symbol learns holds for all that follow.
 
-import type { Ask, DocumentDataset, RawRow, ReportPeriod } from '../../core/dataset.ts'
+import type { Ask, RawRow } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
 import { allowedLimit } from '../../fmp/fmp.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
-import { createTurns } from '../../core/concurrency.ts'
+import type { ReportPeriod } from '../../core/config.ts'
+import type { DocumentDataset } from './schema.ts'
+import { createLimit } from '../../core/concurrency.ts'
 
 /** The most that the vendor's documentation allows; sixty years of quarters are 240. */
 const MAX_ROWS = 1_000
@@ -30,7 +32,7 @@ export function createAllowance(onNote: (text: string) => void): Allowance {
   let limit = MAX_ROWS
   let hasQuarters = true
   // Whoever asks first learns for the others, who would all be refused as well.
-  const turns = { annual: createTurns(1), quarter: createTurns(1) }
+  const limits = { annual: createLimit(1), quarter: createLimit(1) }
 
   async function askWithin(ask: (rows: number) => Ask, call: Call): Promise<readonly RawRow[]> {
     const tried = limit
@@ -70,13 +72,13 @@ export function createAllowance(onNote: (text: string) => void): Allowance {
     if (rows === undefined && hadQuarters) {
       onNote('Your plan includes no quarterly statements: the annual ones only (see --period).')
     }
-    if (rows !== undefined) turns[period].setLimit(Infinity)
+    if (rows !== undefined) limits[period].setMax(Infinity)
     return rows ?? []
   }
 
   return {
     ask: async (dataset, asked, call) =>
-      await turns[asked.period].run(async () => await askPeriod(dataset, asked, call)),
+      await limits[asked.period].run(async () => await askPeriod(dataset, asked, call)),
   }
 }
 

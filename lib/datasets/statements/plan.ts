@@ -1,9 +1,10 @@
 // What the store holds of a symbol's documents, and whether there is anything to ask for: from the names of the files
 // alone.
 
-import type { DocumentDataset, ReportPeriod } from '../../core/dataset.ts'
 import { addDays, dayNumber, type IsoDate } from '../../core/dates.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
+import type { ReportPeriod } from '../../core/config.ts'
+import type { DocumentDataset } from './schema.ts'
 
 /** What is stored of one symbol. */
 export type Shelf = {
@@ -19,6 +20,8 @@ export type DocumentPlan = Shelf & {
   readonly calls: number
   /** New York's date now. */
   readonly today: IsoDate
+  /** Documents are written also where they are stored already. */
+  readonly isForced: boolean
 }
 
 export type DocumentPlanContext = {
@@ -60,7 +63,7 @@ export function planDocuments(shelves: readonly Shelf[], context: DocumentPlanCo
       const next = nextPossible(shelf, periods, today)
       const isDue = isForced || next === undefined || next <= today
       const asked = isDue ? periods : []
-      return { ...shelf, dataset, periods: asked, calls: asked.length, today }
+      return { ...shelf, dataset, periods: asked, calls: asked.length, today, isForced }
     })
     .toSorted((a, b) => (newestOf(a) ?? '').localeCompare(newestOf(b) ?? ''))
 }

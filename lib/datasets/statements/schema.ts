@@ -3,14 +3,35 @@
 
 import * as v from 'valibot'
 import { newYorkInstant, parseIsoDate, type IsoDate } from '../../core/dates.ts'
+import type { ReportPeriod, StatementName } from '../../core/config.ts'
 import { amount } from '../fields.ts'
-import { INGESTED, type Column, type DocumentDataset, type RawRow, type Row, type Verdict } from '../../core/dataset.ts'
+import {
+  INGESTED,
+  type Ask,
+  type Column,
+  type Dataset,
+  type RawRow,
+  type Row,
+  type RowCheck,
+} from '../../core/dataset.ts'
 import { hiveValue } from '../keys.ts'
+import { whereTrue } from '../../core/text.ts'
+
+/** A dataset of dated documents, which the vendor gives whole: all that it has, newest first. */
+export interface DocumentDataset extends Dataset {
+  /** What messages call its documents, in the plural. */
+  readonly title: string
+  /** The call for the newest `limit` rows of a period. */
+  ask(symbol: string, period: ReportPeriod, limit: number): Ask
+  key(symbol: string, date: IsoDate): string
+  /** The date of the document with this key, or undefined where the key is none of this dataset's. */
+  dateOf(symbol: string, key: string): IsoDate | undefined
+}
 
 /** What sets one statement apart from the others. */
 export type Statement = {
   /** As `--dataset` and the keys name it. */
-  readonly name: string
+  readonly name: StatementName
   /** What messages call it, in the plural. */
   readonly title: string
   /** The last part of its path, the same in both APIs. */
@@ -138,7 +159,7 @@ export function createStatement(statement: Statement, { prefix }: StatementOptio
       name: `${path} (${period})`,
     }),
 
-    check(symbol, raw): Verdict {
+    check(symbol, raw): RowCheck {
       // With all keys of its own, since for an absent key valibot has words that are not ours.
       const renamed = renameFields(raw, v3Names)
       const whole = Object.fromEntries(fields.map((field) => [field, renamed[field]]))
@@ -168,5 +189,5 @@ function suspicionsOf({ date: docDate, filingDate, acceptedDate }: Row): readonl
     [isBefore(filingDate ?? null), "the filing is dated before its period's end"],
     [isBefore(acceptedDate ?? null), "the filing was accepted before its period's end"],
   ]
-  return rules.filter(([isBroken]) => isBroken).map(([, rule]) => rule)
+  return whereTrue(rules)
 }

@@ -2,7 +2,7 @@
 // restated. The account is in documents, as that of prices is in sessions.
 
 import type { Allowance } from './plan-limits.ts'
-import { NO_SESSIONS, withFate, type Counts, type Fate } from '../../core/outcome.ts'
+import { NO_SESSIONS, withFate, type Counts, type Fate, blankOutcome, type SymbolOutcome } from '../../core/outcome.ts'
 import type { RawRow } from '../../core/dataset.ts'
 import {
   sortedRows,
@@ -13,12 +13,10 @@ import {
 } from './write.ts'
 import { newestOf, type DocumentPlan } from './plan.ts'
 import { IngestError } from '../../core/errors.ts'
-import { blankOutcome, type SymbolOutcome } from '../prices/outcome.ts'
 import { rowsSha256 } from '../../parquet/parquet.ts'
-import type { Call, StoreAll, Task } from '../../pipeline/pipeline.ts'
-import type { Place, Uploaded } from '../../pipeline/uploads.ts'
-import { checkRows, type CheckedRows } from '../check.ts'
-import { nothingValid, rowWarnings } from '../prices/warnings.ts'
+import type { Call, StoreAll, Task, UploadSlot, Uploaded } from '../../pipeline/pipeline.ts'
+import { checkRows, type CheckedRows, nothingValid, rowWarnings } from '../check.ts'
+import { actionOn } from '../file-action.ts'
 
 export type DocumentContext = DocumentWriteContext & { readonly allowance: Allowance }
 
@@ -71,18 +69,18 @@ async function fetchDocuments(plan: DocumentPlan, context: DocumentContext, call
   const files = [...byDate]
     .toSorted(([a], [b]) => (a < b ? 1 : -1))
     .map(([date, rows]): DocumentFile => {
-      const key = dataset.key(symbol, date)
-      return { key, symbol, date, rows: sortedRows(rows), stored: documents.get(date) }
+      const stored = documents.get(date)
+      const action = actionOn(stored, plan.isForced)
+      return { key: dataset.key(symbol, date), symbol, date, rows: sortedRows(rows), stored, action }
     })
-  return async (place) =>
-    settle(plan, { raw, checked, tried: await storeDocuments(files, plan, { ...context, place }) })
+  return async (slot) => settle(plan, { raw, checked, tried: await storeDocuments(files, plan, { ...context, slot }) })
 }
 
 /** `files` newest first. */
 async function storeDocuments(
   files: readonly DocumentFile[],
   { today }: DocumentPlan,
-  context: DocumentContext & { readonly place: Place },
+  context: DocumentContext & { readonly slot: UploadSlot },
 ): Promise<Answer['tried']> {
   const writing = {
     prepare: async ({ rows }: DocumentFile) => rowsSha256(context.dataset.columns, rows),
@@ -91,15 +89,15 @@ async function storeDocuments(
   // The newest stored document is the mark up to which the next run asks for nothing: it comes last, and only when the
   // others stand. One that is no document of ours is left, and would be the next time.
   const newest = files.find(({ date }) => date <= today)
-  if (newest === undefined || newest.stored !== undefined) return await context.place.all(files, writing)
+  if (newest === undefined || newest.stored !== undefined) return await context.slot.uploadAll(files, writing)
   const others = files.filter((file) => file !== newest)
-  const tried = await context.place.all(others, writing)
+  const tried = await context.slot.uploadAll(others, writing)
   const isOpen = tried.some(
     ({ result }) => result === undefined || (result instanceof IngestError && result.kind !== 'foreign-file'),
   )
   return isOpen
     ? [{ ...newest, result: undefined }, ...tried]
-    : [...(await context.place.all([newest], writing)), ...tried]
+    : [...(await context.slot.uploadAll([newest], writing)), ...tried]
 }
 
 type Answer = {

@@ -1,6 +1,7 @@
 // What the file system's refusals mean, in words that name the path, the cause and the cure.
 import { dirname } from 'node:path'
-import { IngestError, oneLine } from '../../core/errors.ts'
+import { IngestError } from '../../core/errors.ts'
+import { oneLine } from '../../core/text.ts'
 
 /** The file system's code of an error (`ENOENT`), or undefined where it has none. */
 export function errnoOf(error: unknown): string | undefined {

@@ -4,7 +4,7 @@ import type { BigIntStats } from 'node:fs'
 import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import PQueue from 'p-queue'
-import { IngestError, oneLine } from '../../core/errors.ts'
+import { IngestError } from '../../core/errors.ts'
 import type { ByteRange, Store } from '../store.ts'
 import { errnoOf, noHardLinks, toFolderError } from './errors.ts'
 import { listFolder, tagOf } from './listing.ts'
@@ -17,6 +17,7 @@ import {
   tempPath,
   writeDurably,
 } from './temp-files.ts'
+import { oneLine } from '../../core/text.ts'
 
 type FolderStoreOptions = {
   /** Made before the first write if it is not there. */

@@ -5,8 +5,9 @@ import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { IngestError, oneLine } from '../../core/errors.ts'
+import { IngestError } from '../../core/errors.ts'
 import { errnoOf, toFolderError } from './errors.ts'
+import { oneLine } from '../../core/text.ts'
 
 export const TEMP_FOLDER = '.ingest-tmp'
 

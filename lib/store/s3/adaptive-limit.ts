@@ -1,9 +1,9 @@
 // How many requests are in flight at once: as many as allowed, and fewer while the store says that it is too much. Halved
 // at a refusal and raised by one for every round of answers, as TCP does (RFC 5681), so that a store that is busy for a
 // moment is asked less for a moment.
-import { createTurns } from '../../core/concurrency.ts'
+import { createLimit } from '../../core/concurrency.ts'
 
-export type Pace = {
+export type AdaptiveLimit = {
   /** Runs `send` when its turn has come. `isTooMuch` tells a refusal that asks for less from other failures. */
   run<T>(send: () => Promise<T>, isTooMuch: (error: unknown) => boolean): Promise<T>
   /** Requests that may be in flight now. */
@@ -11,14 +11,14 @@ export type Pace = {
 }
 
 /** Starts with the `most` that are ever in flight. */
-export function createPace(most: number): Pace {
-  const turns = createTurns(most)
+export function createAdaptiveLimit(most: number): AdaptiveLimit {
+  const turns = createLimit(most)
   let limit = most
   let cuts = 0
 
   function setLimit(next: number): void {
     limit = next
-    turns.setLimit(Math.floor(limit))
+    turns.setMax(Math.floor(limit))
   }
 
   return {

@@ -6,7 +6,7 @@ import { IngestError, usageError } from '../../core/errors.ts'
 import type { Fetch } from '../../fmp/request.ts'
 import { retry, type RetryPolicy } from '../../core/retry.ts'
 import { fileTroubles, withFileTroubles, type Environment } from './credential-files.ts'
-import { createPace } from './adaptive-limit.ts'
+import { createAdaptiveLimit } from './adaptive-limit.ts'
 import { isAboutCredentials, isDamage, isTooMuch, toStoreError, type Operation } from './errors.ts'
 import { openWire, type Wire } from './wire.ts'
 
@@ -64,7 +64,7 @@ export async function connector(options: ConnectionOptions): Promise<() => Conne
 
 function connect(client: S3Client, options: ConnectionOptions): Connection {
   const { clock, random, concurrency, environment } = options
-  const pace = createPace(concurrency)
+  const pace = createAdaptiveLimit(concurrency)
   const end = new AbortController()
   const wire = openWire({ ...options, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS })
 

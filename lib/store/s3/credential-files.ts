@@ -2,8 +2,9 @@
 // what it cannot read, and says nothing of it.
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
-import { IngestError, oneLine } from '../../core/errors.ts'
+import { IngestError } from '../../core/errors.ts'
 import { errnoOf } from '../folder/errors.ts'
+import { oneLine } from '../../core/text.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

@@ -1,7 +1,8 @@
 // What S3's refusals mean, in words that name the place, the cause and the cure. Reads the AWS SDK's errors; the rest
 // of the program sees an IngestError only. Scope 'attempt' means: worth another try.
-import { IngestError, oneLine } from '../../core/errors.ts'
+import { IngestError } from '../../core/errors.ts'
 import { DAMAGE_CODES, dissect, isTransient, NETWORK_CODE, type Failure } from './sdk-error.ts'
+import { oneLine } from '../../core/text.ts'
 
 /** What was being done when it failed. */
 export type Operation = {

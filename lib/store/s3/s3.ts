@@ -68,7 +68,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
       (await isStored(upload(key, bytes, metadata), 'absent')) ? 'created' : 'exists',
     replace: async (key, bytes, metadata, tag) =>
       (await isStored(upload(key, bytes, metadata), tag === undefined ? undefined : { tag })) ? 'replaced' : 'conflict',
-    abandon() {
+    abortInFlight() {
       line.at.cut()
       line = openLine()
     },

@@ -1,6 +1,6 @@
+import { oneLine } from '../../core/text.ts'
 // An error of the AWS SDK taken apart: S3's code and words, wherever the SDK has put them. And a refusal put together as
 // the SDK would, where the SDK has not seen the answer.
-import { oneLine } from '../../core/errors.ts'
 
 /** The SDK's error taken apart; `code` is S3's, `status` is absent when no answer came. */
 export type Failure = {

@@ -4,14 +4,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { XNYS } from '../../../lib/core/calendar.ts'
-import { STATEMENTS as CATALOG } from '../../../lib/datasets/catalog.ts'
 import { createStatement } from '../../../lib/datasets/statements/schema.ts'
-import type { Column, Partition, Row } from '../../../lib/core/dataset.ts'
+import type { Column, Row } from '../../../lib/core/dataset.ts'
 import type { IsoDate } from '../../../lib/core/dates.ts'
 import { encodeFile } from '../../../lib/parquet/parquet.ts'
 import { disposableFolder, folderLake, type Lake } from '../../support/lakes/lake.ts'
 import { at, day, priceRow, prices, span } from '../../support/values.ts'
 import { columnsIn, forDuckDb, listsAfter, shipped, statementsOf } from '../../support/shipped-sql.ts'
+import type { Partition } from '../../../lib/datasets/prices/schema.ts'
+import { STATEMENTS as CATALOG } from '../../../lib/datasets/datasets.ts'
 
 const dataset = prices()
 const SESSIONS = XNYS.sessions(span('2024-01-02..2024-05-31'))

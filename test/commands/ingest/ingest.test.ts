@@ -7,13 +7,13 @@ import { createEncoder } from '../../../lib/parquet/encoder.ts'
 import type { Config } from '../../../lib/core/config.ts'
 import type { RawRow } from '../../../lib/core/dataset.ts'
 import { IngestError } from '../../../lib/core/errors.ts'
-import type { Metrics } from '../../../lib/report/metrics.ts'
 import { runIngest } from '../../../lib/commands/ingest/ingest.ts'
-import type { World } from '../../../lib/commands/effects.ts'
+import type { Effects } from '../../../lib/commands/effects.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import { createFakeClock } from '../../support/runs/fake-clock.ts'
 import { keysIn, openShelf, putDays, type Shelf } from '../../support/lakes/folder-store.ts'
 import { askedDates, at, configOf, day, failureOf, priceRow, rawPrice, span } from '../../support/values.ts'
+import type { Metrics } from '../../../lib/report/contract.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const KEY = 'key-of-a-test-0123456789'
@@ -33,7 +33,7 @@ type Options = {
   readonly config?: Partial<Config>
   readonly bars?: Readonly<Record<string, readonly RawRow[]>>
   readonly vendor?: Vendor
-  readonly world?: Partial<World>
+  readonly effects?: Partial<Effects>
   readonly store?: Store
 }
 
@@ -49,12 +49,12 @@ async function run({
   config = {},
   bars = {},
   vendor = () => undefined,
-  world = {},
+  effects = {},
   store = shelf.store,
 }: Options): Promise<Ran> {
   const said = { stdout: '', stderr: '' }
   const urls: URL[] = []
-  const fetch: World['fetch'] = async (text) => {
+  const fetch: Effects['fetch'] = async (text) => {
     const url = new URL(text)
     urls.push(url)
     return vendor(url) ?? usualAnswer(url, bars)
@@ -75,7 +75,7 @@ async function run({
     isTerminal: false,
     openStore: async () => store,
     readTextFile: async () => undefined,
-    ...world,
+    ...effects,
   })
   return { code, ...said, urls, keys: await keysIn(shelf) }
 }
@@ -119,7 +119,7 @@ describe('a run', () => {
   test('run again makes no call', async () => {
     const options = { bars: { AAPL: barsOf(WEEK) }, config: { dates: WEEK_DATES } }
     await run(options)
-    const again = await run({ ...options, world: { nowMs: at(NOW) + 1_000 } })
+    const again = await run({ ...options, effects: { nowMs: at(NOW) + 1_000 } })
     expect(again).toMatchObject({ code: 0, urls: [] })
     expect(again.stdout).toContain('⏭️  Already stored: 5')
   })
@@ -209,7 +209,7 @@ describe('a run', () => {
         clock.advance(10_000)
         return undefined
       },
-      world: { clock },
+      effects: { clock },
     })
     // How many are stored by then is the disk's affair, and with it whether the end of a symbol or of a call is told first.
     expect(ran.stderr.match(/^⏳.*$/gm)).toEqual([
@@ -288,7 +288,7 @@ describe('what stops a run', () => {
     const ran = await run({
       bars: { AAPL: barsOf(WEEK), MSFT: barsOf(WEEK) },
       vendor: () => refusal(401, `Invalid API KEY ${KEY}. Feel free to create a Free API Key`),
-      world: { clock: patientClock() },
+      effects: { clock: patientClock() },
     })
     expect(ran.code).toBe(1)
     expect(ran.urls).toHaveLength(1)
@@ -363,7 +363,7 @@ describe('what stops a run', () => {
     }
     const bars = { AAPL: [...barsOf(WEEK.slice(0, 4)), rawPrice('2024-09-13', { volume: -1 })] }
     const store = { ...shelf.store, create }
-    const ran = await run({ bars, config: { dates: WEEK_DATES }, store, world: { interruption: user.signal } })
+    const ran = await run({ bars, config: { dates: WEEK_DATES }, store, effects: { interruption: user.signal } })
     expect(ran.stderr).toMatch(/^❌ .*run-1726491600\.rejects\.jsonl could not be written in time$/m)
     expect(ran.stdout).toContain('run-1726491600.json\n')
   })
@@ -377,7 +377,7 @@ describe('what stops a run', () => {
     const running = run({
       bars: { AAPL: barsOf(WEEK) },
       store: { ...shelf.store, create },
-      world: { clock: patientClock() },
+      effects: { clock: patientClock() },
     })
     expect(await running.catch((error: unknown) => error)).toBe(defect)
     const metrics = await metricsIn(shelf.folder, await keysIn(shelf))
@@ -392,7 +392,7 @@ describe('what stops a run', () => {
       stop.abort(interrupted)
       return await new Promise(() => undefined)
     }
-    const error = await failureOf(run({ bars: { AAPL: [] }, store: { ...shelf.store, list }, world: { stop } }))
+    const error = await failureOf(run({ bars: { AAPL: [] }, store: { ...shelf.store, list }, effects: { stop } }))
     expect(error).toBe(interrupted)
     expect(await keysIn(shelf)).toEqual([])
   })

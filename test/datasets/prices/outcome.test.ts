@@ -1,19 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
-import { NO_SESSIONS, totalSessions, type Counts } from '../../../lib/core/outcome.ts'
-import type { Partition, RawRow } from '../../../lib/core/dataset.ts'
+import { NO_SESSIONS, totalSessions, type Counts, type SymbolOutcome } from '../../../lib/core/outcome.ts'
+import type { RawRow } from '../../../lib/core/dataset.ts'
 import { dateOf, yearOf, type DateRange, type IsoDate } from '../../../lib/core/dates.ts'
 import { IngestError } from '../../../lib/core/errors.ts'
-import {
-  allOpen,
-  nothingDone,
-  settleSymbol,
-  type SymbolOutcome,
-  type Tried,
-} from '../../../lib/datasets/prices/outcome.ts'
+import { allOpen, nothingDone, settleSymbol, type Tried } from '../../../lib/datasets/prices/outcome.ts'
 import type { PlannedFile, SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
-import { validateRows } from '../../../lib/datasets/check.ts'
 import { day, footerOf, prices, rawPrice, span } from '../../support/values.ts'
+import type { Partition } from '../../../lib/datasets/prices/schema.ts'
+import { validateRows } from '../../../lib/datasets/prices/validate.ts'
+import { actionOn } from '../../../lib/datasets/file-action.ts'
 
 const PRICES = prices()
 
@@ -22,7 +18,7 @@ const WEEK = span('2024-09-09..2024-09-13')
 const YEAR = span('2023-01-01..2023-12-31')
 
 function planned(partition: Partition, sessions: readonly IsoDate[], stored?: PlannedFile['stored']): PlannedFile {
-  return { partition, sessions, stored }
+  return { partition, sessions, stored, action: actionOn(stored, false) }
 }
 
 function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partial<SymbolPlan> = {}): SymbolPlan {
@@ -37,7 +33,7 @@ function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partia
     errors: [],
     known: undefined,
     newest: undefined,
-    isMarking: false,
+    writesOldestFirst: false,
     yearsStored: [],
     recentFrom: XNYS.sessionsBack(range.to, 5),
     ...changes,

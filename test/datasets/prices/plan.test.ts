@@ -2,13 +2,13 @@ import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import { totalSessions } from '../../../lib/core/outcome.ts'
 import { addDays, dateOf, isWithin, yearOf, yearsIn, type DateRange, type IsoDate } from '../../../lib/core/dates.ts'
-import type { Partition } from '../../../lib/core/dataset.ts'
 import type { Footer } from '../../../lib/parquet/metadata.ts'
 import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import { coverSpans, planRun, type PlanContext, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import type { Holdings, StoredYear } from '../../../lib/datasets/prices/survey.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
 import { askedDates, at, day, footerOf, periodOf, prices, span, storedFile } from '../../support/values.ts'
+import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 
 const PRICES = prices()
 
@@ -155,10 +155,10 @@ describe('daily, without dates', () => {
   })
 
   test('is a mark for the next run, and with dates is none', () => {
-    expect(planOne(holding('AAPL'), nightly).isMarking).toBe(true)
-    expect(planOne(holding('AAPL'), contextOf(periodOf('daily', '2024-09-09..2024-09-13', MORNING))).isMarking).toBe(
-      false,
-    )
+    expect(planOne(holding('AAPL'), nightly).writesOldestFirst).toBe(true)
+    expect(
+      planOne(holding('AAPL'), contextOf(periodOf('daily', '2024-09-09..2024-09-13', MORNING))).writesOldestFirst,
+    ).toBe(false)
   })
 
   test('a symbol that is up to date costs nothing', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
-import type { Partition, RawRow } from '../../../lib/core/dataset.ts'
+import type { RawRow } from '../../../lib/core/dataset.ts'
 import { parseTickerFlag } from '../../../lib/cli/tickers.ts'
 import { day, prices, rawPrice, span } from '../../support/values.ts'
+import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 
 const PRICES = prices()
 const DATE = '2024-09-13'

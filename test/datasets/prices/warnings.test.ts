@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import type { Checked } from '../../../lib/datasets/check.ts'
-import { shrinkErrors, warningsOf, type Findings, type Shrunk } from '../../../lib/datasets/prices/warnings.ts'
+import { shrinkErrors, warningsOf, type SymbolFindings, type Shrunk } from '../../../lib/datasets/prices/warnings.ts'
 import { day } from '../../support/values.ts'
+import type { Checked } from '../../../lib/datasets/prices/validate.ts'
 
 const CHECKED: Checked = {
   rows: [],
@@ -14,7 +14,14 @@ const CHECKED: Checked = {
   unknownFields: [],
 }
 
-const NOTHING: Findings = { checked: CHECKED, missing: [], closedDays: [], isByYear: false, differing: 0, shrunk: [] }
+const NOTHING: SymbolFindings = {
+  checked: CHECKED,
+  missing: [],
+  closedDays: [],
+  isByYear: false,
+  differing: 0,
+  shrunk: [],
+}
 
 function shrunk(isOnlyOldestEnd: boolean): Shrunk {
   const message = 'would shrink from 250 rows 2023-01-03 to 2023-12-29 to 9 rows'
@@ -27,7 +34,7 @@ describe('warningsOf()', () => {
   })
 
   const reject = { symbol: 'A', dataset: 'prices', date: '2024-09-10', reason: 'volume is negative', row: {} }
-  const table: readonly [Partial<Findings>, RegExp][] = [
+  const table: readonly [Partial<SymbolFindings>, RegExp][] = [
     [{ checked: { ...CHECKED, rejects: [reject] } }, /^1 row rejected.*2024-09-10.*volume is negative/],
     [{ checked: { ...CHECKED, rejects: [reject, reject] } }, /^2 rows rejected/],
     [

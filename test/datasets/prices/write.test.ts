@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import type { Row } from '../../../lib/core/dataset.ts'
 import { yearOf, type DateRange } from '../../../lib/core/dates.ts'
-import { createEncoder, type Encoder } from '../../../lib/parquet/encoder.ts'
+import { createEncoder } from '../../../lib/parquet/encoder.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import { readYear } from '../../../lib/datasets/prices/survey.ts'
-import { standingOf } from '../../../lib/datasets/prices/year-files.ts'
+import { replaceableOf } from '../../../lib/datasets/prices/year-files.ts'
 import { writeFile as write, type FileRows, type WriteContext } from '../../../lib/datasets/prices/write.ts'
 import {
   fileOf,
@@ -20,6 +20,8 @@ import {
   type Written,
 } from '../../support/lakes/folder-store.ts'
 import { at, day, failureOf, priceRow, prices, span } from '../../support/values.ts'
+import type { Encoder } from '../../../lib/parquet/parquet.ts'
+import { actionOn } from '../../../lib/datasets/file-action.ts'
 
 const PRICES = prices()
 const RANGE = span('2024-01-01..2024-09-13')
@@ -39,13 +41,15 @@ async function writeFile(wanted: FileRows, { encode, ...rest }: Context) {
 
 type Changes = Partial<WriteContext> & { readonly ingestMs?: number; readonly version?: string }
 
+/** The same file with `--force`. */
+const forced = (wanted: FileRows): FileRows => ({ ...wanted, file: { ...wanted.file, action: 'overwrite' } })
+
 function context({ ingestMs = at(NOW), version = '9.9.9', ...changes }: Changes = {}): Context {
   return {
     store: shelf.store,
     dataset: PRICES,
     calendar: XNYS,
     today: day('2024-09-16'),
-    isForced: false,
     encode: createEncoder({ columns: PRICES.columns, ingestMs, version }).encode,
     ...changes,
   }
@@ -60,7 +64,7 @@ function rowsOf(dates: string, changes: Partial<Row> = {}): readonly Row[] {
 
 function wantedDay(date: string, changes: Partial<FileRows> = {}): FileRows {
   const partition = { kind: 'day', date: day(date) } as const
-  const file = { partition, sessions: [day(date)], stored: undefined }
+  const file = { partition, sessions: [day(date)], stored: undefined, action: 'create' } as const
   return {
     file,
     key: PRICES.key('AAPL', partition),
@@ -75,7 +79,7 @@ function wantedDay(date: string, changes: Partial<FileRows> = {}): FileRows {
 function wantedYear(rows: readonly Row[], stored: FileRows['file']['stored'], asked: DateRange = RANGE): FileRows {
   const year = yearOf(rows[0]?.date ?? day('2024-01-02'))
   const partition = { kind: 'year', year } as const
-  const file = { partition, sessions: XNYS.sessions(RANGE), stored }
+  const file = { partition, sessions: XNYS.sessions(RANGE), stored, action: actionOn(stored, false) }
   return { file, key: PRICES.key('AAPL', partition), symbol: 'AAPL', rows, range: RANGE, asked }
 }
 
@@ -84,7 +88,7 @@ async function surveyed(): Promise<NonNullable<FileRows['file']['stored']>> {
   const [file] = await shelf.store.list('raw/')
   const stored = file && (await readYear(file, shelf.store))
   if (stored === undefined) throw new Error('There is no file')
-  return standingOf(stored)
+  return replaceableOf(stored)
 }
 
 const bytesAt = async (key: string) => await Bun.file(join(shelf.folder, key)).bytes()
@@ -186,19 +190,19 @@ describe('a race for a new file', () => {
   test('is won by force', async () => {
     await putDays(shelf, [priceRow('2024-09-13', { close: 11.5 })])
     const wanted = wantedDay('2024-09-13')
-    expect(await writeFile(wanted, context({ isForced: true }))).toEqual({ kind: 'written' })
+    expect(await writeFile(forced(wanted), context())).toEqual({ kind: 'written' })
     expect((await footerAt(shelf, wanted.key)).ingestMs).toBe(at(NOW))
   })
 
   test('of a year is won by force only where nothing is lost', async () => {
     const key = await putYear(shelf, rowsOf('2024-01-02..2024-09-12'))
     const shorter = wantedYear(rowsOf('2024-01-02..2024-09-11'), undefined)
-    expect(await writeFile(shorter, context({ isForced: true }))).toMatchObject({
+    expect(await writeFile(forced(shorter), context())).toMatchObject({
       kind: 'shrink',
       isOnlyOldestEnd: false,
     })
     const longer = wantedYear(rowsOf('2024-01-02..2024-09-13'), undefined)
-    expect(await writeFile(longer, context({ isForced: true }))).toEqual({ kind: 'written' })
+    expect(await writeFile(forced(longer), context())).toEqual({ kind: 'written' })
     expect((await footerAt(shelf, key)).span.to).toBe(day('2024-09-13'))
   })
 })
@@ -207,7 +211,7 @@ test('a forced day file replaces what the survey saw, whatever it is', async () 
   const wanted = wantedDay('2024-09-13')
   await Bun.write(join(shelf.folder, wanted.key), 'not parquet')
   const file = { ...wanted.file, stored: await surveyed() }
-  expect(await writeFile({ ...wanted, file }, context({ isForced: true }))).toEqual({ kind: 'written' })
+  expect(await writeFile(forced({ ...wanted, file }), context())).toEqual({ kind: 'written' })
   expect((await footerAt(shelf, wanted.key)).rows).toBe(1)
 })
 
@@ -230,7 +234,8 @@ describe('a refresh', () => {
     const key = await store2024('2024-01-02..2024-09-12')
     const before = await bytesAt(key)
     for (const isForced of [false, true]) {
-      const result = await writeFile(wantedYear(rowsOf(dates), await surveyed()), context({ isForced }))
+      const wanted = wantedYear(rowsOf(dates), await surveyed())
+      const result = await writeFile(isForced ? forced(wanted) : wanted, context())
       expect(result).toMatchObject({ kind: 'shrink', isOnlyOldestEnd })
       expect('message' in result && result.message).toContain('2024-01-02 to 2024-09-12')
       expect('message' in result && result.message).toContain(dates.replace('..', ' to '))
@@ -299,7 +304,7 @@ describe('a refresh', () => {
     expect(error).toMatchObject({ kind: 'foreign-file', scope: 'symbol' })
     expect(error.message).toStartWith(key)
     expect(await Bun.file(path).text()).toBe('not parquet')
-    expect(await writeFile(wanted, context({ isForced: true }))).toEqual({ kind: 'written' })
+    expect(await writeFile(forced(wanted), context())).toEqual({ kind: 'written' })
   })
 
   test('forced, with a conflict, tries once more even over a finished file', async () => {
@@ -309,7 +314,7 @@ describe('a refresh', () => {
       await store2024('2024-01-02..2024-09-13', { asked: RANGE }, { close: 11.5 })
     })
     const wanted = wantedYear(rowsOf('2024-01-02..2024-09-13'), stored)
-    expect(await writeFile(wanted, context({ store, isForced: true }))).toEqual({ kind: 'written' })
+    expect(await writeFile(forced(wanted), context({ store }))).toEqual({ kind: 'written' })
     expect((await footerAt(shelf, key)).ingestMs).toBe(at(NOW))
   })
 
@@ -345,7 +350,7 @@ describe('a refresh', () => {
     const path = join(shelf.folder, wanted.key)
     await Bun.write(path, 'not parquet')
     const file = { ...wanted.file, stored: await surveyed() }
-    expect(await writeFile({ ...wanted, file }, context({ isForced: true }))).toEqual({ kind: 'written' })
+    expect(await writeFile(forced({ ...wanted, file }), context())).toEqual({ kind: 'written' })
     expect((await footerAt(shelf, wanted.key)).rows).toBe(177)
   })
 })

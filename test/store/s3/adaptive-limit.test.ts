@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'bun:test'
-import { createPace } from '../../../lib/store/s3/adaptive-limit.ts'
+import { createAdaptiveLimit } from '../../../lib/store/s3/adaptive-limit.ts'
 import { forRandomRuns } from '../../support/random.ts'
 
 const never = () => false
 const always = () => true
 
 /** Requests that end when told. */
-function requests(pace = createPace(8)) {
+function requests(pace = createAdaptiveLimit(8)) {
   const open: { resolve: () => void; reject: (error: Error) => void }[] = []
   const send = (isTooMuch = always) => {
     const sent = pace.run(async () => {
@@ -78,7 +78,7 @@ describe('the requests in flight', () => {
   test('are never more than allowed, and all of them end, whatever is refused', async () => {
     await forRandomRuns('pace', 30, async (random) => {
       const most = 1 + Math.floor(random() * 12)
-      const pace = createPace(most)
+      const pace = createAdaptiveLimit(most)
       let inFlight = 0
       let peak = 0
       const sent = Array.from({ length: 100 }, () =>

@@ -1,7 +1,7 @@
 // A real folder store in a temporary folder, and price files in it as runs of other days would have left them.
 
 import { join } from 'node:path'
-import type { SessionDataset, Row } from '../../../lib/core/dataset.ts'
+import type { Row } from '../../../lib/core/dataset.ts'
 import { yearOf, type DateRange } from '../../../lib/core/dates.ts'
 import { readFooter, type Footer } from '../../../lib/parquet/metadata.ts'
 import { encodeParquet, rowsSha256 } from '../../../lib/parquet/parquet.ts'
@@ -9,6 +9,7 @@ import type { Store } from '../../../lib/store/store.ts'
 import { openFolderStore } from '../../../lib/store/folder/folder.ts'
 import { at, prices } from '../values.ts'
 import { makeTempFolder } from './temp-folder.ts'
+import type { SessionDataset } from '../../../lib/datasets/prices/schema.ts'
 
 export type Shelf = {
   readonly folder: string

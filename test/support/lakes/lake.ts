@@ -5,9 +5,9 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { parquetMetadata } from 'hyparquet'
-import { STATEMENTS } from '../../../lib/datasets/catalog.ts'
 import type { FakeS3 } from '../servers/fake-s3.ts'
 import { makeTempFolder } from './temp-folder.ts'
+import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
 
 /** Where a run stores, seen from outside. Keys are relative, as in the design's layout. */
 export type Lake = {

@@ -1,7 +1,7 @@
 // What holds of every run: no secret anywhere, an account that adds up, the right exit code.
 
 import { expect } from 'bun:test'
-import type { Metrics } from '../../../lib/report/metrics.ts'
+import type { Metrics } from '../../../lib/report/contract.ts'
 import { sessions } from '../bars.ts'
 import { readFooter, type Lake } from '../lakes/lake.ts'
 import type { FakeS3 } from '../servers/fake-s3.ts'

@@ -1,7 +1,7 @@
 // The program in this process, over a stage's lake: the real stores, the vendor as a function, and virtual time.
 
 import { resolve } from 'node:path'
-import { openWorld, type World } from '../../../lib/commands/effects.ts'
+import { openEffects, type Effects } from '../../../lib/commands/effects.ts'
 import { openS3Store } from '../../../lib/store/s3/s3.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import { vendorFetch } from '../servers/vendor-fetch.ts'
@@ -64,13 +64,13 @@ export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call): Cli {
   }
 }
 
-type Settings = Parameters<World['openStore']> extends [unknown, ...infer Rest] ? Rest : never
+type Settings = Parameters<Effects['openStore']> extends [unknown, ...infer Rest] ? Rest : never
 
-let real: World | undefined
+let real: Effects | undefined
 
 /** The real doors. Opened once: they listen to the process's streams. */
-function doors(): World {
-  real ??= openWorld({
+function doors(): Effects {
+  real ??= openEffects({
     version: '0.0.0',
     stop: new AbortController(),
     interruption: new AbortController().signal,

@@ -3,9 +3,10 @@
 
 import { parseCommandLine } from '../../../lib/cli/cli.ts'
 import { resolveConfig, secretsOf } from '../../../lib/cli/resolve.ts'
-import type { World } from '../../../lib/commands/effects.ts'
+import type { Effects } from '../../../lib/commands/effects.ts'
 import { runIngest } from '../../../lib/commands/ingest/ingest.ts'
-import { createRedactor, describeError, IngestError } from '../../../lib/core/errors.ts'
+import { describeError, IngestError } from '../../../lib/core/errors.ts'
+import { createRedactor } from '../../../lib/core/text.ts'
 import type { Fetch } from '../../../lib/fmp/request.ts'
 import { createEncoder } from '../../../lib/parquet/encoder.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
@@ -20,7 +21,7 @@ export const NOW = '2024-09-17T13:00:00Z'
 export const KEY = 'e2e+Key/0123456789=='
 
 /** What the entry would open. */
-export type Surroundings = Pick<World, 'clock' | 'fetch' | 'openStore' | 'readTextFile' | 'appendText'> & {
+export type Surroundings = Pick<Effects, 'clock' | 'fetch' | 'openStore' | 'readTextFile' | 'appendText'> & {
   readonly env: Readonly<Record<string, string>>
   /** 0.5 unless told. */
   readonly random?: (() => number) | undefined

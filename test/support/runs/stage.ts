@@ -2,7 +2,7 @@
 // its own. Every run is held against what the design promises of all runs.
 
 import { join } from 'node:path'
-import type { Metrics } from '../../../lib/report/metrics.ts'
+import type { Metrics } from '../../../lib/report/contract.ts'
 import type { Bar } from '../bars.ts'
 import { disposableFolder, folderLake, isDataKey, s3Lake, type Lake } from '../lakes/lake.ts'
 import { serveVendor, type VendorServer } from '../servers/fake-fmp.ts'

@@ -3,7 +3,7 @@
 // on a socket; a run in this process takes them by `fetch`, through the same handler.
 
 import type { IsoDate } from '../../../lib/core/dates.ts'
-import { STATEMENTS } from '../../../lib/datasets/catalog.ts'
+import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
 import { cents, type Bar } from '../bars.ts'
 import { recordedError } from '../recorded.ts'
 import type { WireFault } from './fmp-faults.ts'

@@ -1,0 +1,97 @@
+// Prices as one job of a run: the store surveyed, the work planned, its tasks, and what their outcomes come to together.
+
+import type { Calendar } from '../../core/calendar.ts'
+import { targetPlace, tickersPlace, type Config } from '../../core/config.ts'
+import { rangeAround } from '../../core/dates.ts'
+import type { Period } from '../../core/period.ts'
+import { grouped, shellWord } from '../../core/text.ts'
+import type { FileSettings } from '../../parquet/parquet.ts'
+import type { Job } from '../../pipeline/pipeline.ts'
+import type { Store } from '../../store/store.ts'
+import { judgeNewestSession } from './newest-session.ts'
+import { planRun, type SymbolPlan } from './plan.ts'
+import { createPrices } from './schema.ts'
+import { newestEver, surveyAll, type Holdings, type Scope } from './survey.ts'
+import { sessionTask, type SessionContext } from './task.ts'
+
+/** What the prices of a run are planned from. */
+export type PricesContext = {
+  readonly config: Config
+  readonly store: Store
+  readonly calendar: Calendar
+  readonly period: Period
+  /** The same for every file of the run. */
+  readonly fileSettings: Omit<FileSettings, 'columns'>
+  /** Stops waiting for work that only reads when the user ends the run. */
+  readonly unlessStopped: <T>(work: Promise<T>) => Promise<T>
+}
+
+/** Surveys the store for every symbol's prices and plans the run. Throws an IngestError when the store fails. */
+export async function planPrices(symbols: readonly string[], context: PricesContext): Promise<Job> {
+  const { config, store, calendar, period } = context
+  const { mode } = config.dates
+  const dataset = createPrices(config)
+  const scope: Scope = { store, dataset, mode, period }
+  const holdings = await surveyAll(symbols, scope)
+  const plans = planRun(holdings, { dataset, calendar, mode, period, isForced: config.isForced })
+  const newest = period.range && calendar.sessions(period.range).at(-1)
+  return {
+    dataset: dataset.name,
+    unit: 'sessions',
+    calls: plans.reduce((sum, { calls }) => sum + calls, 0),
+    range: rangeAround(plans.map(({ range }) => range)),
+    notes: notesOf(plans, context),
+    errors: plans.flatMap(({ symbol, errors }) => errors.map((error) => ({ symbol, error }))),
+    keys: () => plans.flatMap(({ symbol, files }) => files.map(({ partition }) => dataset.key(symbol, partition))),
+    stored: () => holdings.map((held) => storedLine(held, mode)),
+    tasks: ({ openEncoder }) => {
+      const files = plans.reduce((sum, plan) => sum + plan.files.length, 0)
+      const encoder = openEncoder({ ...context.fileSettings, columns: dataset.columns }, files)
+      const shared: SessionContext = {
+        store,
+        dataset,
+        calendar,
+        today: period.today,
+        newestEver: async (symbol) => await context.unlessStopped(newestEver(symbol, scope)),
+        encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
+      }
+      return plans.map((plan) => sessionTask(plan, shared))
+    },
+    judge: (outcomes) => judgeNewestSession(outcomes, { newest, lastSession: period.lastSession, mode }),
+  }
+}
+
+/** A mode knows its own kind of file only. */
+function storedLine({ symbol, days, years, newest }: Holdings, mode: 'daily' | 'backfill'): string {
+  const files = mode === 'daily' ? `${grouped(days.size)} day files` : `${grouped(years.size)} year files`
+  return `${symbol}: ${files} in reach, newest session ${newest ?? 'none'}`
+}
+
+function notesOf(plans: readonly SymbolPlan[], { config, period }: PricesContext): readonly string[] {
+  if (period.range === undefined) return ['There is no finished session in these dates: nothing to fetch.']
+  const newcomers = config.isDryRun ? undefined : newcomersNote(plans, period, config)
+  return newcomers === undefined ? [] : [newcomers]
+}
+
+/** A command with more symbols than this on its line is no help. */
+const MAX_SYMBOLS_NAMED = 20
+
+/** One note for all symbols of which a daily run without dates found nothing: the command that fetches their history. */
+export function newcomersNote(
+  plans: readonly Pick<SymbolPlan, 'symbol' | 'newest'>[],
+  period: Period,
+  config: Config,
+): string | undefined {
+  const symbols = plans.filter(({ newest }) => newest === undefined).map(({ symbol }) => symbol)
+  if (period.lookbackFrom === undefined || symbols.length === 0) return undefined
+  const place = tickersPlace(config.tickers)
+  const isNamed = place === undefined || symbols.length <= MAX_SYMBOLS_NAMED
+  const list = isNamed ? ['--tickers', symbols.join(',')] : ['--tickers-path', place]
+  const words = ['--backfill', '--backfill-days', '1825', ...list, '--out', targetPlace(config.target)]
+  if (!config.withAdjClose) words.push('--no-adj-close')
+  const [who, whose] =
+    symbols.length === 1
+      ? [`${symbols[0]} has nothing stored in the last 250 sessions and gets`, 'Its']
+      : [`${symbols.length} symbols have nothing stored in the last 250 sessions and get`, 'Their']
+  return `${who} the last session only. ${whose} history: ingest ${words.map(shellWord).join(' ')}`
+}
