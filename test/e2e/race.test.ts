@@ -12,7 +12,7 @@ const FIVE = ['A', 'B', 'C', 'D', 'E']
 const DAY = '2024-09-16'
 const BACKFILL = ['--tickers', FIVE.join(','), '--backfill', '--from-date', '2023-01-01']
 
-/** Starts two runs and answers neither before both have surveyed the store. */
+/** Starts two runs, one of them in this process, and answers neither before both have surveyed the store. */
 async function race(stage: Stage, args: readonly string[]): Promise<readonly Run[]> {
   const { promise: bothAsk, resolve } = Promise.withResolvers<undefined>()
   const before = stage.fmp.requests.length
@@ -20,7 +20,7 @@ async function race(stage: Stage, args: readonly string[]): Promise<readonly Run
     if (n === before + 2) resolve(undefined)
     return bothAsk
   }
-  const first = stage.spawn(args, { isShared: true })
+  const first = stage.start(args, { isShared: true })
   const second = stage.spawn(args, { isShared: true })
   const runs = await Promise.all([first.done, second.done])
   stage.onRequest = undefined
@@ -85,7 +85,7 @@ describe.concurrent('two whole runs at once over one folder', () => {
 
   test('in different modes do not meet', async () => {
     await using stage = await setStage({ bars: barsFor(FIVE, '2023-01-03', DAY) })
-    const daily = stage.spawn(['--tickers', FIVE.join(',')], { isShared: true })
+    const daily = stage.start(['--tickers', FIVE.join(',')], { isShared: true })
     const backfill = stage.spawn(BACKFILL, { isShared: true })
     const runs = await Promise.all([daily.done, backfill.done])
     expect(runs.map(({ code }) => code)).toEqual([0, 0])

@@ -15,7 +15,7 @@ const SYMBOLS = ['A', 'B', 'C', 'D']
 const LIST = ['--tickers', SYMBOLS.join(',')]
 const NEXT_MORNING = '2024-09-18T13:00:00Z'
 
-/** Starts several runs and answers none before all have surveyed the store. */
+/** Starts several runs, one of them in this process, and answers none before all have surveyed the store. */
 async function race(stage: Stage, args: readonly (readonly string[])[]): Promise<readonly Run[]> {
   const { promise: allAsk, resolve } = Promise.withResolvers<undefined>()
   const before = stage.fmp.requests.length
@@ -24,7 +24,8 @@ async function race(stage: Stage, args: readonly (readonly string[])[]): Promise
     if (n === before + args.length) resolve(undefined)
     return allAsk
   }
-  const runs = await Promise.all(args.map(async (own) => await stage.spawn(own, { isShared: true }).done))
+  const starts = args.map((own, index) => stage[index === 0 ? 'start' : 'spawn'](own, { isShared: true }))
+  const runs = await Promise.all(starts.map(async ({ done }) => await done))
   stage.onRequest = undefined
   return runs
 }
@@ -107,7 +108,7 @@ describe.each([
       return isOvertaken
     }
     // It knows the store of before, and its range ends a session earlier.
-    const slow = stage.spawn([...args, ...extra], { isShared: true })
+    const slow = stage.start([...args, ...extra], { isShared: true })
     await isAsking
     stage.onRequest = undefined
     const later = await stage.run(args, { now: NEXT_MORNING, isShared: true })
@@ -124,7 +125,7 @@ describe.each([
     await using stage = await setUp({ bars: barsFor(SYMBOLS, '2024-09-03', '2024-09-17') })
     await using calm = await setStage({ bars: stage.bars })
     const args = [...LIST, '--from-date', '2024-09-03']
-    const survivor = stage.spawn(args, { isShared: true })
+    const survivor = stage.start(args, { isShared: true })
     const victim = stage.spawn(args, { isShared: true })
     stage.onRequest = ({ n }) => {
       // Some files of both are on their way then.

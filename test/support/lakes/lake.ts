@@ -3,7 +3,7 @@
 
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBInstance } from '@duckdb/node-api'
 import { parquetMetadata } from 'hyparquet'
 import type { FakeS3 } from '../servers/fake-s3.ts'
 import { makeTempFolder } from './temp-folder.ts'
@@ -191,7 +191,8 @@ async function withLocalCopy<T>(lake: Lake, keys: readonly string[], read: (fold
 let database: Promise<DuckDBInstance> | undefined
 
 async function query(sql: string): Promise<Record<string, unknown>[]> {
-  database ??= DuckDBInstance.create()
+  // Loaded when used: it takes longer than many a test.
+  database ??= import('@duckdb/node-api').then(({ DuckDBInstance: duckdb }) => duckdb.create())
   const connection = await (await database).connect()
   try {
     const reader = await connection.runAndReadAll(sql)

@@ -2,7 +2,6 @@
 
 import { resolve } from 'node:path'
 import { openEffects, type Effects } from '../../../lib/commands/effects.ts'
-import { openS3Store } from '../../../lib/store/s3/s3.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import { vendorFetch } from '../servers/vendor-fetch.ts'
 import type { Vendor } from '../servers/vendor.ts'
@@ -14,7 +13,10 @@ import { createVirtualTime, type VirtualTime } from './virtual-time.ts'
 /** Where the vendor is for a run in this process. Nothing listens there. */
 const BASE_URL = 'http://localhost:9'
 
-/** Starts a run in this process. One that needs S3's environment runs alone: the SDK reads that of the process. */
+/**
+ * Starts a run in this process. The SDK reads the environment of the
+ * process, so runs over different buckets come one after the other.
+ */
 export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call): Cli {
   const time = createVirtualTime()
   const { readTextFile, openStore, appendText } = doors()
@@ -36,8 +38,10 @@ export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call): Cli {
       started.resolve(cli)
       return await cli.done
     })
-  const openBucket = async (target: { bucket: string }, ...[config, options]: Settings): Promise<Store> =>
-    await openS3Store({
+  const openBucket = async (target: { bucket: string }, ...[config, options]: Settings): Promise<Store> => {
+    // Loaded when used, as the program does it: half of the stages have no bucket.
+    const { openS3Store } = await import('../../../lib/store/s3/s3.ts')
+    return await openS3Store({
       bucket: target.bucket,
       fetch: async (url, init) => await fetch(url, init),
       nowMs: Date.now,
@@ -51,6 +55,7 @@ export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call): Cli {
       random: () => 0.5,
       ...options,
     })
+  }
   return {
     kill: (signal, afterMs = 0) => {
       const kill = async () => {
@@ -60,7 +65,7 @@ export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call): Cli {
       }
       void kill()
     },
-    done: Object.keys(env).some((name) => name.startsWith('AWS_')) ? alone(env, run) : run(),
+    done: Object.keys(env).some((name) => name.startsWith('AWS_')) ? inEnvironment(env, run) : run(),
   }
 }
 
@@ -90,26 +95,43 @@ function inTime(store: Store, time: VirtualTime): Store {
   }
 }
 
-let last: Promise<unknown> = Promise.resolve()
+type Environment = Readonly<Record<string, string>>
 
-/** Runs after all others that came before, with these variables in the environment of this process. */
-async function alone<T>(env: Readonly<Record<string, string>>, run: () => Promise<T>): Promise<T> {
-  const before = last
-  const { promise, resolve: end } = Promise.withResolvers<void>()
-  last = promise
-  await before
-  const names = Object.keys(env)
-  const outside = names.map((name) => process.env[name])
-  for (const name of names) process.env[name] = env[name]
-  for (const name of names) if (env[name] === '') delete process.env[name]
+/** What the environment of this process is lent for, to how many runs, and how it is given back. */
+let lent: { readonly text: string; runs: number; readonly isOver: Promise<void>; readonly end: () => void } | undefined
+
+/** Runs with these variables in the environment of this process, after all runs that need others. */
+async function inEnvironment<T>(env: Environment, run: () => Promise<T>): Promise<T> {
+  const text = JSON.stringify(env)
+  while (lent !== undefined && lent.text !== text) await lent.isOver
+  lent ??= lend(env, text)
+  const mine = lent
+  mine.runs += 1
   try {
     return await run()
   } finally {
-    for (const [index, name] of names.entries()) {
-      const value = outside[index]
-      if (value === undefined) delete process.env[name]
-      else process.env[name] = value
-    }
-    end()
+    mine.runs -= 1
+    if (mine.runs === 0) mine.end()
   }
+}
+
+function lend(env: Environment, text: string): NonNullable<typeof lent> {
+  const outside = Object.keys(env).map((name) => [name, process.env[name]] as const)
+  for (const [name, value] of Object.entries(env)) setVariable(name, value === '' ? undefined : value)
+  const { promise: isOver, resolve: end } = Promise.withResolvers<void>()
+  return {
+    text,
+    runs: 0,
+    isOver,
+    end: () => {
+      for (const [name, value] of outside) setVariable(name, value)
+      lent = undefined
+      end()
+    },
+  }
+}
+
+function setVariable(name: string, value: string | undefined): void {
+  if (value === undefined) delete process.env[name]
+  else process.env[name] = value
 }
