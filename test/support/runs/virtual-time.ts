@@ -8,13 +8,16 @@ import type { Clock } from '../../../lib/core/clock.ts'
 export type VirtualTime = Clock & {
   /** Holds time still until the work has ended. */
   during<T>(work: Promise<T>): Promise<T>
+  /** Work that nothing but a timeout ends: while there is some, `AbortSignal.timeout` strikes. */
+  stuck<T>(work: Promise<T>): Promise<T>
   /** Moves on at once, whatever is under way. */
   skip(ms: number): void
   /** Runs a program in this time: `AbortSignal.timeout` keeps to it as well. Time stands still for ever afterwards. */
   live<T>(program: () => Promise<T>): Promise<T>
 }
 
-type Timer = { readonly atMs: number; readonly ring: () => void }
+/** A timeout of a request that has been answered stays set, and must not move time on. */
+type Timer = { readonly atMs: number; readonly ring: () => void; readonly isTimeout: boolean }
 
 /** Promises that wait for each other, and files, come to rest within so many turns of the event loop. */
 const QUIET_TURNS = 4
@@ -29,10 +32,12 @@ export function createVirtualTime(): VirtualTime {
   const timers = new Set<Timer>()
   let nowMs = 0
   let underWay = 0
+  let stuck = 0
   let isWatched = false
   let isOver = false
 
-  const mayMoveOn = (): boolean => timers.size > 0 && underWay === 0 && !isOver
+  const due = (): readonly Timer[] => [...timers].filter(({ isTimeout }) => !isTimeout || stuck > 0)
+  const mayMoveOn = (): boolean => underWay === 0 && !isOver && due().length > 0
 
   async function isQuiet(): Promise<boolean> {
     for (let turn = 0; turn < QUIET_TURNS; turn += 1) {
@@ -51,7 +56,7 @@ export function createVirtualTime(): VirtualTime {
 
   /** In the order of their times, those of the same time in the order in which they were set. */
   function ringNext(): void {
-    const next = [...timers].reduce<Timer | undefined>(
+    const next = due().reduce<Timer | undefined>(
       (first, timer) => (first === undefined || timer.atMs < first.atMs ? timer : first),
       undefined,
     )
@@ -61,8 +66,8 @@ export function createVirtualTime(): VirtualTime {
     next.ring()
   }
 
-  function set(ms: number, ring: () => void): Timer {
-    const timer = { atMs: nowMs + Math.max(0, ms), ring }
+  function set(ms: number, ring: () => void, isTimeout = false): Timer {
+    const timer = { atMs: nowMs + Math.max(0, ms), ring, isTimeout }
     timers.add(timer)
     void watch()
     return timer
@@ -70,7 +75,7 @@ export function createVirtualTime(): VirtualTime {
 
   const after = (ms: number): AbortSignal => {
     const end = new AbortController()
-    set(ms, () => end.abort(new DOMException('The operation timed out.', 'TimeoutError')))
+    set(ms, () => end.abort(new DOMException('The operation timed out.', 'TimeoutError')), true)
     return end.signal
   }
 
@@ -85,6 +90,13 @@ export function createVirtualTime(): VirtualTime {
           resolve()
         }
         signal?.addEventListener('abort', wake, { once: true })
+      })
+    },
+    async stuck(work) {
+      stuck += 1
+      void watch()
+      return await work.finally(() => {
+        stuck -= 1
       })
     },
     async during(work) {

@@ -28,7 +28,7 @@ async function play(
   signal.throwIfAborted()
   if (fault === undefined) return usual()
   if (fault instanceof Response) return fault
-  if (fault === 'hang') return await aborted(signal)
+  if (fault === 'hang') return await time.stuck(aborted(signal))
   if ('reset' in fault) throw reset()
   if (isWireFault(fault)) throw new Error('Only a socket can play this fault: spawn the program.')
   if ('cutAt' in fault) return cut(usual(), fault.cutAt)
