@@ -1,9 +1,8 @@
 #!/usr/bin/env bun
-// The program's entry: argv and environment in, one run, an exit code out.
+// The program's entry: reads argv and environment, runs one command, ends with its exit code.
 
-import { helpText, parseCommandLine } from './lib/cli/cli.ts'
+import { parseCommandLine } from './lib/cli/cli.ts'
 import { describeError, IngestError } from './lib/core/errors.ts'
-import type { ActionsJob } from './lib/core/config.ts'
 import { allSaid, print, printError } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
 import { createRedactor } from './lib/core/text.ts'
@@ -11,7 +10,7 @@ import { createRedactor } from './lib/core/text.ts'
 type Signal = 'SIGINT' | 'SIGTERM'
 const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 }
 
-/** Which sources it was compiled from, put in by build.ts; there is none when the sources themselves are run. */
+/** The commit of the sources, set by build.ts. Undefined when the sources themselves are run. */
 declare const BUILD_COMMIT: string | undefined
 
 const { version } = packageJson
@@ -21,7 +20,7 @@ const interruption = new AbortController()
 let interruptedBy: Signal | undefined
 
 function onSignal(signal: Signal): void {
-  // The second one means it.
+  // The second signal ends the program at once.
   if (interruptedBy !== undefined) process.exit(EXIT_CODES[signal])
   interruptedBy = signal
   interruption.abort()
@@ -32,10 +31,13 @@ function onSignal(signal: Signal): void {
 async function main(): Promise<number> {
   const line = parseCommandLine(process.argv.slice(2))
   if (line.kind === 'version') await print(`ingest ${version} (${isCompiled ? BUILD_COMMIT : 'from source'})\n`)
-  if (line.kind === 'help') await print(await helpText(line.command, version))
+  // Everything else is loaded when it is used, so that help and version do not wait for it.
+  if (line.kind === 'help') {
+    const { helpText } = await import('./lib/cli/help.ts')
+    await print(await helpText(line.command, version))
+  }
   if (line.kind !== 'run') return 0
 
-  // Loaded when used: help and version shall not wait for it.
   const { resolveBundle, resolveConfig, resolveDemoFolder, unsetEmpty } = await import('./lib/cli/resolve.ts')
   if (line.command === 'databricks') {
     const { writeBundle } = await import('./lib/commands/databricks/databricks.ts')
@@ -50,40 +52,32 @@ async function main(): Promise<number> {
     const { runDemo } = await import('./lib/commands/demo/demo.ts')
     return await runDemo(folder, effects)
   }
-  // The SDK would take an empty AWS variable for a set one.
+  // The AWS SDK takes an empty variable for a set one.
   unsetEmpty(process.env)
   const config = resolveConfig(line, process.env, { isCompiled })
   const { runIngest } = await import('./lib/commands/ingest/ingest.ts')
   return await runIngest(config, effects)
 }
 
-/** The exit code of what ended the program before its run could account for it. */
+/** Says what ended the program outside of a run's own report, and gives the exit code. */
 async function failedWith(error: unknown): Promise<number> {
   const { actionsSummary, secretsOf } = await import('./lib/cli/resolve.ts')
   const redact = createRedactor(secretsOf(process.env))
   const isExpected = error instanceof IngestError
   const text = isExpected ? describeError(error) : 'This is a defect of the program, please report it.'
-  // A defect is loud, with its trace.
+  // A defect is shown with its stack trace.
   printError(redact(isExpected ? `❌ ${text}\n` : `💥 ${text}\n${Bun.inspect(error)}\n`))
-  await tellActions(redact(text), isExpected && error.kind === 'interrupted', actionsSummary(process.env))
-  return isExpected && error.kind === 'usage' ? 2 : 1
-}
-
-async function tellActions(
-  text: string,
-  isInterrupted: boolean,
-  actions: Pick<ActionsJob, 'summaryPath'> | undefined,
-): Promise<void> {
-  if (actions === undefined) return
-  const { annotation, failureSummary } = await import('./lib/report/github.ts')
-  const { appendText } = await import('./lib/commands/effects.ts')
-  printError(annotation('Ingestion', text))
-  try {
-    if (actions.summaryPath !== undefined) await appendText(actions.summaryPath, failureSummary(text, isInterrupted))
-  } catch (failure) {
-    // What has failed is said above: that its summary is lost as well changes nothing.
-    if (!(failure instanceof IngestError)) throw failure
+  const job = actionsSummary(process.env)
+  if (job !== undefined) {
+    const { failureReport, tellActions } = await import('./lib/report/github.ts')
+    const { appendText } = await import('./lib/commands/effects.ts')
+    // The failure is said above, so a summary that could not be written is not reported.
+    await tellActions(job, failureReport(redact(text), isExpected && error.kind === 'interrupted'), {
+      printError,
+      appendText,
+    })
   }
+  return isExpected && error.kind === 'usage' ? 2 : 1
 }
 
 process.on('SIGINT', onSignal)
@@ -91,5 +85,5 @@ process.on('SIGTERM', onSignal)
 
 const code = await main().catch(failedWith)
 await allSaid()
-// Explicitly, because a timer of the S3 client can outlive the run by seconds.
+// Ended explicitly, because a timer of the S3 client can outlive the run by seconds.
 process.exit(interruptedBy === undefined ? code : EXIT_CODES[interruptedBy])

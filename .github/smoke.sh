@@ -15,7 +15,7 @@ if "$binary" --no-such-flag 2> refusal.txt; then
   echo "A flag that does not exist was accepted." >&2
   exit 1
 fi
-grep -q 'no-such-flag is no option' refusal.txt
+grep -q 'unknown option --no-such-flag' refusal.txt
 "$binary" demo --out lake > demo.txt
 completed=$(grep -c '✅ Ingestion Complete' demo.txt)
 prices=$(find lake/raw/prices -name '*.parquet' | wc -l)

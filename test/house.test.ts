@@ -1,27 +1,13 @@
 // The rules of the house that neither the linter nor the compiler knows.
 import { describe, expect, test } from 'bun:test'
 import { dirname, join, normalize } from 'node:path'
+import { VARIABLES } from '../lib/cli/variables.ts'
 import { figuresOf, importsIn, problemOf } from './support/house.ts'
 
 const ROOT = join(import.meta.dir, '..')
 
 const MAX_LIB_LINES = 250
 const MAX_ENTRY_LINES = 99
-
-/** Every variable that a user may set, as the design lists them. */
-const ENVIRONMENT = [
-  'FMP_API_KEY',
-  'S3_BUCKET',
-  'S3_RAW_PREFIX',
-  'RATE_LIMIT_SECONDS',
-  'MAX_WORKERS',
-  'UPLOAD_CONCURRENCY',
-  'API_TIMEOUT_SECONDS',
-  'FMP_API',
-  'FMP_BASE_URL',
-  'AWS_ENDPOINT_URL_S3',
-  'AWS_DEFAULT_REGION',
-]
 
 /** Files that compute and do nothing else. Whatever they import at run time has to be as pure. */
 const PURE_FILES = [
@@ -77,6 +63,44 @@ describe('package.json', () => {
   })
 })
 
+/** The packages that a file imports, early or late. */
+function packagesIn(source: string): readonly string[] {
+  return new Bun.Transpiler({ loader: 'ts' })
+    .scanImports(source.replace(/^#!.*/, ''))
+    .filter(({ path }) => !/^(?:\.|node:|bun$|bun:)/.test(path))
+    .map(({ path }) => /^(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? path)
+}
+
+async function packagesOf(paths: readonly string[]): Promise<readonly string[]> {
+  const sources = await Promise.all(paths.map(read))
+  return [...new Set(sources.flatMap(packagesIn))].toSorted()
+}
+
+describe('what is imported', () => {
+  // A package without a place in the lock file would be fetched in whatever version is the newest, from whoever owns its name.
+  test('by the program is a dependency of package.json, in the version of the lock file', async () => {
+    const { dependencies }: Manifest = JSON.parse(await read('package.json'))
+    const used = await packagesOf(['ingest.ts', ...LIB_FILES])
+    expect(used).toEqual(Object.keys(dependencies).toSorted())
+    const lock = await read('bun.lock')
+    expect(used.filter((name) => !lock.includes(`"${name}": ["${name}@${dependencies[name]}", `))).toEqual([])
+  })
+
+  test('by tests and scripts is a dependency too', async () => {
+    const { dependencies, devDependencies }: Manifest = JSON.parse(await read('package.json'))
+    const used = await packagesOf(['build.ts', '.github/check-workflows.ts', ...filesUnder('test')])
+    expect(used).toContain('@duckdb/node-api')
+    expect(used.filter((name) => !(name in dependencies) && !(name in devDependencies))).toEqual([])
+  })
+
+  test('this test would see a new one, also where it is loaded late', () => {
+    expect(packagesIn("import a from 'left-pad/x'\nconst b = await import('@scope/name/y')\nuse(a, b)")).toEqual([
+      'left-pad',
+      '@scope/name',
+    ])
+  })
+})
+
 describe('the code', () => {
   test('stands in rooms that the contributing guide explains', async () => {
     const guide = await read('.github/CONTRIBUTING.md')
@@ -94,25 +118,25 @@ describe('the code', () => {
   })
 })
 
-describe('README.md', () => {
-  test.each([[['--help']], [['demo', '--help']], [['databricks', '--help']]])(
-    'names every flag of %p',
-    async (args) => {
-      const ran = Bun.spawnSync([process.execPath, '--no-env-file', 'ingest.ts', ...args], { cwd: ROOT })
-      const help = ran.stdout.toString()
-      const flags = new Set(help.match(/(?<![\w-])--[a-z][a-z-]*/g))
-      expect(ran.exitCode).toBe(0)
-      expect([...flags]).toContain(
-        args.includes('demo') ? '--out' : args.includes('databricks') ? '--catalog' : '--lookback',
-      )
-      const readme = await read('README.md')
-      expect([...flags].filter((flag) => !names(readme, flag))).toEqual([])
-    },
-  )
+describe('the reference page, lib/cli/README.md,', () => {
+  test.each([
+    [['--help'], '--lookback'],
+    [['demo', '--help'], '--out'],
+    [['databricks', '--help'], '--catalog'],
+  ])('names every flag of %p', async (args, expected) => {
+    const ran = Bun.spawnSync([process.execPath, '--no-env-file', 'ingest.ts', ...args], { cwd: ROOT })
+    const flags = new Set(ran.stdout.toString().match(/(?<![\w-])--[a-z][a-z-]*/g))
+    expect(ran.exitCode).toBe(0)
+    expect([...flags]).toContain(expected)
+    const page = await read('lib/cli/README.md')
+    expect([...flags].filter((flag) => !names(page, flag))).toEqual([])
+  })
 
   test('names every environment variable', async () => {
-    const readme = await read('README.md')
-    expect(ENVIRONMENT.filter((name) => !names(readme, name))).toEqual([])
+    const page = await read('lib/cli/README.md')
+    const variables = Object.values(VARIABLES).map(({ variable }) => variable)
+    expect(variables).toContain('FMP_API_KEY')
+    expect(variables.filter((name) => !names(page, name))).toEqual([])
   })
 })
 

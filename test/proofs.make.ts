@@ -1,8 +1,9 @@
 // The page of proofs: `bun test/proofs.make.ts` writes .github/PROOFS.md from test/fixtures/proofs.json, which names for
-// every promise, contract and fault and every point of the security review the tests that prove it. proofs.test.ts holds both
-// against the tests there are.
+// every promise, contract and fault and every point of the security review the tests that prove it. The page shows the
+// promises with two tests each; `--all` prints everything. proofs.test.ts compares both with the tests there are.
 
 import { join } from 'node:path'
+import { markdownTable } from './support/markdown.ts'
 
 export type Proofs = {
   readonly promises: readonly { readonly id: string; readonly text: string; readonly tests: readonly string[] }[]
@@ -61,13 +62,47 @@ export function testNamesIn(source: string): string[] {
   return names
 }
 
-/** The page as text, its tables padded as the formatter pads them. */
-export function pageOf({ promises, contracts, faults, security }: Proofs): string {
+/** How many tests of a promise the page names: the first ones in proofs.json. */
+const SHOWN = 2
+
+/** The page as text: the promises with their first tests, and what else there is. */
+export function pageOf(proofs: Proofs): string {
+  const { promises, contracts, faults, security } = proofs
+  const sides = Object.entries(Object.groupBy(faults, ({ side }) => side))
   return `${[
     '# What is promised, and what proves it',
-    'Made by `bun test/proofs.make.ts` from [proofs.json](../test/fixtures/proofs.json). A test fails when a test that is named here does not exist, or when a row has none. Run one with `bun test test/FILE -t "part of its name"`.',
+    'Made by `bun test/proofs.make.ts` from [proofs.json](../test/fixtures/proofs.json). A test fails when a test that is named there does not exist, or when a row has none. Run one with `bun test test/FILE -t "part of its name"`.',
+    ...promises.flatMap(({ id, text, tests }) => [
+      `## ${id}`,
+      `**${text}**`,
+      [...tests.slice(0, SHOWN).map((test) => `- ${linked(test)}`), ...more(tests.length - SHOWN)].join('\n'),
+    ]),
+    '## Everything else',
+    '`bun test/proofs.make.ts --all` prints all rows with all their tests:',
+    [
+      `- ${contracts.length} contracts of statements and of the lake as it is read: ${listed(contracts.map(({ area }) => area))}`,
+      ...sides.map(
+        ([side, rows = []]) => `- ${rows.length} faults, ${side}: ${listed(rows.map(({ fault }) => fault))}`,
+      ),
+      `- ${security.length} points of the security review: ${listed(security.map(({ area }) => area))}`,
+    ].join('\n'),
+  ].join('\n\n')}\n`
+}
+
+function more(count: number): string[] {
+  return count > 0 ? [`- and ${count} more`] : []
+}
+
+function listed(names: readonly string[]): string {
+  return names.join('; ')
+}
+
+/** Everything as text, in tables padded as the formatter pads them. */
+export function wholePageOf({ promises, contracts, faults, security }: Proofs): string {
+  return `${[
+    '# What is promised, and what proves it',
     '## Promises',
-    table(
+    markdownTable(
       ['promise', 'proved by'],
       promises.map(({ id, text, tests }) => [`**${id}** ${text}`, ...cell(tests)]),
     ),
@@ -75,7 +110,7 @@ export function pageOf({ promises, contracts, faults, security }: Proofs): strin
     areaTable(contracts),
     ...['API', 'S3', 'process'].flatMap((side) => [
       `## Faults: ${side}`,
-      table(
+      markdownTable(
         ['fault', 'what the program does', 'proved by'],
         faults
           .filter((row) => row.side === side)
@@ -88,18 +123,19 @@ export function pageOf({ promises, contracts, faults, security }: Proofs): strin
 }
 
 function areaTable(rows: readonly Proven[]): string {
-  return table(
+  return markdownTable(
     ['area', 'what holds', 'proved by'],
     rows.map(({ area, behaviour, tests }) => [area, behaviour, ...cell(tests)]),
   )
 }
 
 function cell(tests: readonly string[]): [string] {
-  const named = tests.map((test) => {
-    const [file = '', ...titles] = test.split(' > ')
-    return `[${file.replace('.test.ts', '')}](../test/${file}): ${plain(titles.join(', '))}`
-  })
-  return [named.join('<br>')]
+  return [tests.map(linked).join('<br>')]
+}
+
+function linked(test: string): string {
+  const [file = '', ...titles] = test.split(' > ')
+  return `[${file.replace('.test.ts', '')}](../test/${file}): ${plain(titles.join(' › '))}`
 }
 
 /** Without what Markdown would take for its own. */
@@ -107,11 +143,7 @@ function plain(text: string): string {
   return text.replaceAll(/[\\`*_[\]<>|~]/g, (character) => (character === '|' ? String.raw`\|` : `\\${character}`))
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)))
-  const line = (cells: readonly string[], fill = ' ') =>
-    `| ${widths.map((width, at) => (cells[at] ?? '').padEnd(width, fill)).join(' | ')} |`
-  return [line(head), line([], '-'), ...rows.map((row) => line(row))].join('\n')
+if (import.meta.main) {
+  const proofs = await readProofs()
+  await (process.argv.includes('--all') ? Bun.write(Bun.stdout, wholePageOf(proofs)) : Bun.write(PAGE, pageOf(proofs)))
 }
-
-if (import.meta.main) await Bun.write(PAGE, pageOf(await readProofs()))

@@ -1,7 +1,7 @@
 // Every promise, contract and fault and every point of the security review has its tests, and the tests are there.
 
 import { describe, expect, test } from 'bun:test'
-import { allTestNames, PAGE, pageOf, readProofs, testNamesIn } from './proofs.make.ts'
+import { allTestNames, PAGE, pageOf, readProofs, testNamesIn, wholePageOf } from './proofs.make.ts'
 
 const proofs = await readProofs()
 const rows = [
@@ -40,6 +40,16 @@ describe('the table of proofs', () => {
 
   test('is the page that people read: run `bun test/proofs.make.ts` after a change', async () => {
     expect(await Bun.file(PAGE).text()).toBe(pageOf(proofs))
+  })
+
+  test('is short as a page, with two tests a promise; --all prints every row with every test', () => {
+    const page = pageOf(proofs)
+    expect(Buffer.byteLength(page)).toBeLessThanOrEqual(9_000)
+    expect(page.match(/^- \[/gm)).toHaveLength(2 * proofs.promises.length)
+    const whole = wholePageOf(proofs)
+    const rowLines = whole.split('\n').filter((line) => line.startsWith('| ') && line.includes('](../test/'))
+    expect(rowLines).toHaveLength(rows.length)
+    expect(whole.match(/\]\(\.\.\/test\//g)).toHaveLength(rows.flatMap(({ tests }) => tests).length)
   })
 })
 

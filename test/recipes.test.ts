@@ -1,5 +1,5 @@
-// The recipes of README.md as a reader would copy them, over a lake where year files and day files overlap with different
-// values. Those for polars and Spark are run by `bun run test:spark`.
+// The recipes of the documents as a reader would copy them, over a lake where year files and day files overlap with
+// different values. Those in Python are run by `bun run test:spark`.
 
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
@@ -11,13 +11,13 @@ import { disposableFolder } from './support/lakes/lake.ts'
 import { at, priceRow, prices, span } from './support/values.ts'
 import type { Partition } from '../lib/datasets/prices/schema.ts'
 
-const README = await Bun.file(join(import.meta.dir, '../README.md')).text()
+const ROOT = join(import.meta.dir, '..')
 const SESSIONS = XNYS.sessions(span('2023-12-20..2024-03-08'))
 
-/** The SQL of the section, its statements one by one. */
-function recipes(): string[] {
-  const section = README.slice(README.indexOf('\n## Elsewhere'), README.indexOf('\n## Flags'))
-  return [...section.matchAll(/```sql\n([\s\S]*?)```/g)].flatMap(([, sql = '']) => sql.split(/;\n/)).filter(Boolean)
+/** The SQL of a document, its statements one by one. */
+async function sqlOf(document: string): Promise<string[]> {
+  const text = await Bun.file(join(ROOT, document)).text()
+  return [...text.matchAll(/```sql\n([\s\S]*?)```/g)].flatMap(([, sql = '']) => sql.split(/;\n|\n$/)).filter(Boolean)
 }
 
 test('DuckDB’s recipes give one row per symbol and date, the newest; the fast one knows what it leaves out', async () => {
@@ -53,7 +53,8 @@ test('DuckDB’s recipes give one row per symbol and date, the newest; the fast 
   await put({ kind: 'day', date: priceRow(again).date }, [priceRow(again, { close: 4 })], second)
 
   const connection = await (await DuckDBInstance.create()).connect()
-  const statements = recipes().map((sql) => sql.replaceAll("'lake/", `'${temp.path}/lake/`))
+  const inLake = (sql: string) => sql.replaceAll(/'(lake|eod)\//g, `'${temp.path}/lake/`)
+  const statements = (await sqlOf('lib/parquet/README.md')).map(inLake)
   expect(statements).toHaveLength(3)
   for (const sql of statements) await connection.run(sql)
   const closes = async (table: string) => {
@@ -66,6 +67,12 @@ test('DuckDB’s recipes give one row per symbol and date, the newest; the fast 
   const expected = Object.fromEntries([...newest].map(([name, { close }]) => [name, close]))
   expect(Object.keys(expected).length).toBeGreaterThan(100)
   expect(await closes('prices')).toEqual(expected)
+  // The same query in one piece, where prices are explained and in README, whose other query is the demo's.
+  for (const [document, index] of [['lib/datasets/prices/README.md', 0] as const, ['README.md', 1] as const]) {
+    const queries = await sqlOf(document)
+    expect(queries).toHaveLength(index + 1)
+    expect(await closes(`(${inLake(queries[index] ?? '')})`)).toEqual(expected)
+  }
   expect(await closes('prices_fast')).toEqual({ ...expected, [`AAPL ${again}`]: 1 })
   const read = await connection.runAndReadAll("SELECT len(getvariable('files'))::INTEGER AS n")
   // 4 year files, and 6 days of each of 3 symbols.

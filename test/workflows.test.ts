@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { parseCommandLine } from '../lib/cli/cli.ts'
 import { resolveConfig } from '../lib/cli/resolve.ts'
-import { tickersPlace, type Config } from '../lib/core/config.ts'
+import { FLAGS } from '../lib/cli/settings.ts'
+import { VARIABLES } from '../lib/cli/variables.ts'
+import { tickersLocation, type Config } from '../lib/core/config.ts'
 import actions from './fixtures/actions.json' with { type: 'json' }
 import { ROOT } from './support/runs/process.ts'
 import { makeTempFolder } from './support/lakes/temp-folder.ts'
@@ -85,9 +87,9 @@ describe('the nightly workflow', () => {
       '47 10 * * 2-6',
     ])
     expect(ingest.concurrency).toEqual({ group: 'stock-data-ingestion', 'cancel-in-progress': false })
-    const readme = await Bun.file(join(ROOT, 'README.md')).text()
+    const guide = await Bun.file(join(ROOT, '.github/workflows/README.md')).text()
     const slots = ingest.on.schedule?.map(({ cron }) => cron) ?? []
-    expect(slots.filter((cron) => !readme.includes(cron))).toEqual([])
+    expect(slots.filter((cron) => !guide.includes(cron))).toEqual([])
   })
 
   test('takes the same inputs by hand and when it is called, each a flag of the program of the same kind', () => {
@@ -106,13 +108,15 @@ describe('the nightly workflow', () => {
     for (const [name, { type, default: preset }] of inputs) {
       expect(call?.inputs).toMatchObject({ [name]: preset === undefined ? { type } : { type, default: preset } })
       const flag = `--${name.replaceAll('_', '-')}`
+      const setting = Object.values(FLAGS).find((one) => one.flag === flag)
+      expect({ name, isSwitch: setting?.value === 'switch' }).toEqual({ name, isSwitch: type === 'boolean' })
       // A boolean takes no value, anything else needs one: the program says which it is.
       const line = parseCommandLine([flag])
       const problems = line.kind === 'run' ? line.problems : ['no run']
       expect({ name, problems: problems.length }).toEqual({ name, problems: type === 'boolean' ? 0 : 1 })
-      expect(problems.join()).not.toContain('is no option')
+      expect(problems.join()).not.toContain('unknown option')
     }
-    expect(dispatch?.inputs['tickers_path']?.default).toBe(tickersPlace(configUnder({}).tickers) ?? '')
+    expect(dispatch?.inputs['tickers_path']?.default).toBe(tickersLocation(configUnder({}).tickers) ?? '')
   })
 
   test('leaves every setting at the program’s own default where no variable is set', () => {
@@ -121,10 +125,20 @@ describe('the nightly workflow', () => {
     expect(Object.keys(named).toSorted()).toEqual(Object.keys(SETTINGS).toSorted())
     const filled = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== ''))
     expect(Object.keys(filled).toSorted()).toEqual(['MAX_WORKERS', 'RATE_LIMIT_SECONDS', 'S3_RAW_PREFIX'])
+    for (const { variable, ...setting } of Object.values(VARIABLES)) {
+      const preset = 'default' in setting ? setting.default : undefined
+      if (variable in filled) expect({ variable, value: filled[variable] }).toEqual({ variable, value: preset })
+    }
     expect({ ...configUnder(filled), secrets: [] }).toEqual({ ...configUnder({}), secrets: [] })
   })
 
   test('hands every variable to the program, which knows it by that name', () => {
+    // The key is a secret, the host is the vendor's, and AWS's own come from the step that takes on the role.
+    const others = ['FMP_API_KEY', 'FMP_BASE_URL', 'AWS_*']
+    const forPeople = Object.values(VARIABLES).filter((setting) => 'help' in setting)
+    expect([...Object.keys(SETTINGS), ...others].toSorted()).toEqual(
+      forPeople.map(({ variable }) => variable).toSorted(),
+    )
     const values = Object.fromEntries(Object.entries(SETTINGS).map(([name, [value]]) => [`vars.${name}`, value]))
     const config = configUnder(environmentOf(ingestStep, { ...values, 'secrets.FMP_API_KEY': 'the-key' }))
     expect(config.apiKey).toBe('the-key')

@@ -1,19 +1,22 @@
-// The run's settings: flags over environment over defaults, each checked once, all problems named together. The only
+// The values of settings: flags over variables over defaults, each checked once, all problems named together. The only
 // reader of flags and environment.
 
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
-import { absences, cautionsOf, contradictions, type Reader, type Start } from './checks.ts'
-import { usageError, type IngestError } from '../core/errors.ts'
+import { DATABRICKS, DEMO } from './commands.ts'
 import {
-  type ActionsJob,
-  type BundleSettings,
-  type Config,
-  type Target,
-  type TickerSource,
-  FMP_BASE_URL,
-} from '../core/config.ts'
-import { bucketOf, SCHEMAS } from './schemas.ts'
+  contradictions,
+  misplacedSettings,
+  missingSettings,
+  unsafeSettings,
+  type Reader,
+  type Start,
+} from './checks.ts'
+import { bucketOf, SCHEMAS, type Value } from './schemas.ts'
+import { FLAGS, type Setting } from './settings.ts'
+import { VARIABLES } from './variables.ts'
+import { usageError, type IngestError } from '../core/errors.ts'
+import type { ActionsJob, BundleSettings, Config, Target, TickerSource } from '../core/config.ts'
 import { oneLine } from '../core/text.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -27,132 +30,146 @@ type RunLine = Extract<CommandLine, { kind: 'run' }>
 export function resolveConfig(line: RunLine, environment: Environment, start: Start): Config {
   const problems = [...line.problems]
   const reader = createReader(line.flags, environment, problems)
-  const { raw, read, isOn } = reader
+  const { read } = reader
   const config: Config = {
-    tickers: tickerSource(raw('--tickers'), read('--tickers-path')),
+    tickers: tickerSource(read(FLAGS.tickers), read(FLAGS.tickersPath)),
+    skipsBadTickers: read(FLAGS.skipsBadTickers),
     dates: {
-      mode: isOn('backfill') ? 'backfill' : 'daily',
-      fromDate: read('--from-date'),
-      toDate: read('--to-date'),
-      backfillDays: read('--backfill-days'),
-      lookback: read('--lookback') ?? 5,
+      mode: read(FLAGS.backfill) ? 'backfill' : 'daily',
+      fromDate: read(FLAGS.fromDate),
+      toDate: read(FLAGS.toDate),
+      backfillDays: read(FLAGS.backfillDays),
+      lookback: read(FLAGS.lookback),
     },
     fileNote: undefined,
-    datasets: read('--dataset') ?? ['prices'],
-    periods: read('--period') ?? ['annual', 'quarter'],
-    isForced: isOn('force'),
-    isDryRun: isOn('dry-run'),
-    isJson: isOn('json'),
-    isQuiet: isOn('quiet'),
-    withAdjClose: !isOn('no-adj-close'),
-    maxCalls: read('--max-calls'),
-    nowMs: read('--now'),
+    datasets: read(FLAGS.datasets),
+    periods: read(FLAGS.periods),
+    isForced: read(FLAGS.isForced),
+    isDryRun: read(FLAGS.isDryRun),
+    isJson: read(FLAGS.isJson),
+    isQuiet: read(FLAGS.isQuiet),
+    withAdjClose: !read(FLAGS.noAdjClose),
+    maxCalls: read(FLAGS.maxCalls),
+    nowMs: read(FLAGS.nowMs),
     ...vendorSettings(reader),
     ...storeSettings(reader),
     actionsJob: actionsJob(reader, environment),
-    cautions: cautionsOf(reader),
+    warnings: unsafeSettings(reader),
     secrets: secretsOf(environment),
   }
-  problems.push(...contradictions(reader, config), ...absences(reader, config, start))
+  problems.push(
+    ...contradictions(reader, config),
+    ...misplacedSettings(reader, config),
+    ...missingSettings(reader, config, start),
+  )
   if (problems.length > 0) throw usageErrorOf(problems)
   return Object.freeze(config)
 }
 
 function createReader(flags: Flags, environment: Environment, problems: string[]): Reader {
-  const valueOf = (name: string) => new Map(Object.entries(flags)).get(name.slice(2))
-  const raw = (name: string) => {
-    // An empty variable is an unset one: that is how CI passes what is not set.
-    const value = name.startsWith('--') ? valueOf(name) : environment[name]?.trim()
-    return typeof value === 'string' && value !== '' ? value : undefined
-  }
-  return {
-    raw,
-    read(name) {
-      const value = raw(name)
-      if (value === undefined) return undefined
-      const parsed = v.safeParse(SCHEMAS[name], value)
+  function read<S extends Setting & { readonly default: string }>(setting: S): Value<S['value']>
+  function read<S extends Setting>(setting: S): Value<S['value']> | undefined
+  function read<S extends Setting>(setting: S): Value<S['value']> | undefined {
+    const schema = SCHEMAS[setting.value]
+    const given = givenValue(setting, flags, environment)
+    if (given !== undefined) {
+      const parsed = v.safeParse(schema, given.text)
       if (parsed.success) return parsed.output
       // An address may carry a password or a key.
-      const shown = name === 'FMP_BASE_URL' ? 'is not accepted' : `is ${quoted(value)}`
-      problems.push(`${name} ${shown}, expected ${parsed.issues[0].message}.`)
-      return undefined
-    },
-    isOn: (flag) => flags[flag] === true,
+      const shown = setting.value === 'baseUrl' ? 'is not accepted' : `is ${quoted(given.text)}`
+      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}.`)
+    }
+    return setting.default === undefined ? undefined : v.parse(schema, setting.default)
   }
+  return { isGiven: (name) => flags.has(name) || textOf(name, environment) !== undefined, read }
 }
 
-function vendorSettings({ raw, read }: Reader) {
+/** Where a setting is given: its flag or, without that, its variable. */
+function givenValue({ flag = '', variable = '' }: Setting, flags: Flags, environment: Environment) {
+  const typed = flags.get(flag)
+  if (typed !== undefined) return { name: flag, text: typed }
+  const text = textOf(variable, environment)
+  return text === undefined ? undefined : { name: variable, text }
+}
+
+/** The value of a variable. An empty one is an unset one: that is how CI passes what is not set. */
+function textOf(variable: string, environment: Environment): string | undefined {
+  return environment[variable]?.trim() || undefined
+}
+
+function vendorSettings({ read }: Reader) {
   return {
     // Empty only in a dry run.
-    apiKey: raw('FMP_API_KEY') ?? '',
-    api: read('FMP_API') ?? 'stable',
-    apiBaseUrl: (read('FMP_BASE_URL') ?? FMP_BASE_URL).replace(/\/+$/, ''),
-    rateLimitSeconds: read('RATE_LIMIT_SECONDS') ?? 15,
-    maxWorkers: read('MAX_WORKERS') ?? 5,
-    apiTimeoutSeconds: read('API_TIMEOUT_SECONDS') ?? 30,
+    apiKey: read(VARIABLES.apiKey) ?? '',
+    api: read(VARIABLES.api),
+    apiBaseUrl: read(VARIABLES.apiBaseUrl),
+    rateLimitSeconds: read(VARIABLES.rateLimitSeconds),
+    maxWorkers: read(VARIABLES.maxWorkers),
+    apiTimeoutSeconds: read(VARIABLES.apiTimeoutSeconds),
   } as const
 }
 
-function storeSettings({ raw, read, isOn }: Reader) {
-  // The bucket counts only where --out does not override it.
-  const bucket = raw('--out') === undefined ? read('S3_BUCKET') : undefined
+function storeSettings({ isGiven, read }: Reader) {
+  // What --out overrides need not be right.
+  const bucket = isGiven('--out') ? undefined : read(VARIABLES.bucket)
   return {
-    target: targetOf(read('--out'), bucket) ?? { kind: 's3', bucket: '' },
-    prefix: read('S3_RAW_PREFIX') ?? 'raw',
-    allowsUnsafeStore: isOn('allow-unsafe-store'),
-    uploadConcurrency: read('UPLOAD_CONCURRENCY') ?? 192,
-    defaultRegion: raw('AWS_DEFAULT_REGION'),
-    hasCustomEndpoint: raw('AWS_ENDPOINT_URL_S3') !== undefined || raw('AWS_ENDPOINT_URL') !== undefined,
+    target: targetOf(read(FLAGS.out), bucket) ?? { kind: 's3', bucket: '' },
+    prefix: read(VARIABLES.prefix),
+    allowsUnsafeStore: read(FLAGS.allowsUnsafeStore),
+    uploadConcurrency: read(VARIABLES.uploadConcurrency),
+    defaultRegion: read(VARIABLES.defaultRegion),
+    hasCustomEndpoint: (read(VARIABLES.endpoint) ?? read(VARIABLES.anyEndpoint)) !== undefined,
   } as const
 }
 
 /** Where GitHub Actions wants the step summary; undefined outside of it. */
 export function actionsSummary(environment: Environment): Pick<ActionsJob, 'summaryPath'> | undefined {
-  if (environment['GITHUB_ACTIONS'] !== 'true') return undefined
-  return { summaryPath: environment['GITHUB_STEP_SUMMARY'] || undefined }
+  const { read } = createReader(new Map(), environment, [])
+  return read(VARIABLES.isInActions) === 'true' ? { summaryPath: read(VARIABLES.summaryPath) } : undefined
 }
 
 /** When GitHub ends a job of its own runners, whatever the workflow says. */
 const MAX_HOSTED_MINUTES = 360
 
-function actionsJob({ raw, read }: Reader, environment: Environment): ActionsJob | undefined {
+function actionsJob({ read }: Reader, environment: Environment): ActionsJob | undefined {
   const summary = actionsSummary(environment)
   if (summary === undefined) return undefined
-  const timeoutMinutes = read('JOB_TIMEOUT_MINUTES')
-  const isHosted = raw('RUNNER_ENVIRONMENT') === 'github-hosted'
+  const timeoutMinutes = read(VARIABLES.timeoutMinutes)
+  const isHosted = read(VARIABLES.runner) === 'github-hosted'
   return {
     ...summary,
     timeoutMinutes: isHosted ? Math.min(timeoutMinutes ?? MAX_HOSTED_MINUTES, MAX_HOSTED_MINUTES) : timeoutMinutes,
-    roleDurationSeconds: read('ROLE_DURATION_SECONDS'),
+    roleDurationSeconds: read(VARIABLES.roleDurationSeconds),
   }
 }
 
 /** The demo's folder. Throws a usage error that names every problem. */
-export function resolveDemoFolder({ flags, problems }: RunLine): string {
-  const folder = typeof flags.out === 'string' ? flags.out : './lake'
-  const all = /^[a-z][a-z0-9+.-]*:\/\//i.test(folder) ? [...problems, '--out of the demo is a folder.'] : problems
-  if (all.length > 0) throw usageErrorOf(all)
+export function resolveDemoFolder(line: RunLine): string {
+  const problems = [...line.problems]
+  const folder = createReader(line.flags, {}, problems).read(DEMO.folder)
+  if (problems.length > 0) throw usageErrorOf(problems)
   return folder
 }
 
 /** What the Databricks bundle is to be written for. Throws a usage error that names every problem. */
-export function resolveBundle({ flags, problems: wrong }: RunLine, environment: Environment): BundleSettings {
-  const problems = [...wrong]
-  const { raw, read, isOn } = createReader(flags, environment, problems)
-  const folder = typeof flags.dir === 'string' ? flags.dir : './databricks'
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(folder)) problems.push(`DIR is ${quoted(folder)}, expected a folder.`)
-  // The environment speaks where the flag does not; what is overridden need not be right.
-  const bucket = raw('--bucket') === undefined ? read('S3_BUCKET') : read('--bucket')
-  const prefix = (raw('--prefix') === undefined ? read('S3_RAW_PREFIX') : read('--prefix')) ?? 'raw'
-  const catalog = read('--catalog') ?? 'main'
+export function resolveBundle(line: RunLine, environment: Environment): BundleSettings {
+  const problems = [...line.problems]
+  const { read } = createReader(line.flags, environment, problems)
+  const settings = {
+    folder: read(DATABRICKS.folder),
+    bucket: read(DATABRICKS.bucket),
+    prefix: read(DATABRICKS.prefix),
+    catalog: read(DATABRICKS.catalog),
+    isForced: read(DATABRICKS.isForced),
+  }
   if (problems.length > 0) throw usageErrorOf(problems)
-  return { folder, bucket, prefix, catalog, isForced: isOn('force') }
+  return settings
 }
 
 /** What must never be shown. */
 export function secretsOf(environment: Environment): readonly string[] {
-  const names = ['FMP_API_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
-  return names.flatMap((name) => environment[name]?.trim() || [])
+  const secret: readonly Setting[] = Object.values(VARIABLES).filter((setting) => 'isSecret' in setting)
+  return secret.flatMap(({ variable = '' }) => textOf(variable, environment) ?? [])
 }
 
 /** Takes out of an environment the variables that are set to nothing. */
@@ -169,11 +186,10 @@ function usageErrorOf(problems: readonly string[]): IngestError {
   return usageError(`${many}, nothing was called (see --help):${list}`)
 }
 
-function tickerSource(list: string | undefined, path: string | undefined): TickerSource {
+function tickerSource(list: string | undefined, path: string): TickerSource {
   if (list !== undefined) return { kind: 'flag', list }
-  const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(path ?? '') ?? []
-  if (bucket !== undefined && key !== undefined) return { kind: 's3', bucket, key }
-  return { kind: 'file', path: path ?? 'tickers.csv' }
+  const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(path) ?? []
+  return bucket !== undefined && key !== undefined ? { kind: 's3', bucket, key } : { kind: 'file', path }
 }
 
 function targetOf(out: string | undefined, bucket: string | undefined): Target | undefined {

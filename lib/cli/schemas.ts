@@ -1,133 +1,137 @@
-// What each flag and each variable may hold, and how to say so.
+// What the values of settings must be, and how to say so. A setting names its schema (settings.ts).
 
 import * as v from 'valibot'
 import { FIRST_YEAR, LAST_YEAR, parseInstant, parseIsoDate, yearOf, type IsoDate } from '../core/dates.ts'
-import { DATASET_NAMES, STATEMENT_NAMES, type DatasetName, type ReportPeriod } from '../core/config.ts'
+import {
+  ALL_STATEMENTS,
+  DATASET_NAMES,
+  DATASET_WORDS,
+  STATEMENT_NAMES,
+  type DatasetName,
+  type ReportPeriod,
+} from '../core/config.ts'
 
-/** The word of `--dataset` for all statements. */
-const ALL_STATEMENTS = 'fundamentals'
-
-/** Every word that `--dataset` takes. */
-export const DATASET_WORDS: readonly string[] = [...DATASET_NAMES, ALL_STATEMENTS]
-
-/** The datasets that a list of words names, each once, in the order of `DATASET_NAMES`; undefined where a word names none. */
-function datasetsNamed(words: readonly string[]): readonly DatasetName[] | undefined {
-  if (!words.every((word) => DATASET_WORDS.includes(word))) return undefined
-  const statements: readonly string[] = words.includes(ALL_STATEMENTS) ? STATEMENT_NAMES : []
-  return DATASET_NAMES.filter((name) => words.includes(name) || statements.includes(name))
-}
-
-const DATE_HINT = `a date like 2024-09-30, ${FIRST_YEAR} to ${LAST_YEAR}`
-
-const text = v.pipe(v.string(), v.trim())
+const trimmed = v.pipe(v.string(), v.trim())
 const wholeNumber = (expected: string, min: number, max: number) =>
   v.pipe(
-    text,
+    trimmed,
     v.regex(/^\d{1,9}$/, expected),
     v.transform(Number),
     v.minValue(min, expected),
     v.maxValue(max, expected),
   )
-const count = wholeNumber('a whole number of at least 1', 1, 1e9)
 const seconds = (expected: string, min: number) =>
   v.pipe(
-    text,
+    trimmed,
     v.regex(/^\d+(\.\d+)?$/, expected),
     v.transform(Number),
     v.minValue(min, expected),
     v.maxValue(3_600, expected),
   )
+
 /** The runtime sends no more at once: others would wait within it, and time out there. */
 const MAX_REQUESTS = 256
-const date = v.pipe(
-  text,
-  v.transform((value) => parseIsoDate(value)),
-  v.custom<IsoDate>((value) => isKnownDate(value), DATE_HINT),
-)
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
-const bucket = v.pipe(text, v.regex(BUCKET, "a bucket's name, without s3:// and without a path"))
-const prefix = v.pipe(
-  text,
-  v.transform((value) => value.replaceAll(/^\/+|\/+$/g, '')),
-  v.regex(
-    /^(?!.*(^|\/)\.{1,2}(\/|$))[\w.=+-]+(\/[\w.=+-]+)*$|^$/,
-    'letters, digits and . _ = + - in parts joined by /',
-  ),
-  v.maxLength(500, 'at most 500 characters'),
-  v.check((value) => value.split('/')[0] !== '.ingest-tmp', 'another name: .ingest-tmp holds temporary files'),
-)
 
-/** One schema per value, keyed by its flag or variable; the message of its issues says what is expected. */
+/** The schemas by name. The message of an issue says what is expected. */
 export const SCHEMAS = {
-  '--backfill-days': wholeNumber('a whole number of days from 1 to 20000', 1, 20_000),
-  '--from-date': date,
-  '--to-date': date,
-  '--lookback': count,
-  '--dataset': v.pipe(
-    text,
+  text: v.string(),
+  switch: v.pipe(
+    trimmed,
+    v.picklist(['true', 'false'], 'true or false'),
+    v.transform((value) => value === 'true'),
+  ),
+  count: wholeNumber('a whole number of at least 1', 1, 1e9),
+  days: wholeNumber('a whole number of days from 1 to 20000', 1, 20_000),
+  workers: wholeNumber('a whole number from 1 to 1000', 1, 1_000),
+  requests: wholeNumber(`a whole number from 1 to ${MAX_REQUESTS}, the most that are sent at once`, 1, MAX_REQUESTS),
+  minutes: wholeNumber('a whole number of minutes', 1, 1e6),
+  roleSeconds: wholeNumber('a whole number of seconds', 1, 1e6),
+  pause: seconds('seconds from 0 to 3600', 0),
+  timeout: seconds('seconds from 0.1 to 3600', 0.1),
+  date: v.pipe(
+    trimmed,
+    v.transform((value) => parseIsoDate(value)),
+    v.custom<IsoDate>((value) => isKnownDate(value), `a date like 2024-09-30, ${FIRST_YEAR} to ${LAST_YEAR}`),
+  ),
+  instant: v.pipe(
+    trimmed,
+    v.transform((value) => parseInstant(value)),
+    v.number('an instant with a zone, like 2024-09-30T23:00:00Z'),
+  ),
+  datasets: v.pipe(
+    trimmed,
     v.transform((list) => datasetsNamed(list.split(',').map((word) => word.trim()))),
     v.custom<readonly DatasetName[]>(
       (names) => names !== undefined,
       `names of ${DATASET_WORDS.join(', ')}, joined by commas`,
     ),
   ),
-  '--period': v.pipe(
-    text,
+  periods: v.pipe(
+    trimmed,
     v.picklist(['annual', 'quarter', 'both'], 'annual, quarter or both'),
     v.transform((period): readonly ReportPeriod[] => (period === 'both' ? ['annual', 'quarter'] : [period])),
   ),
-  '--max-calls': count,
-  '--now': v.pipe(
-    text,
-    v.transform((value) => parseInstant(value)),
-    v.number('an instant with a zone, like 2024-09-30T23:00:00Z'),
+  api: v.pipe(trimmed, v.picklist(['stable', 'v3'], 'stable or v3')),
+  baseUrl: v.pipe(
+    trimmed,
+    v.check(isBaseUrl, 'an https:// address (http:// only on loopback), without key or query'),
+    v.transform((url) => url.replace(/\/+$/, '')),
   ),
-  '--tickers-path': v.pipe(
-    text,
-    v.check((path) => !path.startsWith('s3://') || /^s3:\/\/[^/]+\/./.test(path), 'a path or s3://bucket/key'),
-    v.check((path) => path.startsWith('s3://') || !/^[a-z][a-z0-9+.-]*:\/\//i.test(path), 'a path or s3://bucket/key'),
+  listPath: v.pipe(
+    trimmed,
+    v.check((path) => !isUrl(path) || /^s3:\/\/[^/]+\/./.test(path), 'a path or s3://bucket/key'),
   ),
-  '--out': v.pipe(
-    text,
+  folder: v.pipe(
+    v.string(),
+    v.check((folder) => !isUrl(folder), 'a folder'),
+  ),
+  target: v.pipe(
+    trimmed,
     v.check(
       (out) => !out.startsWith('s3://') || !/^s3:\/\/[^/]*\/./.test(out),
       's3://bucket without a path; S3_RAW_PREFIX sets the prefix',
     ),
     v.check((out) => !out.startsWith('s3://') || BUCKET.test(bucketOf(out)), "s3:// and a bucket's name"),
-    v.check((out) => out.startsWith('s3://') || !/^[a-z][a-z0-9+.-]*:\/\//i.test(out), 'a folder or s3://bucket'),
+    v.check((out) => out.startsWith('s3://') || !isUrl(out), 'a folder or s3://bucket'),
   ),
-  S3_BUCKET: bucket,
-  S3_RAW_PREFIX: prefix,
-  '--bucket': bucket,
-  '--prefix': prefix,
-  '--catalog': v.pipe(text, v.regex(/^[\w-]{1,255}$/, 'a name of letters, digits, _ and -')),
-  RATE_LIMIT_SECONDS: seconds('seconds from 0 to 3600', 0),
-  MAX_WORKERS: wholeNumber('a whole number from 1 to 1000', 1, 1_000),
-  UPLOAD_CONCURRENCY: wholeNumber(
-    `a whole number from 1 to ${MAX_REQUESTS}, the most that are sent at once`,
-    1,
-    MAX_REQUESTS,
+  bucket: v.pipe(trimmed, v.regex(BUCKET, "a bucket's name, without s3:// and without a path")),
+  prefix: v.pipe(
+    trimmed,
+    v.transform((value) => value.replaceAll(/^\/+|\/+$/g, '')),
+    v.regex(
+      /^(?!.*(^|\/)\.{1,2}(\/|$))[\w.=+-]+(\/[\w.=+-]+)*$|^$/,
+      'letters, digits and . _ = + - in parts joined by /',
+    ),
+    v.maxLength(500, 'at most 500 characters'),
+    v.check((value) => value.split('/')[0] !== '.ingest-tmp', 'another name: .ingest-tmp holds temporary files'),
   ),
-  API_TIMEOUT_SECONDS: seconds('seconds from 0.1 to 3600', 0.1),
-  JOB_TIMEOUT_MINUTES: wholeNumber('a whole number of minutes', 1, 1e6),
-  ROLE_DURATION_SECONDS: wholeNumber('a whole number of seconds', 1, 1e6),
-  FMP_API: v.pipe(text, v.picklist(['stable', 'v3'], 'stable or v3')),
-  FMP_BASE_URL: v.pipe(
-    text,
-    v.check(isBaseUrl, 'an https:// address (http:// only on loopback), without key or query'),
-  ),
+  catalog: v.pipe(trimmed, v.regex(/^[\w-]{1,255}$/, 'a name of letters, digits, _ and -')),
 }
 
-export type Name = keyof typeof SCHEMAS
-export type Value<N extends Name> = v.InferOutput<(typeof SCHEMAS)[N]>
+export type SchemaName = keyof typeof SCHEMAS
+
+/** What a value of a schema is once it is read. */
+export type Value<N extends SchemaName> = v.InferOutput<(typeof SCHEMAS)[N]>
 
 /** The bucket that an `s3://bucket` names. */
 export function bucketOf(out: string): string {
   return out.slice('s3://'.length).replace(/\/$/, '')
 }
 
+/** The datasets that words name, each once, in the order of `DATASET_NAMES`; undefined where a word names none. */
+function datasetsNamed(words: readonly string[]): readonly DatasetName[] | undefined {
+  if (!words.every((word) => DATASET_WORDS.includes(word))) return undefined
+  const statements: readonly string[] = words.includes(ALL_STATEMENTS) ? STATEMENT_NAMES : []
+  return DATASET_NAMES.filter((name) => words.includes(name) || statements.includes(name))
+}
+
 function isKnownDate(value: unknown): boolean {
   return typeof value === 'string' && yearOf(value as IsoDate) >= FIRST_YEAR && yearOf(value as IsoDate) <= LAST_YEAR
+}
+
+function isUrl(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
 }
 
 /** Whether an address may be called: https, or plain HTTP on this machine; nothing but host, port and path. */

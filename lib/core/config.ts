@@ -1,14 +1,14 @@
-// The settings of a run, as values: what every other room is told of flags and environment.
+// The settings of a run as values. No other room reads flags or the environment.
 
 import type { IsoDate } from './dates.ts'
 
-/** The vendor's own host, where the API answers unless another base URL is configured. */
+/** The vendor's API host: the default of FMP_BASE_URL. */
 export const FMP_BASE_URL = 'https://financialmodelingprep.com'
 
 /** `stable` is the current API; `v3` is the legacy one, for keys of subscriptions from before 2025-08-31. */
 export type FmpApi = 'stable' | 'v3'
 
-/** The company statements that the program knows, as `--dataset` and the keys name them. */
+/** The company statements, as `--dataset` and the keys name them. */
 export const STATEMENT_NAMES = ['income', 'balance', 'cashflow'] as const
 
 export type StatementName = (typeof STATEMENT_NAMES)[number]
@@ -18,16 +18,22 @@ export const DATASET_NAMES = ['prices', ...STATEMENT_NAMES] as const
 
 export type DatasetName = (typeof DATASET_NAMES)[number]
 
+/** The word of `--dataset` for all statements. */
+export const ALL_STATEMENTS = 'fundamentals'
+
+/** Every word that `--dataset` takes. */
+export const DATASET_WORDS: readonly string[] = [...DATASET_NAMES, ALL_STATEMENTS]
+
 /** The periods that a company reports on. */
 export type ReportPeriod = 'annual' | 'quarter'
 
-/** The dates as the user gave them; everything absent is an open end. */
+/** The dates as the user gave them. What is undefined is an open end. */
 export type AskedDates = {
   readonly mode: 'daily' | 'backfill'
   readonly fromDate: IsoDate | undefined
   readonly toDate: IsoDate | undefined
   readonly backfillDays: number | undefined
-  /** In sessions; counts only for daily runs without dates. */
+  /** In sessions. Only daily runs without dates use it. */
   readonly lookback: number
 }
 
@@ -42,12 +48,14 @@ export type Target =
 
 export type Config = {
   readonly tickers: TickerSource
+  /** Take the rest of a list whose cells are not all symbols. */
+  readonly skipsBadTickers: boolean
   readonly dates: AskedDates
   /** At least one, in the order of `DATASET_NAMES`. */
   readonly datasets: readonly DatasetName[]
-  /** What every file says of itself in its footer (`note`): the demo's only. */
+  /** Written into every file's footer (`note`). Only the demo sets it. */
   readonly fileNote: string | undefined
-  /** Of statements. */
+  /** The periods of statements to fetch. */
   readonly periods: readonly ReportPeriod[]
   readonly target: Target
   /** Key prefix of the data, without slashes at its ends. */
@@ -59,7 +67,7 @@ export type Config = {
   readonly allowsUnsafeStore: boolean
   readonly withAdjClose: boolean
   readonly maxCalls: number | undefined
-  /** Milliseconds since 1970 to be at instead of now. */
+  /** The time that replaces the clock, in milliseconds since 1970 (`--now`). */
   readonly nowMs: number | undefined
   /** Empty only in a dry run. */
   readonly apiKey: string
@@ -69,21 +77,21 @@ export type Config = {
   readonly maxWorkers: number
   readonly uploadConcurrency: number
   readonly apiTimeoutSeconds: number
-  /** Settings of the environment that are allowed and dangerous, in sentences. */
-  readonly cautions: readonly string[]
-  /** What must never be shown. */
+  /** Shown at the start of the run, each a sentence: unsafe settings, made-up data. */
+  readonly warnings: readonly string[]
+  /** Texts that must never be printed or stored. */
   readonly secrets: readonly string[]
-  /** `AWS_DEFAULT_REGION`, for where the SDK finds no region itself. */
+  /** `AWS_DEFAULT_REGION`: used where the SDK finds no region. */
   readonly defaultRegion: string | undefined
   readonly hasCustomEndpoint: boolean
   /** Undefined outside GitHub Actions. */
   readonly actionsJob: ActionsJob | undefined
 }
 
-/** What a Databricks bundle is written for. */
+/** The settings of `ingest databricks`. */
 export type BundleSettings = {
   readonly folder: string
-  /** Undefined where nobody has named one: the bundle then says what is missing. */
+  /** Undefined when no bucket is set: the bundle then says that it is missing. */
   readonly bucket: string | undefined
   /** Key prefix of the data, without slashes at its ends; may be empty. */
   readonly prefix: string
@@ -91,22 +99,23 @@ export type BundleSettings = {
   readonly isForced: boolean
 }
 
-/** The job of GitHub Actions that a run is part of. */
+/** The GitHub Actions job that the program runs in. */
 export type ActionsJob = {
-  /** The file whose Markdown is shown on the page of the workflow's run. */
+  /** The file for the step summary, in Markdown. GitHub shows it on the page of the workflow run. */
   readonly summaryPath: string | undefined
-  /** After this the job is cancelled, and the AWS credentials expire. */
+  /** When GitHub cancels the job. */
   readonly timeoutMinutes: number | undefined
+  /** When the AWS credentials expire. */
   readonly roleDurationSeconds: number | undefined
 }
 
-/** Where a ticker list is read from, undefined for one on the command line. */
-export function tickersPlace(tickers: TickerSource): string | undefined {
+/** The path or URL of the ticker list. Undefined for symbols on the command line. */
+export function tickersLocation(tickers: TickerSource): string | undefined {
   if (tickers.kind === 'flag') return undefined
   return tickers.kind === 's3' ? `s3://${tickers.bucket}/${tickers.key}` : tickers.path
 }
 
-/** Where a run stores, as `--out` names it. */
-export function targetPlace(target: Target): string {
+/** Where the run stores, in the form of `--out`. */
+export function targetLocation(target: Target): string {
   return target.kind === 's3' ? `s3://${target.bucket}` : target.folder
 }

@@ -1,34 +1,59 @@
 // The program's one error class, and how an error is described.
 
-/** What went wrong, in the words of metrics and tests. */
+/** What went wrong, in the words of metrics and tests. The code decides by the kinds above the blank line. */
 export type ErrorKind =
+  // ingest.ts: exit code 2.
   | 'usage'
-  | 'key'
-  | 'plan'
-  | 'plan-limit'
-  | 'plan-period'
-  | 'quota'
-  | 'bandwidth'
-  | 'budget'
+  // ingest.ts, commands/ingest/ and report/: the run is reported as interrupted, and not as failed.
+  | 'interrupted'
+  // fmp/calls.ts: FMP has not answered, so it may be down for every symbol.
   | 'network'
   | 'timeout'
+  // fmp/calls.ts: with scope `attempt` all calls pause. report/exit-code.ts: a run stopped by it ends with exit code 3.
+  | 'quota'
+  // report/exit-code.ts: exit code 3.
+  | 'bandwidth'
+  // pipeline/pipeline.ts: symbols that have their calls reserved are finished. commands/ingest/finish.ts: no error of the
+  // run. report/exit-code.ts: exit code 3.
+  | 'budget'
+  // datasets/statements/plan-limits.ts: asks for fewer rows, or no more for quarters.
+  | 'plan-limit'
+  | 'plan-period'
+  // datasets/, report/ and commands/ingest/: judged at the end, when it is known whether other symbols have data.
+  | 'no-data'
+  // datasets/statements/: with --force its rows are not kept; the newest document of the symbol is still written.
+  | 'foreign-file'
+  // report/progress.ts: a line of its own for a symbol without any valid row.
+  | 'validation'
+
+  // These only name what went wrong.
+  | 'key'
+  | 'plan'
   | 'server'
   | 'request'
   | 'payload'
-  | 'no-data'
-  | 'validation'
   | 'store'
   | 'shrink'
-  | 'foreign-file'
   | 'session-absent'
-  | 'interrupted'
   | 'output'
   | 'bug'
 
-/** How far an error reaches: one attempt (try again), one symbol (the others go on), the run (stop). */
+/** What an error stops: one attempt (it is made again), one symbol (the others go on), or the run. */
 export type ErrorScope = 'attempt' | 'symbol' | 'run'
 
-type Details = { kind: ErrorKind; scope: ErrorScope; hint?: string | undefined; cause?: unknown }
+/** What the code needs of an error beside its kind. */
+export type ErrorData = {
+  /** Of kind `plan-limit`: how many rows a call may ask for. */
+  readonly allowedRows: number
+}
+
+export type ErrorDetails = {
+  readonly kind: ErrorKind
+  readonly scope: ErrorScope
+  readonly hint?: string | undefined
+  readonly data?: ErrorData | undefined
+  readonly cause?: unknown
+}
 
 /** An expected failure. Anything else that is thrown is a bug of this program and ends it loudly. */
 export class IngestError extends Error {
@@ -38,21 +63,23 @@ export class IngestError extends Error {
   readonly scope: ErrorScope
   /** What the reader can do about it, a sentence. */
   readonly hint: string | undefined
+  readonly data: ErrorData | undefined
 
-  constructor(message: string, { kind, scope, hint, cause }: Details) {
+  constructor(message: string, { kind, scope, hint, data, cause }: ErrorDetails) {
     super(message, cause === undefined ? undefined : { cause })
     this.kind = kind
     this.scope = scope
     this.hint = hint
+    this.data = data
   }
 }
 
-/** A problem of the command line, the environment or the ticker list: nothing is called, exit 2. */
+/** A mistake in the command line, the environment or the ticker list. Nothing is fetched; the exit code is 2. */
 export function usageError(message: string, hint?: string): IngestError {
   return new IngestError(message, { kind: 'usage', scope: 'run', hint })
 }
 
-/** A file at a key of ours that is not ours; `says` is a sentence that names it and what is wrong with it. */
+/** A file at one of our keys that this program did not write. `says` is a sentence with its key and what is wrong with it. */
 export function foreignFileError(says: string, cause?: unknown): IngestError {
   const hint = 'Move it away, or replace it with --force.'
   return new IngestError(`${says} and is left as it is`, { kind: 'foreign-file', scope: 'symbol', hint, cause })

@@ -7,7 +7,7 @@ import { BALANCE } from './statements/balance.ts'
 import { CASHFLOW } from './statements/cashflow.ts'
 import { INCOME } from './statements/income.ts'
 import { planStatement } from './statements/job.ts'
-import { createAllowance } from './statements/plan-limits.ts'
+import { createPlanLimits } from './statements/plan-limits.ts'
 import type { Statement } from './statements/schema.ts'
 
 // A further statement has a file of its own, its name in `STATEMENT_NAMES` and its entry here; a name without an entry does
@@ -27,13 +27,13 @@ export type JobsContext = PricesContext & {
  * when the store fails.
  */
 export async function planJobs(symbols: readonly string[], context: JobsContext): Promise<readonly Job[]> {
-  const allowance = createAllowance(context.onNote)
+  const planLimits = createPlanLimits(context.onNote)
   const jobs: Job[] = []
   for (const name of context.config.datasets) {
     jobs.push(
       name === 'prices'
         ? await planPrices(symbols, context)
-        : await planStatement(BY_NAME[name], symbols, { ...context, allowance }),
+        : await planStatement(BY_NAME[name], symbols, { ...context, planLimits }),
     )
   }
   return jobs

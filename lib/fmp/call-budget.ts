@@ -1,81 +1,81 @@
-// The call budget of a run (`--max-calls`), counted in attempts sent to the vendor. A symbol's calls are set aside
-// before its first is sent, so that no symbol is left half fetched; retries are paid from what nobody has set aside.
+// The call budget of a run (`--max-calls`), counted in attempts sent to FMP. The calls of a symbol are reserved before the
+// first of them is sent, so that no symbol is left half fetched. Retries are paid from the calls that no symbol has reserved.
 
 import { IngestError } from '../core/errors.ts'
 
-/** The calls set aside for one symbol. */
-export interface Reservation {
-  /** Takes one of the reserved calls. Taking more than were reserved is a bug, and throws. */
+/** The calls reserved for one symbol. */
+export type Reservation = {
+  /** Takes one reserved call. Throws a plain Error when none is left: that is a bug of the caller. */
   spend(): void
-  /** Takes a call that no symbol has reserved, for a retry. False where none is left. */
-  extra(): boolean
-  /** Gives back what was reserved and not spent. */
+  /** Takes one unreserved call, for a retry. Returns false when none is left. */
+  spendExtra(): boolean
+  /**
+   * The same reservation for a call that was not planned: `spend` takes an unreserved call, and throws an IngestError of
+   * kind `budget` when none is left.
+   */
+  forExtraCall(): Reservation
+  /** Gives the reserved calls back that were not spent. */
   release(): void
-  /** The calls taken through this reservation, extra ones included. */
+  /** The calls taken so far, reserved and unreserved ones. */
   spent(): number
 }
 
-/** How many calls a run may still make. */
-export interface CallBudget {
-  /** Sets `calls` calls aside, or is undefined where the unreserved rest cannot pay them all. */
-  reserve(calls: number): Reservation | undefined
-  /** The calls taken so far, through all reservations. */
-  spent(): number
+export type CallBudget = {
+  /**
+   * Reserves the calls of one symbol. Returns an IngestError of kind `budget`, which stops the run, when fewer are left
+   * unreserved.
+   */
+  reserve(symbol: string, calls: number): Reservation | IngestError
 }
 
-/** A budget of `maxCalls` calls for one run; undefined is no limit, and then everything succeeds. */
+/** A budget of `maxCalls` calls for one run; undefined means no limit. */
 export function createCallBudget(maxCalls: number | undefined): CallBudget {
   let unreserved = maxCalls ?? Infinity
-  let spentInAll = 0
 
-  function open(calls: number): Reservation {
+  function open(symbol: string, calls: number): Reservation {
     let reserved = calls
     let spent = 0
-    const count = (): void => {
-      spent += 1
-      spentInAll += 1
-    }
-    return {
+    const reservation: Reservation = {
       spend() {
         if (reserved < 1) throw new Error(`A call was spent beyond the ${calls} that were reserved.`)
         reserved -= 1
-        count()
+        spent += 1
       },
-      extra() {
+      spendExtra() {
         if (unreserved < 1) return false
         unreserved -= 1
-        count()
+        spent += 1
         return true
       },
+      forExtraCall: () => ({
+        ...reservation,
+        spend() {
+          if (reservation.spendExtra()) return
+          throw budgetError(`The call budget has no call left to ask once more for ${symbol}.`)
+        },
+      }),
       release() {
         unreserved += reserved
         reserved = 0
       },
       spent: () => spent,
     }
+    return reservation
   }
 
   return {
-    reserve(calls) {
-      if (calls > unreserved) return undefined
+    reserve(symbol, calls) {
+      if (calls > unreserved) {
+        const needed = `${calls} ${calls === 1 ? 'call' : 'calls'}`
+        return budgetError(`${symbol} needs ${needed} and --max-calls leaves ${unreserved}: stopped before it.`)
+      }
       unreserved -= calls
-      return open(calls)
-    },
-    spent: () => spentInAll,
-  }
-}
-
-/** The same reservation for a call that nobody foresaw: it is paid as retries are. */
-export function unforeseen(reservation: Reservation, what: string): Reservation {
-  return {
-    ...reservation,
-    spend() {
-      if (!reservation.extra()) throw budgetError(`The call budget has no call left to ask once more for ${what}.`)
+      return open(symbol, calls)
     },
   }
 }
 
-/** The stop of a run whose budget cannot pay what comes next; `message` is a sentence that names it. */
+/** The error that stops a run whose budget is spent. `message` is a sentence that names the call that cannot be paid. */
 export function budgetError(message: string): IngestError {
   const hint = 'Run again to go on where it stopped, or raise --max-calls (a symbol needs all of its calls at once).'
   return new IngestError(message, { kind: 'budget', scope: 'run', hint })

@@ -1,117 +1,115 @@
-// The calls of a run: one attempt after another through the gate, retried where a retry can help, and paid from the call
-// budget. What an answer means is the caller's `interpret`.
+// The calls of a run: each attempt passes the rate gate and is paid from the call budget, and is repeated where a retry can
+// help.
 
-import PQueue from 'p-queue'
-import { budgetError, type Reservation } from './call-budget.ts'
-import type { Clock } from '../core/clock.ts'
+import { createLimit } from '../core/concurrency.ts'
 import { IngestError } from '../core/errors.ts'
-import { exchange, type ExchangeOptions, type FullReply, type HttpReply, type HttpRequest } from './request.ts'
-import { createGate, type Turn } from './rate-gate.ts'
-import { backoffMs } from '../core/retry.ts'
 import type { VendorStats } from '../core/outcome.ts'
+import { backoffMs } from '../core/retry.ts'
+import type { Clock } from '../core/clock.ts'
+import { budgetError, type Reservation } from './call-budget.ts'
+import type { Epoch, RateGate } from './rate-gate.ts'
+import { sendRequest, type HttpReply, type HttpRequest, type RequestOptions } from './request.ts'
 
-export type HttpOptions = ExchangeOptions & {
+export type CallsOptions = RequestOptions & {
+  readonly gate: RateGate
   readonly clock: Clock
-  /** From 0 up to 1, for the waits before retries. */
+  /** At least 0 and less than 1, for the waits before retries. */
   readonly random: () => number
-  /** The least time between the starts of two attempts; 0 is no gate. */
-  readonly intervalMs: number
-  /** Told of each pause that a refusal for the call limit makes, in milliseconds. */
-  readonly onPause?: (ms: number) => void
 }
 
-export interface Http {
+export type Calls = {
   /**
-   * What `interpret` makes of the answer. Throws what it throws with scope `symbol` or `run`; with scope `attempt` the
-   * request is sent again, and at last that error is thrown with scope `symbol`. Kinds of its own: `network`, `timeout`,
-   * `request` (a redirect), `payload` (a body past the cap), `budget` (no call is left for a retry) and `quota` (the
-   * day's limit). After an error of the run that an answer gave, nothing more is sent.
+   * Sends a request and returns what `interpret` makes of the reply. Throws the error of `interpret` when its scope is
+   * `symbol` or `run`; when it is `attempt`, sends the request again, and after the last attempt throws the error with scope
+   * `symbol`. Own kinds: those of `sendRequest`, `budget` (no call is left for a retry) and `quota` (the limit of the day).
+   * After an error of the run that a reply gave, nothing more is sent.
    */
-  call<T>(request: HttpRequest, interpret: (reply: HttpReply) => T, reservation: Reservation): Promise<T>
+  make<T>(request: HttpRequest, interpret: (reply: HttpReply) => T, reservation: Reservation): Promise<T>
   stats(): VendorStats
 }
 
 type Call<T> = { request: HttpRequest; interpret: (reply: HttpReply) => T; reservation: Reservation }
 
 const MAX_RETRIES = 4
-
-/**
- * So many calls in a row without any answer since the run began end it: that is 25 minutes at the default rate,
- * while hundreds of symbols would fail one by one for hours.
- */
-const MAX_SILENT_CALLS = 20
 const BACKOFF = { baseMs: 1_000, capMs: 30_000 }
 
-/** The door for one run. */
-export function createHttp(options: HttpOptions): Http {
-  const { clock, random, signal } = options
-  const gate = createGate(options)
-  const opening = createOpening()
+/**
+ * When FMP has not answered since the run began, the run stops after this many calls. That takes 25 minutes at the default
+ * rate; without it hundreds of symbols would fail one by one for hours.
+ */
+const MAX_UNANSWERED_CALLS = 20
+
+/** The calls of one run. */
+export function createCalls(options: CallsOptions): Calls {
+  const { clock, gate, random, signal } = options
+  const startup = createStartup()
   const counts = { calls: 0, retries: 0, limited: 0 }
 
-  async function attempt<T>({ request, interpret }: Call<T>, turn: Turn): Promise<T> {
+  async function attempt<T>({ request, interpret }: Call<T>, epoch: Epoch): Promise<T> {
     counts.calls += 1
-    let reply: FullReply | undefined
+    let reply: HttpReply | undefined
     try {
-      reply = await exchange(request, options)
+      reply = await sendRequest(request, options)
       const value = interpret(reply)
-      gate.answered(turn)
-      opening.answered()
+      gate.answered(epoch)
+      startup.answered()
       return value
     } catch (error) {
       if (!(error instanceof IngestError) || signal.aborted) throw error
-      throw settle(error, turn, reply?.retryAfterMs)
+      throw afterFailure(error, epoch, reply?.retryAfterMs)
     }
   }
 
-  /** Draws the consequences of a failed attempt for all the others, before any of them can be sent. */
-  function settle(error: IngestError, turn: Turn, retryAfterMs: number | undefined): IngestError {
-    const isLimit = isCallLimit(error)
+  /** Pauses or closes the gate after a failed attempt, before any other can be sent. Returns the error to throw. */
+  function afterFailure(failure: IngestError, epoch: Epoch, retryAfterMs: number | undefined): IngestError {
+    const isLimit = isCallLimit(failure)
     if (isLimit) counts.limited += 1
-    const verdict = isLimit ? gate.refused(turn, error, retryAfterMs) : error
-    if (verdict.scope === 'run') gate.close(verdict)
-    const isAnswer = error.kind !== 'network' && error.kind !== 'timeout'
-    if (isAnswer && !isLimit) gate.answered(turn)
-    if (isAnswer) opening.answered()
-    return verdict
+    const error = isLimit ? gate.refused(epoch, failure, retryAfterMs) : failure
+    if (error.scope === 'run') gate.close(error)
+    const isReply = failure.kind !== 'network' && failure.kind !== 'timeout'
+    if (isReply && !isLimit) gate.answered(epoch)
+    if (isReply) startup.answered()
+    return error
   }
 
-  async function attemptUntilSettled<T>(call: Call<T>): Promise<T> {
+  async function makeCall<T>(call: Call<T>): Promise<T> {
+    // A call that waited for the first answer may start after the run was stopped: it is not sent, and so not paid.
+    signal.throwIfAborted()
     call.reservation.spend()
     let failures = 0
     let last: IngestError | undefined
     for (;;) {
       const isRetry = last !== undefined
       const isUrgent = last !== undefined && isCallLimit(last)
-      const outcome = await gate.pass((turn) => {
+      const outcome = await gate.pass((epoch) => {
         if (isRetry) counts.retries += 1
-        return attempt(call, turn).then((value) => ({ value }), toRetry)
+        return attempt(call, epoch).then((value) => ({ value }), retryable)
       }, isUrgent)
       if ('value' in outcome) return outcome.value
-      last = outcome.retry
-      // The gate's own pause is the wait after a refusal for the call limit, and uses up no attempt.
+      last = outcome.error
+      // After a refusal for the call limit the pause of the gate is the wait, and the attempt is not counted as a failure.
       const isPaused = isCallLimit(last)
       if (!isPaused) failures += 1
       if (failures > MAX_RETRIES) {
-        const verdict = opening.givenUp(last)
-        if (verdict.scope === 'run') gate.close(verdict)
-        throw verdict
+        const error = startup.lastError(last)
+        if (error.scope === 'run') gate.close(error)
+        throw error
       }
-      if (!call.reservation.extra()) throw budgetSpent(call.request.what, last)
+      if (!call.reservation.spendExtra()) throw budgetSpent(call.request.what, last)
       if (!isPaused) await clock.sleep(backoffMs(failures, BACKOFF, random), gate.halted)
     }
   }
 
   return {
-    call: (request, interpret, reservation) =>
-      opening.calls.add(() => attemptUntilSettled({ request, interpret, reservation }), { signal }),
+    make: (request, interpret, reservation) =>
+      startup.limit.run(async () => await makeCall({ request, interpret, reservation })),
     stats: () => ({ ...counts, gateWaitMs: gate.waitedMs() }),
   }
 }
 
-/** The error as a reason to try again, or thrown on where another try cannot help. */
-function toRetry(error: unknown): { retry: IngestError } {
-  if (error instanceof IngestError && error.scope === 'attempt') return { retry: error }
+/** Returns an error that a retry can help, and throws any other. */
+function retryable(error: unknown): { error: IngestError } {
+  if (error instanceof IngestError && error.scope === 'attempt') return { error }
   throw error
 }
 
@@ -119,22 +117,22 @@ function isCallLimit(error: IngestError): boolean {
   return error.kind === 'quota' && error.scope === 'attempt'
 }
 
-/** The beginning of a run, until the vendor has answered for the first time. */
-function createOpening() {
-  // One call is alone until something has answered: a refused key is then refused once.
-  const calls = new PQueue({ concurrency: 1 })
+/** The start of a run, until FMP has answered for the first time. */
+function createStartup() {
+  // One call at a time until FMP has answered, so that a bad key is refused once.
+  const limit = createLimit(1)
   let hasAnswered = false
-  let silentCalls = 0
+  let unansweredCalls = 0
   return {
-    calls,
+    limit,
     answered(): void {
       hasAnswered = true
-      calls.concurrency = Infinity
+      limit.setMax(Infinity)
     },
-    /** One symbol may have bad luck; a vendor that has not answered anybody is away for all of them. */
-    givenUp(error: IngestError): IngestError {
-      if (!hasAnswered) silentCalls += 1
-      return hasAnswered || silentCalls < MAX_SILENT_CALLS ? givenUp(error) : unreachable(error)
+    /** The error of a call after its last attempt: of the symbol, or of the run when FMP has not answered any call. */
+    lastError(error: IngestError): IngestError {
+      if (!hasAnswered) unansweredCalls += 1
+      return hasAnswered || unansweredCalls < MAX_UNANSWERED_CALLS ? givenUp(error) : unreachable(error)
     },
   }
 }
@@ -145,7 +143,7 @@ function givenUp({ message, kind, hint }: IngestError): IngestError {
 }
 
 function unreachable({ message, kind, hint }: IngestError): IngestError {
-  const says = `${message} None of the run's first ${MAX_SILENT_CALLS} calls was answered, ${MAX_RETRIES + 1} attempts each.`
+  const says = `${message} None of the run's first ${MAX_UNANSWERED_CALLS} calls was answered, ${MAX_RETRIES + 1} attempts each.`
   return new IngestError(says, { kind, scope: 'run', hint })
 }
 

@@ -1,83 +1,84 @@
-// When a call may be sent: the set time after the one before it, and not at all while the vendor has called a halt. A
-// refusal for the call limit stops everybody; when the wait is over one call goes first, alone, to see whether the
-// limit has passed. Built on p-queue, which keeps the spacing and the order.
+// The rate gate: when an attempt may be sent. Attempts start at least the set interval apart, and none starts while the gate
+// is paused. A refusal for the call limit pauses every attempt; after the pause one attempt goes first, alone, to probe
+// whether the limit has passed. Built on p-queue, which keeps the interval and the order.
 
 import PQueue from 'p-queue'
 import type { Clock } from '../core/clock.ts'
 import { IngestError } from '../core/errors.ts'
 
-/** Which pause a call was sent after: a refusal of an older turn says nothing new. */
-export type Turn = number
+/** Counts the pauses so far. Each attempt is sent in an epoch; a refusal from an older epoch says nothing new. */
+export type Epoch = number
 
-/** The one place that every attempt passes, retries included. */
-export interface Gate {
+/** Every attempt passes this one gate, retries included. */
+export type RateGate = {
   /**
-   * Runs `send` when its turn comes; urgent ones go before the others. Rejects as `send` does, with the signal's reason
-   * when the run is stopped meanwhile, or with the error that closed the gate.
+   * Runs `send` as soon as the gate lets it through; urgent attempts go before the others. Rejects as `send` does, with the
+   * reason of the run's signal when that aborts, or with the error that closed the gate.
    */
-  pass<T>(send: (turn: Turn) => Promise<T>, isUrgent: boolean): Promise<T>
+  pass<T>(send: (epoch: Epoch) => Promise<T>, isUrgent: boolean): Promise<T>
   /**
-   * A call was refused for the call limit, with `error`: everybody waits. Gives that error back, or the stop of the run
-   * where the limit has lasted too long to be the minute's.
+   * To be called when an attempt was refused for the call limit, with that error: pauses the gate. Returns the error, or one
+   * that stops the run when the limit has lasted too long to be counted by the minute.
    */
-  refused(turn: Turn, error: IngestError, retryAfterMs: number | undefined): IngestError
-  /** A call got any other answer. */
-  answered(turn: Turn): void
-  /** Lets nobody through any more; who waits gets `error`. Calls on their way end as they will. */
+  refused(epoch: Epoch, error: IngestError, retryAfterMs: number | undefined): IngestError
+  /** To be called when an attempt got any other reply. */
+  answered(epoch: Epoch): void
+  /** Lets no attempt through any more; waiting ones reject with `error`. Sent ones go on. */
   close(error: IngestError): void
   /** Aborts when the run is stopped or the gate is closed, for waits elsewhere. */
   readonly halted: AbortSignal
-  /** The time that calls have waited here, summed over all of them, in milliseconds. */
+  /** Milliseconds that attempts have waited here, summed over all of them. */
   waitedMs(): number
 }
 
-type GateOptions = {
+export type RateGateOptions = {
   readonly clock: Clock
-  /** The least time between two starts; 0 lets everything through at once. */
+  /** The least time between the starts of two attempts; 0 means no limit. */
   readonly intervalMs: number
-  /** The run's stop. */
+  /** The signal of the run. */
   readonly signal: AbortSignal
-  readonly onPause?: ((ms: number) => void) | undefined
+  /** Called at each pause that a refusal causes, with its length in milliseconds. */
+  readonly onPause?: (ms: number) => void
 }
 
-/** p-queue's strict gaps are up to 0.9 ms short, because it reads a clock of whole milliseconds (measured on 10.0.0). */
+/** p-queue's strict intervals are up to 0.9 ms too short, because it reads a clock of whole milliseconds (measured on 10.0.0). */
 const INTERVAL_MARGIN_MS = 5
 
 /**
- * How long successive refusals pause the gate where the vendor names no time. A minute's limit passes within the first
- * four; FMP itself has never been seen to send Retry-After.
+ * The lengths of successive pauses when the reply has no Retry-After. A limit by the minute passes within the first four;
+ * FMP itself has never been seen to send Retry-After.
  */
 const PAUSES_MS = [5_000, 10_000, 20_000, 40_000, 60_000] as const
 const MAX_PAUSE_MS = 60_000
 
-/** A Retry-After of nothing would otherwise turn a refusal into a hot loop. */
+/** A Retry-After of zero would otherwise make a busy loop of refusals. */
 const MIN_PAUSE_MS = 1_000
 
-/** Two whole minutes and some: a limit that outlasts them is not counted by the minute. */
+/** A little more than two whole minutes: a limit that lasts longer is not counted by the minute. */
 const DAY_LIMIT_MS = 130_000
 
 /** A gate for one run and one vendor. */
-export function createGate({ clock, intervalMs, signal, onPause }: GateOptions): Gate {
-  const queue = new PQueue(spacingOf(intervalMs))
+export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateOptions): RateGate {
+  const queue = new PQueue(queueOptions(intervalMs))
   const closing = new AbortController()
   const halted = AbortSignal.any([signal, closing.signal])
-  let pauseOver: Promise<void> | undefined
-  const spaced = createSpacer({ clock, intervalMs, halted, pauseOver: () => pauseOver })
+  let pauseEnd: Promise<void> | undefined
+  const spaced = createSpacer({ clock, intervalMs, halted, pauseEnd: () => pauseEnd })
   let waitedMs = 0
-  let turn: Turn = 0
+  let epoch: Epoch = 0
   let pausesInARow = 0
   let refusedSinceMs: number | undefined
 
   async function pause(ms: number): Promise<void> {
-    turn += 1
+    epoch += 1
     pausesInARow += 1
     onPause?.(ms)
-    // In this order: raising or lowering the concurrency of a queue that is not paused starts what waits.
+    // In this order: a queue that is not paused starts waiting tasks when its concurrency is set.
     queue.pause()
     queue.concurrency = 1
-    pauseOver = clock.sleep(ms, halted)
-    await pauseOver
-    pauseOver = undefined
+    pauseEnd = clock.sleep(ms, halted)
+    await pauseEnd
+    pauseEnd = undefined
     queue.start()
   }
 
@@ -90,7 +91,7 @@ export function createGate({ clock, intervalMs, signal, onPause }: GateOptions):
         spaced(() => {
           isSent = true
           waitedMs += clock.elapsedMs() - queuedMs
-          return send(turn)
+          return send(epoch)
         })
       try {
         return await queue.add(start, { signal, priority: isUrgent ? 1 : 0 })
@@ -105,15 +106,15 @@ export function createGate({ clock, intervalMs, signal, onPause }: GateOptions):
       const nowMs = clock.elapsedMs()
       refusedSinceMs ??= nowMs
       if (nowMs - refusedSinceMs >= DAY_LIMIT_MS) return dayLimit(error)
-      // Calls that were on their way together are refused together: one pause answers them all.
-      if (sentIn === turn) void pause(pauseMs(pausesInARow, retryAfterMs))
+      // Attempts that were in flight together are refused together: one pause serves them all.
+      if (sentIn === epoch) void pause(pauseMs(pausesInARow, retryAfterMs))
       return error
     },
 
     answered(sentIn) {
       refusedSinceMs = undefined
-      // A late answer to a call from before the pause does not end it.
-      if (sentIn !== turn || pausesInARow === 0) return
+      // A late reply to an attempt from before the pause does not end the probing.
+      if (sentIn !== epoch || pausesInARow === 0) return
       pausesInARow = 0
       queue.concurrency = Infinity
     },
@@ -128,40 +129,44 @@ export function createGate({ clock, intervalMs, signal, onPause }: GateOptions):
   }
 }
 
-/** What p-queue is told of the interval; nothing where there is no gate. */
-function spacingOf(intervalMs: number) {
+/** p-queue's options for the interval; none when there is no limit. */
+function queueOptions(intervalMs: number) {
   return intervalMs > 0 ? { interval: intervalMs + INTERVAL_MARGIN_MS, intervalCap: 1, strict: true } : {}
 }
 
-/** How long to wait after so many pauses in a row, as the vendor asks or by our own steps. */
+/** The length of the next pause: as Retry-After asks, or by our own steps. */
 function pauseMs(pausesInARow: number, retryAfterMs: number | undefined): number {
-  const ownMs = PAUSES_MS[pausesInARow] ?? MAX_PAUSE_MS
-  return Math.min(Math.max(retryAfterMs ?? ownMs, MIN_PAUSE_MS), MAX_PAUSE_MS)
+  const stepMs = PAUSES_MS[pausesInARow] ?? MAX_PAUSE_MS
+  return Math.min(Math.max(retryAfterMs ?? stepMs, MIN_PAUSE_MS), MAX_PAUSE_MS)
 }
 
-type Spacing = {
+type SpacerOptions = {
   readonly clock: Clock
   readonly intervalMs: number
   readonly halted: AbortSignal
-  /** The end of the pause that is on, if one is. */
-  readonly pauseOver: () => Promise<void> | undefined
+  /** Resolves at the end of the current pause; undefined when there is none. */
+  readonly pauseEnd: () => Promise<void> | undefined
 }
 
 /**
- * Starts things at least `intervalMs` apart. p-queue spaces its own ticks, on a clock that may be set; a start that comes
- * late after its tick, on a busy machine, would leave the next too little. Here the starts themselves are spaced, on the
- * clock that never jumps.
+ * Starts attempts at least `intervalMs` apart, on a clock that never jumps. p-queue spaces its own ticks, on a clock that may
+ * be set. When an attempt starts late after its tick, on a busy machine, the next tick follows it too soon.
  */
-function createSpacer({ clock, intervalMs, halted, pauseOver }: Spacing): <T>(send: () => Promise<T>) => Promise<T> {
+function createSpacer({
+  clock,
+  intervalMs,
+  halted,
+  pauseEnd,
+}: SpacerOptions): <T>(send: () => Promise<T>) => Promise<T> {
   let startedMs = -Infinity
-  const restOfIntervalMs = (): number => startedMs + intervalMs - clock.elapsedMs()
+  const remainingMs = (): number => startedMs + intervalMs - clock.elapsedMs()
   return async (send) => {
-    for (let restMs = restOfIntervalMs(); restMs > 0 || pauseOver() !== undefined; restMs = restOfIntervalMs()) {
-      // A pause may begin while a start that p-queue has let go waits here.
-      await (pauseOver() ?? clock.sleep(restMs, halted))
+    for (let waitMs = remainingMs(); waitMs > 0 || pauseEnd() !== undefined; waitMs = remainingMs()) {
+      // A pause may begin while an attempt that p-queue has started waits here.
+      await (pauseEnd() ?? clock.sleep(waitMs, halted))
       halted.throwIfAborted()
     }
-    // Nothing may come between the last look at the clock and this.
+    // No await may stand between the last check of the clock and this.
     const sent = send()
     startedMs = clock.elapsedMs()
     return sent

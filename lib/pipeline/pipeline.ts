@@ -1,17 +1,17 @@
 // The run: every task from its first call to its outcome, several at once, until all are done or something stops them all.
 
-import PQueue from 'p-queue'
-import { budgetError, unforeseen, type CallBudget, type Reservation } from '../fmp/call-budget.ts'
+import { createLimit } from '../core/concurrency.ts'
 import type { Ask, RawRow } from '../core/dataset.ts'
 import { IngestError } from '../core/errors.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
 import type { DatasetName } from '../core/config.ts'
 import type { DateRange, IsoDate } from '../core/dates.ts'
 import type { Encoder, FileSettings } from '../parquet/parquet.ts'
+import type { Fmp } from '../fmp/fmp.ts'
 import type { FetchSlot } from './fetch-ahead.ts'
 
-/** One API call, retries and all; an unforeseen one was not set aside for the task. */
-export type Call = (ask: Ask, kind?: 'unforeseen') => Promise<readonly RawRow[]>
+/** Makes one API call with its retries. An extra call is one that the task's plan did not count. */
+export type Call = (ask: Ask, kind?: 'extra') => Promise<readonly RawRow[]>
 
 export type FileOfRows = { readonly rows: readonly unknown[] }
 
@@ -110,8 +110,7 @@ export type Job = {
 export type Steps = {
   /** Stops the run, for an IngestError or for a defect. */
   readonly stop: AbortController
-  readonly ask: (ask: Ask, reservation: Reservation) => Promise<readonly RawRow[]>
-  readonly budget: CallBudget
+  readonly fmp: Pick<Fmp, 'reserve' | 'fetchRows'>
   /** Resolves as soon as a symbol that may bring so many rows may be fetched. */
   readonly admit: (rows: number) => Promise<UploadSlot>
   /** Called as each task ends. */
@@ -134,8 +133,8 @@ export type RunResult = {
  * next is fetched, so that neither the vendor nor the store waits for the other.
  */
 export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<RunResult> {
-  const { stop, budget, admit } = steps
-  const workers = new PQueue({ concurrency: steps.maxWorkers })
+  const { stop, fmp, admit } = steps
+  const workers = createLimit(steps.maxWorkers)
   // A spent budget lets the symbols under way finish with the calls they have reserved; other stops end those too.
   let budgetSpent: IngestError | undefined
 
@@ -152,31 +151,33 @@ export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<R
       slot.release()
       return { outcome: Promise.resolve(task.allOpen('not_reached', [])) }
     }
-    const reservation = budget.reserve(task.calls)
+    const reservation = fmp.reserve(task.symbol, task.calls)
+    if (reservation instanceof IngestError) {
+      slot.release()
+      return { outcome: Promise.resolve(outcomeOfFailure(task, reservation)) }
+    }
     const settled = async (store: StoreAll): Promise<SymbolOutcome> => {
       const outcome = await store(slot).catch((error: unknown) => outcomeOfFailure(task, error))
       slot.release()
-      return { ...outcome, calls: reservation?.spent() ?? 0 }
+      return { ...outcome, calls: reservation.spent() }
     }
     try {
-      if (reservation === undefined) throw unpayable(task)
       const store = await task.fetch(
-        async (ask, kind) =>
-          await steps.ask(ask, kind === 'unforeseen' ? unforeseen(reservation, ask.symbol) : reservation),
+        async (ask, kind) => await fmp.fetchRows(ask, kind === 'extra' ? reservation.forExtraCall() : reservation),
       )
       slot.startStoring()
       return { outcome: settled(store) }
     } catch (error) {
       return { outcome: settled(async () => outcomeOfFailure(task, error)) }
     } finally {
-      reservation?.release()
+      reservation.release()
     }
   }
 
   const ingest = async (task: Task): Promise<SymbolOutcome> => {
     const nothing = task.nothingToDo()
     if (nothing !== undefined) return nothing
-    const { outcome } = await workers.add(async () => {
+    const { outcome } = await workers.run(async () => {
       const slot = await admit(task.rows)
       return await begin(task, slot)
     })
@@ -194,8 +195,4 @@ export async function ingestAll(tasks: readonly Task[], steps: Steps): Promise<R
   return reason instanceof IngestError
     ? { outcomes, stoppedBy: reason, bug: undefined }
     : { outcomes, stoppedBy: undefined, bug: reason }
-}
-
-function unpayable({ calls, symbol }: Task): IngestError {
-  return budgetError(`The call budget cannot pay the ${calls} calls of ${symbol}, of which none was made.`)
 }

@@ -1,8 +1,8 @@
-// What a run tells GitHub Actions besides its exit code: error annotations and the step summary. Pure text.
+// What GitHub Actions is told besides the exit code: error annotations and the step summary.
 
-import { describeError } from '../core/errors.ts'
+import { describeError, IngestError } from '../core/errors.ts'
 import { durationText, headline, summaryEntries } from './summary.ts'
-import type { Config } from '../core/config.ts'
+import type { ActionsJob, Config } from '../core/config.ts'
 import type { Ending } from './exit-code.ts'
 import { oneLine, whereTrue } from '../core/text.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
@@ -22,6 +22,41 @@ const PREPARATION_SECONDS = 120
 
 /** Dates of one symbol that are named before the rest is counted. */
 const MAX_DATES = 10
+
+/** What is told: error annotations, each a line for the log, and the step summary as Markdown. */
+export type ActionsReport = { readonly annotations: readonly string[]; readonly summary: string }
+
+/** Where it goes. `appendText` rejects with an IngestError when the file takes none. */
+type ActionsOutput = {
+  readonly printError: (text: string) => void
+  readonly appendText: (path: string, text: string) => Promise<void>
+}
+
+/**
+ * Tells GitHub Actions how the program ended; nothing outside of it. Resolves with the error of a step summary that could
+ * not be written, because everything in it is said elsewhere as well. Rejects with whatever is no IngestError.
+ */
+export async function tellActions(
+  job: Pick<ActionsJob, 'summaryPath'> | undefined,
+  report: ActionsReport,
+  { printError, appendText }: ActionsOutput,
+): Promise<IngestError | undefined> {
+  if (job === undefined) return undefined
+  for (const line of report.annotations) printError(line)
+  if (job.summaryPath === undefined) return undefined
+  try {
+    await appendText(job.summaryPath, report.summary)
+    return undefined
+  } catch (error) {
+    if (error instanceof IngestError) return error
+    throw error
+  }
+}
+
+/** The report where the program ended before there was a run. `text` says why. */
+export function failureReport(text: string, isInterrupted: boolean): ActionsReport {
+  return { annotations: [annotation('Ingestion', text)], summary: failureSummary(text, isInterrupted) }
+}
 
 /** One error annotation, as a line for the log. What `title` and `text` hold cannot end the command or begin another. */
 export function annotation(title: string, text: string): string {
@@ -82,18 +117,18 @@ export type SummaryFacts = {
   readonly failures: readonly Failure[]
   /** What concerns the whole run, in sentences: errors, and what was to be said beforehand. */
   readonly runErrors: readonly string[]
-  readonly cautions: readonly string[]
+  readonly warnings: readonly string[]
   readonly config: Pick<Config, 'target' | 'hasCustomEndpoint'>
 }
 
 /** The run as Markdown for the step summary. */
 export function stepSummary(facts: SummaryFacts): string {
-  const { ending, outcomes, failures, runErrors, cautions, config } = facts
+  const { ending, outcomes, failures, runErrors, warnings, config } = facts
   const gaps = outcomes.filter(({ missing }) => missing.length > 0)
   const { newest, symbols, late } = ending.freshness ?? { newest: '', symbols: 0, late: [] }
   const sections = [
     `## ${plain(headline(ending))}`,
-    ...cautions.map((text) => `> ⚠️ ${plain(text)}`),
+    ...warnings.map((text) => `> ⚠️ ${plain(text)}`),
     ...runErrors.map((text) => `> ❌ ${plain(text)}`),
     table(['', ''], summaryEntries(ending)),
     section('Failed symbols', ['Symbol', 'Why'], failures),

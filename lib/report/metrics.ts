@@ -10,7 +10,7 @@ import {
 } from '../core/outcome.ts'
 import { utcDate, type DateRange } from '../core/dates.ts'
 import { describeError, IngestError } from '../core/errors.ts'
-import { targetPlace, tickersPlace, type Config, type DatasetName } from '../core/config.ts'
+import { targetLocation, tickersLocation, type Config, type DatasetName } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
 import { oneLine } from '../core/text.ts'
 import type { DatasetTotals, Metrics, Findings } from './contract.ts'
@@ -135,8 +135,8 @@ function findings(
 function settingsOf(config: Config): Metrics['settings'] {
   const { tickers, target, dates } = config
   return {
-    tickers: oneLine(tickersPlace(tickers) ?? '--tickers'),
-    out: oneLine(targetPlace(target)),
+    tickers: oneLine(tickersLocation(tickers) ?? '--tickers'),
+    out: oneLine(targetLocation(target)),
     prefix: config.prefix,
     from_date: dates.fromDate ?? null,
     to_date: dates.toDate ?? null,

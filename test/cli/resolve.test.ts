@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test'
-import { join } from 'node:path'
-import { helpText, parseCommandLine } from '../../lib/cli/cli.ts'
-import { resolveConfig, resolveDemoFolder, unsetEmpty } from '../../lib/cli/resolve.ts'
+import { parseCommandLine } from '../../lib/cli/cli.ts'
+import { helpText } from '../../lib/cli/help.ts'
+import { resolveBundle, resolveConfig, resolveDemoFolder, unsetEmpty } from '../../lib/cli/resolve.ts'
 import type { Config } from '../../lib/core/config.ts'
 import { errorOf } from '../support/values.ts'
+import { PAGE } from './reference.make.ts'
 
 type Environment = Record<string, string | undefined>
 
@@ -40,6 +41,7 @@ describe('the defaults', () => {
       fileNote: undefined,
       datasets: ['prices'],
       periods: ['annual', 'quarter'],
+      skipsBadTickers: false,
       isForced: false,
       isDryRun: false,
       isJson: false,
@@ -55,7 +57,7 @@ describe('the defaults', () => {
       maxWorkers: 5,
       uploadConcurrency: expect.any(Number),
       apiTimeoutSeconds: 30,
-      cautions: [],
+      warnings: [],
       secrets: [KEY],
       defaultRegion: undefined,
       hasCustomEndpoint: false,
@@ -306,7 +308,7 @@ describe('what is allowed and dangerous is said', () => {
     [{ AWS_ENDPOINT_URL_S3: 'http://minio.example:9000' }, 'plain HTTP'],
     [{ AWS_ENDPOINT_URL: 'http://minio.example:9000' }, 'plain HTTP'],
   ] as [Environment, string][])('of %p', (environment, expected) => {
-    expect(resolve([], { ...GOOD, ...environment }).cautions).toEqual([expect.stringContaining(expected)])
+    expect(resolve([], { ...GOOD, ...environment }).warnings).toEqual([expect.stringContaining(expected)])
   })
 
   test.each([
@@ -315,7 +317,7 @@ describe('what is allowed and dangerous is said', () => {
     { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9000' },
     { AWS_ENDPOINT_URL: 'http://localhost:9000' },
   ])('but not of %p', (environment) => {
-    expect(resolve([], { ...GOOD, ...environment }).cautions).toEqual([])
+    expect(resolve([], { ...GOOD, ...environment }).warnings).toEqual([])
   })
 })
 
@@ -330,8 +332,29 @@ describe('resolveDemoFolder()', () => {
   test.each(['s3://bucket', 'S3://bucket', 'https://example.com'])('refuses %s', (out) => {
     const error = errorOf(() => resolveDemoFolder(lineOf(['demo', '--out', out, '--force'])))
     expect(error.kind).toBe('usage')
-    expect(error.message).toContain('--force is no option.')
-    expect(error.message).toContain('--out of the demo is a folder.')
+    expect(error.message).toContain('unknown option --force.')
+    expect(error.message).toContain(`--out is "${out}", expected a folder.`)
+  })
+})
+
+describe('resolveBundle()', () => {
+  const environment = { S3_BUCKET: 'of-the-variable', S3_RAW_PREFIX: 'of/the/variable' }
+
+  test('takes a flag before its variable, and the variable before the default', () => {
+    expect(resolveBundle(lineOf(['databricks', '--bucket', 'of-the-flag']), environment)).toEqual({
+      folder: './databricks',
+      bucket: 'of-the-flag',
+      prefix: 'of/the/variable',
+      catalog: 'main',
+      isForced: false,
+    })
+    expect(resolveBundle(lineOf(['databricks']), {})).toMatchObject({ bucket: undefined, prefix: 'raw' })
+  })
+
+  test('lets a variable be wrong that a flag overrides, and names the one that is used', () => {
+    const wrong = { S3_BUCKET: 'Not a bucket' }
+    expect(resolveBundle(lineOf(['databricks', '--bucket', 'b-b']), wrong).bucket).toBe('b-b')
+    expect(errorOf(() => resolveBundle(lineOf(['databricks']), wrong)).message).toContain('S3_BUCKET is "Not a bucket"')
   })
 })
 
@@ -346,8 +369,8 @@ describe('unsetEmpty()', () => {
 const valueOf = (text = '') => (Number.isNaN(Number(text)) ? text : Number(text))
 const lineNaming = (text: string, start: string) => text.split('\n').find((line) => line.startsWith(start))
 
-test('the defaults are those that README and --help name', async () => {
-  const readme = await Bun.file(join(import.meta.dir, '../../README.md')).text()
+test('the defaults are those that the reference page and --help name', async () => {
+  const page = await Bun.file(PAGE).text()
   const help = await helpText('ingest', '1.2.3')
   const config = resolve(['--dry-run', '--out', './lake'], {})
   const defaults: readonly [string, string | number][] = [
@@ -357,9 +380,10 @@ test('the defaults are those that README and --help name', async () => {
     ['UPLOAD_CONCURRENCY', config.uploadConcurrency],
     ['API_TIMEOUT_SECONDS', config.apiTimeoutSeconds],
     ['FMP_API', config.api],
+    ['FMP_BASE_URL', config.apiBaseUrl],
   ]
   for (const [name, value] of defaults) {
-    const row = lineNaming(readme, `| \`${name}\``)
+    const row = lineNaming(page, `| \`${name}\``)
     const line = lineNaming(help, `  ${name} `)
     const named = [/\| `([^`]+)` +\|$/.exec(row ?? '')?.[1], /\(([^()]+)\)/.exec(line ?? '')?.[1]]
     expect([name, ...named.map(valueOf)]).toEqual([name, value, value])

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { readSymbols, type TickerDoors } from '../../lib/cli/ticker-source.ts'
+import { readSymbols, type ListEffects } from '../../lib/cli/ticker-source.ts'
 import { MAX_TICKER_LIST_BYTES } from '../../lib/cli/tickers.ts'
 import { openShelf, type Shelf } from '../support/lakes/folder-store.ts'
 import { failureOf } from '../support/values.ts'
 
-const CLOSED: TickerDoors = {
+const CLOSED: ListEffects = {
   openStore: async () => await Promise.reject(new Error('no store is to be opened')),
   readTextFile: async () => await Promise.reject(new Error('no file is to be read')),
 }
@@ -27,7 +27,7 @@ describe('a file', () => {
 
   test('is read once, with the cap', async () => {
     const asked: unknown[] = []
-    const readTextFile: TickerDoors['readTextFile'] = async (...args) => {
+    const readTextFile: ListEffects['readTextFile'] = async (...args) => {
       asked.push(args)
       return 'symbol,name\nAAPL,Apple\n# no\nMSFT,Microsoft\n'
     }

@@ -94,19 +94,20 @@ export async function allow({ name, owner }: Bucket, user: User, statements: rea
   await owner.client.send(new PutBucketPolicyCommand({ Bucket: name, Policy: JSON.stringify(policy) }))
 }
 
-/** The statements of the policy that README.md tells users to set, for this bucket. */
+/** The statements of the policy that lib/store/README.md tells users to set, for this bucket. */
 export async function policyOfReadme(bucket: string): Promise<readonly Statement[]> {
-  const readme = await Bun.file(new URL('../../README.md', import.meta.url)).text()
+  const readme = await Bun.file(new URL('../../lib/store/README.md', import.meta.url)).text()
   const blocks = [...readme.matchAll(/^```json\n(.*?)^```$/gms)].map(([, json = '']) => json)
   const policies = blocks.filter((json) => json.includes('"Statement"'))
-  if (policies.length !== 1) throw new Error(`README.md shows ${policies.length} policies, not one.`)
+  if (policies.length !== 1) throw new Error(`lib/store/README.md shows ${policies.length} policies, not one.`)
   const text = policies.join('')
-  if (!text.includes('arn:aws:s3:::my-bucket')) throw new Error('The policy in README.md is not for "my-bucket".')
+  if (!text.includes('arn:aws:s3:::my-bucket'))
+    throw new Error('The policy in lib/store/README.md is not for "my-bucket".')
   const { Statement } = JSON.parse(text.replaceAll('my-bucket', bucket)) as { Statement: readonly Statement[] }
   return Statement
 }
 
-/** A bucket, and a user who may do in it just what README.md says. */
+/** A bucket, and a user who may do in it just what lib/store/README.md says. */
 export async function createBucketUnderPolicy(): Promise<{ readonly bucket: Bucket; readonly user: User }> {
   const bucket = await createBucket()
   const user = await createUser()

@@ -21,7 +21,7 @@ function expectRefusal({ code, stderr }: Run, { name }: Bucket, says: readonly s
 
 type Scene = AsyncDisposable & { readonly bucket: Bucket; readonly stage: Stage; readonly userName: string }
 
-/** A user with what `change` leaves of the policy in README.md. */
+/** A user with what `change` leaves of the policy in lib/store/README.md. */
 async function setScene(
   change: (policy: readonly Statement[], bucket: string) => readonly Statement[],
 ): Promise<Scene> {

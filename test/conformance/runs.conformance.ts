@@ -1,5 +1,5 @@
-// Whole runs of the real program on a real server: as the bucket's owner, as a user with just the policy that README.md
-// shows, and behind a proxy that spoils connections.
+// Whole runs of the real program on a real server: as the bucket's owner, as a user with just the policy that
+// lib/store/README.md shows, and behind a proxy that spoils connections.
 import { describe, expect, test } from 'bun:test'
 import {
   DeleteObjectCommand,
@@ -75,7 +75,7 @@ describe('a daily run, a backfill, a refresh and a forced run', () => {
     )
   })
 
-  test('of a user with just the policy in README.md', async () => {
+  test('of a user with just the policy in lib/store/README.md', async () => {
     const { bucket, user } = await bucketUnderPolicy()
     using stage = setStage({ user, bucket, bars: withBadRow(barsFor(SYMBOLS, '2023-01-03', '2024-09-18')) })
     await runEverything(stage, bucket)
@@ -97,7 +97,7 @@ describe('a daily run, a backfill, a refresh and a forced run', () => {
   })
 })
 
-describe('the policy in README.md', () => {
+describe('the policy in lib/store/README.md', () => {
   test('allows nothing else', async () => {
     const { bucket, user } = await bucketUnderPolicy()
     const day = dayKey('AAPL', '2024-09-16')

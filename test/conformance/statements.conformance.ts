@@ -1,4 +1,4 @@
-// Company statements on a real server, as a user with just the policy that README.md shows.
+// Company statements on a real server, as a user with just the policy that lib/store/README.md shows.
 import { describe, expect, test } from 'bun:test'
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import type { Report } from '../support/servers/vendor.ts'
@@ -9,7 +9,7 @@ import { createBucketUnderPolicy, SERVER, type Bucket } from './bench.ts'
 import { setStage, type Run } from './stage.ts'
 import type { Metrics } from '../../lib/report/contract.ts'
 
-describe('company statements of a user with just the policy in README.md', () => {
+describe('company statements of a user with just the policy in lib/store/README.md', () => {
   const args = ['--tickers', 'AAPL', '--dataset', 'fundamentals']
   const [march, june] = [iso('2024-03-30'), iso('2024-06-29')]
   const reportsOf = (...amounts: readonly [number, number]): Record<string, readonly Report[]> => ({

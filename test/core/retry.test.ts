@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { backoffMs, retry } from '../../lib/core/retry.ts'
 import { createFakeClock } from '../support/runs/fake-clock.ts'
 
-const policy = { maxTries: 4, baseMs: 100, capMs: 350 }
+const policy = { maxAttempts: 4, baseMs: 100, capMs: 350 }
 const always = () => true
 
 /** Fails `failures` times, then returns the number of the try. */

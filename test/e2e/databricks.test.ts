@@ -112,7 +112,7 @@ describe.concurrent('ingest databricks', () => {
         '--prefix is "../up"',
         '--catalog is "a.b"',
         'more than once',
-      ].concat('--bukcet is no option (did you mean --bucket?)', '--dir is no option', '--force takes no', '--out'),
+      ].concat('unknown option --bukcet (did you mean --bucket?)', 'unknown option --dir', '--force takes no', '--out'),
     ],
     [
       'a malformed environment',

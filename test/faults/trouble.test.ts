@@ -45,7 +45,6 @@ test('an S3 that answers 503 to one request in three for a whole run loses none 
   }
 })
 
-// Alone, because a busy test would make calls that came one after the other look as if they had come together.
 test('a vendor that counts exactly as many calls as the gate lets through refuses none of them', async () => {
   const symbols = Array.from({ length: 15 }, (_, index) => `S${index}`)
   await using stage = await setStage({ bars: barsFor(symbols, '2024-09-16', '2024-09-16') })
@@ -58,7 +57,7 @@ test('a vendor that counts exactly as many calls as the gate lets through refuse
   const run = await stage.run(['--tickers', symbols.join(',')], { env: { RATE_LIMIT_SECONDS: '0.05' } })
   expect(run.code).toBe(0)
   expect(metricsOf(run)).toMatchObject({ calls: 30, retries: 0, files_written: 15 })
-  expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(29 * 50)
+  expect(Math.max(...times) - Math.min(...times)).toBeGreaterThanOrEqual(29 * 50)
 })
 
 test('a vendor that counts fewer calls than the gate lets through is waited for, and every symbol is stored', async () => {

@@ -1,49 +1,74 @@
 import { expect, test } from 'bun:test'
+import { IngestError } from '../../lib/core/errors.ts'
 import { createCallBudget } from '../../lib/fmp/call-budget.ts'
+import { reserved } from '../support/fmp-client.ts'
 
 test('a reservation is refused when the unreserved rest cannot pay it whole', () => {
   const budget = createCallBudget(5)
-  expect(budget.reserve(2)).toBeDefined()
-  expect(budget.reserve(2)).toBeDefined()
-  expect(budget.reserve(2)).toBeUndefined()
-  expect(budget.reserve(1)).toBeDefined()
-  expect(budget.reserve(1)).toBeUndefined()
-  expect(budget.spent()).toBe(0)
+  const granted = [reserved(budget, 'A', 2), reserved(budget, 'B', 2)]
+  expect(budget.reserve('C', 2)).toBeInstanceOf(IngestError)
+  granted.push(reserved(budget, 'C', 1))
+  expect(budget.reserve('D', 1)).toBeInstanceOf(IngestError)
+  expect(granted.map(({ spent }) => spent())).toEqual([0, 0, 0])
+})
+
+test('a refusal names the symbol, what it needs and what is left', () => {
+  const budget = createCallBudget(3)
+  reserved(budget, 'MSFT', 2)
+  expect(budget.reserve('AAPL', 2)).toMatchObject({
+    kind: 'budget',
+    scope: 'run',
+    message: 'AAPL needs 2 calls and --max-calls leaves 1: stopped before it.',
+    hint: 'Run again to go on where it stopped, or raise --max-calls (a symbol needs all of its calls at once).',
+  })
+  reserved(budget, 'NVDA', 1)
+  expect(budget.reserve('AAPL', 1)).toMatchObject({
+    message: 'AAPL needs 1 call and --max-calls leaves 0: stopped before it.',
+  })
 })
 
 test('extra calls come from what nobody has reserved', () => {
   const budget = createCallBudget(3)
-  const reservation = budget.reserve(2)
-  expect(reservation?.extra()).toBe(true)
-  expect(reservation?.extra()).toBe(false)
-  reservation?.spend()
-  reservation?.spend()
-  expect(reservation?.spent()).toBe(3)
-  expect(budget.spent()).toBe(3)
+  const reservation = reserved(budget, 'A', 2)
+  expect(reservation.spendExtra()).toBe(true)
+  expect(reservation.spendExtra()).toBe(false)
+  reservation.spend()
+  reservation.spend()
+  expect(reservation.spent()).toBe(3)
+})
+
+test('a call that was not planned is paid like a retry, and leaves the reserved ones alone', () => {
+  const reservation = reserved(createCallBudget(2), 'AAPL', 1)
+  reservation.forExtraCall().spend()
+  expect(() => reservation.forExtraCall().spend()).toThrow(
+    'The call budget has no call left to ask once more for AAPL.',
+  )
+  reservation.spend()
+  expect(reservation.spent()).toBe(2)
 })
 
 test('what is released can be reserved again, and only once', () => {
   const budget = createCallBudget(2)
-  const first = budget.reserve(2)
-  first?.spend()
-  first?.release()
-  first?.release()
-  expect(budget.reserve(2)).toBeUndefined()
-  expect(budget.reserve(1)).toBeDefined()
+  const first = reserved(budget, 'A', 2)
+  first.spend()
+  first.release()
+  first.release()
+  expect(budget.reserve('B', 2)).toBeInstanceOf(IngestError)
+  reserved(budget, 'B', 1)
 })
 
 test('spending more than was reserved is a bug', () => {
-  const reservation = createCallBudget(9).reserve(1)
-  reservation?.spend()
-  expect(() => reservation?.spend()).toThrow('beyond the 1')
+  const reservation = reserved(createCallBudget(9), 'A', 1)
+  reservation.spend()
+  expect(() => reservation.spend()).toThrow('beyond the 1')
 })
 
 test('without a limit everything is granted and still counted', () => {
   const budget = createCallBudget(undefined)
-  const reservation = budget.reserve(1_000_000)
-  reservation?.spend()
-  expect(reservation?.extra()).toBe(true)
-  reservation?.release()
-  expect(budget.reserve(1_000_000_000)).toBeDefined()
-  expect(budget.spent()).toBe(2)
+  const reservation = reserved(budget, 'A', 1_000_000)
+  reservation.spend()
+  expect(reservation.spendExtra()).toBe(true)
+  reservation.release()
+  reserved(budget, 'B', 1_000_000_000)
+  expect(reservation.spent()).toBe(2)
 })

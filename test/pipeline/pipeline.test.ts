@@ -31,7 +31,7 @@ afterEach(() => shelf.remove())
 
 /** What the vendor has of each symbol. */
 type Bars = Readonly<Record<string, readonly RawRow[]>>
-type Answer = Steps['ask']
+type Answer = Steps['fmp']['fetchRows']
 
 type Options = Partial<Steps & SessionContext & UploadContext> & {
   readonly symbols: readonly string[]
@@ -40,6 +40,8 @@ type Options = Partial<Steps & SessionContext & UploadContext> & {
   readonly dates?: string
   readonly bars?: Bars
   readonly maxCalls?: number
+  /** How a call is answered, if not as FMP does. */
+  readonly ask?: Answer
   readonly isForced?: boolean
 }
 
@@ -94,7 +96,6 @@ async function ingest({
     ...changes,
   }
   const steps: Steps = {
-    budget: createCallBudget(maxCalls),
     onOutcome: (outcome) => ended.push(outcome),
     maxWorkers: 3,
     admit: createUploads({
@@ -106,9 +107,12 @@ async function ingest({
     }).admit,
     ...changes,
     stop,
-    ask: async (ask, reservation) => {
-      asks.push(`${ask.symbol} ${ask.name}`)
-      return await answer(ask, reservation)
+    fmp: {
+      reserve: createCallBudget(maxCalls).reserve,
+      fetchRows: async (ask, reservation) => {
+        asks.push(`${ask.symbol} ${ask.name}`)
+        return await answer(ask, reservation)
+      },
     },
   }
   const tasks = plans.map((plan) => sessionTask(plan, context))
@@ -475,7 +479,7 @@ test('each symbol tells of its calls: those made, whatever came of them', async 
   const usual = failing(ALL, { B: failure('payload', 'symbol') })
   const ask: Answer = async (call, reservation) => {
     // One retry.
-    if (call.symbol === 'A' && call.name === 'full') reservation.extra()
+    if (call.symbol === 'A' && call.name === 'full') reservation.spendExtra()
     return await usual(call, reservation)
   }
   const ran = await ingest({ symbols: ['A', 'B', 'C', 'D', 'E'], ask, maxCalls: 6, maxWorkers: 1 })
@@ -489,7 +493,7 @@ describe('a spent budget', () => {
     const ran = await ingest({ symbols: ['A', 'B', 'C', 'D'], bars: ALL, maxCalls: 5, maxWorkers: 1 })
     expect(ran.asks).toHaveLength(4)
     expect(ran.stoppedBy).toMatchObject({ kind: 'budget', scope: 'run' })
-    expect(ran.stoppedBy?.message).toBe('The call budget cannot pay the 2 calls of C, of which none was made.')
+    expect(ran.stoppedBy?.message).toBe('C needs 2 calls and --max-calls leaves 1: stopped before it.')
     expect(ran.stop.signal.aborted).toBe(false)
     expect(ran.outcomes.map(({ counts }) => [counts.stored, counts.not_reached])).toEqual([
       [5, 0],

@@ -79,7 +79,7 @@ const PRICES_JOB = { dataset: 'prices', unit: 'sessions' } as const
 
 type Changes = {
   readonly runErrors?: readonly string[]
-  readonly cautions?: readonly string[]
+  readonly warnings?: readonly string[]
   readonly config?: Partial<Config>
   readonly place?: string | undefined
 }
@@ -110,8 +110,8 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     freshness,
     jobs: [PRICES_JOB],
   }
-  const { runErrors = [], cautions = [] } = changes
-  return stepSummary({ ending, outcomes, failures: failuresIn(outcomes, same), runErrors, cautions, config })
+  const { runErrors = [], warnings = [] } = changes
+  return stepSummary({ ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, config })
 }
 
 const done = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
@@ -152,7 +152,7 @@ describe('the step summary', () => {
           done('C', { through: day('2024-09-12') }),
           done('D', { through: undefined }),
         ],
-        { runErrors: ['The bucket is gone.'], cautions: ['It will take long.'] },
+        { runErrors: ['The bucket is gone.'], warnings: ['It will take long.'] },
       ),
     )
     expect(text).toStartWith(
@@ -185,7 +185,7 @@ describe('the step summary', () => {
       'a | b\n## c <img src=x onerror=y> [d](https://evil.example) www.evil.example `e` **f** ![g](h) @octocat #1 ~~i~~ \\| &lt;'
     const text = summaryOf([done('A', { errors: [failed(hostile)] })], {
       runErrors: [hostile],
-      cautions: [hostile],
+      warnings: [hostile],
       place: undefined,
     })
     const own = text.replaceAll(/^## .*|^### .*|^> (⚠️|❌)|^\||\|$| \| |---/gm, '')

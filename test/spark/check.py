@@ -13,6 +13,8 @@ import tempfile
 import time
 
 import duckdb
+import pandas
+import polars
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -286,18 +288,26 @@ def check_statements(spark, root):
 
 
 def check_recipes(spark, root):
-    """The Python recipes of README.md, as a reader would copy them."""
-    text = (SQL.parents[3] / "README.md").read_text(encoding="utf-8")
-    section = text[text.index("\n## Elsewhere") : text.index("\n## Flags")]
-    blocks = [part.split("```")[0] for part in section.split("```python\n")[1:]]
-    check("there are two", len(blocks), 2)
+    """The Python recipes of the documents, as a reader would copy them."""
+    documents = pathlib.Path(__file__).resolve().parents[2]
+    texts = [(documents / name).read_text(encoding="utf-8") for name in ["lib/parquet/README.md", "README.md"]]
+    blocks = [[part.split("```")[0] for part in text.split("```python\n")[1:]] for text in texts]
+    check("there are three, and two in one line", [len(some) for some in blocks], [3, 2])
     raw = LAKES / "2/raw"
     expected = [(row[0], row[1], row[6]) for row in newest(versions_in(raw))]
-    for block in blocks:
-        scope = {"spark": spark}
-        exec(block.replace("lake/raw/prices", str(raw / "prices")), scope)
-        prices = scope["prices"].select("symbol", "date", "adjClose")
-        rows = prices.rows() if "polars" in block else [tuple(row) for row in prices.collect()]
+    columns = ["symbol", "date", "adjClose"]
+    for block in sum(blocks, []):
+        scope = {"spark": spark, "pl": polars, "pd": pandas}
+        exec(block.replace("lake/raw/prices", str(raw / "prices")).replace("eod/raw/prices", str(raw / "prices")), scope)
+        prices = scope["prices"]
+        if isinstance(prices, polars.DataFrame):
+            rows = prices.select(columns).rows()
+        elif isinstance(prices, pandas.DataFrame):
+            # pandas says NaN for null.
+            found = prices[columns].itertuples(index=False, name=None)
+            rows = [tuple(None if value != value else value for value in row) for row in found]
+        else:
+            rows = [tuple(row) for row in prices.select(columns).collect()]
         check("a recipe gives the newest rows", sorted(rows, key=lambda row: row[:2]), expected)
 
 

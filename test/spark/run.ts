@@ -11,7 +11,14 @@ const ROOT = join(FOLDER, '../..')
 const WORK = join(ROOT, 'node_modules/.cache/spark')
 
 /** They pair; another Spark needs another Delta. */
-const PACKAGES = ['pyspark==4.2.0', 'delta-spark==4.4.0', 'duckdb==2.0.1', 'polars==2.1.0']
+const PACKAGES = [
+  'pyspark==4.2.0',
+  'delta-spark==4.4.0',
+  'duckdb==2.0.1',
+  'polars==2.1.0',
+  'pandas==3.1.1',
+  'pyarrow==26.0.1',
+]
 /** The first whose parser knows what pipelines are made of; Delta has nothing for it yet. */
 const PARSER_PACKAGES = ['pyspark==4.3.0']
 

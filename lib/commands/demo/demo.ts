@@ -51,6 +51,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     fileNote: undefined,
     datasets: ['prices'],
     periods: [],
+    skipsBadTickers: false,
     isForced: false,
     isDryRun: false,
     isJson: false,
@@ -66,7 +67,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     maxWorkers: 5,
     uploadConcurrency: 8,
     apiTimeoutSeconds: 30,
-    cautions: [],
+    warnings: [],
     secrets: [server.key],
     defaultRegion: undefined,
     hasCustomEndpoint: false,
@@ -74,14 +75,14 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
   }
 }
 
-/** Cautions are said as warnings: nobody is to take these figures for real ones. */
+/** Warnings are said at the start: nobody is to take these figures for real ones. */
 function statementsConfig(folder: string, server: DemoServer): Config {
   return {
     ...demoConfig(folder, server, 'daily'),
     datasets: STATEMENTS.map(({ name }) => name),
     periods: ['annual', 'quarter'],
     fileNote: SYNTHETIC,
-    cautions: [`These statements are ${SYNTHETIC}.`],
+    warnings: [`These statements are ${SYNTHETIC}.`],
   }
 }
 

@@ -1,7 +1,7 @@
 // The end of a run: what only the end can tell is said, the metrics are stored, the summary is printed, and GitHub Actions
 // gets its annotations and its step summary.
 
-import { annotations, failuresIn, shortages, stepSummary } from '../../report/github.ts'
+import { annotations, failuresIn, shortages, stepSummary, tellActions } from '../../report/github.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
 import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
@@ -86,7 +86,7 @@ export async function conclude(
   const summary = run.redact(summaryText(ending))
   await effects.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
   const all = [...sharedErrors, stoppedBy, bugIn(bug), ...failures].filter((found) => found !== undefined)
-  await tellActions(ending, { outcomes, errors: all, summary }, run)
+  await reportToActions(ending, { outcomes, errors: all, summary }, run)
   return exitCodeOf(ending)
 }
 
@@ -97,10 +97,9 @@ type Telling = {
   readonly summary: string
 }
 
-async function tellActions(ending: Ending, { outcomes, errors, summary }: Telling, run: Run): Promise<void> {
+async function reportToActions(ending: Ending, { outcomes, errors, summary }: Telling, run: Run): Promise<void> {
   const { config, effects, redact, progress } = run
-  const job = config.actionsJob
-  if (job === undefined) return
+  if (config.actionsJob === undefined) return
   // There stdout goes into a file, and the log would show nothing of the end.
   if (config.isJson) effects.printError(summary)
   // A ticker list may hold anything, a key by mistake too.
@@ -109,14 +108,11 @@ async function tellActions(ending: Ending, { outcomes, errors, summary }: Tellin
   const freshness = ending.freshness && { ...ending.freshness, late: ending.freshness.late.map(redacted) }
   const failures = failuresIn(shown, redact)
   const runErrors = errors.map((error) => redact(describeError(error)))
-  for (const line of annotations(runErrors, failures)) effects.printError(line)
-  if (job.summaryPath === undefined) return
-  const cautions = [...config.cautions, ...shortages(callsOf(run.jobs), config)]
-  const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, cautions, config })
-  await effects.appendText(job.summaryPath, text).catch((failure: unknown) => {
-    if (!(failure instanceof IngestError)) throw failure
-    progress.warn(describeError(failure))
-  })
+  const warnings = [...config.warnings, ...shortages(callsOf(run.jobs), config)]
+  const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, config })
+  const report = { annotations: annotations(runErrors, failures), summary: text }
+  const lost = await tellActions(config.actionsJob, report, effects)
+  if (lost !== undefined) progress.warn(describeError(lost))
 }
 
 /** How long an interrupted run waits for its metrics to be written. */

@@ -1,12 +1,10 @@
 // One run from its settings to its exit code: list the symbols, survey the store, plan, ingest, account for it.
 
 import { shortages } from '../../report/github.ts'
-import { createCallBudget } from '../../fmp/call-budget.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { conclude, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
 import { createGcTrigger } from '../../core/garbage.ts'
-import { createHttp, type Http } from '../../fmp/calls.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod } from '../../core/period.ts'
@@ -16,6 +14,7 @@ import { callsOf, dryRunJson, dryRunText, planLine } from '../../report/summary.
 import type { Config, Target } from '../../core/config.ts'
 import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
+import type { VendorStats } from '../../core/outcome.ts'
 import type { Effects } from '../effects.ts'
 import { planJobs } from '../../datasets/datasets.ts'
 import { createRedactor } from '../../core/text.ts'
@@ -36,13 +35,18 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
     clock: effects.clock,
   }
   const progress = createProgress({ ...speech, redact })
-  const options = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
-  const openStore = (target: Target) => effects.openStore(target, config, options)
+  const storeOptions = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
+  const openStore = (target: Target) => effects.openStore(target, config, storeOptions)
 
-  const { symbols, duplicates } = await unlessStopped(readSymbols(config.tickers, { ...effects, openStore }), effects)
+  const options = { skipsBad: config.skipsBadTickers }
+  const { symbols, duplicates, left } = await unlessStopped(
+    readSymbols(config.tickers, { ...effects, openStore }, options),
+    effects,
+  )
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
+  for (const place of left) progress.warn(`Left out of the ticker list: ${place}.`)
   const store = await openStore(config.target)
-  for (const caution of config.cautions) progress.warn(caution)
+  for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
   const jobs = await unlessStopped(
     planJobs(symbols, {
@@ -57,7 +61,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
     effects,
   )
   for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
-  const { runUuid } = options
+  const { runUuid } = storeOptions
   const run: Run = {
     config,
     effects,
@@ -75,7 +79,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
   for (const warning of shortages(callsOf(jobs), config)) progress.warn(warning)
   const { http, result } = await execute(run)
-  const code = await conclude(result, { ...run, http: http.stats() })
+  const code = await conclude(result, { ...run, http })
   if (result.bug !== undefined) throw result.bug
   return code
 }
@@ -87,11 +91,14 @@ async function dryRun({ config, effects, progress, jobs }: Run): Promise<0 | 1> 
   return errors.length > 0 ? 1 : 0
 }
 
-async function execute(run: Run): Promise<{ http: Http; result: RunResult }> {
+async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult }> {
   const { config, effects, progress, jobs } = run
   const { clock, random, stop, interruption } = effects
-  const fmp = createFmp({ api: config.api, baseUrl: config.apiBaseUrl, key: config.apiKey })
-  const http = createHttp({
+  const fmp = createFmp({
+    api: config.api,
+    baseUrl: config.apiBaseUrl,
+    key: config.apiKey,
+    maxCalls: config.maxCalls,
     fetch: effects.fetch,
     clock,
     random,
@@ -100,6 +107,7 @@ async function execute(run: Run): Promise<{ http: Http; result: RunResult }> {
     signal: stop.signal,
     redact: run.redact,
     onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
+    onFetched: progress.called,
   })
   const { rateLimitSeconds } = config
   progress.begin({ symbols: run.symbols, datasets: jobs.length, calls: callsOf(jobs), rateLimitSeconds })
@@ -113,12 +121,7 @@ async function execute(run: Run): Promise<{ http: Http; result: RunResult }> {
   const tasks = jobs.flatMap((job) => job.tasks({ openEncoder }))
   const gcTrigger = createGcTrigger()
   const result = await ingestAll(tasks, {
-    ask: async (ask, reservation) => {
-      const rows = await http.call(fmp.request(ask), (reply) => fmp.interpret(ask, reply), reservation)
-      progress.called(ask.symbol)
-      return rows
-    },
-    budget: createCallBudget(config.maxCalls),
+    fmp,
     onOutcome: (outcome) => {
       progress.ended(outcome)
       gcTrigger()
@@ -128,5 +131,5 @@ async function execute(run: Run): Promise<{ http: Http; result: RunResult }> {
     maxWorkers: config.maxWorkers,
   })
   for (const encoder of encoders) encoder.close()
-  return { http, result }
+  return { http: fmp.stats(), result }
 }

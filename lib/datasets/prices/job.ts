@@ -1,7 +1,7 @@
 // Prices as one job of a run: the store surveyed, the work planned, its tasks, and what their outcomes come to together.
 
 import type { Calendar } from '../../core/calendar.ts'
-import { targetPlace, tickersPlace, type Config } from '../../core/config.ts'
+import { targetLocation, tickersLocation, type Config } from '../../core/config.ts'
 import { rangeAround } from '../../core/dates.ts'
 import type { Period } from '../../core/period.ts'
 import { grouped, shellWord } from '../../core/text.ts'
@@ -84,10 +84,10 @@ export function newcomersNote(
 ): string | undefined {
   const symbols = plans.filter(({ newest }) => newest === undefined).map(({ symbol }) => symbol)
   if (period.lookbackFrom === undefined || symbols.length === 0) return undefined
-  const place = tickersPlace(config.tickers)
+  const place = tickersLocation(config.tickers)
   const isNamed = place === undefined || symbols.length <= MAX_SYMBOLS_NAMED
   const list = isNamed ? ['--tickers', symbols.join(',')] : ['--tickers-path', place]
-  const words = ['--backfill', '--backfill-days', '1825', ...list, '--out', targetPlace(config.target)]
+  const words = ['--backfill', '--backfill-days', '1825', ...list, '--out', targetLocation(config.target)]
   if (!config.withAdjClose) words.push('--no-adj-close')
   const [who, whose] =
     symbols.length === 1

@@ -11,7 +11,7 @@ import type { Job } from '../../pipeline/pipeline.ts'
 import type { Store } from '../../store/store.ts'
 import { surveyEach } from '../stored-file.ts'
 import { newestOf, planDocuments, surveyShelf } from './plan.ts'
-import type { Allowance } from './plan-limits.ts'
+import type { PlanLimits } from './plan-limits.ts'
 import { createStatement, type Statement } from './schema.ts'
 import { documentTask } from './task.ts'
 
@@ -23,7 +23,7 @@ export type StatementContext = {
   /** The same for every file of the run. */
   readonly fileSettings: Omit<FileSettings, 'columns'>
   /** What the run has learnt of the user's plan; one for all statements. */
-  readonly allowance: Allowance
+  readonly planLimits: PlanLimits
 }
 
 /** Surveys the store for every symbol's documents and plans the run. Throws an IngestError when the store fails. */
@@ -32,7 +32,7 @@ export async function planStatement(
   symbols: readonly string[],
   context: StatementContext,
 ): Promise<Job> {
-  const { config, store, period, allowance } = context
+  const { config, store, period, planLimits } = context
   const { periods, isForced } = config
   const dataset = createStatement(statement, config)
   const shelves = await surveyEach(symbols, async (symbol) => await surveyShelf(symbol, { store, dataset }))
@@ -54,7 +54,7 @@ export async function planStatement(
       }),
     tasks: () => {
       const settings = { ...context.fileSettings, columns: dataset.columns }
-      return plans.map((plan) => documentTask(plan, { store, settings, allowance }))
+      return plans.map((plan) => documentTask(plan, { store, settings, planLimits }))
     },
     judge: (outcomes) => ({ outcomes: judgeAbsent(outcomes), error: undefined, freshness: undefined }),
   }

@@ -1,60 +1,62 @@
-// How much of a statement the user's plan includes, learnt from its refusals: how many rows a call may ask for, and whether
-// quarters are in it. What one symbol learns holds for all that follow.
+// Limits of the user's FMP plan for statements, learnt from its refusals: how many rows a call may ask for, and whether
+// quarters are included. What the first refused symbol learns holds for all that follow.
 
+import { createLimit, type Limit } from '../../core/concurrency.ts'
+import type { ReportPeriod } from '../../core/config.ts'
 import type { Ask, RawRow } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
-import { allowedLimit } from '../../fmp/fmp.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
-import type { ReportPeriod } from '../../core/config.ts'
 import type { DocumentDataset } from './schema.ts'
-import { createLimit } from '../../core/concurrency.ts'
 
-/** The most that the vendor's documentation allows; sixty years of quarters are 240. */
+/** The most that FMP's documentation allows; sixty years of quarters are 240. */
 const MAX_ROWS = 1_000
 
-/** What a free plan allows (measured 2026-08-30), for a refusal that does not say. */
-const FREE_ROWS = 5
+/** What a free plan allows (measured 2026-08-30), for a refusal that names no number. */
+const FREE_PLAN_ROWS = 5
 
-export type Allowance = {
-  /** The newest rows of a period, as many as the plan includes; none where it includes no such period. */
-  readonly ask: (dataset: DocumentDataset, asked: Asked, call: Call) => Promise<readonly RawRow[]>
+export type PlanLimits = {
+  /**
+   * The newest rows of a symbol and period, as many as the plan includes; none when it does not include the period. Throws
+   * the errors of `call`, and an IngestError of the run when no other period is asked for.
+   */
+  readonly fetchRows: (dataset: DocumentDataset, asked: PeriodAsked, call: Call) => Promise<readonly RawRow[]>
 }
 
-export type Asked = {
+export type PeriodAsked = {
   readonly symbol: string
   readonly period: ReportPeriod
-  /** The run asks for no other period. */
-  readonly isAlone: boolean
+  /** Whether the run asks for this period alone. */
+  readonly isOnlyPeriod: boolean
 }
 
-/** One for a run. `onNote` hears once of each thing that the plan lacks. */
-export function createAllowance(onNote: (text: string) => void): Allowance {
-  let limit = MAX_ROWS
+/** The limits as one run learns them. `onNote` is called once for each thing that the plan does not include. */
+export function createPlanLimits(onNote: (text: string) => void): PlanLimits {
+  let maxRows = MAX_ROWS
   let hasQuarters = true
-  // Whoever asks first learns for the others, who would all be refused as well.
-  const limits = { annual: createLimit(1), quarter: createLimit(1) }
+  // One call at a time until one of the period has rows: the others would be refused for the same reason.
+  const limits: Readonly<Record<ReportPeriod, Limit>> = { annual: createLimit(1), quarter: createLimit(1) }
 
-  async function askWithin(ask: (rows: number) => Ask, call: Call): Promise<readonly RawRow[]> {
-    const tried = limit
+  async function askWithinLimit(ask: (rows: number) => Ask, call: Call): Promise<readonly RawRow[]> {
+    const triedRows = maxRows
     try {
-      return await call(ask(tried))
+      return await call(ask(triedRows))
     } catch (error) {
       if (!isRefusal(error, 'plan-limit')) throw error
-      const allowed = allowedLimit(error) ?? FREE_ROWS
-      if (allowed >= tried) throw error
-      if (allowed < limit) {
-        limit = allowed
-        onNote(`Your plan includes the newest ${limit} rows of a statement and period: older ones are not asked for.`)
+      const allowedRows = error.data?.allowedRows ?? FREE_PLAN_ROWS
+      if (allowedRows >= triedRows) throw error
+      if (allowedRows < maxRows) {
+        maxRows = allowedRows
+        onNote(`Your plan includes the newest ${maxRows} rows of a statement and period: older ones are not asked for.`)
       }
-      return await call(ask(limit), 'unforeseen')
+      return await call(ask(maxRows), 'extra')
     }
   }
 
-  /** Undefined where the plan includes no quarters. */
-  async function askQuarters(ask: (rows: number) => Ask, call: Call): Promise<readonly RawRow[] | undefined> {
+  /** Undefined when the plan does not include quarters. */
+  async function askForQuarters(ask: (rows: number) => Ask, call: Call): Promise<readonly RawRow[] | undefined> {
     if (!hasQuarters) return undefined
     try {
-      return await askWithin(ask, call)
+      return await askWithinLimit(ask, call)
     } catch (error) {
       if (!isRefusal(error, 'plan-period')) throw error
       hasQuarters = false
@@ -62,13 +64,13 @@ export function createAllowance(onNote: (text: string) => void): Allowance {
     }
   }
 
-  async function askPeriod(dataset: DocumentDataset, asked: Asked, call: Call): Promise<readonly RawRow[]> {
-    const { symbol, period, isAlone } = asked
-    const ask = (most: number) => dataset.ask(symbol, period, most)
+  async function askForPeriod(dataset: DocumentDataset, asked: PeriodAsked, call: Call): Promise<readonly RawRow[]> {
+    const { symbol, period, isOnlyPeriod } = asked
+    const ask = (rows: number) => dataset.ask(symbol, period, rows)
     const hadQuarters = hasQuarters
-    const rows = await (period === 'quarter' ? askQuarters(ask, call) : askWithin(ask, call))
-    // Each symbol would cost a call to hear the same.
-    if (rows === undefined && isAlone) throw noQuarters()
+    const rows = await (period === 'quarter' ? askForQuarters(ask, call) : askWithinLimit(ask, call))
+    // The run stops, because every other symbol would spend a call on the same refusal.
+    if (rows === undefined && isOnlyPeriod) throw noQuarters()
     if (rows === undefined && hadQuarters) {
       onNote('Your plan includes no quarterly statements: the annual ones only (see --period).')
     }
@@ -77,8 +79,8 @@ export function createAllowance(onNote: (text: string) => void): Allowance {
   }
 
   return {
-    ask: async (dataset, asked, call) =>
-      await limits[asked.period].run(async () => await askPeriod(dataset, asked, call)),
+    fetchRows: async (dataset, asked, call) =>
+      await limits[asked.period].run(async () => await askForPeriod(dataset, asked, call)),
   }
 }
 

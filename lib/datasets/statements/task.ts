@@ -1,7 +1,7 @@
 // One symbol's documents: all that the vendor has asked for, the rows sorted into documents, those stored that are new or
 // restated. The account is in documents, as that of prices is in sessions.
 
-import type { Allowance } from './plan-limits.ts'
+import type { PlanLimits } from './plan-limits.ts'
 import { NO_SESSIONS, withFate, type Counts, type Fate, blankOutcome, type SymbolOutcome } from '../../core/outcome.ts'
 import type { RawRow } from '../../core/dataset.ts'
 import {
@@ -18,7 +18,7 @@ import type { Call, StoreAll, Task, UploadSlot, Uploaded } from '../../pipeline/
 import { checkRows, type CheckedRows, nothingValid, rowWarnings } from '../check.ts'
 import { actionOn } from '../file-action.ts'
 
-export type DocumentContext = DocumentWriteContext & { readonly allowance: Allowance }
+export type DocumentContext = DocumentWriteContext & { readonly planLimits: PlanLimits }
 
 /** As far as reports reach back: forty years of quarters. */
 const MOST_ROWS = 160
@@ -55,7 +55,8 @@ async function fetchDocuments(plan: DocumentPlan, context: DocumentContext, call
   const { symbol, dataset, documents } = plan
   const raw: RawRow[] = []
   for (const period of plan.periods) {
-    raw.push(...(await context.allowance.ask(dataset, { symbol, period, isAlone: plan.periods.length === 1 }, call)))
+    const asked = { symbol, period, isOnlyPeriod: plan.periods.length === 1 }
+    raw.push(...(await context.planLimits.fetchRows(dataset, asked, call)))
   }
   if (raw.length === 0) {
     const outcome = nothingFound(plan)

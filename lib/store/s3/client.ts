@@ -3,7 +3,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import type { Clock } from '../../core/clock.ts'
 import { IngestError, usageError } from '../../core/errors.ts'
-import type { Fetch } from '../../fmp/request.ts'
+import type { Fetch } from '../../core/fetch.ts'
 import { retry, type RetryPolicy } from '../../core/retry.ts'
 import { fileTroubles, withFileTroubles, type Environment } from './credential-files.ts'
 import { createAdaptiveLimit } from './adaptive-limit.ts'
@@ -47,7 +47,7 @@ export type Connection = {
  * About 20 s of waiting in all, so a store that is away for a moment is waited for. Of a store that refuses one request in
  * three, one in five million fails as often as this.
  */
-const POLICY: RetryPolicy = { maxTries: 14, baseMs: 100, capMs: 5_000 }
+const POLICY: RetryPolicy = { maxAttempts: 14, baseMs: 100, capMs: 5_000 }
 /** Bytes damaged on the way three times are damaged by something that stays. */
 const MAX_DAMAGED_TRIES = 3
 const TIMEOUT_MS = 20_000

@@ -3,7 +3,7 @@
 // refresh stay the SDK's, and what goes wrong is thrown as the SDK would throw it.
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { IngestError } from '../../core/errors.ts'
-import type { Fetch } from '../../fmp/request.ts'
+import type { Fetch } from '../../core/fetch.ts'
 import { createDeadline, type Deadline } from './deadline.ts'
 import type { Condition, Upload } from './create-only.ts'
 import { refusalInSdkShape } from './sdk-error.ts'

@@ -246,7 +246,7 @@ describe('a run', () => {
   })
 
   test('says what is dangerous in its environment', async () => {
-    expect((await run({ bars: { AAPL: [] }, config: { cautions: ['Take care.'] } })).stderr).toContain('Take care.')
+    expect((await run({ bars: { AAPL: [] }, config: { warnings: ['Take care.'] } })).stderr).toContain('Take care.')
   })
 })
 

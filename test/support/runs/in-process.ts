@@ -7,7 +7,7 @@ import type { Effects } from '../../../lib/commands/effects.ts'
 import { runIngest } from '../../../lib/commands/ingest/ingest.ts'
 import { describeError, IngestError } from '../../../lib/core/errors.ts'
 import { createRedactor } from '../../../lib/core/text.ts'
-import type { Fetch } from '../../../lib/fmp/request.ts'
+import type { Fetch } from '../../../lib/core/fetch.ts'
 import { createEncoder } from '../../../lib/parquet/encoder.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { createMemoryStore } from '../lakes/memory-store.ts'

@@ -1,6 +1,6 @@
 // The vendor as a `fetch`, without a socket, for runs in this process.
 
-import type { Fetch } from '../../../lib/fmp/request.ts'
+import type { Fetch } from '../../../lib/core/fetch.ts'
 import type { VirtualTime } from '../runs/virtual-time.ts'
 import { isWireFault } from './fmp-faults.ts'
 import type { Fault, Vendor } from './vendor.ts'

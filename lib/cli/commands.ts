@@ -1,0 +1,102 @@
+// The commands: what each is for, its settings, its examples; and what the exit codes mean.
+
+import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
+
+type Command = {
+  /** What it does, for the list of commands. */
+  readonly description: string
+  /** Those that argv can set, in the order of --help. */
+  readonly settings: Settings
+  /** What for, and the line. */
+  readonly examples: readonly (readonly [string, string])[]
+}
+
+export const DEMO = {
+  folder: { flag: '--out', hint: 'DIR', value: 'folder', default: './lake', help: 'folder to store in' },
+} as const satisfies Settings
+
+export const DATABRICKS = {
+  folder: { flag: 'DIR', value: 'folder', default: './databricks', help: 'folder to write' },
+  bucket: {
+    flag: '--bucket',
+    variable: 'S3_BUCKET',
+    hint: 'B',
+    value: 'bucket',
+    help: 'the bucket of the lake',
+    details: 'Without one the bundle says what is missing.',
+  },
+  prefix: {
+    flag: '--prefix',
+    variable: 'S3_RAW_PREFIX',
+    hint: 'P',
+    value: 'prefix',
+    default: 'raw',
+    help: 'its key prefix',
+  },
+  catalog: { flag: '--catalog', hint: 'C', value: 'catalog', default: 'main', help: 'the catalog for the tables' },
+  isForced: { flag: '--force', ...SWITCH, help: 'write over files that are there' },
+} as const satisfies Settings
+
+export type CommandName = 'ingest' | 'demo' | 'databricks'
+
+export const COMMANDS: Readonly<Record<CommandName, Command>> = {
+  ingest: {
+    description: 'End-of-day prices from Financial Modeling Prep as Parquet files in S3 or a folder',
+    settings: FLAGS,
+    examples: [
+      ['the nightly run: what is missing up to the last session, into the bucket', 'ingest --out s3://my-bucket'],
+      ['five years as year files, ten symbols', 'ingest --backfill --backfill-days 1825 --out ./lake'],
+      [
+        'two symbols, one month, one file a day',
+        'ingest --tickers AAPL,MSFT --from-date 2024-09-01 --to-date 2024-09-30',
+      ],
+      ['what would it cost? No call, no key needed', 'ingest --backfill --from-date 2000-01-01 --dry-run'],
+      ['the free plan: never more than 240 calls', 'ingest --max-calls 240'],
+      ['company statements, the annual ones', 'ingest --dataset fundamentals --period annual'],
+      ['fetch a day again and overwrite it', 'ingest --from-date 2024-09-16 --to-date 2024-09-16 --force'],
+    ],
+  },
+  demo: {
+    description: 'the same program on embedded historical data: no key, no bucket',
+    settings: DEMO,
+    examples: [
+      ['historical prices into ./lake, no key, no bucket', 'ingest demo'],
+      ['the same elsewhere', 'ingest demo --out /tmp/lake'],
+    ],
+  },
+  databricks: {
+    description: 'write a Databricks bundle for the bucket: Bronze, Silver and Gold tables',
+    settings: DATABRICKS,
+    examples: [
+      ['a bundle for s3://my-bucket/raw, its tables in the catalog main', 'ingest databricks --bucket my-bucket'],
+      ['another folder, prefix and catalog', 'ingest databricks ./lakehouse --bucket b --prefix eod --catalog markets'],
+    ],
+  },
+}
+
+/** The commands that are named, all but `ingest`. */
+export const COMMAND_WORDS = ['demo', 'databricks'] as const satisfies readonly CommandName[]
+
+/** Each with its meaning in short, for --help, and in full, for the reference page. */
+export const EXIT_CODES: readonly (readonly [codes: string, short: string, full: string])[] = [
+  ['0', 'all done', 'nothing failed or was left unreached; sessions without data and rejected rows are in the summary'],
+  ['1', 'something failed', 'something failed: a symbol, a refused key, a bucket, the metrics; the rest is stored'],
+  ['2', 'usage, nothing called', 'usage, configuration or the ticker list; nothing was called'],
+  [
+    '3',
+    'stopped at a quota or budget: run again',
+    'stopped at a quota, at the bandwidth or at `--max-calls`; run again',
+  ],
+  [
+    '130, 143',
+    'interrupted',
+    'interrupted (SIGINT, SIGTERM); writes in flight were finished, metrics written; a second signal exits at once',
+  ],
+]
+
+/** What the value of a setting is when it is not given, for people; undefined where there is nothing to say. */
+export function fallbackOf({ flag, variable, default: preset, otherwise }: Setting): string | undefined {
+  const fromVariable = flag !== undefined && variable !== undefined ? `$${variable}` : undefined
+  const last = preset === SWITCH.default ? undefined : (preset ?? otherwise)
+  return [fromVariable, last].filter((part) => part !== undefined).join(', else ') || undefined
+}

@@ -1,0 +1,93 @@
+// The settings of a run that come from the environment only, in the order of --help. Their form is in settings.ts.
+
+import { FMP_BASE_URL } from '../core/config.ts'
+import type { Settings } from './settings.ts'
+
+export const VARIABLES = {
+  apiKey: {
+    variable: 'FMP_API_KEY',
+    value: 'text',
+    otherwise: 'required',
+    help: 'API key; read from here only',
+    details: 'A dry run needs none.',
+    isSecret: true,
+  },
+  bucket: { variable: 'S3_BUCKET', value: 'bucket', otherwise: 'required without --out', help: 'bucket to store in' },
+  prefix: {
+    variable: 'S3_RAW_PREFIX',
+    value: 'prefix',
+    default: 'raw',
+    help: 'key prefix of the data',
+    details: 'Slashes at its ends are dropped.',
+  },
+  rateLimitSeconds: {
+    variable: 'RATE_LIMIT_SECONDS',
+    value: 'pause',
+    default: '15.0',
+    help: 'least seconds between the starts of two API requests; 0: no limit',
+    details: 'The default is kind to the 250 calls a day of the free plan. 0.25 is 300 calls a minute, 0.1 is 750.',
+  },
+  maxWorkers: {
+    variable: 'MAX_WORKERS',
+    value: 'workers',
+    default: '5',
+    help: 'symbols worked on at once',
+    details: 'Without a rate limit, at 20 ms to S3, 5 do 440 new symbols of a night a second and 50 do 500.',
+  },
+  uploadConcurrency: {
+    variable: 'UPLOAD_CONCURRENCY',
+    value: 'requests',
+    default: '192',
+    help: 'S3 requests in flight, 1 to 256',
+    details:
+      'The program halves it by itself while the store asks for less. Measured: at 20 ms to S3 the cores are the limit from the default on.',
+  },
+  apiTimeoutSeconds: {
+    variable: 'API_TIMEOUT_SECONDS',
+    value: 'timeout',
+    default: '30',
+    help: 'seconds for one API attempt, body included',
+  },
+  api: {
+    variable: 'FMP_API',
+    value: 'api',
+    default: 'stable',
+    help: 'stable, or v3 for keys that still may use the legacy API',
+  },
+  apiBaseUrl: {
+    variable: 'FMP_BASE_URL',
+    value: 'baseUrl',
+    default: FMP_BASE_URL,
+    help: 'API host',
+    details: 'For a proxy or a test server. Plain HTTP only on loopback.',
+  },
+  // For people: the SDK reads them.
+  aws: {
+    variable: 'AWS_*',
+    value: 'text',
+    help: 'credentials, region, profile, role and endpoint as the AWS SDK reads them',
+  },
+  endpoint: { variable: 'AWS_ENDPOINT_URL_S3', value: 'text', details: 'The address of an S3-compatible store.' },
+  anyEndpoint: { variable: 'AWS_ENDPOINT_URL', value: 'text', details: 'The same, for every service of AWS.' },
+  defaultRegion: { variable: 'AWS_DEFAULT_REGION', value: 'text', details: 'The region where nothing else gives one.' },
+  secretAccessKey: { variable: 'AWS_SECRET_ACCESS_KEY', value: 'text', details: 'Never shown.', isSecret: true },
+  sessionToken: { variable: 'AWS_SESSION_TOKEN', value: 'text', details: 'Never shown.', isSecret: true },
+  skipsCertificates: {
+    variable: 'NODE_TLS_REJECT_UNAUTHORIZED',
+    value: 'text',
+    details: '`0` turns the check of certificates off. The run warns of it.',
+  },
+  isInActions: { variable: 'GITHUB_ACTIONS', value: 'text', details: 'Set by GitHub: `true` in a workflow.' },
+  summaryPath: { variable: 'GITHUB_STEP_SUMMARY', value: 'text', details: 'Set by GitHub: the file for the summary.' },
+  runner: { variable: 'RUNNER_ENVIRONMENT', value: 'text', details: 'Set by GitHub: `github-hosted` on its runners.' },
+  timeoutMinutes: {
+    variable: 'JOB_TIMEOUT_MINUTES',
+    value: 'minutes',
+    details: 'In GitHub Actions: when the job is ended. A plan that takes longer is warned of.',
+  },
+  roleDurationSeconds: {
+    variable: 'ROLE_DURATION_SECONDS',
+    value: 'roleSeconds',
+    details: 'In GitHub Actions: when the AWS credentials expire. A plan that takes longer is warned of.',
+  },
+} as const satisfies Settings

@@ -1,0 +1,320 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import type { IngestError } from '../../lib/core/errors.ts'
+import type { Fetch } from '../../lib/core/fetch.ts'
+import { createFakeClock } from '../support/runs/fake-clock.ts'
+import { TEST_KEY } from '../support/servers/vendor.ts'
+import { recordedError } from '../support/recorded.ts'
+import { seededRandom } from '../support/random.ts'
+import {
+  clientOf,
+  closeServers,
+  createHeldClock,
+  failureOf,
+  gapsOf,
+  hold,
+  limit,
+  realClock,
+  serve,
+  serverError,
+  SYMBOLS,
+  timing,
+  until,
+} from '../support/fmp-client.ts'
+
+afterEach(closeServers)
+
+describe('the gate', () => {
+  test('keeps the set time between any two attempts, whenever they are asked for', async () => {
+    const random = seededRandom(Number(process.env['TEST_SEED']))
+    const intervalMs = 15
+    const { startsMs, timed } = timing()
+    // A third of the answers are failures, so that retries are among the attempts.
+    const server = serve({ onRequest: () => (random() < 0.33 ? serverError() : undefined) })
+    const client = clientOf(server.url, { fetch: timed, intervalMs, clock: realClock, random: () => random() / 50 })
+    await Promise.allSettled(
+      Array.from({ length: 10 }, async () => {
+        await Bun.sleep(random() * 120)
+        await client.get()
+      }),
+    )
+    expect(startsMs.length).toBeGreaterThanOrEqual(10)
+    expect(Math.min(...gapsOf(startsMs))).toBeGreaterThanOrEqual(intervalMs)
+    expect(client.fmp.stats().calls).toBe(startsMs.length)
+  })
+
+  test('is not hurried by a machine whose clock is set forward', async () => {
+    const { startsMs, timed } = timing()
+    const client = clientOf(serve().url, { fetch: timed, intervalMs: 40, clock: realClock })
+    await client.get()
+    const realNow = Date.now
+    Date.now = () => realNow() + 3_600_000
+    try {
+      await client.get()
+    } finally {
+      Date.now = realNow
+    }
+    expect(Math.min(...gapsOf(startsMs))).toBeGreaterThanOrEqual(40)
+  })
+
+  test('keeps it beside a call that takes longer than the time itself', async () => {
+    const slow = hold()
+    const { startsMs, timed } = timing()
+    const server = serve({ onRequest: ({ n }) => (n === 2 ? slow.fault : undefined) })
+    const client = clientOf(server.url, { fetch: timed, intervalMs: 40, clock: realClock })
+    await client.get()
+    const calls = [client.get()]
+    await until(() => server.requests.length === 2)
+    // Fixed windows, p-queue's default, would let one through now and the next at the window's end, a moment later.
+    await Bun.sleep(76)
+    calls.push(client.get(), client.get())
+    await until(() => server.requests.length === 4)
+    slow.release()
+    await Promise.all(calls)
+    expect(Math.min(...gapsOf(startsMs))).toBeGreaterThanOrEqual(40)
+  })
+
+  test('is absent at 0', async () => {
+    const server = serve({ onRequest: ({ n }) => ({ delayMs: n === 1 ? 0 : 30 }) })
+    const client = clientOf(server.url)
+    await Promise.all(SYMBOLS.map((symbol) => client.get(symbol)))
+    expect(server.maxInFlight()).toBe(4)
+  })
+
+  test('nothing is sent beside the first call until that is answered', async () => {
+    const first = hold()
+    const server = serve({ onRequest: ({ n }) => (n === 1 ? first.fault : undefined) })
+    const client = clientOf(server.url)
+    const calls = SYMBOLS.map((symbol) => client.get(symbol))
+    await until(() => server.requests.length > 0)
+    await Bun.sleep(10)
+    expect(server.requests).toHaveLength(1)
+    first.release()
+    await Promise.all(calls)
+    expect(server.requests).toHaveLength(5)
+  })
+
+  test('a failure answers the first call too: the others need not wait for its retries', async () => {
+    const server = serve({ onRequest: ({ n }) => (n === 1 ? serverError() : undefined) })
+    const clock = createHeldClock()
+    const client = clientOf(server.url, { clock })
+    const [first, ...others] = SYMBOLS.map((symbol) => client.get(symbol))
+    await Promise.all(others)
+    expect(server.requests).toHaveLength(5)
+    clock.wake()
+    expect(await first).toHaveLength(1)
+  })
+
+  test('an error of the run ends the waits of all the others', async () => {
+    const slow = Promise.withResolvers<Response>()
+    const answers = [undefined, serverError(), slow.promise, limit()]
+    const server = serve({ onRequest: ({ n }) => answers[n - 1] })
+    const clock = createHeldClock()
+    const client = clientOf(server.url, { clock })
+    await client.get()
+    const failures: Promise<IngestError>[] = []
+    // One waits for its retry, one is on its way, and one has brought the gate to a pause.
+    for (const symbol of ['MSFT', 'NVDA', 'JPM']) {
+      const before = server.requests.length
+      failures.push(failureOf(client.get(symbol)))
+      await until(() => server.requests.length > before)
+    }
+    await until(() => clock.sleepers() === 2)
+    slow.resolve(recordedError('account-suspended'))
+    expect((await Promise.all(failures)).map(({ kind }) => kind)).toEqual(['key', 'key', 'key'])
+    expect(clock.sleepers()).toBe(0)
+    expect(server.requests).toHaveLength(4)
+  })
+
+  test('a refused key is refused once, and every other call is told', async () => {
+    const server = serve({ key: 'another' })
+    const client = clientOf(server.url)
+    const failures = await Promise.all(SYMBOLS.map((symbol) => failureOf(client.get(symbol))))
+    expect(server.requests).toHaveLength(1)
+    expect(new Set(failures.map(({ kind, scope }) => `${kind} ${scope}`))).toEqual(new Set(['key run']))
+    expect((await failureOf(client.get())).kind).toBe('key')
+    expect(server.requests).toHaveLength(1)
+  })
+
+  test('an error of the run leaves calls on their way alone, and reaches those that wait', async () => {
+    const second = hold()
+    const server = serve({
+      onRequest: ({ symbol }) =>
+        symbol === 'MSFT' ? second.fault : symbol === 'NVDA' ? recordedError('bandwidth-limit') : undefined,
+    })
+    const client = clientOf(server.url, { intervalMs: 40 })
+    await client.get()
+    const [onItsWay, refused, waiting] = [
+      client.get('MSFT'),
+      failureOf(client.get('NVDA')),
+      failureOf(client.get('JPM')),
+    ]
+    expect((await refused).kind).toBe('bandwidth')
+    expect(await waiting).toBe(await refused)
+    second.release()
+    expect(await onItsWay).toHaveLength(1)
+    expect(server.requests).toHaveLength(3)
+  })
+})
+
+describe('the call limit', () => {
+  test('pauses use up no attempts', async () => {
+    const clock = createFakeClock()
+    const server = serve({
+      onRequest: ({ n }) => (n <= 3 ? limit() : n <= 7 ? serverError() : n === 8 ? limit() : undefined),
+    })
+    const pausesMs: number[] = []
+    const client = clientOf(server.url, { clock, onPause: (ms) => pausesMs.push(ms) })
+    expect(await client.get()).toHaveLength(1)
+    expect(clock.sleepsMs).toEqual([5_000, 10_000, 20_000, 500, 1_000, 2_000, 4_000, 5_000])
+    // Told of each pause, and of no other wait.
+    expect(pausesMs).toEqual([5_000, 10_000, 20_000, 5_000])
+    expect(client.fmp.stats()).toMatchObject({ calls: 9, retries: 8, limited: 4 })
+  })
+
+  const date = 'Mon, 30 Sep 2024 12:00:00 GMT'
+  test.each<[string, Record<string, string>, number]>([
+    ['seconds', { 'retry-after': '7' }, 7_000],
+    ['a date', { 'retry-after': 'Mon, 30 Sep 2024 12:00:09 GMT', date }, 9_000],
+    ['too long', { 'retry-after': '3600' }, 60_000],
+    ['nothing', { 'retry-after': '0' }, 1_000],
+    ['a date that is past', { 'retry-after': 'Mon, 30 Sep 2024 11:00:00 GMT', date }, 1_000],
+    ['nonsense', { 'retry-after': 'soon' }, 5_000],
+  ])('Retry-After: %s', async (_name, headers, expectedMs) => {
+    const clock = createFakeClock()
+    const server = serve({ onRequest: ({ n }) => (n === 1 ? limit(headers) : undefined) })
+    await clientOf(server.url, { clock }).get()
+    expect(clock.sleepsMs).toEqual([expectedMs])
+  })
+
+  test('calls refused together pause once; then one goes first, alone, and the others follow its good answer', async () => {
+    const clock = createHeldClock()
+    const pausesMs: number[] = []
+    const [probe, rest] = [hold(), hold()]
+    const server = serve({
+      onRequest: ({ n }) => (n >= 2 && n <= 5 ? limit() : n === 6 ? probe.fault : n > 6 ? rest.fault : undefined),
+    })
+    const client = clientOf(server.url, { clock, onPause: (ms) => pausesMs.push(ms) })
+    await client.get()
+    const calls = SYMBOLS.slice(1).map((symbol) => client.get(symbol))
+    await until(() => client.fmp.stats().limited === 4)
+    expect(clock.sleepsMs).toEqual([5_000])
+    const late = client.get()
+    await Bun.sleep(10)
+    expect(server.requests).toHaveLength(5)
+    clock.wake()
+    await until(() => server.requests.length === 6)
+    await Bun.sleep(10)
+    expect(server.requests).toHaveLength(6)
+    probe.release()
+    await until(() => server.requests.length === 10)
+    rest.release()
+    await Promise.all([...calls, late])
+    expect(clock.sleepsMs).toEqual([5_000])
+    expect(pausesMs).toEqual([5_000])
+    expect(client.fmp.stats()).toMatchObject({ calls: 10, retries: 4, limited: 4 })
+  })
+
+  test('what was refused goes before what came later', async () => {
+    const clock = createHeldClock()
+    const slow = Promise.withResolvers<Response>()
+    const first: Record<string, Response | Promise<Response>> = { MSFT: limit(), NVDA: slow.promise }
+    const server = serve({ onRequest: ({ n, symbol }) => (n <= 3 ? first[symbol] : undefined) })
+    const asked: (string | null)[] = []
+    const noted: Fetch = (url, init) => {
+      asked.push(new URL(url).searchParams.get('symbol'))
+      return fetch(url, init)
+    }
+    const client = clientOf(server.url, { clock, fetch: noted })
+    await client.get('AAPL')
+    const calls = [client.get('MSFT'), client.get('NVDA')]
+    await until(() => client.fmp.stats().limited === 1)
+    calls.push(client.get('JPM'))
+    slow.resolve(limit())
+    await until(() => client.fmp.stats().limited === 2)
+    clock.wake()
+    await Promise.all(calls)
+    expect(asked).toEqual(['AAPL', 'MSFT', 'NVDA', 'MSFT', 'NVDA', 'JPM'])
+    expect(clock.sleepsMs).toEqual([5_000])
+  })
+
+  test('a good answer to a call from before the pause does not end it, nor lets two go at once after it', async () => {
+    const clock = createHeldClock()
+    const [slow, probe] = [hold(), hold()]
+    const server = serve({
+      onRequest: ({ n }) => (n === 2 ? slow.fault : n === 3 ? limit() : n === 4 ? probe.fault : undefined),
+    })
+    const client = clientOf(server.url, { clock })
+    await client.get()
+    const late = client.get('MSFT')
+    await until(() => server.requests.length === 2)
+    const calls = [client.get('NVDA')]
+    await until(() => client.fmp.stats().limited === 1)
+    calls.push(client.get('JPM'), client.get('SPY'))
+    slow.release()
+    await late
+    await Bun.sleep(5)
+    expect(server.requests).toHaveLength(3)
+    clock.wake()
+    await until(() => server.requests.length === 4)
+    await Bun.sleep(5)
+    expect(server.requests).toHaveLength(4)
+    probe.release()
+    await Promise.all(calls)
+    expect(server.requests).toHaveLength(6)
+  })
+
+  test('unbroken for 130 s it is the limit of the day, and nothing more is sent', async () => {
+    const clock = createFakeClock()
+    const server = serve({ onRequest: () => limit() })
+    const client = clientOf(server.url, { clock })
+    const [failure, ...others] = await Promise.all(SYMBOLS.map((symbol) => failureOf(client.get(symbol))))
+    expect(failure).toMatchObject({ kind: 'quota', scope: 'run', hint: expect.stringContaining('tomorrow') })
+    expect(failure?.message).toContain('day limit')
+    expect(clock.sleepsMs).toEqual([5_000, 10_000, 20_000, 40_000, 60_000])
+    for (const other of others) expect(other.kind).toBe('quota')
+    const sent = server.requests.length
+    expect(await failureOf(client.get())).toBe(failure as IngestError)
+    expect(server.requests).toHaveLength(sent)
+  })
+
+  test('any other answer breaks the row, even a failure', async () => {
+    const clock = createFakeClock()
+    const server = serve({ onRequest: ({ n }) => (n > 12 ? undefined : n % 5 === 0 ? serverError() : limit()) })
+    expect(await clientOf(server.url, { clock }).get()).toHaveLength(1)
+    expect(clock.sleepsMs).toEqual([
+      5_000, 10_000, 20_000, 40_000, 500, 5_000, 10_000, 20_000, 40_000, 1_000, 5_000, 10_000,
+    ])
+  })
+})
+
+test('under time-warp a day limit is over in under a second, and the gate still keeps its time', async () => {
+  const server = serve({ onRequest: () => limit() })
+  const program = `
+    import { createFmp } from './lib/fmp/fmp.ts'
+    const startedMs = Date.now()
+    const clock = { elapsedMs: () => performance.now(), sleep: (ms) => new Promise((wake) => setTimeout(wake, ms)) }
+    const startsMs = []
+    const timed = (url, init) => (startsMs.push(performance.now()), fetch(url, init))
+    const endpoint = { api: 'stable', baseUrl: '${server.url}', key: '${TEST_KEY}' }
+    const limits = { intervalMs: 15_000, timeoutMs: 5_000, signal: new AbortController().signal }
+    const fmp = createFmp({ ...endpoint, ...limits, fetch: timed, clock, random: Math.random, redact: String })
+    const ask = { path: 'historical-price-eod/full', symbol: 'AAPL', query: {}, name: 'full' }
+    const error = await fmp.fetchRows(ask, fmp.reserve('AAPL', 1)).catch((e) => e)
+    console.log(JSON.stringify({ kind: error.kind, scope: error.scope, tookMs: Date.now() - startedMs, startsMs }))`
+  const startedMs = performance.now()
+  const child = Bun.spawn(['bun', '--preload', './test/support/time-warp.ts', '-e', program], {
+    cwd: join(import.meta.dir, '../..'),
+    env: { ...process.env, TIME_WARP: '400' },
+    stderr: 'inherit',
+  })
+  const told = JSON.parse(await new Response(child.stdout).text()) as Record<'tookMs', number> & { startsMs: number[] }
+  expect(told).toMatchObject({ kind: 'quota', scope: 'run' })
+  expect(told.tookMs).toBeGreaterThanOrEqual(130_000)
+  expect(performance.now() - startedMs).toBeLessThan(5_000)
+  // The waits are 5, 10, 20, 40 and 60 s (fewer where a busy machine makes them longer), and the gate stretches the first
+  // two to its 15 s.
+  const gapsMs = gapsOf(told.startsMs)
+  expect(gapsMs).not.toBeEmpty()
+  expect(Math.min(...gapsMs)).toBeGreaterThanOrEqual(15_000)
+})
