@@ -109,7 +109,7 @@ describe.concurrent('the key is in no output and no file after', () => {
       api,
       list: names.join(','),
       args: [flag],
-      timeoutSeconds: '0.1',
+      timeoutSeconds: '1',
     })
     expect(run.code).toBe(1)
     expect(new Set(run.requests.map(({ symbol }) => symbol)).size).toBe(FAULTS.length)
@@ -172,7 +172,7 @@ describe.concurrent('on the command line', () => {
     [[`FMP_API_KEY=${SENTINEL}`]],
     [['--tickers', 'A', `--token=${SENTINEL}`, '--out', 'x']],
   ])('a key is refused, and not repeated: %p', async (args) => {
-    const run = await runCli(args, { env: { FMP_API_KEY: SENTINEL } })
+    const run = await runInProcess({ args, env: { FMP_API_KEY: SENTINEL }, vendor: () => Response.json([]) })
     expect(run.code).toBe(2)
     expect(leaksIn(new Map([['stderr', run.stderr + run.stdout]]), [SENTINEL])).toEqual([])
   })

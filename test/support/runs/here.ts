@@ -98,14 +98,15 @@ function inTime(store: Store, time: VirtualTime): Store {
 type Environment = Readonly<Record<string, string>>
 
 /** What the environment of this process is lent for, to how many runs, and how it is given back. */
-let lent: { readonly text: string; runs: number; readonly isOver: Promise<void>; readonly end: () => void } | undefined
+type Loan = { readonly text: string; runs: number; readonly isOver: Promise<void>; readonly end: () => void }
+
+const current: { loan: Loan | undefined } = { loan: undefined }
 
 /** Runs with these variables in the environment of this process, after all runs that need others. */
 async function inEnvironment<T>(env: Environment, run: () => Promise<T>): Promise<T> {
   const text = JSON.stringify(env)
-  while (lent !== undefined && lent.text !== text) await lent.isOver
-  lent ??= lend(env, text)
-  const mine = lent
+  while (current.loan !== undefined && current.loan.text !== text) await current.loan.isOver
+  const mine = (current.loan ??= lend(env, text))
   mine.runs += 1
   try {
     return await run()
@@ -115,7 +116,7 @@ async function inEnvironment<T>(env: Environment, run: () => Promise<T>): Promis
   }
 }
 
-function lend(env: Environment, text: string): NonNullable<typeof lent> {
+function lend(env: Environment, text: string): Loan {
   const outside = Object.keys(env).map((name) => [name, process.env[name]] as const)
   for (const [name, value] of Object.entries(env)) setVariable(name, value === '' ? undefined : value)
   const { promise: isOver, resolve: end } = Promise.withResolvers<void>()
@@ -125,7 +126,7 @@ function lend(env: Environment, text: string): NonNullable<typeof lent> {
     isOver,
     end: () => {
       for (const [name, value] of outside) setVariable(name, value)
-      lent = undefined
+      current.loan = undefined
       end()
     },
   }

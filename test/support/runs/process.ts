@@ -79,23 +79,23 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
 }
 
 const MEASURE = `
-  const child = Bun.spawn(JSON.parse(process.argv.at(-1)), { stdout: 'ignore', stderr: 'ignore' })
-  const code = await child.exited
-  console.log(JSON.stringify({ code, peakBytes: child.resourceUsage().maxRSS }))`
+  const child = Bun.spawn(JSON.parse(process.argv.at(-1)), { stdout: 'pipe', stderr: 'pipe' })
+  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  console.log(JSON.stringify({ code, stdout, stderr, peakBytes: child.resourceUsage().maxRSS }))`
 
 /**
- * Runs `ingest` and tells its peak memory. By way of a small process in between: Linux counts what a process was before
+ * Runs `ingest` and tells its peak memory too. By way of a small process in between: Linux counts what a process was before
  * its exec as its own, and that would be this one, tests and databases and all.
  */
 export async function measureCli(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<{ code: number; peakBytes: number }> {
+): Promise<CliResult & { readonly peakBytes: number }> {
   const command = [process.execPath, '--no-env-file', join(ROOT, 'ingest.ts'), ...args]
   const child = Bun.spawn([process.execPath, '--no-env-file', '-e', MEASURE, JSON.stringify(command)], {
     cwd: HOME,
     env: { PATH: process.env['PATH'] ?? '', HOME, ...env },
     stdout: 'pipe',
   })
-  return JSON.parse(await child.stdout.text()) as { code: number; peakBytes: number }
+  return JSON.parse(await child.stdout.text()) as CliResult & { peakBytes: number }
 }
