@@ -1,14 +1,12 @@
 // The real program as a step of GitHub Actions: what its log, its annotations and its step summary say.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { KEY } from '../support/runs/in-process.ts'
 import { barsFor, iso } from '../support/bars.ts'
 import { runCli } from '../support/runs/process.ts'
 import { setS3Stage, setStage, type RunOptions, type Stage } from '../support/runs/stage.ts'
 import { makeTempFolder } from '../support/lakes/temp-folder.ts'
-
-setDefaultTimeout(30_000)
 
 const DAY = '2024-09-16'
 

@@ -1,6 +1,6 @@
 // The backfill, one file per symbol and year: the real program against the fake vendor, into a folder.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { addDays } from '../../lib/core/dates.ts'
 import type { Run } from '../support/runs/checks.ts'
 import { NOW } from '../support/runs/in-process.ts'
@@ -9,8 +9,6 @@ import { callsOf, metricsOf, setStage, type Stage } from '../support/runs/stage.
 import { recordedError } from '../support/recorded.ts'
 import { type Bar, barsFor, iso, sessions, yearKey } from '../support/bars.ts'
 import { askedOf, foreignParquet, priceFiles, priceKeys, readRows } from '../support/lakes/lake.ts'
-
-setDefaultTimeout(30_000)
 
 const DEFAULT_SYMBOLS = ['AAPL', 'MSFT', 'NVDA', 'TSLA', 'AMZN', 'GOOGL', 'META', 'JPM', 'SPY', 'V']
 const AN_HOUR_LATER = '2024-09-17T14:00:00Z'

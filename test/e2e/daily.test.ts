@@ -1,13 +1,11 @@
 // The nightly mode, one file per symbol and session: the real program against the fake vendor, into a folder.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { NOW } from '../support/runs/in-process.ts'
 import { ROOT } from '../support/runs/process.ts'
 import { callsOf, metricsOf, setStage } from '../support/runs/stage.ts'
 import { type Bar, barsFor, dayKey, iso, sessions, yearKey } from '../support/bars.ts'
 import { describeFile, priceFiles, priceKeys, readFooter, readRows, type StoredRow } from '../support/lakes/lake.ts'
-
-setDefaultTimeout(30_000)
 
 const DEFAULT_SYMBOLS = ['AAPL', 'MSFT', 'NVDA', 'TSLA', 'AMZN', 'GOOGL', 'META', 'JPM', 'SPY', 'V']
 const RULE = '='.repeat(60)

@@ -1,13 +1,11 @@
 // `ingest databricks` as a user runs it: what it writes, what it refuses, what it says.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
 import { disposableFolder, folderLake } from '../support/lakes/lake.ts'
 import { runCli } from '../support/runs/process.ts'
-
-setDefaultTimeout(30_000)
 
 const PATHS = [...bundleFiles({ bucket: 'b', prefix: 'raw', catalog: 'main' }).keys()].toSorted()
 

@@ -1,13 +1,11 @@
 // The demo as a user runs it: no key, no bucket, two runs over the embedded prices, in little memory.
 
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { parquetMetadata } from 'hyparquet'
 import { join } from 'node:path'
 import { folderLake, priceKeys, readRows } from '../support/lakes/lake.ts'
 import { makeTempFolder, type TempFolder } from '../support/lakes/temp-folder.ts'
 import { measureCli, ROOT, runCli } from '../support/runs/process.ts'
-
-setDefaultTimeout(30_000)
 
 const CSV = join(ROOT, 'lib/commands/demo/wiki-prices.csv.gz')
 const MAX_PEAK_BYTES = 200_000_000

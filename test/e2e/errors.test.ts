@@ -1,6 +1,6 @@
 // What goes wrong at the vendor, and how far it reaches: a try, a symbol, the run.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import type { FmpRequestInfo } from '../support/servers/vendor.ts'
 import { KEY } from '../support/runs/in-process.ts'
 import { callsOf, metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
@@ -8,8 +8,6 @@ import { recordedError } from '../support/recorded.ts'
 import { startFakeFmp } from '../support/servers/fake-fmp.ts'
 import { type Bar, barsFor, dayKey } from '../support/bars.ts'
 import { readRows } from '../support/lakes/lake.ts'
-
-setDefaultTimeout(30_000)
 
 const TEN = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J']
 const ONE_AT_A_TIME = { MAX_WORKERS: '1', UPLOAD_CONCURRENCY: '1' }

@@ -1,13 +1,11 @@
 // Runs that are interrupted or killed: what is stored is whole, what is said is true, and the next run completes it.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { barsFor, dayKey, SEED } from '../support/bars.ts'
 import { metricsOf, setS3Stage, setStage } from '../support/runs/stage.ts'
 import { recordedError } from '../support/recorded.ts'
 import { seededRandom } from '../support/random.ts'
 import { priceFiles, readRows } from '../support/lakes/lake.ts'
-
-setDefaultTimeout(30_000)
 
 const SIX = ['A', 'B', 'C', 'D', 'E', 'F']
 const LIST = ['--tickers', SIX.join(',')]

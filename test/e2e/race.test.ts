@@ -1,12 +1,10 @@
 // Two whole runs at once over one lake: every file is written once, and both runs account for it.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { priceFiles, priceKeys } from '../support/lakes/lake.ts'
 import type { Run } from '../support/runs/checks.ts'
 import { barsFor, dayKey, sessions } from '../support/bars.ts'
 import { metricsOf, setS3Stage, setStage, type Stage } from '../support/runs/stage.ts'
-
-setDefaultTimeout(30_000)
 
 const FIVE = ['A', 'B', 'C', 'D', 'E']
 const DAY = '2024-09-16'

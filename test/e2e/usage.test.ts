@@ -1,6 +1,6 @@
 // What is refused before anything is called, what is only printed, and what the settings do to the output.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { disposableFolder } from '../support/lakes/lake.ts'
@@ -8,8 +8,6 @@ import { KEY, NOW, runInProcess } from '../support/runs/in-process.ts'
 import { barsFor, dayKey, yearKey } from '../support/bars.ts'
 import { metricsOf, setStage } from '../support/runs/stage.ts'
 import { runCli } from '../support/runs/process.ts'
-
-setDefaultTimeout(30_000)
 
 const VENDOR = { FMP_API_KEY: KEY, FMP_BASE_URL: 'http://127.0.0.1:9' }
 const NOTHING = { FMP_API_KEY: '', FMP_BASE_URL: '', RATE_LIMIT_SECONDS: '' }

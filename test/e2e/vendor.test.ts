@@ -1,14 +1,12 @@
 // How the program treats the vendor: what it stores of recorded answers, both APIs, the first call, the pace of calls.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import type { FmpRequestInfo } from '../support/servers/vendor.ts'
 import { KEY } from '../support/runs/in-process.ts'
 import { barsFor, dayKey, iso, sessions, yearKey } from '../support/bars.ts'
 import { callsOf, metricsOf, setStage } from '../support/runs/stage.ts'
 import { fixtureText, recordedError } from '../support/recorded.ts'
 import { readRows } from '../support/lakes/lake.ts'
-
-setDefaultTimeout(30_000)
 
 const EIGHT = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H']
 const V3 = { FMP_API: 'v3' }

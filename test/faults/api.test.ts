@@ -1,7 +1,7 @@
 // What the vendor and the way to it can do to a run, on the real program: the rows of the fault table that no test of the
 // parts alone can prove.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import type { Fault, FmpRequestInfo } from '../support/servers/vendor.ts'
 import { KEY, NOW } from '../support/runs/in-process.ts'
 import { measureCli } from '../support/runs/process.ts'
@@ -9,8 +9,6 @@ import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
 import { type Bar, barsFor, dayKey } from '../support/bars.ts'
 import { disposableFolder, folderLake, priceKeys, readRows } from '../support/lakes/lake.ts'
 import type { Metrics } from '../../lib/report/contract.ts'
-
-setDefaultTimeout(30_000)
 
 const DAY = '2024-09-16'
 const LIST = ['--tickers', 'BAD,GOOD']

@@ -1,6 +1,6 @@
 // Many at once over one store: every file once, whole, and never a shorter year. Two runs alone are in cli.race.test.ts.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { falseClaims, dataFacts } from '../kill/look.ts'
 import { disposableFolder, readRows } from '../support/lakes/lake.ts'
@@ -8,8 +8,6 @@ import type { Run } from '../support/runs/checks.ts'
 import { ROOT } from '../support/runs/process.ts'
 import { barsFor, yearKey } from '../support/bars.ts'
 import { metricsOf, setS3Stage, setStage, type Stage } from '../support/runs/stage.ts'
-
-setDefaultTimeout(60_000)
 
 const SYMBOLS = ['A', 'B', 'C', 'D']
 const LIST = ['--tickers', SYMBOLS.join(',')]

@@ -1,7 +1,7 @@
 // What a store can do to a whole run, beyond cli.s3.test.ts: trouble at every request, trouble that stays, answers that never
 // end, a clock or a region that is wrong, credentials that are old.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FakeRequest, Fault } from '../support/servers/fake-s3.ts'
@@ -10,8 +10,6 @@ import { KEY, NOW } from '../support/runs/in-process.ts'
 import { barsFor, dayKey } from '../support/bars.ts'
 import { metricsOf, setS3Stage, setStage, type S3Stage } from '../support/runs/stage.ts'
 import { runCli } from '../support/runs/process.ts'
-
-setDefaultTimeout(30_000)
 
 const DAY = '2024-09-16'
 const THREE = ['A', 'B', 'C']

@@ -1,13 +1,11 @@
 // Trouble that lasts: what a single fault does is in cli.errors.test.ts and cli.s3.test.ts.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { dataFacts, readFiles } from '../kill/look.ts'
 import { makeBars, barsFor, iso, sessions, yearKey } from '../support/bars.ts'
 import { metricsOf, setS3Stage, setStage, type S3Stage } from '../support/runs/stage.ts'
 import { recordedError } from '../support/recorded.ts'
 import { priceKeys, readRows } from '../support/lakes/lake.ts'
-
-setDefaultTimeout(60_000)
 
 const SYMBOLS = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H']
 const LIST = ['--tickers', SYMBOLS.join(',')]

@@ -1,13 +1,11 @@
 // Files that wait for the program where it is going to write: links to somewhere else, folders, things left by others.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { lstat, mkdir, readdir, readlink, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { disposableFolder, folderLake } from '../support/lakes/lake.ts'
 import { barsFor, dayKey } from '../support/bars.ts'
 import { setStage, type Stage } from '../support/runs/stage.ts'
-
-setDefaultTimeout(30_000)
 
 const DAY = '2024-09-16'
 const METRICS = 'logs/ingest/date=2024-09-17/run-1726578000.json'

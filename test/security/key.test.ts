@@ -1,7 +1,7 @@
 // The key: where it goes, and that it goes nowhere else. Every way that a call can fail is taken with a key that no encoding
 // leaves as it is, and everything that comes out is searched for it, whole, encoded and in pieces.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { Fault, FmpRequestInfo } from '../support/servers/vendor.ts'
 import { KEY, NOW } from '../support/runs/in-process.ts'
@@ -12,8 +12,6 @@ import { startFakeFmp } from '../support/servers/fake-fmp.ts'
 import { runInProcess } from '../support/runs/in-process.ts'
 import { leaksIn } from '../support/leaks.ts'
 import { disposableFolder, folderLake, type Lake } from '../support/lakes/lake.ts'
-
-setDefaultTimeout(30_000)
 
 const SENTINEL = `S3nt~inel+Key/!*'(0123456789)==`
 const AWS_SECRET = 'fake+secret/key'

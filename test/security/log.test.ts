@@ -1,14 +1,12 @@
 // Text from outside in the log of a CI system: it cannot start a line, form a workflow command, move a cursor or hide what
 // was said, wherever it comes from. GitHub takes `::command::` at the start of a line and `##[command]` anywhere in one.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { disposableFolder } from '../support/lakes/lake.ts'
 import { barsFor, dayKey } from '../support/bars.ts'
 import { metricsOf, setS3Stage, setStage } from '../support/runs/stage.ts'
-
-setDefaultTimeout(30_000)
 
 const DAY = '2024-09-16'
 

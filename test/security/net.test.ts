@@ -1,7 +1,7 @@
 // Where the key and the data may travel: certificates are checked, nothing is sent in the clear, proxies and redirects do not
 // take the key elsewhere, and what a user has switched off is said.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import net from 'node:net'
 import { join } from 'node:path'
 import { KEY, NOW } from '../support/runs/in-process.ts'
@@ -12,8 +12,6 @@ import { startFakeFmp } from '../support/servers/fake-fmp.ts'
 import { runInProcess } from '../support/runs/in-process.ts'
 import { disposableFolder } from '../support/lakes/lake.ts'
 import { certificatePath, startTlsServer, type Certificate } from '../support/servers/tls-server.ts'
-
-setDefaultTimeout(30_000)
 
 const DAY = '2024-09-16'
 const WARPED = { preload: 'test/support/runs/time-warp.ts' }

@@ -1,7 +1,7 @@
 // Ticker lists as an attacker would write them: symbols that want to be paths, URLs or commands, lists that are something
 // else, lists from places where nothing should be read. What a parser alone can prove is in tickers.test.ts.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runInProcess } from '../support/runs/in-process.ts'
@@ -11,8 +11,6 @@ import { KEY, NOW } from '../support/runs/in-process.ts'
 import { barsFor, dayKey } from '../support/bars.ts'
 import { metricsOf, setS3Stage, setStage } from '../support/runs/stage.ts'
 import { runCli } from '../support/runs/process.ts'
-
-setDefaultTimeout(30_000)
 
 const DAY = '2024-09-16'
 

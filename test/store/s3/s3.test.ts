@@ -208,7 +208,7 @@ describe('a lost answer', () => {
   })
 
   test('by a server that stays silent is given up after the timeout', async () => {
-    const store = await openProven({ timeoutMs: 150 })
+    const store = await openProven({ timeoutMs: 1_000 })
     script('put', [{ action: 'hang' }])
     expect(await store.create('p/a', ONE, {})).toBe('created')
   })

@@ -12,7 +12,7 @@ const HOME = mkdtempSync(join(tmpdir(), 'ingest-home-'))
 process.on('exit', () => rmSync(HOME, { recursive: true, force: true }))
 
 /** A safety net, so that a run that hangs is seen and does not hold up everything: far above what a busy machine takes. */
-const TIME_LIMIT_MS = 240_000
+export const TIME_LIMIT_MS = 200_000
 
 // Each program lives for a tenth of a second: compiling its hot code takes a quarter more time than it gains.
 const SHORT_LIVED = { BUN_JSC_useDFGJIT: '0' }
