@@ -1,10 +1,9 @@
-// One run from its settings to its exit code: list the symbols, survey the store, plan, ingest, account for it.
+// One run, from its settings to its exit code: reads the symbols, surveys the store, plans, ingests and reports.
 
-import { shortages } from '../../report/github.ts'
+import { jobLimitWarnings } from '../../report/github.ts'
 import { XNYS } from '../../core/calendar.ts'
-import { conclude, type Run } from './finish.ts'
+import { finishRun, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
-import { createGcTrigger } from '../../core/garbage.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod } from '../../core/period.ts'
@@ -20,21 +19,21 @@ import { planJobs } from '../../datasets/datasets.ts'
 import { createRedactor } from '../../core/text.ts'
 
 /**
- * The exit code of a run that was not interrupted. Throws an IngestError for what went wrong before the first call
- * could be made (of kind 'usage' for the user's own mistakes); a defect of this program is thrown as it is.
+ * Runs an ingest and returns the exit code that it has unless it was interrupted. Throws an IngestError if something fails
+ * before the first call (of kind 'usage' for the user's mistakes). A defect of this program is thrown as it is.
  */
 export async function runIngest(config: Config, effects: Effects): Promise<0 | 1 | 3> {
   const begunMs = effects.clock.elapsedMs()
   const startMs = config.nowMs ?? effects.nowMs
   const redact = createRedactor(config.secrets)
   const period = resolvePeriod(config.dates, XNYS, startMs)
-  const speech = {
+  const output = {
     write: effects.printError,
     isTerminal: effects.isTerminal,
     isQuiet: config.isQuiet,
     clock: effects.clock,
   }
-  const progress = createProgress({ ...speech, redact })
+  const progress = createProgress({ ...output, redact })
   const storeOptions = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
   const openStore = (target: Target) => effects.openStore(target, config, storeOptions)
 
@@ -77,9 +76,9 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   if (config.isDryRun) return await dryRun(run)
 
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
-  for (const warning of shortages(callsOf(jobs), config)) progress.warn(warning)
+  for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
   const { http, result } = await execute(run)
-  const code = await conclude(result, { ...run, http })
+  const code = await finishRun(result, { ...run, http })
   if (result.bug !== undefined) throw result.bug
   return code
 }
@@ -119,13 +118,9 @@ async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult
     return encoder
   }
   const tasks = jobs.flatMap((job) => job.tasks({ openEncoder }))
-  const gcTrigger = createGcTrigger()
   const result = await ingestAll(tasks, {
     fmp,
-    onOutcome: (outcome) => {
-      progress.ended(outcome)
-      gcTrigger()
-    },
+    onOutcome: progress.ended,
     stop,
     admit: uploads.admit,
     maxWorkers: config.maxWorkers,

@@ -204,9 +204,9 @@ test('lacks() misses the adjusted close only where it was asked for', () => {
   const whole = PRICES.check('AAPL', rawPrice(DATE))
   const bare = PRICES.check('AAPL', rawPrice(DATE, { adjClose: null }))
   if ('reason' in whole || 'reason' in bare) throw new Error('a good row was dropped')
-  expect(PRICES.lacks(whole.row)).toBeUndefined()
-  expect(PRICES.lacks(bare.row)).toBe('adjusted close')
-  expect(prices({ withAdjClose: false }).lacks(bare.row)).toBeUndefined()
+  expect(PRICES.missingField(whole.row)).toBeUndefined()
+  expect(PRICES.missingField(bare.row)).toBe('adjusted close')
+  expect(prices({ withAdjClose: false }).missingField(bare.row)).toBeUndefined()
 })
 
 const dayOf = (date: string): Partition => ({ kind: 'day', date: day(date) })
@@ -229,7 +229,7 @@ describe('keys', () => {
   })
 
   test('are read back for every year and session, whatever the symbol', () => {
-    const symbols = 'AAPL,BRK-B,0700.HK,^GSPC,EURUSD=X,2024-01-01,A-2024-01-02,1,X-20,9-9-2020'.split(',')
+    const symbols = 'AAPL,BRK-B,0700.HK,^GSPC,EURUSD=X,2024-01-01,A-2024-01-02,1A,X-20,9-9-2020'.split(',')
     const dates = [1990, 2000, 2024, 2035].flatMap((year) => [
       ...XNYS.sessions({ from: day(`${year}-01-01`), to: day(`${year}-12-31`) }),
     ])
