@@ -70,17 +70,17 @@ export function openEffects({ version, stop, interruption, encoderScript }: Effe
     openStore: async (...args) => withGcTrigger(await openStore(...args)),
     readTextFile,
     openEncoder: (settings, files) =>
-      files < MANY_FILES ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
+      files < MIN_FILES_FOR_THREAD ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
     appendText,
   }
 }
 
 /**
- * From so many files on, the encoder thread gains more than its start costs, 20 ms and 30 MB. 12,580 day files into S3 at
- * 20 ms take 2.8 s with it and 3.6 without, which is more than s5cmd's 2.7, and callbacks of the event loop wait 16 ms instead
- * of 142 (99th percentile). On a busy machine they take 5.8 s of CPU and 144 MB with it, 6.7 s and 151 MB without.
+ * With so many files, the encoder thread gains more than its start costs: 20 ms and 30 MB. 12,580 day files into S3 at 20 ms
+ * take 2.8 s with it and 3.6 s without, where s5cmd takes 2.7; callbacks of the event loop wait 16 ms instead of 142 (99th
+ * percentile). On a busy machine they take 5.8 s of CPU and 144 MB with it, 6.7 s and 151 MB without.
  */
-const MANY_FILES = 1_000
+const MIN_FILES_FOR_THREAD = 1_000
 
 const send: Fetch = async (url, init) => await fetch(url, init)
 

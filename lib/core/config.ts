@@ -81,7 +81,7 @@ export type Config = {
   readonly warnings: readonly string[]
   /** Texts that must never be printed or stored. */
   readonly secrets: readonly string[]
-  /** `AWS_DEFAULT_REGION`: used where the SDK finds no region. */
+  /** `AWS_DEFAULT_REGION`: used if the SDK finds no region. */
   readonly defaultRegion: string | undefined
   readonly hasCustomEndpoint: boolean
   /** Undefined outside GitHub Actions. */
@@ -91,7 +91,7 @@ export type Config = {
 /** The settings of `ingest databricks`. */
 export type BundleSettings = {
   readonly folder: string
-  /** Undefined when no bucket is set: the bundle then says that it is missing. */
+  /** Undefined if no bucket is set: the bundle then says that it is missing. */
   readonly bucket: string | undefined
   /** Key prefix of the data, without slashes at its ends; may be empty. */
   readonly prefix: string

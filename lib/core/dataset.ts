@@ -1,4 +1,4 @@
-// What a dataset is: which API calls fetch it, which rows are valid, which columns its files have and where they are stored.
+// What a dataset is: the API calls that fetch it, its valid rows, the columns of its files, and where they are stored.
 
 import type { DatasetName } from './config.ts'
 import type { IsoDate } from './dates.ts'

@@ -79,7 +79,7 @@ async function readYears(files: ReadonlyMap<number, StoredFile>, store: Store): 
   const read = [...files].map(async ([year, file]) => [year, await readYear(file, store)] as const)
   const years = new Map<number, StoredYear>()
   for (const [year, stored] of await Promise.all(read)) {
-    // A file that is gone since the listing counts as absent.
+    // A file that was removed since the listing counts as absent.
     if (stored !== undefined) years.set(year, stored)
   }
   return years

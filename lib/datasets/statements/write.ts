@@ -39,7 +39,7 @@ const OLDEST_YEAR = 1900
 /** Far more than the rows of one date need. */
 const MAX_DOCUMENT_BYTES = 4 * 1_048_576
 
-/** Stores a document; `sha` is the hash of its rows. Throws an IngestError: of the run if the store fails, else of the symbol. */
+/** Stores a document with the hash of its rows. Throws an IngestError: of the run if the store fails, else of the symbol. */
 export async function writeDocument(
   document: DocumentFile,
   sha: string,
