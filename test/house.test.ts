@@ -62,6 +62,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'store/s3/deadline.ts': ['store/s3/wire.test.ts', 'likewise, of wire.ts'],
   'store/s3/errors.ts': ['store/s3/s3.test.ts', 'likewise'],
   'store/s3/sdk-error.ts': ['store/s3/s3.test.ts', 'likewise'],
+  'store/store.ts': ['store/contract.test.ts', 'the contract, and the tag of a stored file'],
 }
 
 function filesUnder(folder: string): string[] {
