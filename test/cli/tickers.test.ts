@@ -2,20 +2,11 @@ import { describe, expect, test } from 'bun:test'
 
 import { IngestError } from '../../lib/core/errors.ts'
 import { MAX_TICKER_LIST_BYTES, parseTickerFlag, parseTickers } from '../../lib/cli/tickers.ts'
+import { errorOf } from '../support/values.ts'
 
 const SOURCE = 'tickers.csv'
 
 const symbolsOf = (text: string): readonly string[] => parseTickers(text, SOURCE).symbols
-
-function errorOf(run: () => unknown): IngestError {
-  try {
-    run()
-  } catch (error) {
-    if (error instanceof IngestError) return error
-    throw error
-  }
-  throw new Error('Nothing was thrown')
-}
 
 const refusal = (text: string): IngestError => errorOf(() => parseTickers(text, SOURCE))
 

@@ -9,7 +9,6 @@ import {
   clientOf,
   closeServers,
   createHeldClock,
-  failureOf,
   realClock,
   reserved,
   serve,
@@ -18,6 +17,7 @@ import {
   SYMBOLS,
   until,
 } from '../support/fmp-client.ts'
+import { failureOf } from '../support/values.ts'
 
 afterEach(closeServers)
 

@@ -10,7 +10,6 @@ import {
   clientOf,
   closeServers,
   createHeldClock,
-  failureOf,
   gapsOf,
   hold,
   limit,
@@ -21,6 +20,7 @@ import {
   timing,
   until,
 } from '../support/fmp-client.ts'
+import { failureOf } from '../support/values.ts'
 
 afterEach(closeServers)
 

@@ -4,7 +4,8 @@ import { createRedactor } from '../../lib/core/text.ts'
 import { rowsOf } from '../../lib/fmp/reply.ts'
 import type { HttpReply } from '../../lib/fmp/request.ts'
 import { fixtureText } from '../support/recorded.ts'
-import { errorOf, verdictOf } from '../support/fmp-client.ts'
+import { verdictOf } from '../support/fmp-client.ts'
+import { errorOf } from '../support/values.ts'
 
 const KEY = 'sEcReT+key/123'
 const redact = createRedactor([KEY])

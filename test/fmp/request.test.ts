@@ -8,13 +8,13 @@ import {
   clientOf,
   closeLater,
   closeServers,
-  failureOf,
   realClock,
   serve,
   serveRaw,
   throwing,
   until,
 } from '../support/fmp-client.ts'
+import { failureOf } from '../support/values.ts'
 
 afterEach(closeServers)
 

@@ -121,15 +121,6 @@ export function reserved(budget: Pick<Fmp, 'reserve'>, symbol: string, calls: nu
   return reservation
 }
 
-export async function failureOf(promise: Promise<unknown>): Promise<IngestError> {
-  const error = await promise.then(
-    () => new Error('Nothing was thrown.'),
-    (thrown: unknown) => thrown,
-  )
-  if (error instanceof IngestError) return error
-  throw error
-}
-
 /** Resolves when `condition` holds; the test's own timeout ends a wait in vain. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await Bun.sleep(1)
@@ -169,17 +160,6 @@ export function throwing(error: Error, fields: object = {}): Fetch {
   return async () => {
     throw error
   }
-}
-
-/** The IngestError that `act` throws. */
-export function errorOf(act: () => unknown): IngestError {
-  try {
-    act()
-  } catch (error) {
-    if (error instanceof IngestError) return error
-    throw error
-  }
-  throw new Error('Nothing was thrown.')
 }
 
 /** How a reply was read: `6 rows`, or kind and scope of the error. */

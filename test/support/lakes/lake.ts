@@ -8,6 +8,7 @@ import { parquetMetadata } from 'hyparquet'
 import type { FakeS3 } from '../servers/fake-s3.ts'
 import { makeTempFolder } from './temp-folder.ts'
 import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
+import type { Bar } from '../bars.ts'
 
 /** Where a run stores, seen from outside. Keys are relative, as in the design's layout. */
 export type Lake = {
@@ -21,16 +22,10 @@ export type Lake = {
 }
 
 /** A row of a price file; `ingestTs` is in milliseconds. */
-export type StoredRow = {
+export type StoredRow = Omit<Bar, 'date'> & {
   readonly key: string
   readonly symbol: string
   readonly date: string
-  readonly open: number | null
-  readonly high: number | null
-  readonly low: number | null
-  readonly close: number | null
-  readonly adjClose: number | null
-  readonly volume: number | null
   readonly ingestTs: number
 }
 
