@@ -142,7 +142,23 @@ describe('the gate', () => {
       onRequest: ({ symbol }) =>
         symbol === 'MSFT' ? second.fault : symbol === 'NVDA' ? recordedError('bandwidth-limit') : undefined,
     })
-    const client = clientOf(server.url, { intervalMs: 40 })
+    const clock = createFakeClock()
+    let isHeld = false
+    // From the refused call on nobody's turn comes by itself.
+    const client = clientOf(server.url, {
+      intervalMs: 40,
+      fetch: async (url, init) => {
+        isHeld ||= url.includes('NVDA')
+        return await fetch(url, init)
+      },
+      clock: {
+        elapsedMs: clock.elapsedMs,
+        sleep: async (ms, signal) => {
+          if (!isHeld) return await clock.sleep(ms, signal)
+          await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }))
+        },
+      },
+    })
     await client.get()
     const [onItsWay, refused, waiting] = [
       client.get('MSFT'),
