@@ -2,13 +2,14 @@
 
 import { createReadStream } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import process from 'node:process'
 import type { Clock } from '../core/clock.ts'
 import { createEncoder, createThreadEncoder } from '../parquet/encoder.ts'
 import { errnoOf, IngestError, usageError } from '../core/errors.ts'
 import type { Fetch } from '../core/fetch.ts'
 import type { FileSettings, Encoder } from '../parquet/parquet.ts'
-import type { Config, Target } from '../core/config.ts'
+import { type Config, type Target, CREATOR } from '../core/config.ts'
 import { withGcTrigger } from '../store/gc-trigger.ts'
 import type { Store } from '../store/store.ts'
 import { print, printError } from './streams.ts'
@@ -109,6 +110,7 @@ const clock: Effects['clock'] = {
 async function openStore(target: Target, config: Config, options: StoreOptions): Promise<Store> {
   // Imported when needed: the S3 client alone takes longer to load than all the rest.
   if (target.kind === 'folder') {
+    if (config.creator === CREATOR) await refuseDemoLake(target.folder)
     const { openFolderStore } = await import('../store/folder/folder.ts')
     return await openFolderStore({
       folder: target.folder,
@@ -131,6 +133,14 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
     random: Math.random,
     ...options,
   })
+}
+
+/** The file by which the demo marks its folder: prices of 2012 must not pass for the user's own. */
+export const DEMO_MARK = 'DEMO.txt'
+
+async function refuseDemoLake(folder: string): Promise<void> {
+  if (!(await Bun.file(join(folder, DEMO_MARK)).exists())) return
+  throw usageError(`${oneLine(folder)} is a lake of the demo (${DEMO_MARK}).`, 'Name another folder with --out.')
 }
 
 async function readTextFile(path: string, maxBytes: number): Promise<string | undefined> {

@@ -303,7 +303,7 @@ describe('what is allowed and dangerous is said', () => {
 
 describe('resolveDemoFolder()', () => {
   test.each([
-    [['demo'], './lake'],
+    [['demo'], './demo-lake'],
     [['demo', '--out', '/tmp/x'], '/tmp/x'],
   ])('%p stores in %s', (argv, folder) => {
     expect(resolveDemoFolder(lineOf(argv))).toBe(folder)

@@ -53,7 +53,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
       store,
       calendar: XNYS,
       period,
-      fileSettings: { ingestMs: startMs, version: effects.version, note: config.fileNote },
+      fileSettings: { ingestMs: startMs, version: effects.version, note: config.fileNote, creator: config.creator },
       unlessStopped: async (work) => await unlessStopped(work, effects),
       onNote: progress.note,
     }),

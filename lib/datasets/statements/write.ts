@@ -72,7 +72,7 @@ type StoredDocument = DocumentFile & { readonly stored: StoredFile; readonly sha
 
 /** Replaces a stored document. Undefined if its file was changed or removed since it was listed. */
 async function refresh(document: StoredDocument, context: DocumentWriteContext): Promise<DocumentResult | undefined> {
-  const found = await readTail(document.stored, context.store, OLDEST_YEAR)
+  const found = await readTail(document.stored, context, OLDEST_YEAR)
   if (found === undefined) return undefined
   return document.action === 'overwrite'
     ? await overwrite(document, found, context)
