@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'bun:test'
 import { parseCommandLine } from '../../lib/cli/cli.ts'
 import { resolveConfig } from '../../lib/cli/resolve.ts'
-import { errorOf } from '../support/samples.ts'
+import { errorOf } from '../support/values.ts'
 
 const ENVIRONMENT = { FMP_API_KEY: 'a-key', S3_BUCKET: 'my-bucket' }
 

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'bun:test'
 import { cutToColumns } from '../../lib/report/live-line.ts'
 import { createProgress, type Output } from '../../lib/report/progress.ts'
 import type { NextCall } from '../../lib/fmp/fmp.ts'
-import { createFakeClock } from '../support/fake-clock.ts'
-import { outcomeOf } from '../support/samples.ts'
+import { createFakeClock } from '../support/runs/fake-clock.ts'
+import { outcomeOf } from '../support/values.ts'
 
 const WIPE = '\r\u001B[K'
 
