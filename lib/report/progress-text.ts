@@ -56,8 +56,8 @@ export function logText(work: Workload, at: Position, nowMs: number): string {
 
 /** What the live line says of a wait, the longest text first. */
 export function waitTexts({ what, steps, done, sinceMs }: Wait, nowMs: number): readonly string[] {
-  const counted = steps === undefined ? '' : `: ${grouped(done)} of ${grouped(steps)}`
-  return [`⏳ ${what}${counted}, ${durationText(Math.floor((nowMs - sinceMs) / 1_000))}`]
+  const howFar = steps === undefined ? '' : `: ${grouped(done)} of ${grouped(steps)}`
+  return [`⏳ ${what}${howFar}, ${durationText(Math.floor((nowMs - sinceMs) / 1_000))}`]
 }
 
 /** What the live line says of the work, the longest text first. */

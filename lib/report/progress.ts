@@ -46,10 +46,8 @@ export function createProgress(output: Output): Progress {
   const { isQuiet, clock } = output
   let wait: Wait | undefined
   let work: Workload | undefined
-  const at: Position = { begunMs: 0, calledMs: 0, ended: 0, called: 0, files: 0 }
+  const { at, begin, countCall, countEnd } = createPosition(clock)
   let printedMs = 0
-  let callsOfEnded = 0
-  const callsUnderWay = new Map<string, number>()
 
   const isOver = (): boolean => work !== undefined && at.ended === totalOf(work)
   const { printLine, draw, start, clear } = createLiveLine(output, () => {
@@ -57,9 +55,10 @@ export function createProgress(output: Output): Progress {
     return work === undefined || isOver() ? [] : workTexts(work, at, clock.elapsedMs())
   })
 
-  const warn = (text: string): void => {
-    if (!isQuiet) printLine(`⚠️ ${text}`)
+  const say = (text: string): void => {
+    if (!isQuiet) printLine(text)
   }
+  const warn = (text: string): void => say(`⚠️ ${text}`)
 
   const showProgress = (): void => {
     const nowMs = clock.elapsedMs()
@@ -70,15 +69,8 @@ export function createProgress(output: Output): Progress {
     else printLine(logText(work, at, nowMs))
   }
 
-  const countCalls = (): void => {
-    at.called = callsOfEnded + callsUnderWay.values().reduce((sum, calls) => sum + calls, 0)
-    at.calledMs = clock.elapsedMs()
-  }
-
   return {
-    note: (text) => {
-      if (!isQuiet) printLine(`ℹ️  ${text}`)
-    },
+    note: (text) => say(`ℹ️  ${text}`),
     warn,
     fail(error, symbol) {
       printLine(symbol === undefined ? `❌ ${describeError(error)}` : failedLine(symbol, error, 0))
@@ -94,14 +86,11 @@ export function createProgress(output: Output): Progress {
     begin(ahead) {
       wait = undefined
       work = ahead
-      at.begunMs = clock.elapsedMs()
-      at.calledMs = at.begunMs
-      printedMs = at.begunMs
+      printedMs = begin()
       if (!isQuiet) start()
     },
     called(symbol) {
-      callsUnderWay.set(symbol, (callsUnderWay.get(symbol) ?? 0) + 1)
-      countCalls()
+      countCall(symbol)
       showProgress()
     },
     clear() {
@@ -109,17 +98,43 @@ export function createProgress(output: Output): Progress {
       clear()
     },
     ended(outcome) {
-      at.ended += 1
-      // Counts all planned calls: a symbol that failed early does not make the rest.
-      callsOfEnded += outcome.plannedCalls
-      callsUnderWay.delete(outcome.symbol)
-      countCalls()
-      at.files += outcome.filesWritten
+      countEnd(outcome)
       for (const text of warningsIn(outcome)) warn(text)
       // No-data errors wait: only when all symbols are fetched is it known whether they are errors of the symbol.
       const [first, ...others] = outcome.errors.filter(({ kind }) => kind !== 'no-data')
       if (first !== undefined) printLine(failedLine(outcome.symbol, first, others.length))
       showProgress()
+    },
+  }
+}
+
+/** Counts how far the work is. */
+function createPosition(clock: Clock) {
+  const at: Position = { begunMs: 0, calledMs: 0, ended: 0, called: 0, files: 0 }
+  let callsOfEnded = 0
+  const callsUnderWay = new Map<string, number>()
+  const countCalls = (): void => {
+    at.called = callsOfEnded + callsUnderWay.values().reduce((sum, calls) => sum + calls, 0)
+    at.calledMs = clock.elapsedMs()
+  }
+  return {
+    at,
+    begin(): number {
+      at.begunMs = clock.elapsedMs()
+      at.calledMs = at.begunMs
+      return at.begunMs
+    },
+    countCall(symbol: string): void {
+      callsUnderWay.set(symbol, (callsUnderWay.get(symbol) ?? 0) + 1)
+      countCalls()
+    },
+    countEnd({ symbol, plannedCalls, filesWritten }: SymbolOutcome): void {
+      at.ended += 1
+      // Counts all planned calls: a symbol that failed early does not make the rest.
+      callsOfEnded += plannedCalls
+      callsUnderWay.delete(symbol)
+      countCalls()
+      at.files += filesWritten
     },
   }
 }

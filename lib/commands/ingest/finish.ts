@@ -86,18 +86,24 @@ export async function finishRun(
   }
   progress.clear()
   const summary = run.redact(summaryText(ending))
-  const code = exitCodeOf(ending)
-  if (config.isJson) await printResult(`${toJson(metrics, run.redact)}\n`, effects)
-  else if (!config.isQuiet || code !== 0) await printResult(summary, effects)
+  await printResult(
+    config.isJson ? `${toJson(metrics, run.redact)}\n` : summaryIfShown(ending, summary, config),
+    effects,
+  )
   const all = [...sharedErrors, stoppedBy, bugErrorOf(bug), ...failures].filter((found) => found !== undefined)
   await reportToActions(ending, { outcomes, errors: all, summary }, run)
-  return code
+  return exitCodeOf(ending)
+}
+
+/** With `--quiet` a run without a failure prints nothing. */
+function summaryIfShown(ending: Ending, summary: string, { isQuiet }: Config): string {
+  return isQuiet && exitCodeOf(ending) === 0 ? '' : summary
 }
 
 /** Prints the result of a run. A reader that has gone changes nothing: the metrics document holds what it did not take. */
 async function printResult(text: string, effects: Effects): Promise<void> {
   try {
-    await effects.print(text)
+    if (text !== '') await effects.print(text)
   } catch (error) {
     if (!(error instanceof IngestError) || error.kind !== 'closed-output') throw error
   }
@@ -116,7 +122,7 @@ async function reportToActions(ending: Ending, { outcomes, errors, summary }: Ac
   const { config, effects, redact, progress } = run
   if (config.actionsJob === undefined) return
   // With --json the workflow sends stdout to a file, so the log would not show how the run ended.
-  if (config.isJson && !(config.isQuiet && exitCodeOf(ending) === 0)) effects.printError(summary)
+  if (config.isJson) effects.printError(summaryIfShown(ending, summary, config))
   // Symbols are redacted too: a ticker list may contain an API key by mistake.
   const redacted = <T extends { readonly symbol: string }>(item: T) => ({ ...item, symbol: redact(item.symbol) })
   const shown = outcomes.map(redacted)
