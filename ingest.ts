@@ -3,7 +3,7 @@
 
 import { parseCommandLine } from './lib/cli/cli.ts'
 import { describeError, IngestError } from './lib/core/errors.ts'
-import { flushStderr, ignoresHangup, print, printError, stdoutColumns } from './lib/commands/streams.ts'
+import { flushStderr, print, printError, stdoutColumns } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
 import { createRedactor } from './lib/core/text.ts'
 
@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   // Everything else is loaded when it is used, so that help and version do not wait for it.
   if (line.kind === 'help') {
     const { helpText } = await import('./lib/cli/help.ts')
-    await print(helpText(line.command, version, stdoutColumns()))
+    await print(helpText(line.command, version, await stdoutColumns()))
   }
   if (line.kind !== 'run') return 0
 
@@ -47,7 +47,9 @@ async function main(): Promise<number> {
     await print(await writeBundle(resolveBundle(line, process.env)))
     return 0
   }
-  const { openEffects } = await import('./lib/commands/effects.ts')
+  const { ignoresHangup, openEffects } = await import('./lib/commands/effects.ts')
+  // Under nohup a run outlives its terminal.
+  if (!ignoresHangup()) process.on('SIGHUP', onSignal)
   const encoderScript = new URL('./lib/parquet/worker.ts', import.meta.url).href
   const effects = openEffects({ version, stop, interruption: interruption.signal, encoderScript })
   if (line.command === 'demo') {
@@ -87,8 +89,6 @@ async function failedWith(error: unknown): Promise<number> {
 
 process.on('SIGINT', onSignal)
 process.on('SIGTERM', onSignal)
-// Under nohup a run outlives its terminal.
-if (!ignoresHangup()) process.on('SIGHUP', onSignal)
 
 const code = await main().catch(failedWith)
 await flushStderr()

@@ -1,7 +1,6 @@
 // What somebody meant who typed a word that the program does not know: a near word, or one that other programs use.
 
 import { DATASET_WORDS } from '../core/config.ts'
-import { isIsoDate } from '../core/dates.ts'
 import type { SchemaName } from './schemas.ts'
 
 /** Words for options that other programs use, by the option that is meant. In small letters, without dashes before them. */
@@ -190,7 +189,13 @@ function nearDate(value: string): string | undefined {
   if (parts === null) return undefined
   const [, year = '', , month = '', day = ''] = parts
   const date = `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`
-  return date === value || !isIsoDate(date) ? undefined : date
+  return date === value || !isReal(date) ? undefined : date
+}
+
+/** Here and not from core/dates.ts, whose time zone takes --help as long to load as all the rest. */
+function isReal(date: string): boolean {
+  const ms = Date.parse(`${date}T00:00:00Z`)
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date)
 }
 
 /** A number with its unit, or with marks between its thousands. */

@@ -1,6 +1,6 @@
 // Effects: the real clock, randomness, network, streams, files and stores, handed to a run as plain functions.
 
-import { createReadStream } from 'node:fs'
+import { createReadStream, readFileSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -90,6 +90,18 @@ export function openEffects({ version, stop, interruption, encoderScript }: Effe
 const MIN_FILES_FOR_THREAD = 1_000
 
 const send: Fetch = async (url, init) => await fetch(url, init)
+
+const SIGHUP_BIT = 1n
+
+/** Whether this process was started with SIGHUP ignored, as nohup does. Only Linux tells; elsewhere it is false. */
+export function ignoresHangup(): boolean {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]
+    return mask !== undefined && (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n
+  } catch {
+    return false
+  }
+}
 
 /** Requests to this machine bypass any proxy, which would see the API key in plain text. */
 function bypassProxyForLoopback(): void {

@@ -1,6 +1,5 @@
 // Writes to stdout and stderr, so that no text is lost unnoticed, and asks how wide the terminal behind them is.
 
-import { fstatSync, readFileSync } from 'node:fs'
 import process from 'node:process'
 import { errnoOf, IngestError } from '../core/errors.ts'
 
@@ -43,33 +42,13 @@ function stdoutError(error: Error): IngestError {
 }
 
 /** The columns of the terminal that stdout is; undefined when it is none. */
-export function stdoutColumns(): number | undefined {
-  // A terminal is a device. Files and pipes are known without process.stdout, which takes longer to load than all of --help.
-  return isDevice(1) ? process.stdout.columns : undefined
+export async function stdoutColumns(): Promise<number | undefined> {
+  // A terminal is a device. What is none is known without process.stdout and node:fs, which take longer to load than --help.
+  const file = await Bun.stdout.stat().catch(() => undefined)
+  return file?.isCharacterDevice() === true ? process.stdout.columns : undefined
 }
 
 /** The columns of the terminal that stderr is, as they are now; undefined when it is none. */
 export function stderrColumns(): number | undefined {
   return process.stderr.columns
-}
-
-function isDevice(descriptor: number): boolean {
-  try {
-    return fstatSync(descriptor).isCharacterDevice()
-  } catch {
-    // The descriptor is closed.
-    return false
-  }
-}
-
-const SIGHUP_BIT = 1n
-
-/** Whether this process was started with SIGHUP ignored, as nohup does. Only Linux tells; elsewhere it is false. */
-export function ignoresHangup(): boolean {
-  try {
-    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]
-    return mask !== undefined && (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n
-  } catch {
-    return false
-  }
 }

@@ -16,6 +16,12 @@ describe.concurrent('a usage error', () => {
   test.each<[string, readonly string[], Readonly<Record<string, string>>, readonly (string | RegExp)[]]>([
     ['a typo of a flag', ['--backfil', '--tickers', 'A'], VENDOR, ['--backfil', '--backfill']],
     ['an unknown command', ['ingets'], VENDOR, ['ingets']],
+    ['symbols without an option', ['AAPL', 'MSFT'], VENDOR, ['--tickers AAPL,MSFT.']],
+    ['help as a command', ['help', 'demo'], VENDOR, ['did you mean ingest demo --help?']],
+    ['a near value', ['--dataset', 'price'], VENDOR, ['did you mean prices?']],
+    ['the option of another program', ['--start-date', '2024-01-02'], VENDOR, ['did you mean --from-date?']],
+    ['dates in the future', ['--tickers', 'A', '--from-date', '2035-12-31'], VENDOR, ['2035-12-31 is in the future']],
+    ['a wrong variable of an option', [], { ...VENDOR, MAX_CALLS: 'many' }, ['MAX_CALLS is "many"']],
     ['a missing value', ['--tickers'], VENDOR, ['--tickers']],
     ['a repeated value', ['--tickers', 'A', '--tickers', 'B'], VENDOR, ['--tickers']],
     ['a path in --out s3://', ['--out', 's3://bucket/path'], VENDOR, ['--out', 'S3_RAW_PREFIX']],
