@@ -14,7 +14,7 @@ export const PAGE = join(import.meta.dir, '../../lib/cli/README.md')
 export function pageOf(): string {
   return `${[
     '# The command line',
-    'Made by `bun test/cli/reference.make.ts` from the tables in this folder: a test fails when the page and the program differ. `ingest --help` shows the same in short.',
+    'Made by `bun test/cli/reference.make.ts` from the tables in this folder: a test fails when the page and the program differ. `ingest --help` shows the same in short, as wide as the terminal or, elsewhere, 80 columns wide.',
     '## Commands',
     markdownTable(
       ['command', 'what it does'],
@@ -71,7 +71,7 @@ export function pageOf(): string {
 }
 
 const STRICTNESS =
-  'Nothing unknown passes. An unknown command or option, a missing or repeated value, a value that cannot be used, an impossible date and settings that contradict each other are usage errors: every problem is named at once, the exit code is 2, and nothing was called. A number N is a whole number of at least 1. A value follows its option after a blank or an equals sign. The API key is read from the environment only.'
+  'Nothing unknown passes. An unknown command or option, a missing or repeated value, a value that cannot be used, an impossible date, a first date in the future (New York’s) and settings that contradict each other are usage errors: every problem is named at once, the exit code is 2, and nothing was called. The message names what was probably meant, also for words of other programs (`--symbols`, `--start-date`, `--dataset price`, `help demo`, `ingest AAPL MSFT`). A number N is a whole number of at least 1. A value follows its option after a blank or an equals sign. The API key is read from the environment only.'
 
 const CLOSED_PIPE =
   'Where the reader of a pipe goes away (`ingest --help | head -1`), help and dry run end quietly with 141, as shells count it (128 and the number of SIGPIPE). A run goes on, says nothing of it and keeps its own code: the metrics document holds what the reader did not take. A closed terminal (SIGHUP) ends a run as SIGTERM does; under `nohup` it goes on.'
