@@ -145,8 +145,15 @@ describe('what is set', () => {
 
   test('an empty variable is an unset one', () => {
     const names = ['S3_RAW_PREFIX', 'RATE_LIMIT_SECONDS', 'MAX_WORKERS', 'UPLOAD_CONCURRENCY', 'API_TIMEOUT_SECONDS']
-    const flags = ['TICKERS_PATH', 'MAX_CALLS', 'NO_ADJ_CLOSE', 'STATEMENT_PERIOD']
-    const more = [...flags, 'FMP_API', 'FMP_BASE_URL', 'AWS_DEFAULT_REGION', 'AWS_ENDPOINT_URL_S3', 'AWS_SESSION_TOKEN']
+    const variablesOfFlags = ['TICKERS_PATH', 'MAX_CALLS', 'NO_ADJ_CLOSE', 'STATEMENT_PERIOD']
+    const more = [
+      ...variablesOfFlags,
+      'FMP_API',
+      'FMP_BASE_URL',
+      'AWS_DEFAULT_REGION',
+      'AWS_ENDPOINT_URL_S3',
+      'AWS_SESSION_TOKEN',
+    ]
     for (const blank of ['', ' ', '\n']) {
       const empty = Object.fromEntries([...names, ...more].map((name) => [name, blank]))
       expect(resolve([], { ...GOOD, ...empty })).toEqual(resolve([]))
