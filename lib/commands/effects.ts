@@ -37,6 +37,8 @@ export type Effects = {
   readonly openEncoder: (settings: FileSettings, files: number) => Encoder
   /** Adds to a file's end. Rejects with an IngestError when it takes none. */
   readonly appendText: (path: string, text: string) => Promise<void>
+  /** Is told the summary of a run, without secrets, also where stdout gets something else. */
+  readonly onSummary?: (text: string) => void
 }
 
 export type StoreOptions = { readonly runUuid: string; readonly onWarning: (text: string) => void }

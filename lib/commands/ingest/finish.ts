@@ -84,6 +84,7 @@ export async function conclude(
   }
   progress.clear()
   const summary = run.redact(summaryText(ending))
+  effects.onSummary?.(summary)
   await effects.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
   const all = [...sharedErrors, stoppedBy, bugIn(bug), ...failures].filter((found) => found !== undefined)
   await reportToActions(ending, { outcomes, errors: all, summary }, run)
