@@ -1,10 +1,14 @@
 // What GitHub Actions is told besides the exit code: error annotations and the step summary.
 
 import { describeError, IngestError } from '../core/errors.ts'
-import { durationText, headline, summaryEntries } from './summary.ts'
+import { durationText, headline, planLine, summaryEntries } from './summary.ts'
+import { inActionsWords, rerunCommand } from './actions-words.ts'
 import type { ActionsJob, Config } from '../core/config.ts'
 import type { Ending } from './exit-code.ts'
-import { oneLine, whereTrue } from '../core/text.ts'
+import type { Metrics } from './contract.ts'
+import { rangeAround } from '../core/dates.ts'
+import type { Job } from '../pipeline/pipeline.ts'
+import { grouped, oneLine, whereTrue } from '../core/text.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
 
 /**
@@ -118,20 +122,28 @@ export type SummaryFacts = {
   /** What concerns the whole run, in sentences: errors, and what was to be said beforehand. */
   readonly runErrors: readonly string[]
   readonly warnings: readonly string[]
-  readonly config: Pick<Config, 'target' | 'hasCustomEndpoint'>
+  readonly notes: readonly string[]
+  readonly config: Config
 }
 
 /** The run as Markdown for the step summary. */
 export function stepSummary(facts: SummaryFacts): string {
-  const { ending, outcomes, failures, runErrors, warnings, config } = facts
+  const { ending, outcomes, failures, runErrors, warnings, notes, config } = facts
   const gaps = outcomes.filter(({ missing }) => missing.length > 0)
   const { newest, symbols, late } = ending.freshness ?? { newest: '', symbols: 0, late: [] }
   const sections = [
     `## ${plain(headline(ending))}`,
-    ...warnings.map((text) => `> ⚠️ ${plain(text)}`),
-    ...runErrors.map((text) => `> ❌ ${plain(text)}`),
-    table(['', ''], summaryEntries(ending)),
-    section('Failed symbols', ['Symbol', 'Why'], failures),
+    ...warnings.map((text) => `> ⚠️ ${plain(inActionsWords(text))}`),
+    ...notes.map((text) => `> ℹ️ ${plain(inActionsWords(text))}`),
+    ...runErrors.map((text) => `> ❌ ${plain(inActionsWords(text))}`),
+    table(['', ''], [...runEntries(ending.metrics), ...summaryEntries(ending)]),
+    whatNext(ending, config),
+    section(
+      'Failed symbols',
+      ['Symbol', 'Why'],
+      failures.map(([symbol, why]) => [symbol, inActionsWords(why)]),
+    ),
+    section('Warnings', ['What', 'Symbols'], warningsIn(outcomes)),
     section(
       'Missing sessions',
       ['Symbol', 'Sessions without a bar'],
@@ -144,6 +156,74 @@ export function stepSummary(facts: SummaryFacts): string {
       late.length === symbols ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none']),
     ),
     metricsLine(ending.metricsPlace, config),
+  ]
+  return `${sections.filter((text) => text !== '').join('\n\n')}\n`
+}
+
+/** What the run was to do, and what it asked of FMP. */
+function runEntries({ mode, date_range: dates, dataset, calls }: Metrics): readonly (readonly [string, string])[] {
+  return [
+    ['⚙️ Mode', dataset.split(',').includes('prices') ? mode : 'statements'],
+    ['🗓️ Dates', dates.from === null || dates.to === null ? 'none' : `${dates.from} to ${dates.to}`],
+    ['📞 Calls', grouped(calls)],
+  ]
+}
+
+/** The command that goes on where a run ended early or failed. */
+function whatNext({ stoppedBy, metrics }: Ending, config: Config): string {
+  const isEarly = stoppedBy !== undefined
+  if (!isEarly && metrics.errors === 0 && metrics.run_errors.length === 0) return ''
+  const what = isEarly ? 'To go on where it stopped' : 'To fetch what is missing'
+  return `${what}: ${code(rerunCommand(config))}`
+}
+
+/** Warnings that several symbols share are one row. */
+function warningsIn(outcomes: readonly SymbolOutcome[]): readonly (readonly [string, string])[] {
+  const symbols = new Map<string, string[]>()
+  for (const { symbol, warnings } of outcomes) {
+    for (const text of warnings) symbols.set(text, [...(symbols.get(text) ?? []), symbol])
+  }
+  return [...symbols].map(([text, names]) => [inActionsWords(text), someOf(names)])
+}
+
+export type DryRunFacts = {
+  readonly jobs: readonly Pick<Job, 'calls' | 'keys' | 'stored' | 'range' | 'notes' | 'errors'>[]
+  readonly config: Config
+  /** Blots secrets out. */
+  readonly redact: (text: string) => string
+}
+
+/** The dry run as Markdown for the step summary. */
+export function dryRunSummary({ jobs, config, redact }: DryRunFacts): string {
+  const calls = jobs.reduce((sum, job) => sum + job.calls, 0)
+  const files = jobs.reduce((sum, job) => sum + job.keys().length, 0)
+  const range = rangeAround(jobs.map((job) => job.range))
+  const shown = (text: string) => plain(inActionsWords(redact(text)))
+  const errors = jobs.flatMap((job) => job.errors)
+  const sections = [
+    '## 📋 Dry Run: Nothing Was Fetched',
+    ...[...config.warnings, ...shortages(calls, config)].map((text) => `> ⚠️ ${shown(text)}`),
+    ...jobs.flatMap(({ notes }) => notes).map((text) => `> ℹ️ ${shown(text)}`),
+    table(
+      ['', ''],
+      [
+        ['⚙️ Mode', config.datasets.includes('prices') ? config.dates.mode : 'statements'],
+        ['🗓️ Dates', range === undefined ? 'none' : `${range.from} to ${range.to}`],
+        ['📁 Files that could be written', grouped(files)],
+        ['⏱️ Time', planLine(calls, config.rateLimitSeconds)],
+      ],
+    ),
+    `To run it: ${code(rerunCommand(config))}`,
+    section(
+      'Errors',
+      ['Symbol', 'Why'],
+      errors.map(({ symbol, error }) => [redact(symbol), inActionsWords(redact(describeError(error)))]),
+    ),
+    section(
+      'Stored',
+      [''],
+      jobs.flatMap((job) => job.stored()).map((line) => [redact(line)]),
+    ),
   ]
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
 }
@@ -176,7 +256,12 @@ function tableRow(cells: readonly string[]): string {
   return `| ${cells.map(plain).join(' | ')} |`
 }
 
-function metricsLine(place: string | undefined, { target, hasCustomEndpoint }: SummaryFacts['config']): string {
+/** A command, to be copied: what Markdown could read in it is text. */
+function code(command: string): string {
+  return `<code>${plain(command)}</code>`
+}
+
+function metricsLine(place: string | undefined, { target, hasCustomEndpoint }: Config): string {
   if (place === undefined) return 'Metrics: could not be written'
   const text = `Metrics: ${plain(place)}`
   // The AWS console knows nothing of an S3-compatible store elsewhere.

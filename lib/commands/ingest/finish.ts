@@ -84,10 +84,9 @@ export async function conclude(
   }
   progress.clear()
   const summary = run.redact(summaryText(ending))
-  effects.onSummary?.(summary)
   await effects.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
   const all = [...sharedErrors, stoppedBy, bugIn(bug), ...failures].filter((found) => found !== undefined)
-  await reportToActions(ending, { outcomes, errors: all, summary }, run)
+  await reportElsewhere(ending, { outcomes, errors: all, summary }, run)
   return exitCodeOf(ending)
 }
 
@@ -98,8 +97,10 @@ type Telling = {
   readonly summary: string
 }
 
-async function reportToActions(ending: Ending, { outcomes, errors, summary }: Telling, run: Run): Promise<void> {
+/** Whoever asks gets the summary, and GitHub Actions its report. */
+async function reportElsewhere(ending: Ending, { outcomes, errors, summary }: Telling, run: Run): Promise<void> {
   const { config, effects, redact, progress } = run
+  effects.onSummary?.(summary)
   if (config.actionsJob === undefined) return
   // There stdout goes into a file, and the log would show nothing of the end.
   if (config.isJson) effects.printError(summary)
@@ -110,7 +111,9 @@ async function reportToActions(ending: Ending, { outcomes, errors, summary }: Te
   const failures = failuresIn(shown, redact)
   const runErrors = errors.map((error) => redact(describeError(error)))
   const warnings = [...config.warnings, ...shortages(callsOf(run.jobs), config)]
-  const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, config })
+  const notes = run.jobs.flatMap((job) => job.notes).map(redact)
+  const facts = { ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, notes, config }
+  const text = stepSummary(facts)
   const report = { annotations: annotations(runErrors, failures), summary: text }
   const lost = await tellActions(config.actionsJob, report, effects)
   if (lost !== undefined) progress.warn(describeError(lost))

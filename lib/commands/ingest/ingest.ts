@@ -1,6 +1,7 @@
 // One run from its settings to its exit code: list the symbols, survey the store, plan, ingest, account for it.
 
-import { shortages } from '../../report/github.ts'
+import { dryRunSummary, shortages, tellActions } from '../../report/github.ts'
+import { describeError } from '../../core/errors.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { conclude, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
@@ -79,8 +80,14 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   return code
 }
 
-async function dryRun({ config, effects, progress, jobs }: Run): Promise<0 | 1> {
+async function dryRun({ config, effects, progress, jobs, redact }: Run): Promise<0 | 1> {
   await effects.print(config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config))
+  const lost = await tellActions(
+    config.actionsJob,
+    { annotations: [], summary: dryRunSummary({ jobs, config, redact }) },
+    effects,
+  )
+  if (lost !== undefined) progress.warn(describeError(lost))
   const errors = jobs.flatMap((job) => job.errors)
   for (const { symbol, error } of errors) progress.fail(error, symbol)
   return errors.length > 0 ? 1 : 0

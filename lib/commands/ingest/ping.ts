@@ -81,9 +81,11 @@ function withSuffix(address: string, suffix: string): string {
 /** Sends one ping. What went wrong, without the address; undefined where nothing did. Never rejects. */
 async function problemOf(url: string, body: string, effects: PingEffects): Promise<string | undefined> {
   const [ended, late, interrupted] = [new AbortController(), new AbortController(), new AbortController()]
-  void effects.clock.sleep(TIMEOUT_MS, ended.signal).then(() => {
+  const abortLate = async () => {
+    await effects.clock.sleep(TIMEOUT_MS, ended.signal)
     if (!ended.signal.aborted) late.abort()
-  })
+  }
+  void abortLate()
   void afterGrace(effects, INTERRUPTED_TIMEOUT_MS).then(() => interrupted.abort())
   try {
     const response = await effects.fetch(url, {

@@ -53,6 +53,8 @@ type Options = {
 
 type Work = Parameters<typeof withPings>[2]
 
+const redact = (text: string) => text.replaceAll('hunter2', '[redacted]')
+
 async function pinged(work: Work, options: Options = {}) {
   const said: string[] = []
   const { isQuiet = false, clock = still, interruption = new AbortController().signal } = options
@@ -64,7 +66,6 @@ async function pinged(work: Work, options: Options = {}) {
     version: '1.2.3',
     printError: (text: string) => void said.push(text),
   }
-  const redact = (text: string) => text.replaceAll('hunter2', '[redacted]')
   const ending = await withPings({ target: () => ({ url, isQuiet }), redact }, effects, work).then(
     (code) => ({ code, error: undefined }),
     (error: unknown) => ({ code: undefined, error }),
