@@ -34,6 +34,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
   const { read } = reader
   const config: Config = {
     tickers: tickerSource(read(FLAGS.tickers), read(FLAGS.tickersPath)),
+    skipsBadTickers: read(FLAGS.skipsBadTickers),
     dates: {
       mode: read(FLAGS.backfill) ? 'backfill' : 'daily',
       fromDate: read(FLAGS.fromDate),

@@ -44,6 +44,13 @@ export const FLAGS = {
     help: 'CSV file of symbols: a path or s3://bucket/key',
   },
   tickers: { flag: '--tickers', hint: 'A,B', value: 'text', help: 'symbols on the command line instead of a file' },
+  skipsBadTickers: {
+    flag: '--skip-bad-tickers',
+    ...SWITCH,
+    help: 'take the rest of a list whose lines are not all symbols',
+    details:
+      'Each line that is left out is named in a warning. A list of which the column of symbols is not certain is refused all the same.',
+  },
   backfill: {
     flag: '--backfill',
     ...SWITCH,

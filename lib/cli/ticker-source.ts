@@ -3,7 +3,7 @@
 import { IngestError, usageError } from '../core/errors.ts'
 import type { Target, TickerSource } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
-import { MAX_TICKER_LIST_BYTES, parseTickerFlag, parseTickers, type TickerList } from './tickers.ts'
+import { MAX_TICKER_LIST_BYTES, parseTickerFlag, parseTickers, type TickerList, type TickerOptions } from './tickers.ts'
 import { oneLine } from '../core/text.ts'
 
 /** The I/O that reading a list needs. */
@@ -13,21 +13,25 @@ export type ListEffects = {
 }
 
 /** The symbols of a run. Throws a usage error for a missing or wrong list, and the store's error when S3 fails. */
-export async function readSymbols(source: TickerSource, effects: ListEffects): Promise<TickerList> {
+export async function readSymbols(
+  source: TickerSource,
+  effects: ListEffects,
+  options?: TickerOptions,
+): Promise<TickerList> {
   switch (source.kind) {
     case 'flag':
-      return parseTickerFlag(source.list)
+      return parseTickerFlag(source.list, options)
     case 'file': {
       const text = await effects.readTextFile(source.path, MAX_TICKER_LIST_BYTES)
       if (text === undefined) throw notFound(source.path)
-      return parseTickers(text, source.path)
+      return parseTickers(text, source.path, options)
     }
     case 's3': {
       const url = `s3://${source.bucket}/${source.key}`
       const store = await effects.openStore({ kind: 's3', bucket: source.bucket })
       const bytes = await store.read(source.key, undefined, MAX_TICKER_LIST_BYTES).catch(tooLargeIsUsage)
       if (bytes === undefined) throw notFound(url)
-      return parseTickers(new TextDecoder().decode(bytes), url)
+      return parseTickers(new TextDecoder().decode(bytes), url, options)
     }
   }
 }

@@ -4,18 +4,33 @@
 
 import { usageError } from '../core/errors.ts'
 import { oneLine } from '../core/text.ts'
+import { symbolCells, trimSpaces } from './ticker-csv.ts'
+import { flawOf, vendorSymbol } from './ticker-spelling.ts'
 
 /** The largest ticker list that is read. All symbols of a market with their names fit; a wrong file usually does not. */
 export const MAX_TICKER_LIST_BYTES = 1_048_576
 
-/** Symbols in list order, each once, and those that stand in the list more than once. */
-export type TickerList = { readonly symbols: readonly string[]; readonly duplicates: readonly string[] }
+/** Symbols in list order, each once, those that the list names more than once, and what `--skip-bad-tickers` left out. */
+export type TickerList = {
+  readonly symbols: readonly string[]
+  readonly duplicates: readonly string[]
+  /** Each with its place and why it is no symbol. */
+  readonly left: readonly string[]
+}
+
+export type TickerOptions = {
+  /** Take the rest of a list whose cells are not all symbols. */
+  readonly skipsBad: boolean
+}
+
+const STRICT: TickerOptions = { skipsBad: false }
 
 /**
- * The symbols of a list: one a line, or the first column of a CSV. `source` is the list's name in messages.
- * Throws a usage error for an empty or too large list, and one that names the bad lines.
+ * The symbols of a list: one a line, or the column of a CSV that its header names. `source` names the list in messages.
+ * Throws a usage error for an empty or oversized list, for one of which the column of symbols is not certain, and one that
+ * names the bad lines.
  */
-export function parseTickers(text: string, source: string): TickerList {
+export function parseTickers(text: string, source: string, options: TickerOptions = STRICT): TickerList {
   const list = `the ticker list ${oneLine(source)}`
   // A text has at most as many UTF-16 units as UTF-8 bytes, so a list within the limit always passes.
   if (text.length > MAX_TICKER_LIST_BYTES) {
@@ -24,106 +39,49 @@ export function parseTickers(text: string, source: string): TickerList {
       'It should hold one symbol a line.',
     )
   }
-  const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/)
-  const entries: Entry[] = []
-  for (const [index, line] of lines.entries()) {
-    const cell = firstCell(line)
-    if (cell !== undefined) entries.push({ number: index + 1, ...cell })
-  }
-  if (HEADER.test(entries[0]?.text ?? '')) entries.shift()
+  const entries = symbolCells(text, list).map(({ line, ...cell }): Entry => ({ place: `line ${line}`, ...cell }))
   if (entries.length === 0) throw usageError(`No symbol in ${list}.`, 'Write one symbol a line.')
-  return toSymbols(entries, list, 'line')
+  return toSymbols(entries, list, { ...options, isListed: true })
 }
 
 /** The symbols of `--tickers A,B`. Throws a usage error that names the bad positions, counted from 1. */
-export function parseTickerFlag(value: string): TickerList {
-  const entries = value.split(',').map((part, index) => ({ number: index + 1, text: trimSpaces(part) }))
-  return toSymbols(entries, '--tickers', 'position')
+export function parseTickerFlag(value: string, options: TickerOptions = STRICT): TickerList {
+  const entries = value.split(',').map((part, index) => ({ place: `position ${index + 1}`, text: trimSpaces(part) }))
+  return toSymbols(entries, '--tickers', { ...options, isListed: false })
 }
 
 /** `problem` says why the cell could not be read. */
-type Cell = { readonly text: string; readonly problem?: string }
-/** `number` is that of its line or position, counted from 1. */
-type Entry = Cell & { readonly number: number }
-
-const HEADER = /^(?:symbol|ticker)s?$/i
-
-/** A symbol in upper or lower case. Tested before upper-casing, because that turns some other letters into ASCII. */
-const SYMBOL = /^\^?[A-Za-z0-9][A-Za-z0-9.=-]{0,19}$/
-
-/** US class shares: the vendor writes them with a dash (`BRK-B`), most lists with a dot. Other dots are exchanges. */
-const CLASS_SHARE = /\.([ABC])$/
+type Entry = { readonly place: string; readonly text: string; readonly problem?: string }
 
 const MAX_NAMED_ENTRIES = 20
-/** A symbol has at most 21 characters. A few more are shown so that a typo can be seen. */
-const MAX_SHOWN_CHARACTERS = 24
 
-/** Checks the entries, maps them to symbols and drops repeated ones. Throws one usage error for all bad entries. */
-function toSymbols(entries: readonly Entry[], where: string, unit: 'line' | 'position'): TickerList {
-  const bad = entries.filter(({ text, problem }) => problem !== undefined || !isSymbol(text))
-  if (bad.length > 0) {
-    const named = bad.slice(0, MAX_NAMED_ENTRIES).map((entry) => `${unit} ${entry.number}: ${describe(entry)}`)
-    if (bad.length > named.length) named.push(`and ${bad.length - named.length} more`)
-    throw usageError(
-      `Not a symbol in ${where}: ${named.join(', ')}.`,
-      'A symbol is 1 to 20 letters, digits, single dots, dashes and equals signs, with a ^ before an index.',
-    )
-  }
+/** Checks, maps and removes repeats. Throws one usage error for all bad entries. */
+function toSymbols(
+  entries: readonly Entry[],
+  where: string,
+  { skipsBad, isListed }: TickerOptions & { readonly isListed: boolean },
+): TickerList {
   const symbols = new Set<string>()
   const duplicates = new Set<string>()
-  for (const { text } of entries) {
-    const symbol = text.toUpperCase().replace(CLASS_SHARE, '-$1')
+  const left: string[] = []
+  for (const { place, text, problem } of entries) {
+    const flaw = problem ?? flawOf(text, isListed)
+    if (flaw !== undefined) {
+      left.push(`${place}: ${flaw}`)
+      continue
+    }
+    const symbol = vendorSymbol(text)
     if (symbols.has(symbol)) duplicates.add(symbol)
     symbols.add(symbol)
   }
-  return { symbols: [...symbols], duplicates: [...duplicates] }
-}
-
-/** Tested as the list has it: `BRK..B` must not pass as `BRK.-B`. */
-function isSymbol(text: string): boolean {
-  return SYMBOL.test(text) && !text.includes('..')
-}
-
-function describe({ text, problem }: Cell): string {
-  if (problem !== undefined) return problem
-  if (text === '') return 'empty'
-  // A text longer than a symbol, or an assignment, may come from a file of secrets: it is not shown.
-  if (text.length > MAX_SHOWN_CHARACTERS || /^\w+\s*=\s*\S/.test(text)) return `${text.length} characters`
-  const shown = `"${oneLine(text)}"`
-  return /[^ -~]/.test(text) ? `${shown} (not only printable ASCII)` : shown
-}
-
-/** One cell with its comma: plain, or quoted as in RFC 4180, perhaps with a comment after it. */
-const CELL = /(?: *"(?<quoted>[^"]*(?:""[^"]*)*)" *(?:(?<= )#.*$)?|(?! *")(?<plain>[^,]*))(?:,|$)/gsy
-
-/**
- * The first cell of a line without its quotes. Undefined for a blank line and a comment. The other cells are read for
- * their quotes only: a cell with an open quote goes on in the next line, whose first word would pass for a symbol.
- */
-function firstCell(line: string): Cell | undefined {
-  const text = withoutComment(line)
-  if (/^[ ,]*$/.test(text)) return undefined
-  let first: string | undefined
-  let length = 0
-  for (const { 0: cell, groups } of text.matchAll(CELL)) {
-    first ??= groups?.['quoted']?.replaceAll('""', '"') ?? groups?.['plain'] ?? ''
-    length += cell.length
+  if (left.length > 0 && (!skipsBad || symbols.size === 0)) {
+    const named = left.slice(0, MAX_NAMED_ENTRIES)
+    if (left.length > named.length) named.push(`and ${left.length - named.length} more`)
+    const skip = symbols.size > 0 ? ' --skip-bad-tickers takes the rest.' : ''
+    throw usageError(
+      `Not a symbol in ${where}: ${named.join(', ')}.`,
+      `A symbol is 1 to 20 letters, digits, single dots, dashes, ampersands and equals signs, with a ^ before an index.${skip}`,
+    )
   }
-  return length === text.length
-    ? { text: trimSpaces(first ?? '') }
-    : { text: '', problem: 'a quote that is not closed or out of place' }
-}
-
-/** The line without its comment. A `#` begins one at the start or after a space, but not within a quote or a later cell. */
-function withoutComment(line: string): string {
-  const text = trimSpaces(line)
-  if (text.startsWith('#')) return ''
-  const hash = text.indexOf(' #')
-  const before = text.slice(0, Math.max(0, hash))
-  return before === '' || /[",]/.test(before) ? text : before
-}
-
-/** Trims spaces only. A tab or another white space that `trim` drops does not belong in a list and should be seen. */
-function trimSpaces(text: string): string {
-  return text.replaceAll(/^ +|(?<! ) +$/g, '')
+  return { symbols: [...symbols], duplicates: [...duplicates], left }
 }

@@ -48,6 +48,8 @@ export type Target =
 
 export type Config = {
   readonly tickers: TickerSource
+  /** Take the rest of a list whose cells are not all symbols. */
+  readonly skipsBadTickers: boolean
   readonly dates: AskedDates
   /** At least one, in the order of `DATASET_NAMES`. */
   readonly datasets: readonly DatasetName[]

@@ -71,8 +71,12 @@ export function pageOf(): string {
 const STRICTNESS =
   'Nothing unknown passes. An unknown command or option, a missing or repeated value, a value that cannot be used, an impossible date and settings that contradict each other are usage errors: every problem is named at once, the exit code is 2, and nothing was called. A number N is a whole number of at least 1. A value follows its option after a blank or an equals sign. The API key is read from the environment only.'
 
-const TICKER_LIST =
-  'One symbol a line, or the first column of a CSV. A first cell `symbol`, `symbols`, `ticker` or `tickers` is a header. Blank lines, comments (`#`), quotes, a byte order mark and Windows line ends are understood. Symbols are upper-cased. `.A`, `.B` and `.C` at the end become FMP’s dash (`BRK.B` is `BRK-B`), other suffixes stay. Repeated symbols are said and taken once. A symbol is 1 to 20 letters, digits, single dots, dashes and equals signs, with a `^` before an index. Anything else is an error that names its line, before any call. A list may be 1 MiB large. One in S3 is read with the same credentials as the bucket.'
+const TICKER_LIST = [
+  'One symbol a line, or a CSV whose header names the column: `symbol`, `ticker`, or words with one of them (`Ticker Symbol`), in any position. Cells are separated by a comma, a semicolon, a tab or `|`; Excel’s line `sep=;` is understood, and so are blank lines, comments (`#`), quotes, a byte order mark and Windows line ends. Without a header the first column counts, if no other column could be one of symbols.',
+  'Symbols are upper-cased. `.A`, `.B` and `.C` at the end become FMP’s dash (`BRK.B` is `BRK-B`), other suffixes stay. A symbol is 1 to 20 letters, digits, single dots, dashes, ampersands and equals signs, with a `^` before an index. Repeated symbols are said and taken once.',
+  'Nothing is guessed: a header without such a column, several symbols in a line, another spelling (`NASDAQ:AAPL`, `AAPL US`, `BRK/B`), an ISIN, a name, a rank, another kind of file or encoding is an error before any call. It names the line, the reason and the spelling that is meant. `--skip-bad-tickers` takes the rest of the list and names what it left out.',
+  'A list may be 1 MiB large. One in S3 is read with the same credentials as the bucket.',
+].join('\n\n')
 
 const ENVIRONMENT_NOTES = [
   'An empty variable is an unset one. A flag goes before its variable. `bun run` reads `.env` in the current folder; the compiled binary reads none, and says so when the key is missing.',

@@ -41,6 +41,7 @@ describe('the defaults', () => {
       fileNote: undefined,
       datasets: ['prices'],
       periods: ['annual', 'quarter'],
+      skipsBadTickers: false,
       isForced: false,
       isDryRun: false,
       isJson: false,

@@ -19,7 +19,7 @@ function errorOf(run: () => unknown): IngestError {
 
 const refusal = (text: string): IngestError => errorOf(() => parseTickers(text, SOURCE))
 
-const badLines = (count: number): string => refusal('A/B\n'.repeat(count)).message
+const badLines = (count: number): string => refusal('A%B\n'.repeat(count)).message
 
 describe('a ticker list', () => {
   test.each([
@@ -50,7 +50,7 @@ describe('a ticker list', () => {
     ],
     ['20 characters, 21 with a caret', `${'A'.repeat(20)}\n^${'B'.repeat(20)}`, ['A'.repeat(20), `^${'B'.repeat(20)}`]],
   ])('%s', (_, text, expected) => {
-    expect(parseTickers(text, SOURCE)).toEqual({ symbols: expected, duplicates: [] })
+    expect(parseTickers(text, SOURCE)).toEqual({ symbols: expected, duplicates: [], left: [] })
   })
 
   test.each(['symbol', 'Symbol', 'SYMBOLS', 'ticker', 'Tickers', '"Symbol"', ' symbol ,name', '# x\n\nticker,y'])(
@@ -60,9 +60,10 @@ describe('a ticker list', () => {
     },
   )
 
-  test('only the first line can be a header, and no other word is one', () => {
-    expect(symbolsOf('AAPL\nsymbol\n')).toEqual(['AAPL', 'SYMBOL'])
-    expect(symbolsOf('name\nAAPL\n')).toEqual(['NAME', 'AAPL'])
+  test('only the first line can be a header', () => {
+    expect(refusal('AAPL\nsymbol\n').message).toContain('line 2: "symbol" (a header within the list)')
+    expect(refusal('iShares Fund\nsymbol,name\nAAPL,x').message).toContain('line 1: the header stands in line 2')
+    expect(refusal('symbol\nAAPL\nSymbol\n').message).toContain('line 3: "Symbol" (a header within the list)')
   })
 
   test.each([
@@ -84,6 +85,7 @@ describe('a ticker list', () => {
     expect(parseTickers('AAPL\nBRK.B\naapl\nbrk-b\nAAPL\nMSFT\n', SOURCE)).toEqual({
       symbols: ['AAPL', 'BRK-B', 'MSFT'],
       duplicates: ['AAPL', 'BRK-B'],
+      left: [],
     })
   })
 
@@ -191,19 +193,19 @@ describe('a hostile list', () => {
   })
 
   test('every bad line is named at once, counted as an editor counts', () => {
-    const error = refusal('\uFEFFsymbol\r\n# c\r\nAAPL\rA/B\n\nMSFT\n"X\nA/B,"\n')
+    const error = refusal('\uFEFFsymbol\r\n# c\r\nAAPL\rA%B\n\nMSFT\n"X\nA/B,"\n')
     expect(error.message).toBe(
-      'Not a symbol in the ticker list tickers.csv: line 4: "A/B", line 7: a quote that is not closed or out of place, ' +
+      'Not a symbol in the ticker list tickers.csv: line 4: "A%B", line 7: a quote that is not closed or out of place, ' +
         'line 8: a quote that is not closed or out of place.',
     )
     expect(error.hint).toMatch(/^A symbol is 1 to 20 /)
   })
 
   test('the first 20 of them, then how many more', () => {
-    expect(badLines(20)).toEndWith('line 20: "A/B".')
+    expect(badLines(20)).toEndWith('line 20: "A%B".')
     expect(badLines(20)).not.toContain('more')
-    expect(badLines(21)).toEndWith('line 20: "A/B", and 1 more.')
-    expect(badLines(50_000)).toEndWith('line 20: "A/B", and 49980 more.')
+    expect(badLines(21)).toEndWith('line 20: "A%B", and 1 more.')
+    expect(badLines(50_000)).toEndWith('line 20: "A%B", and 49980 more.')
   })
 
   test('long values and assignments are not repeated, and what cannot be seen is said', () => {
@@ -256,7 +258,7 @@ describe('--tickers', () => {
     ['BRK.B,brk-b,AAPL', ['BRK-B', 'AAPL'], ['BRK-B']],
     ['symbol', ['SYMBOL'], []],
   ])('%p', (value, symbols, duplicates) => {
-    expect(parseTickerFlag(value)).toEqual({ symbols, duplicates })
+    expect(parseTickerFlag(value)).toEqual({ symbols, duplicates, left: [] })
   })
 
   test.each([
@@ -264,7 +266,7 @@ describe('--tickers', () => {
     [',', 'position 1: empty, position 2: empty.'],
     ['AAPL,', 'position 2: empty.'],
     ['AAPL,,MSFT', 'position 2: empty.'],
-    ['A/B,AAPL,..', 'position 1: "A/B", position 3: "..".'],
+    ['A%B,AAPL,..', 'position 1: "A%B", position 3: "..".'],
     ['AAPL\nMSFT', 'position 1: "AAPL MSFT" (not only printable ASCII).'],
     ['"AAPL"', 'position 1: ""AAPL"".'],
     ['#AAPL', 'position 1: "#AAPL".'],

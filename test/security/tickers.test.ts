@@ -53,9 +53,9 @@ describe.concurrent('a symbol that is none', () => {
   )
 
   test('is refused on the command line by its position', async () => {
-    const run = await runCli(['--tickers', 'AAPL,../x,MSFT,A&b', '--out', 'x'], { env: { FMP_API_KEY: KEY } })
+    const run = await runCli(['--tickers', 'AAPL,../x,MSFT,A&=b', '--out', 'x'], { env: { FMP_API_KEY: KEY } })
     expect(run.code).toBe(2)
-    expect(run.stderr).toMatch(/position 2: "\.\.\/x", position 4: "A&b"/)
+    expect(run.stderr).toMatch(/position 2: "\.\.\/x", position 4: "A&=b"/)
   })
 })
 

@@ -80,6 +80,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
     periods: ['annual', 'quarter'],
     target: { kind: 'folder', folder: './lake' },
     prefix: 'raw',
+    skipsBadTickers: false,
     isForced: false,
     isDryRun: false,
     isJson: false,

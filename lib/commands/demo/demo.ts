@@ -51,6 +51,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     fileNote: undefined,
     datasets: ['prices'],
     periods: [],
+    skipsBadTickers: false,
     isForced: false,
     isDryRun: false,
     isJson: false,

@@ -36,11 +36,16 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
     clock: effects.clock,
   }
   const progress = createProgress({ ...speech, redact })
-  const options = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
-  const openStore = (target: Target) => effects.openStore(target, config, options)
+  const storeOptions = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
+  const openStore = (target: Target) => effects.openStore(target, config, storeOptions)
 
-  const { symbols, duplicates } = await unlessStopped(readSymbols(config.tickers, { ...effects, openStore }), effects)
+  const options = { skipsBad: config.skipsBadTickers }
+  const { symbols, duplicates, left } = await unlessStopped(
+    readSymbols(config.tickers, { ...effects, openStore }, options),
+    effects,
+  )
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
+  for (const place of left) progress.warn(`Left out of the ticker list: ${place}.`)
   const store = await openStore(config.target)
   for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
@@ -57,7 +62,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
     effects,
   )
   for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
-  const { runUuid } = options
+  const { runUuid } = storeOptions
   const run: Run = {
     config,
     effects,
