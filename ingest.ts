@@ -3,7 +3,7 @@
 
 import { parseCommandLine } from './lib/cli/cli.ts'
 import { describeError, IngestError } from './lib/core/errors.ts'
-import { allSaid, print, printError } from './lib/commands/streams.ts'
+import { flushStderr, print, printError } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
 import { createRedactor } from './lib/core/text.ts'
 
@@ -67,10 +67,10 @@ async function failedWith(error: unknown): Promise<number> {
   printError(redact(isExpected ? `❌ ${text}\n` : `💥 ${text}\n${Bun.inspect(error)}\n`))
   const job = actionsSummary(process.env)
   if (job !== undefined) {
-    const { failureReport, tellActions } = await import('./lib/report/github.ts')
+    const { failureReport, sendToActions } = await import('./lib/report/github.ts')
     const { appendText } = await import('./lib/commands/effects.ts')
     // The failure is said above, so a summary that could not be written is not reported.
-    await tellActions(job, failureReport(redact(text), isExpected && error.kind === 'interrupted'), {
+    await sendToActions(job, failureReport(redact(text), isExpected && error.kind === 'interrupted'), {
       printError,
       appendText,
     })
@@ -82,6 +82,6 @@ process.on('SIGINT', onSignal)
 process.on('SIGTERM', onSignal)
 
 const code = await main().catch(failedWith)
-await allSaid()
+await flushStderr()
 // Ended explicitly, because a timer of the S3 client can outlive the run by seconds.
 process.exit(interruptedBy === undefined ? code : EXIT_CODES[interruptedBy])

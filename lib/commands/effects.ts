@@ -1,4 +1,4 @@
-// Effects: the real clock, randomness, network, streams, files and stores, handed in as plain functions.
+// Effects: the real clock, randomness, network, streams, files and stores, handed to a run as plain functions.
 
 import { createReadStream } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
@@ -13,29 +13,29 @@ import type { Store } from '../store/store.ts'
 import { print, printError } from './streams.ts'
 import { oneLine } from '../core/text.ts'
 
-/** Everything a run needs from outside; a test hands in its own. */
+/** Everything that a run needs from outside. Tests hand in their own. */
 export type Effects = {
-  /** Milliseconds since 1970 now, unless the settings say otherwise. */
+  /** The current instant in milliseconds since 1970. `--now` overrides it. */
   readonly nowMs: number
   readonly clock: Clock
-  /** From 0 up to, but without, 1. */
+  /** At least 0 and less than 1. */
   readonly random: () => number
   readonly fetch: Fetch
   readonly version: string
-  /** Aborted with an IngestError of kind 'interrupted' when the user wants the run to end. */
+  /** Aborted with an IngestError of kind 'interrupted' when the user interrupts the run. */
   readonly stop: AbortController
-  /** Aborted at the same moment, also when an error has aborted `stop` before. */
+  /** Aborted when the user interrupts the run, even if an error has aborted `stop` before. */
   readonly interruption: AbortSignal
-  /** Resolves once stdout has the text. Rejects with an IngestError when it takes none. */
+  /** Resolves when stdout has taken the text. Rejects with an IngestError if it takes none. */
   readonly print: (text: string) => Promise<void>
   readonly printError: (text: string) => void
   readonly isTerminal: boolean
   readonly openStore: (target: Target, config: Config, options: StoreOptions) => Promise<Store>
-  /** A file's text, or undefined where there is none. Throws an IngestError when it cannot be read or is too large. */
+  /** A file's text; undefined if there is no file. Throws an IngestError if it cannot be read or is too large. */
   readonly readTextFile: (path: string, maxBytes: number) => Promise<string | undefined>
-  /** Encodes the files of a run, `files` of them. */
+  /** Opens an encoder for up to `files` files. */
   readonly openEncoder: (settings: FileSettings, files: number) => Encoder
-  /** Adds to a file's end. Rejects with an IngestError when it takes none. */
+  /** Appends to a file. Rejects with an IngestError if that fails. */
   readonly appendText: (path: string, text: string) => Promise<void>
   /** Is told the summary of a run, without secrets, also where stdout gets something else. */
   readonly onSummary?: (text: string) => void
@@ -43,19 +43,19 @@ export type Effects = {
 
 export type StoreOptions = { readonly runUuid: string; readonly onWarning: (text: string) => void }
 
-export type Opening = {
+export type EffectsOptions = {
   readonly version: string
-  /** Ends a run early. */
+  /** As in Effects. */
   readonly stop: AbortController
   readonly interruption: AbortSignal
-  /** Where lib/parquet/worker.ts is: in a compiled program only its entry knows. */
+  /** The path of lib/parquet/worker.ts. In a compiled program only the entry knows it. */
   readonly encoderScript: string
 }
 
 /** The effects of this process. */
-export function openEffects({ version, stop, interruption, encoderScript }: Opening): Effects {
-  keepLoopbackDirect()
-  // A log that nobody takes is no reason to leave data behind.
+export function openEffects({ version, stop, interruption, encoderScript }: EffectsOptions): Effects {
+  bypassProxyForLoopback()
+  // Ignores a closed stderr: a run must not lose data because nobody reads its log.
   process.stderr.on('error', () => undefined)
   return {
     nowMs: Date.now(),
@@ -71,18 +71,18 @@ export function openEffects({ version, stop, interruption, encoderScript }: Open
     openStore,
     readTextFile,
     openEncoder: (settings, files) =>
-      files < MANY_FILES ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
+      files < MIN_FILES_FOR_THREAD ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
     appendText,
   }
 }
 
-/** From so many files on, a thread of its own gains more than its start costs: 20 ms and 30 MB. */
-const MANY_FILES = 1_000
+/** With so many files, an encoder thread gains more than its start costs: 20 ms and 30 MB. */
+const MIN_FILES_FOR_THREAD = 1_000
 
 const send: Fetch = async (url, init) => await fetch(url, init)
 
-/** What is on this machine is never asked through a proxy, which would get the key in the clear. */
-function keepLoopbackDirect(): void {
+/** Requests to this machine bypass any proxy, which would see the API key in plain text. */
+function bypassProxyForLoopback(): void {
   for (const name of ['NO_PROXY', 'no_proxy']) {
     process.env[name] = [process.env[name], 'localhost', '127.0.0.1', '[::1]', '::1'].filter(Boolean).join(',')
   }
@@ -104,7 +104,7 @@ const clock: Effects['clock'] = {
 }
 
 async function openStore(target: Target, config: Config, options: StoreOptions): Promise<Store> {
-  // Loaded when used: the S3 client alone takes longer to load than all the rest.
+  // Imported when needed: the S3 client alone takes longer to load than all the rest.
   if (target.kind === 'folder') {
     const { openFolderStore } = await import('../store/folder/folder.ts')
     return await openFolderStore({
@@ -132,7 +132,7 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
 
 async function readTextFile(path: string, maxBytes: number): Promise<string | undefined> {
   try {
-    // Not by the size it claims: a pipe or a device claims none.
+    // Counts bytes instead of asking for the file's size: a pipe or a device has none.
     const chunks: Uint8Array[] = []
     let bytes = 0
     for await (const chunk of createReadStream(path, { end: maxBytes })) {
@@ -151,7 +151,7 @@ async function readTextFile(path: string, maxBytes: number): Promise<string | un
   }
 }
 
-/** Adds to a file's end, for GitHub's step summary. Throws an IngestError when it takes none. */
+/** Appends to a file, for GitHub's step summary. Throws an IngestError if that fails. */
 export async function appendText(path: string, text: string): Promise<void> {
   try {
     await appendFile(path, text)

@@ -1,6 +1,6 @@
-// Which days a market trades. A calendar is a value: a name and the sessions of the years 1990 to 2035, computed once,
-// when first asked. The New York Stock Exchange is the one there is; another market is another list of closed days.
-// Closing times are not kept: a session counts as finished at 18:30 in New York whether it closed early or not.
+// The trading days of a market. A calendar is a value: a name and the sessions of the years 1990 to 2035, computed when
+// first needed. So far there is only the New York Stock Exchange; another market needs another list of closed days.
+// Closing times are not kept: a session is finished at 18:30 in New York, early closes included.
 
 import { addDays, dateOf, dayNumber, FIRST_YEAR, LAST_YEAR, newYorkClock, wholeYear, yearOf } from './dates.ts'
 import type { DateRange, IsoDate } from './dates.ts'
@@ -11,31 +11,31 @@ import type { IngestError } from './errors.ts'
 export interface Calendar {
   readonly name: string
   isSession(date: IsoDate): boolean
-  /** The sessions within the range, oldest first; none where `from` is later than `to`. */
+  /** The sessions in the range, oldest first; none if `from` is later than `to`. */
   sessions(range: DateRange): readonly IsoDate[]
-  /** The last session earlier than the date. Throws a usage error where the calendar begins after it. */
+  /** The last session before the date. Throws a usage error if the calendar has none. */
   lastSessionBefore(date: IsoDate): IsoDate
   /**
-   * Where a stretch of `count` sessions that ends at `date` begins (at the last session before it, where `date` is
-   * none). Stops at the calendar's first session.
+   * The first of the `count` sessions up to and including `date`, which itself need not be a session. If there are fewer,
+   * the calendar's first session.
    */
   sessionsBack(date: IsoDate, count: number): IsoDate
-  /** The n-th session later than the date, n from 1, or undefined where the calendar ends before it. */
+  /** The n-th session after the date, counted from 1, or undefined if the calendar ends before it. */
   nthSessionAfter(date: IsoDate, n: number): IsoDate | undefined
 }
 
 /**
- * The New York Stock Exchange, NASDAQ's days too. Rules as in exchange_calendars 4.13 (XNYS) and
+ * The New York Stock Exchange; NASDAQ trades on the same days. The rules are those of exchange_calendars 4.13 (XNYS) and
  * pandas_market_calendars 5.5 (NYSE), which agree on every session of these years.
  */
 export const XNYS: Calendar = createCalendar('XNYS', nyseClosures)
 
-/** Minutes after New York's midnight from which a session's bars are taken as final: 18:30, two and a half hours after the close. */
+/** A session is finished this many minutes after midnight in New York: at 18:30, two and a half hours after the close. */
 const FINISHED_MINUTES = 18 * 60 + 30
 
 /**
- * The newest session that is finished at `nowMs`, milliseconds since 1970.
- * Throws a usage error where that instant lies outside the calendar's years.
+ * The newest session that is finished at `nowMs`, in milliseconds since 1970.
+ * Throws a usage error if that instant is outside the calendar's years.
  */
 export function lastFinishedSession(calendar: Calendar, nowMs: number): IsoDate {
   const { date, minutes } = newYorkClock(nowMs)
@@ -43,14 +43,14 @@ export function lastFinishedSession(calendar: Calendar, nowMs: number): IsoDate 
   return isFinished ? date : calendar.lastSessionBefore(date)
 }
 
-/** A calendar whose sessions are all Mondays to Fridays but the closed days that `closuresOf` names for a year. */
+/** A calendar whose sessions are Monday to Friday, without the closed days that `closuresOf` returns for a year. */
 function createCalendar(name: string, closuresOf: (year: number) => readonly IsoDate[]): Calendar {
   let computed: readonly IsoDate[] | undefined
   const all = (): readonly IsoDate[] => (computed ??= weekdaysWithout(closuresOf))
 
-  /** How many sessions there are up to and including the date: also the position of the first one after it. */
+  /** The number of sessions up to and including the date: also the index of the first session after it. */
   const countThrough = (date: IsoDate): number => {
-    if (yearOf(date) < FIRST_YEAR || yearOf(date) > LAST_YEAR) throw outside(name, `${date} is outside`)
+    if (yearOf(date) < FIRST_YEAR || yearOf(date) > LAST_YEAR) throw outsideError(name, `${date} is outside`)
     return positionAfter(all(), date)
   }
 
@@ -65,23 +65,23 @@ function createCalendar(name: string, closuresOf: (year: number) => readonly Iso
     lastSessionBefore(date) {
       const through = countThrough(date)
       const last = all()[all()[through - 1] === date ? through - 2 : through - 1]
-      if (last === undefined) throw outside(name, `No session before ${date} is in`)
+      if (last === undefined) throw outsideError(name, `No session before ${date} is in`)
       return last
     },
     sessionsBack(date, count) {
       const start = all()[Math.max(0, countThrough(date) - count)]
-      if (start === undefined) throw outside(name, `No session up to ${date} is in`)
+      if (start === undefined) throw outsideError(name, `No session up to ${date} is in`)
       return start
     },
     nthSessionAfter: (date, n) => all()[countThrough(date) + n - 1],
   }
 }
 
-function outside(name: string, what: string): IngestError {
+function outsideError(name: string, what: string): IngestError {
   return usageError(`${what} the calendar ${name}, which covers ${FIRST_YEAR} to ${LAST_YEAR}.`)
 }
 
-/** The position of the first date later than `date` in an ascending list. */
+/** The index of the first date after `date` in an ascending list, by binary search. */
 function positionAfter(dates: readonly IsoDate[], date: IsoDate): number {
   let low = 0
   let high = dates.length
@@ -113,7 +113,7 @@ function weekdayOf(date: IsoDate): number {
   return (dayNumber(date) + THURSDAY) % 7 // 1970-01-01 was a Thursday.
 }
 
-/** Closures that no rule predicts: the exchange announced each. */
+/** Closures that follow no rule: the exchange announced each of them. */
 const NYSE_SPECIAL_CLOSURES: readonly IsoDate[] = [
   dateOf(1994, 4, 27), // Mourning for President Nixon.
   dateOf(2001, 9, 11), // The attacks of 11 September, four days.
@@ -128,7 +128,7 @@ const NYSE_SPECIAL_CLOSURES: readonly IsoDate[] = [
   dateOf(2025, 1, 9), // Mourning for President Carter.
 ]
 
-/** The days, weekends among them, on which the NYSE is closed all day. */
+/** The days of a year on which the NYSE is closed all day. Some may be weekend days. */
 function nyseClosures(year: number): readonly IsoDate[] {
   const closures = [
     newYear(year),
@@ -146,7 +146,7 @@ function nyseClosures(year: number): readonly IsoDate[] {
   return closures
 }
 
-/** 1 January; the Monday after a Sunday, but no Friday before a Saturday: the year's last day stays open. */
+/** 1 January, or the Monday after a Sunday. A Saturday is not moved: the exchange is open on the Friday before. */
 function newYear(year: number): IsoDate {
   const day = dateOf(year, 1, 1)
   return weekdayOf(day) === SUNDAY ? addDays(day, 1) : day
@@ -159,12 +159,12 @@ function nearestWeekday(date: IsoDate): IsoDate {
   return weekday === SUNDAY ? addDays(date, 1) : date
 }
 
-/** The n-th such weekday on or after the date. */
+/** The n-th of a weekday on or after the date, counted from 1. */
 function nthWeekday(from: IsoDate, weekday: number, n: number): IsoDate {
   return addDays(from, ((weekday - weekdayOf(from) + 7) % 7) + (n - 1) * 7)
 }
 
-/** Gregorian Easter by the anonymous algorithm (Meeus, Astronomical Algorithms, chapter 8); its letters are kept. */
+/** Gregorian Easter: the anonymous algorithm (Meeus, Astronomical Algorithms, chapter 8), with the letters used there. */
 function easterSunday(year: number): IsoDate {
   const a = year % 19
   const b = Math.floor(year / 100)

@@ -5,15 +5,15 @@ import type { IsoDate } from './dates.ts'
 /** The vendor's API host: the default of FMP_BASE_URL. */
 export const FMP_BASE_URL = 'https://financialmodelingprep.com'
 
-/** `stable` is the current API; `v3` is the legacy one, for keys of subscriptions from before 2025-08-31. */
+/** `stable` is the current API. `v3` is the legacy API, for keys of subscriptions that began before 2025-08-31. */
 export type FmpApi = 'stable' | 'v3'
 
-/** The company statements, as `--dataset` and the keys name them. */
+/** The company statements, by their names in `--dataset` and in keys. */
 export const STATEMENT_NAMES = ['income', 'balance', 'cashflow'] as const
 
 export type StatementName = (typeof STATEMENT_NAMES)[number]
 
-/** Every dataset, in the order in which a run takes them. */
+/** Every dataset, in the order in which a run fetches them. */
 export const DATASET_NAMES = ['prices', ...STATEMENT_NAMES] as const
 
 export type DatasetName = (typeof DATASET_NAMES)[number]
@@ -27,7 +27,7 @@ export const DATASET_WORDS: readonly string[] = [...DATASET_NAMES, ALL_STATEMENT
 /** The periods that a company reports on. */
 export type ReportPeriod = 'annual' | 'quarter'
 
-/** The dates as the user gave them. What is undefined is an open end. */
+/** The dates as the user gave them. An end that is undefined is open. */
 export type AskedDates = {
   readonly mode: 'daily' | 'backfill'
   readonly fromDate: IsoDate | undefined
@@ -48,7 +48,7 @@ export type Target =
 
 export type Config = {
   readonly tickers: TickerSource
-  /** Take the rest of a list whose cells are not all symbols. */
+  /** Whether a ticker list with cells that are not symbols is read without them. */
   readonly skipsBadTickers: boolean
   readonly dates: AskedDates
   /** At least one, in the order of `DATASET_NAMES`. */

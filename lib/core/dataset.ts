@@ -1,10 +1,9 @@
-// What a dataset is: how to ask the vendor for it, what a good row is, which columns its files have and where a row
-// belongs. Survey, plan, pipeline and stores know datasets only through this.
+// What a dataset is: which API calls fetch it, which rows are valid, which columns its files have and where they are stored.
 
 import type { DatasetName } from './config.ts'
 import type { IsoDate } from './dates.ts'
 
-/** One API call: `path` below the API's root, the symbol, further parameters; `name` is what messages call it. */
+/** One API call: `path` below the API's root, the symbol and the query parameters. Messages call it by its `name`. */
 export type Ask = {
   readonly path: string
   readonly symbol: string
@@ -12,41 +11,41 @@ export type Ask = {
   readonly name: string
 }
 
-/** A row as the vendor sent it, nothing checked. */
+/** A row as the vendor sent it, unchecked. */
 export type RawRow = Readonly<Record<string, unknown>>
 
-/** A checked row: `date` and the dataset's own columns, without `ingest_ts`, which every file adds. */
+/** A valid row: `date` and the dataset's own columns, without `ingest_ts`, which is added when a file is encoded. */
 export type Row = { readonly date: IsoDate } & Readonly<Record<string, string | number | null>>
 
-/** A column of a file. In memory `date` and `instant` are ISO text (the latter in UTC), `int32` and `int64` whole numbers. */
+/** A column of a file. In memory, `date` and `instant` (UTC) are ISO text; `int32` and `int64` are whole numbers. */
 export type Column = {
   readonly name: string
   readonly type: 'string' | 'date' | 'double' | 'int32' | 'int64' | 'instant'
   readonly isNullable: boolean
 }
 
-/** The last column of every file: the start of the run that wrote it. No row has it, and no hash of rows knows it. */
-export const INGESTED: Column = { name: 'ingest_ts', type: 'instant', isNullable: false }
+/** The last column of every file: the start of the run that wrote it. It is not part of rows, nor of their hash. */
+export const INGEST_TS: Column = { name: 'ingest_ts', type: 'instant', isNullable: false }
 
-/** A good row with the soft rules it broke, or the hard rule that a bad one broke. */
+/** A valid row with the soft rules that it broke, or the hard rule that an invalid row broke. */
 export type RowCheck = { readonly row: Row; readonly suspicions: readonly string[] } | { readonly reason: string }
 
-/** What every dataset is: what a row of it must be, and which columns its files have. */
+/** What all datasets have in common. */
 export interface Dataset {
   readonly name: DatasetName
   readonly columns: readonly Column[]
-  /** Fields every reply must have in at least one row; one that no row has is a changed API, not data. */
+  /** Fields that at least one row of a reply must have. When no row has one, the vendor has changed its API. */
   readonly requiredFields: readonly string[]
-  /** Fields the vendor is known to send; others are ignored and noted. */
+  /** Fields that the vendor is known to send. Others are ignored, and a note names them. */
   readonly knownFields: ReadonlySet<string>
   check(symbol: string, raw: RawRow): RowCheck
-  /** The columns that together tell a row from all others of its symbol. */
-  readonly identity: readonly string[]
-  /** The folder of a symbol's files, below the store's root and with a closing slash. */
+  /** The columns whose values together are unique among the rows of a symbol. */
+  readonly primaryKey: readonly string[]
+  /** The key prefix of a symbol's files, with a slash at its end. */
   folder(symbol: string): string
 }
 
-/** What tells a row from all others of its symbol, as text. */
-export function identityOf({ identity }: Pick<Dataset, 'identity'>, row: Row): string {
-  return identity.map((name) => row[name]).join(' ')
+/** The values of a row's primary key, as text. */
+export function primaryKeyOf({ primaryKey }: Pick<Dataset, 'primaryKey'>, row: Row): string {
+  return primaryKey.map((name) => row[name]).join(' ')
 }

@@ -1,26 +1,26 @@
-// Calendar dates as ISO text and arithmetic on them in UTC; New York's wall clock, the only zone the program knows.
+// Calendar dates as ISO text, and arithmetic on them in UTC. New York is the only time zone that the program knows.
 
-/** A real calendar date, YYYY-MM-DD. Compares correctly as text. */
+/** A real calendar date, YYYY-MM-DD. Dates compare correctly as text. */
 export type IsoDate = string & { readonly __brand: 'IsoDate' }
 
-/** Both ends inclusive. */
+/** Both ends are inclusive. */
 export type DateRange = { readonly from: IsoDate; readonly to: IsoDate }
 
-/** The dates the program works with; the calendar's rules are checked for these years. */
+/** The first and last year that the program works with. The calendar's rules are checked for all years between them. */
 export const FIRST_YEAR = 1990
 export const LAST_YEAR = 2035
 
 export const MS_PER_DAY = 86_400_000
 const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})$/
 
-/** The date that `text` names, or undefined where it names none (2024-02-31 is none). */
+/** The date in `text`, or undefined if it is not a real date (2024-02-31). */
 export function parseIsoDate(text: string): IsoDate | undefined {
   if (!ISO_DATE.test(text)) return undefined
   const ms = Date.parse(`${text}T00:00:00Z`)
   return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text) ? (text as IsoDate) : undefined
 }
 
-/** Whether `text` names a real calendar date. */
+/** Whether `text` is a real calendar date. */
 export function isIsoDate(text: string): text is IsoDate {
   return parseIsoDate(text) !== undefined
 }
@@ -70,7 +70,7 @@ export function isWithin(date: IsoDate, range: DateRange): boolean {
   return range.from <= date && date <= range.to
 }
 
-/** The years a range touches, oldest first. */
+/** The years that a range overlaps, oldest first. */
 export function yearsIn(range: DateRange): number[] {
   const first = yearOf(range.from)
   return Array.from({ length: Math.max(0, yearOf(range.to) - first + 1) }, (_, index) => first + index)
@@ -86,7 +86,7 @@ const NEW_YORK = new Intl.DateTimeFormat('en-CA', {
   minute: '2-digit',
 })
 
-/** New York's date and minutes since its midnight at an instant in milliseconds since 1970. */
+/** The date in New York, and the minutes since midnight there, at an instant in milliseconds since 1970. */
 export function newYorkClock(ms: number): { date: IsoDate; minutes: number } {
   const part = Object.fromEntries(NEW_YORK.formatToParts(ms).map(({ type, value }) => [type, value]))
   const date = `${part['year']}-${part['month']}-${part['day']}` as IsoDate
@@ -94,8 +94,8 @@ export function newYorkClock(ms: number): { date: IsoDate; minutes: number } {
 }
 
 /**
- * Milliseconds since 1970 of New York's wall clock, `at` as HH:MM:SS. Of an hour that the clock shows twice it is the
- * first; one that it skips is counted on from the hour before.
+ * Milliseconds since 1970 of a wall clock time in New York; `at` is HH:MM:SS. A time that the clock shows twice is the
+ * first of the two. A time that the clock skips is read as standard time.
  */
 export function newYorkInstant(date: IsoDate, at: string): number {
   const asUtc = Date.parse(`${date}T${at}Z`)
@@ -107,7 +107,7 @@ export function newYorkInstant(date: IsoDate, at: string): number {
 
 const INSTANT = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
 
-/** Milliseconds since 1970 of an ISO instant with a zone, or undefined where the text is none. */
+/** Milliseconds since 1970 of an ISO instant with a time zone, or undefined if `text` is not one. */
 export function parseInstant(text: string): number | undefined {
   const date = INSTANT.exec(text)?.[1]
   if (date === undefined || parseIsoDate(date) === undefined) return undefined
@@ -115,7 +115,7 @@ export function parseInstant(text: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms
 }
 
-/** The smallest range that holds all of these, absent ones left out; undefined where there is none. */
+/** The smallest range that contains all given ranges; undefined if none is given. */
 export function rangeAround(ranges: readonly (DateRange | undefined)[]): DateRange | undefined {
   const present = ranges.filter((range) => range !== undefined)
   if (present.length === 0) return undefined

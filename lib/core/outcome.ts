@@ -1,11 +1,11 @@
-// What became of one symbol of one dataset: the fate of each of its sessions or documents, what was written, what failed.
+// The outcome of one symbol of one dataset: the fate of each of its sessions or documents, what was written, what failed.
 
 import type { DatasetName } from './config.ts'
 import type { RawRow } from './dataset.ts'
 import type { IsoDate } from './dates.ts'
 import type { IngestError } from './errors.ts'
 
-/** Sessions (of statements: documents) by fate; each one asked for has exactly one. */
+/** How many sessions (for statements: documents) ended with each fate. Each one asked for has exactly one fate. */
 export type Counts = {
   readonly stored: number
   readonly already_stored: number
@@ -18,7 +18,7 @@ export type Counts = {
 
 export type Fate = keyof Counts
 
-export const NO_SESSIONS: Counts = {
+export const ZERO_COUNTS: Counts = {
   stored: 0,
   already_stored: 0,
   no_data: 0,
@@ -28,21 +28,21 @@ export const NO_SESSIONS: Counts = {
   not_reached: 0,
 }
 
-/** The counts with `sessions` more of one fate. */
+/** The counts, with `sessions` more of one fate. */
 export function withFate(counts: Counts, fate: Fate, sessions: number = 1): Counts {
   return { ...counts, [fate]: counts[fate] + sessions }
 }
 
 export function addCounts(a: Counts, b: Counts): Counts {
-  const fates = Object.keys(NO_SESSIONS) as Fate[]
+  const fates = Object.keys(ZERO_COUNTS) as Fate[]
   return fates.reduce((sum, fate) => withFate(sum, fate, b[fate]), a)
 }
 
-export function totalSessions(counts: Counts): number {
+export function totalCount(counts: Counts): number {
   return Object.values(counts).reduce((sum, sessions) => sum + sessions, 0)
 }
 
-/** A row that broke a hard rule, as the rejects file records it. `date` is what the row says, real or not. */
+/** A row that broke a hard rule, as the rejects file records it. `date` is the row's own text, a real date or not. */
 export type Reject = {
   readonly symbol: string
   readonly dataset: string
@@ -54,40 +54,42 @@ export type Reject = {
 export type SymbolOutcome = {
   readonly symbol: string
   readonly dataset: DatasetName
-  /** False when the run stopped before everything of this symbol was tried. */
+  /** False if the run stopped before all files of this symbol were written or had failed. */
   readonly isFinished: boolean
-  /** API calls the plan held for it, and those made, retries included. */
+  /** API calls of the plan, retries aside. */
   readonly plannedCalls: number
+  /** API calls made, retries included. */
   readonly calls: number
   readonly filesWritten: number
   readonly rowsWritten: number
   readonly errors: readonly IngestError[]
   readonly warnings: readonly string[]
-  /** Said only when other symbols have the range's newest session: that this one lacks it. */
+  /** Warns that this symbol lacks the newest session of the range. It is printed only if other symbols have that session. */
   readonly lateWarning: string | undefined
   readonly counts: Counts
-  /** Sessions between two bars that have none, oldest first. */
+  /** Sessions without a bar between two bars, oldest first. */
   readonly missing: readonly IsoDate[]
-  /** The part of the counts that the plan knew without asking. */
-  readonly settled: Counts
+  /** The part of `counts` that the survey decided, without an API call. */
+  readonly surveyedCounts: Counts
   readonly rejects: readonly Reject[]
   readonly suspects: number
   readonly incomplete: number
   readonly closedDayBars: number
   readonly wouldShrink: number
-  /** Files of another run whose rows are not the ones this run got. */
+  /** Files that another run wrote meanwhile, with other rows than this run fetched. */
   readonly differing: number
-  /** Newest bar that was left out because it is not whole yet. */
+  /** The newest bar that was not stored because it is incomplete. */
   readonly withheldThrough: IsoDate | undefined
-  /** Oldest and newest bar known to be stored, as far as this run saw. */
+  /** The oldest bar or document that this run knows to be stored. */
   readonly first: IsoDate | undefined
+  /** The newest one. */
   readonly through: IsoDate | undefined
   readonly unknownFields: readonly string[]
-  /** Stored documents that the vendor has changed and that were replaced. */
+  /** Stored documents that were replaced because the vendor changed them. */
   readonly restated: number
 }
 
-/** The outcome of a symbol of which nothing is known and nothing was done. */
+/** The outcome of a symbol before anything is known of it. */
 export function blankOutcome(symbol: string, dataset: DatasetName, plannedCalls: number): SymbolOutcome {
   return {
     symbol,
@@ -100,9 +102,9 @@ export function blankOutcome(symbol: string, dataset: DatasetName, plannedCalls:
     errors: [],
     warnings: [],
     lateWarning: undefined,
-    counts: NO_SESSIONS,
+    counts: ZERO_COUNTS,
     missing: [],
-    settled: NO_SESSIONS,
+    surveyedCounts: ZERO_COUNTS,
     rejects: [],
     suspects: 0,
     incomplete: 0,
@@ -117,28 +119,32 @@ export function blankOutcome(symbol: string, dataset: DatasetName, plannedCalls:
   }
 }
 
-/** The outcome without its error of having no data: where something else explains it. */
+/** The outcome without its no-data error and its late warning, for when something else explains the missing data. */
 export function withoutNoDataError(outcome: SymbolOutcome): SymbolOutcome {
   const own = outcome.errors.filter(({ kind }) => kind !== 'no-data')
   if (own.length === outcome.errors.length) return { ...outcome, lateWarning: undefined }
-  // Only what the error was about: a file that is not ours keeps its error and its sessions.
-  const { settled, counts } = outcome
+  // Other errors keep their sessions: those of a foreign file were counted as failed by the survey.
+  const { surveyedCounts, counts } = outcome
   return {
     ...outcome,
     errors: own,
     lateWarning: undefined,
-    counts: { ...counts, no_data: counts.no_data + counts.failed - settled.failed, failed: settled.failed },
+    counts: {
+      ...counts,
+      no_data: counts.no_data + counts.failed - surveyedCounts.failed,
+      failed: surveyedCounts.failed,
+    },
   }
 }
 
-/** What a run has asked of the vendor so far. */
+/** The calls to the vendor so far. */
 export type VendorStats = {
-  /** Attempts sent, retries included: what the vendor counts. */
+  /** Attempts sent, retries included: the vendor counts these. */
   readonly calls: number
-  /** Those of them that repeated an earlier one, after a failure or after a refusal for the call limit. */
+  /** Attempts that repeated an earlier one, after a failure or after a refusal because of the rate limit. */
   readonly retries: number
-  /** Answers that refused for the call limit. */
+  /** Attempts that the vendor refused because of its rate limit. */
   readonly limited: number
-  /** The time that attempts waited at the gate, summed over all of them, in milliseconds. */
+  /** Milliseconds that attempts waited at the rate gate, summed over all attempts. */
   readonly gateWaitMs: number
 }

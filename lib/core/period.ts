@@ -1,4 +1,4 @@
-// Which dates a run is about, from what the user asked and the instant the run stands at.
+// The dates of a run, computed from the user's options and the instant of the run.
 
 import { lastFinishedSession, type Calendar } from './calendar.ts'
 import {
@@ -16,26 +16,26 @@ import {
 import type { AskedDates } from './config.ts'
 import { usageError } from './errors.ts'
 
-/** How far back a daily run without dates looks for the newest stored session of a symbol, in sessions. */
+/** A daily run without dates looks this many sessions back for the newest stored session of a symbol. */
 const REACH_SESSIONS = 250
 
 export type Period = {
-  /** New York's date now. */
+  /** Today's date in New York. */
   readonly today: IsoDate
-  /** The last session before today: where every open end is. */
+  /** The last session before today: the end of every range that the user left open. */
   readonly lastSession: IsoDate
-  /** What may be stored, both ends inclusive; undefined when that holds no finished session. */
+  /** The dates that may be stored; undefined if no finished session lies in them. */
   readonly range: DateRange | undefined
   /**
-   * In daily runs without dates: the first session that every symbol with files is filled from. The range then is only
-   * how far back to look for a symbol's newest session.
+   * In daily runs without dates: every symbol with files is filled from this session on. `range` then only says how far
+   * back to look for the newest stored session of a symbol.
    */
   readonly lookbackFrom: IsoDate | undefined
-  /** What the user should be told about how the dates were read. */
+  /** Notes for the user about how the dates were read. */
   readonly notes: readonly string[]
 }
 
-/** Throws a usage error when the instant or a date lies outside the years the calendar knows. */
+/** Computes the dates of a run. Throws a usage error if the instant or a date is outside the calendar's years. */
 export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: number): Period {
   const today = newYorkClock(nowMs).date
   if (yearOf(today) < FIRST_YEAR || yearOf(today) > LAST_YEAR) {
@@ -69,7 +69,10 @@ export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: numb
   return { ...base, range: nonEmpty({ from, to }, calendar), notes }
 }
 
-/** Whole calendar years; the end is cut where no session is finished yet. */
+/**
+ * Widens the dates to whole calendar years. The end is cut at the last session before today, or at the last finished
+ * session up to `toDate` if that is later.
+ */
 function wholeYears(
   from: IsoDate,
   toDate: IsoDate | undefined,

@@ -1,23 +1,23 @@
-// Text for people: made safe to print, redacted, counted, quoted for a shell.
+// Text for people: safe to print, redacted, with numbers and plurals, quoted for a shell.
 
 const MAX_LINE_CHARACTERS = 1_000
 
 /**
- * Text from outside made fit to print: control characters (and the terminal sequences and line breaks they carry)
- * become spaces, and a long text is cut. Without line breaks it can start no workflow command of its own.
+ * Makes text from outside safe to print as one line. Control characters, and with them line breaks and terminal sequences,
+ * become spaces. A long text is cut. Without line breaks the text cannot begin a workflow command.
  */
 export function oneLine(text: string, maxCharacters: number = MAX_LINE_CHARACTERS): string {
   const flat = text
     .replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
-    // GitHub reads `##[error]` as a command wherever in a line it stands.
+    // GitHub reads `##[error]` as a command anywhere in a line.
     .replaceAll('##[', '## [')
     .trim()
   return flat.length <= maxCharacters ? flat : `${flat.slice(0, maxCharacters - 1)}…`
 }
 
 /**
- * A function that blots every given secret out of a text, also where it stands URL-encoded, in base64 or escaped in JSON.
- * Secrets of fewer than four characters are left alone: blotting them would only garble the text.
+ * Returns a function that redacts every given secret in a text: as it is, URL-encoded, in base64, or escaped in JSON.
+ * Secrets of fewer than four characters are not redacted, because that would only garble the text.
  */
 export function createRedactor(secrets: readonly (string | undefined)[]): (text: string) => string {
   const forms = secrets
@@ -27,7 +27,7 @@ export function createRedactor(secrets: readonly (string | undefined)[]): (text:
   return (text) => unique.reduce((clean, form) => clean.replaceAll(form, '[redacted]'), text)
 }
 
-/** How a secret may be written in URLs, headers and documents. */
+/** The ways in which a secret may be written in URLs, headers and documents. */
 function formsOf(secret: string): readonly string[] {
   const bytes = new TextEncoder().encode(secret)
   const encoded = [encodeURIComponent(secret), new URLSearchParams({ '': secret }).toString().slice(1)]
@@ -35,7 +35,7 @@ function formsOf(secret: string): readonly string[] {
   return [secret, ...encoded, ...lowerCased, ...base64FormsOf(bytes), JSON.stringify(secret).slice(1, -1)]
 }
 
-/** What base64 makes of a secret within a longer text: the digits that are the secret's alone, at each of three offsets. */
+/** A secret in base64, alone and as part of a longer text: at each of three offsets, the digits that depend on it alone. */
 function base64FormsOf(bytes: Uint8Array): readonly string[] {
   const whole = [bytes.toBase64(), bytes.toBase64({ alphabet: 'base64url' })]
   const within = [0, 1, 2].flatMap((offset) => {
@@ -43,11 +43,11 @@ function base64FormsOf(bytes: Uint8Array): readonly string[] {
     const [first, end] = [Math.ceil((offset * 8) / 6), Math.floor((padded.length * 8) / 6)]
     return (['base64', 'base64url'] as const).map((alphabet) => padded.toBase64({ alphabet }).slice(first, end))
   })
-  // A few digits alone may stand anywhere.
+  // Fewer than eight digits may occur in any text.
   return [...whole, ...whole.map((form) => form.replace(/=+$/, '')), ...within.filter(({ length }) => length >= 8)]
 }
 
-/** A word as a POSIX shell reads it: quoted where it holds anything a shell would interpret. */
+/** A word for a POSIX shell: quoted if it contains anything that a shell interprets. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
@@ -57,7 +57,7 @@ export function grouped(value: number): string {
   return value.toLocaleString('en-US')
 }
 
-/** The texts whose condition holds, in the order of the rules: an empty list when none does. */
+/** The texts of the rules that are true, in the order of the rules. */
 export function whereTrue(rules: readonly (readonly [isTrue: boolean, text: string])[]): readonly string[] {
   return rules.filter(([isTrue]) => isTrue).map(([, text]) => text)
 }

@@ -1,47 +1,47 @@
-// The hard rules of any dataset: raw rows to good rows and rejects, and what is said of bad and doubtful ones.
+// Checks the rows of any dataset: sorts raw rows into valid rows and rejects, and words the warnings about both.
 
-import { identityOf, type Dataset, type RawRow, type Row } from '../core/dataset.ts'
+import { primaryKeyOf, type Dataset, type RawRow, type Row } from '../core/dataset.ts'
 import { IngestError } from '../core/errors.ts'
 import type { Reject } from '../core/outcome.ts'
 import { counted } from '../core/text.ts'
 
-/** A good row, the soft rules it broke, and what the vendor sent. */
-type Good = { readonly row: Row; readonly suspicions: readonly string[]; readonly raw: RawRow }
+/** A valid row, the soft rules that it broke, and the row as the vendor sent it. */
+type GoodRow = { readonly row: Row; readonly suspicions: readonly string[]; readonly raw: RawRow }
 
 export type CheckedRows = {
-  /** One for each identity, in the order of their first rows. */
-  readonly good: readonly Good[]
+  /** One row per primary key, in the order of the first row of each key. */
+  readonly good: readonly GoodRow[]
   readonly rejects: readonly Reject[]
   readonly unknownFields: readonly string[]
 }
 
 /**
- * The hard rules of any dataset. Of several good rows of one identity the last wins and the others are rejects. Throws an
- * IngestError of the symbol when a required field is in no row.
+ * Checks raw rows by the hard rules. Of several valid rows with one primary key, the last wins and the others are rejects.
+ * Throws an IngestError of the symbol if no row has some required field.
  */
 export function checkRows(dataset: Dataset, raw: readonly RawRow[], symbol: string): CheckedRows {
-  refuseMissingFields(dataset, raw, symbol)
-  const good = new Map<string, Good>()
+  requireFields(dataset, raw, symbol)
+  const good = new Map<string, GoodRow>()
   const rejects: Reject[] = []
   const reject = (row: RawRow, reason: string) => {
     const date = typeof row['date'] === 'string' ? row['date'] : null
     rejects.push({ symbol, dataset: dataset.name, date, reason, row })
   }
   for (const candidate of raw) {
-    const verdict = dataset.check(symbol, candidate)
-    if ('reason' in verdict) {
-      reject(candidate, verdict.reason)
+    const checked = dataset.check(symbol, candidate)
+    if ('reason' in checked) {
+      reject(candidate, checked.reason)
       continue
     }
-    const identity = identityOf(dataset, verdict.row)
-    const earlier = good.get(identity)
-    if (earlier !== undefined) reject(earlier.raw, `a later row has the same ${dataset.identity.join(' and ')}`)
-    good.set(identity, { ...verdict, raw: candidate })
+    const primaryKey = primaryKeyOf(dataset, checked.row)
+    const earlier = good.get(primaryKey)
+    if (earlier !== undefined) reject(earlier.raw, `a later row has the same ${dataset.primaryKey.join(' and ')}`)
+    good.set(primaryKey, { ...checked, raw: candidate })
   }
   return { good: [...good.values()], rejects, unknownFields: unknownFieldsOf(dataset, raw) }
 }
 
-function refuseMissingFields(dataset: Dataset, raw: readonly RawRow[], symbol: string): void {
+function requireFields(dataset: Dataset, raw: readonly RawRow[], symbol: string): void {
   if (raw.length === 0) return
   const missing = ['symbol', 'date', ...dataset.requiredFields].filter((field) =>
     raw.every((row) => row[field] === undefined),
@@ -62,23 +62,23 @@ function unknownFieldsOf(dataset: Dataset, raw: readonly RawRow[]): readonly str
   return [...names].filter((name) => !dataset.knownFields.has(name)).toSorted()
 }
 
-/** Bad and doubtful rows: the rejects, how many rows broke a soft rule, and the first such rule with its row's date. */
+/** The rejects, the number of rows that broke a soft rule (suspects), and the first such rule with its row's date. */
 export type RowFindings = {
   readonly rejects: readonly Reject[]
   readonly suspects: number
   readonly firstSuspicion: string | undefined
 }
 
-/** What is to be said of bad and doubtful rows of any dataset. */
+/** The warnings about rejects and suspects. */
 export function rowWarnings({ rejects, suspects, firstSuspicion }: RowFindings): readonly string[] {
   const [first] = rejects
   const rejected = first && `${counted(rejects.length, 'row')} rejected, the first (${first.date}): ${first.reason}.`
-  const doubtful = `${counted(suspects, 'row')} stored that look wrong, the first is ${firstSuspicion}.`
-  return [rejected, suspects > 0 ? doubtful : undefined].filter((text) => text !== undefined)
+  const suspect = `${counted(suspects, 'row')} stored that look wrong, the first is ${firstSuspicion}.`
+  return [rejected, suspects > 0 ? suspect : undefined].filter((text) => text !== undefined)
 }
 
-/** The error of a symbol of whose `received` rows not one is any good; `title` is what they are rows of, if not prices. */
-export function nothingValid(received: number, rejects: readonly Reject[], title?: string): IngestError {
+/** The error of a symbol none of whose `received` rows can be stored. `title` names the dataset, unless it is prices. */
+export function noValidRowsError(received: number, rejects: readonly Reject[], title?: string): IngestError {
   const reason = rejects[0] === undefined ? 'all lie outside the dates asked for' : `the first: ${rejects[0].reason}`
   return new IngestError(
     `No valid data after validation: ${counted(received, 'row')}${title === undefined ? '' : ` of ${title}`} received, ${rejects.length} rejected, ${reason}`,

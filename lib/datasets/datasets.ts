@@ -1,4 +1,4 @@
-// Which datasets there are, and the work of each in a run: the door of this room.
+// All datasets, and the planned work of each: the door of this room.
 
 import { STATEMENT_NAMES, type StatementName } from '../core/config.ts'
 import type { Job } from '../pipeline/pipeline.ts'
@@ -10,7 +10,7 @@ import { planStatement } from './statements/job.ts'
 import { createPlanLimits } from './statements/plan-limits.ts'
 import type { Statement } from './statements/schema.ts'
 
-// A further statement has a file of its own, its name in `STATEMENT_NAMES` and its entry here; a name without an entry does
+// A new statement needs a file of its own, its name in `STATEMENT_NAMES` and an entry here. A name without an entry does
 // not compile.
 const BY_NAME: Readonly<Record<StatementName, Statement>> = { income: INCOME, balance: BALANCE, cashflow: CASHFLOW }
 
@@ -18,13 +18,13 @@ const BY_NAME: Readonly<Record<StatementName, Statement>> = { income: INCOME, ba
 export const STATEMENTS: readonly Statement[] = STATEMENT_NAMES.map((name) => BY_NAME[name])
 
 export type JobsContext = PricesContext & {
-  /** Told once of each thing that the user's plan lacks. */
+  /** Called once for each limit that the user's plan turns out to have. */
   readonly onNote: (text: string) => void
 }
 
 /**
- * Surveys the store and plans the work: one job for each dataset that the run asks for, in its order. Throws an IngestError
- * when the store fails.
+ * Surveys the store and plans the work: one job per dataset of the run, in the run's order. Throws an IngestError if the
+ * store fails.
  */
 export async function planJobs(symbols: readonly string[], context: JobsContext): Promise<readonly Job[]> {
   const planLimits = createPlanLimits(context.onNote)

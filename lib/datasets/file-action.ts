@@ -1,12 +1,12 @@
-// What a run does to the files that it plans.
+// What a run does with the files that it plans.
 
 /**
- * What a run does to a planned file. `create`: nothing is stored, and a file of another run stays. `refresh`: replaces the
- * stored version if it is unchanged. `overwrite`: replaces whatever is there (`--force`).
+ * What a run does with a planned file. `create`: writes a new file, and leaves one that another run created meanwhile.
+ * `refresh`: replaces the stored version if nobody has changed it. `overwrite`: replaces any version (`--force`).
  */
 export type FileAction = 'create' | 'refresh' | 'overwrite'
 
-/** The one place that decides it; `stored` is what the survey found. */
+/** The action for one planned file; `stored` is what the survey found at its key. */
 export function actionOn(stored: object | undefined, isForced: boolean): FileAction {
   if (isForced) return 'overwrite'
   return stored === undefined ? 'create' : 'refresh'

@@ -1,10 +1,10 @@
-// Hive's way to write a value into a path, as Spark, DuckDB and Databricks read it back.
+// Hive's escapes for values in paths, as Spark, DuckDB and Databricks read them.
 
-// The set of Spark's ExternalCatalogUtils: control characters and " # % ' * / : = ? \ { [ ] ^ and DEL.
+// The characters that Spark escapes (ExternalCatalogUtils): control characters, DEL, and " # % ' * / : = ? \ { [ ] ^
 // oxlint-disable-next-line no-control-regex -- control characters are what is being escaped
 const UNSAFE = /[\u0001-\u001F"#%'*/:=?\\{[\]^\u007F]/g
 
-/** `^GSPC` → `%5EGSPC`; what needs no escape stays as it is. */
+/** `^GSPC` → `%5EGSPC`: escapes the characters that Hive does not allow in a path. */
 export function hiveValue(value: string): string {
   return value.replaceAll(
     UNSAFE,

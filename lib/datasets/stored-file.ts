@@ -1,4 +1,4 @@
-// Stored files of any dataset: read by their footers, many at once, and the error of one that keeps changing.
+// Stored files of any dataset: how their footers are read, many at once, and the error of a file that keeps changing.
 
 import { mapLimit } from '../core/concurrency.ts'
 import { IngestError } from '../core/errors.ts'
@@ -7,32 +7,32 @@ import type { EncodedFile } from '../parquet/parquet.ts'
 import { readFooter, type Footer } from '../parquet/metadata.ts'
 import type { Metadata, Store, StoredFile } from '../store/store.ts'
 
-/** A footer takes under two kilobytes; this also swallows a whole year file in the one request. */
+/** A footer takes less than two kilobytes. So many bytes contain a whole year file, so one request is enough for it. */
 const FOOTER_BYTES = 65_536
 
-/** As many as the runtime sends requests at once. */
-const SYMBOLS_AT_ONCE = 256
+/** As many as the requests that the runtime sends at once. */
+const MAX_SYMBOLS_IN_FLIGHT = 256
 
-/** Surveys many symbols at once, by whatever of them is to be known; the store bounds how many requests are in flight. */
+/** Runs `survey` for every symbol, many at once. The store bounds how many requests are in flight. */
 export async function surveyEach<T>(
   symbols: readonly string[],
   survey: (symbol: string) => Promise<T>,
 ): Promise<readonly T[]> {
   const gcTrigger = createGcTrigger()
-  return await mapLimit(symbols, SYMBOLS_AT_ONCE, async (symbol) => {
-    const found = await survey(symbol)
+  return await mapLimit(symbols, MAX_SYMBOLS_IN_FLIGHT, async (symbol) => {
+    const surveyed = await survey(symbol)
     gcTrigger()
-    return found
+    return surveyed
   })
 }
 
-/** A file's end, up to 64 KiB of it, and what its footer says; the whole file where it is not larger. */
+/** The last 64 KiB of a file (all of a smaller file) with its footer, or why the file cannot be relied on. */
 export type StoredTail = { readonly file: StoredFile } & (
   | { readonly footer: Footer; readonly tail: Uint8Array }
   | { readonly problem: string }
 )
 
-/** One request; undefined where the file is gone. `firstYear` as for readFooter. */
+/** Reads the tail of a file in one request; undefined if the file is gone. `firstYear` is that of readFooter. */
 export async function readTail(file: StoredFile, store: Store, firstYear?: number): Promise<StoredTail | undefined> {
   const tail = await store.read(file.key, { suffixBytes: FOOTER_BYTES }, FOOTER_BYTES).catch(problemOf)
   if (tail === undefined) return undefined
@@ -41,19 +41,19 @@ export async function readTail(file: StoredFile, store: Store, firstYear?: numbe
   return 'problem' in footer ? { file, problem: footer.problem } : { file, footer, tail }
 }
 
-/** What is wrong with this one file; what is wrong with the store is thrown on. */
+/** A problem with this one file. An error of the store is thrown again. */
 function problemOf(error: unknown): { readonly problem: string } {
   if (error instanceof IngestError && error.scope === 'symbol') return { problem: `cannot be read (${error.message})` }
   throw error
 }
 
-/** What is kept beside the bytes of a file of ours. */
+/** The metadata that the store keeps with a file. */
 export function metadataOf({ sha }: EncodedFile): Metadata {
   return { 'rows-sha256': sha }
 }
 
-/** The error of a file that other runs keep changing. */
-export function changedTwice(key: string): IngestError {
+/** The error of a file that other runs changed twice during one write. */
+export function changedTwiceError(key: string): IngestError {
   return new IngestError(`${key} was changed by another run twice while this one was refreshing it`, {
     kind: 'store',
     scope: 'symbol',

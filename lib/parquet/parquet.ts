@@ -3,7 +3,7 @@
 import { parquetReadObjects, type SchemaElement } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { createHash } from 'node:crypto'
-import { INGESTED, type Column, type Row } from '../core/dataset.ts'
+import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
 import { dayNumber, utcDate, type DateRange, type IsoDate } from '../core/dates.ts'
 import { CREATOR } from './metadata.ts'
 
@@ -88,7 +88,7 @@ export function encodeParquet(content: FileContent): Uint8Array {
 }
 
 function columnValues(column: Column, { rows, ingestMs }: FileContent): unknown[] {
-  if (column.name === INGESTED.name) return rows.map(() => microsOf(ingestMs))
+  if (column.name === INGEST_TS.name) return rows.map(() => microsOf(ingestMs))
   const { name, type } = column
   switch (type) {
     case 'instant':
@@ -111,7 +111,7 @@ function microsOf(ms: number): bigint {
  * one newline. Equal for equal data, whenever it was fetched.
  */
 export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): string {
-  const names = columns.map(({ name }) => name).filter((name) => name !== INGESTED.name)
+  const names = columns.map(({ name }) => name).filter((name) => name !== INGEST_TS.name)
   const hash = createHash('sha256')
   for (const row of rows) hash.update(`${JSON.stringify(names.map((name) => row[name]))}\n`)
   return hash.digest('hex')
@@ -121,7 +121,7 @@ export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): st
 export async function readRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly Row[]> {
   const file = new Uint8Array(bytes).buffer
   const rows = await parquetReadObjects({ file })
-  const own = columns.filter(({ name }) => name !== INGESTED.name)
+  const own = columns.filter(({ name }) => name !== INGEST_TS.name)
   return rows.map((row) => Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row)
 }
 

@@ -5,7 +5,7 @@ import { IngestError } from '../core/errors.ts'
 import { createGcTrigger } from '../core/garbage.ts'
 import { createFetchAhead, type FetchSlot } from './fetch-ahead.ts'
 import { createGracePeriod, type Interruptible } from './interrupt.ts'
-import type { FileOfRows, Uploaded, UploadSlot, Writing } from './pipeline.ts'
+import type { FileOfRows, Uploaded, UploadSlot, FileWriter } from './pipeline.ts'
 
 export type UploadContext = Interruptible & {
   /** Stops the run, for an IngestError or for a defect; writes in flight are finished. */
@@ -15,7 +15,7 @@ export type UploadContext = Interruptible & {
 
 type UploadOne = <File extends FileOfRows, Prepared, Result>(
   file: File,
-  writing: Writing<File, Prepared, Result>,
+  writing: FileWriter<File, Prepared, Result>,
 ) => Promise<Uploaded<File, Result>>
 
 export type Uploads = {

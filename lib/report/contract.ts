@@ -1,12 +1,12 @@
-// The documents that other programs read: the metrics of a run, and the dry run's JSON. Their fields are a contract: new ones
-// may be added, none changes its meaning.
+// The documents that other programs read: the metrics of a run and the JSON of a dry run. Their fields are a contract: new
+// fields may be added, and none changes its meaning.
 
 import type { DatasetName, FmpApi } from '../core/config.ts'
 import type { IsoDate } from '../core/dates.ts'
 import type { ErrorKind } from '../core/errors.ts'
 import type { Counts } from '../core/outcome.ts'
 
-/** What was noticed in rows and files. */
+/** Counts of what was found in rows and files. */
 export type Findings = {
   readonly rejected_rows: number
   readonly suspect_rows: number
@@ -16,7 +16,7 @@ export type Findings = {
   readonly differing_files: number
 }
 
-/** One symbol of one dataset. Counts are of sessions, for statements of documents. */
+/** One symbol of one dataset. `counts` are of sessions; for statements, of documents. */
 export type SymbolResult = Findings & {
   readonly symbol: string
   readonly dataset: DatasetName
@@ -44,7 +44,7 @@ export type DatasetTotals = {
   readonly counts: Counts
 }
 
-/** The settings of a run, secrets left out. */
+/** The settings of a run, without secrets. */
 export type SettingsShown = {
   readonly tickers: string
   readonly out: string
@@ -69,7 +69,7 @@ export type SettingsShown = {
 export type Metrics = Findings & {
   /** The run's start, ISO with `+00:00`. */
   readonly run_id: string
-  /** As widened; without dates from the earliest of all symbols. */
+  /** The dates as widened; without dates, from the earliest date of all symbols. */
   readonly date_range: { readonly from: IsoDate | null; readonly to: IsoDate | null }
   readonly symbols_processed: number
   readonly files_written: number
@@ -79,7 +79,7 @@ export type Metrics = Findings & {
   readonly results: readonly SymbolResult[]
   readonly schema_version: number
   readonly program_version: string
-  /** Random, of this process. */
+  /** A random UUID of this process. */
   readonly run_uuid: string
   readonly mode: 'daily' | 'backfill'
   /** Names joined by commas. */

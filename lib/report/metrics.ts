@@ -1,9 +1,9 @@
-// The metrics document: the account of a run for programs. Its fields are a contract; new ones may be added.
+// Builds and stores the metrics document: the report of a run for other programs.
 
 import {
   addCounts,
-  NO_SESSIONS,
-  totalSessions,
+  ZERO_COUNTS,
+  totalCount,
   type SymbolOutcome,
   type Reject,
   type VendorStats,
@@ -13,22 +13,23 @@ import { describeError, IngestError } from '../core/errors.ts'
 import { targetLocation, tickersLocation, type Config, type DatasetName } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
 import { oneLine } from '../core/text.ts'
-import type { DatasetTotals, Metrics, Findings } from './contract.ts'
+import type { DatasetTotals, Findings, Metrics, SymbolResult } from './contract.ts'
 
-/** Raised when a field changes its meaning or goes away. */
+/** Incremented when a field changes its meaning or is removed. */
 const SCHEMA_VERSION = 1
 
-/** Far more runs than can begin in one second. */
+/** The most documents with one start second: far more runs than can start in one. */
 const MAX_SUFFIX = 1_000
 
+/** All that the metrics of a run are built from. */
 export type RunFacts = {
   readonly config: Config
   readonly version: string
   readonly runUuid: string
-  /** Milliseconds since 1970 of the run's start, as `--now` may have set it. */
+  /** The run's start in milliseconds since 1970; with `--now`, that instant. */
   readonly startMs: number
   readonly durationSeconds: number
-  /** As widened; without dates from the earliest of all symbols. Undefined when no session was asked for. */
+  /** The dates as widened; without dates, from the earliest of all symbols. Undefined if no session was asked for. */
   readonly range: DateRange | undefined
   readonly outcomes: readonly SymbolOutcome[]
   readonly runErrors: readonly IngestError[]
@@ -37,11 +38,12 @@ export type RunFacts = {
   readonly recoveredWrites: number
 }
 
-/** The document, in the order in which it is written. */
+/** The metrics document, with its fields in the order in which they are written. */
 export function buildMetrics(facts: RunFacts): Metrics {
   const { config, outcomes, stoppedBy, http } = facts
-  const counts = outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), NO_SESSIONS)
-  const total = (of: (outcome: SymbolOutcome) => number) => outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
+  const counts = outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), ZERO_COUNTS)
+  const total = (valueOf: (outcome: SymbolOutcome) => number) =>
+    outcomes.reduce((sum, outcome) => sum + valueOf(outcome), 0)
   return {
     run_id: new Date(facts.startMs).toISOString().replace('Z', '+00:00'),
     date_range: { from: facts.range?.from ?? null, to: facts.range?.to ?? null },
@@ -50,19 +52,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     rows_written: total(({ rowsWritten }) => rowsWritten),
     errors: total(({ errors }) => errors.length),
     duration_seconds: Math.round(facts.durationSeconds * 1_000) / 1_000,
-    results: outcomes.map((outcome) => ({
-      symbol: outcome.symbol,
-      files_written: outcome.filesWritten,
-      rows_written: outcome.rowsWritten,
-      errors: outcome.errors.map(describeError),
-      counts: outcome.counts,
-      sessions: totalSessions(outcome.counts),
-      ...findings(outcome),
-      calls: outcome.calls,
-      dataset: outcome.dataset,
-      first_date: outcome.first ?? null,
-      through_date: outcome.through ?? null,
-    })),
+    results: outcomes.map(symbolResult),
     schema_version: SCHEMA_VERSION,
     program_version: facts.version,
     run_uuid: facts.runUuid,
@@ -73,7 +63,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     now_overridden: config.nowMs !== undefined,
     run_errors: facts.runErrors.map(describeError),
     counts,
-    sessions: totalSessions(counts),
+    sessions: totalCount(counts),
     symbols: distinct(outcomes),
     ...findings({
       suspects: total(({ suspects }) => suspects),
@@ -99,14 +89,32 @@ export function buildMetrics(facts: RunFacts): Metrics {
   }
 }
 
+function symbolResult(outcome: SymbolOutcome): SymbolResult {
+  return {
+    symbol: outcome.symbol,
+    files_written: outcome.filesWritten,
+    rows_written: outcome.rowsWritten,
+    errors: outcome.errors.map(describeError),
+    counts: outcome.counts,
+    sessions: totalCount(outcome.counts),
+    ...findings(outcome),
+    calls: outcome.calls,
+    dataset: outcome.dataset,
+    first_date: outcome.first ?? null,
+    through_date: outcome.through ?? null,
+  }
+}
+
+/** The number of different symbols. */
 function distinct(outcomes: readonly SymbolOutcome[]): number {
   return new Set(outcomes.map(({ symbol }) => symbol)).size
 }
 
-/** The account of one dataset; its counts are sessions of prices and documents of statements. */
+/** The totals of one dataset. Its counts are sessions of prices, or documents of statements. */
 function datasetTotals(dataset: DatasetName, all: readonly SymbolOutcome[]): DatasetTotals {
   const outcomes = all.filter((outcome) => outcome.dataset === dataset)
-  const total = (of: (outcome: SymbolOutcome) => number) => outcomes.reduce((sum, outcome) => sum + of(outcome), 0)
+  const total = (valueOf: (outcome: SymbolOutcome) => number) =>
+    outcomes.reduce((sum, outcome) => sum + valueOf(outcome), 0)
   return {
     dataset,
     files_written: total(({ filesWritten }) => filesWritten),
@@ -114,11 +122,11 @@ function datasetTotals(dataset: DatasetName, all: readonly SymbolOutcome[]): Dat
     restated: total(({ restated }) => restated),
     errors: total(({ errors }) => errors.length),
     calls: total(({ calls }) => calls),
-    counts: outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), NO_SESSIONS),
+    counts: outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), ZERO_COUNTS),
   }
 }
 
-/** What was noticed in the rows and files, as the document names it. */
+/** Findings in rows and files, by the document's field names. */
 function findings(
   found: Pick<SymbolOutcome, 'suspects' | 'incomplete' | 'rejects' | 'closedDayBars' | 'wouldShrink' | 'differing'>,
 ): Findings {
@@ -156,9 +164,9 @@ function settingsOf(config: Config): Metrics['settings'] {
 }
 
 /**
- * Stores the document under a key nobody has taken, and the rejected rows, if there are any, beside it with the same
- * stem. `redact` blots secrets out of both. Returns the document's key, and what went wrong with the rejected rows alone.
- * Throws an IngestError when the document cannot be stored.
+ * Stores the document at the first free key, and the rejected rows, if there are any, in a file with the same stem. Both
+ * are redacted. Returns the document's key, and the error if only the rejects file could not be stored. Throws an
+ * IngestError if the document cannot be stored.
  */
 export async function storeMetrics(
   store: Store,
@@ -170,10 +178,10 @@ export async function storeMetrics(
   const stem = await createFirstFree(store, stemOf(startMs), encoder.encode(`${toJson(metrics, redact, 2)}\n`))
   const rejects = outcomes.flatMap((outcome) => outcome.rejects)
   if (rejects.length > 0) {
-    const lines = rejects.map((reject) => `${toJson(withCleanNames(reject, redact), redact)}\n`).join('')
-    const place = `${stem}.rejects.jsonl`
-    const rejectsError = await store.create(place, encoder.encode(lines), {}).then(
-      (result) => (result === 'created' ? undefined : taken(`${store.locate(place)} is there already`)),
+    const lines = rejects.map((reject) => `${toJson(withRedactedNames(reject, redact), redact)}\n`).join('')
+    const rejectsKey = `${stem}.rejects.jsonl`
+    const rejectsError = await store.create(rejectsKey, encoder.encode(lines), {}).then(
+      (result) => (result === 'created' ? undefined : keyTakenError(`${store.locate(rejectsKey)} is there already`)),
       (error: unknown) => asIngestError(error),
     )
     return { key: `${stem}.json`, rejectsError }
@@ -182,15 +190,15 @@ export async function storeMetrics(
 }
 
 /**
- * JSON whose texts are redacted one by one: a secret that is a word of JSON, such as `null`, must not break the document.
- * One line without `indent`.
+ * JSON in which every text value is redacted on its own: redacting the whole document would break it if a secret were a
+ * word of JSON, such as `null`. Without `indent` it is one line.
  */
 export function toJson(value: unknown, redact: (text: string) => string, indent?: number): string {
   return JSON.stringify(value, (_name, part: unknown) => (typeof part === 'string' ? redact(part) : part), indent)
 }
 
-/** The names in a rejected row come from the vendor, who may repeat anything. */
-function withCleanNames(reject: Reject, redact: (text: string) => string): Reject {
+/** Redacts the field names of a rejected row too: they come from the vendor, who may send any text back. */
+function withRedactedNames(reject: Reject, redact: (text: string) => string): Reject {
   const row = Object.fromEntries(Object.entries(reject.row).map(([name, value]) => [redact(name), value]))
   return { ...reject, row }
 }
@@ -200,18 +208,20 @@ function asIngestError(error: unknown): IngestError {
   throw error
 }
 
-function taken(message: string): IngestError {
+function keyTakenError(message: string): IngestError {
   return new IngestError(message, { kind: 'store', scope: 'run', hint: 'Move it away, or run again a second later.' })
 }
 
+/** The key of a run's files, without suffix and extension. */
 function stemOf(startMs: number): string {
   return `logs/ingest/date=${utcDate(startMs)}/run-${Math.floor(startMs / 1_000)}`
 }
 
+/** Creates the document at the first free key, and returns its stem. */
 async function createFirstFree(store: Store, stem: string, bytes: Uint8Array): Promise<string> {
   for (let suffix = 1; suffix <= MAX_SUFFIX; suffix += 1) {
     const candidate = suffix === 1 ? stem : `${stem}-${suffix}`
     if ((await store.create(`${candidate}.json`, bytes, {})) === 'created') return candidate
   }
-  throw taken(`${MAX_SUFFIX} metrics documents begin with ${store.locate(stem)}`)
+  throw keyTakenError(`${MAX_SUFFIX} metrics documents begin with ${store.locate(stem)}`)
 }

@@ -1,15 +1,17 @@
-// What is said on stderr while a run goes on: notes, warnings, each failed symbol, and how far it is.
+// What a run prints on stderr: notes, warnings, failed symbols and its progress.
 
 import type { Clock } from '../core/clock.ts'
 import { describeError, type IngestError } from '../core/errors.ts'
 import { oneLine } from '../core/text.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
 
-/** How often the live line of a terminal is redrawn, and how often a log gets a plain line. */
+/** The time between two updates of the live line on a terminal. */
 const TERMINAL_INTERVAL_MS = 100
+/** The time between two progress lines in a log. */
 const LOG_INTERVAL_MS = 30_000
 
-export type Speech = {
+/** Where and how the progress is printed. */
+export type Output = {
   /** Writes to stderr. */
   readonly write: (text: string) => void
   readonly isTerminal: boolean
@@ -18,8 +20,8 @@ export type Speech = {
   readonly redact: (text: string) => string
 }
 
-/** What is before a run: every symbol in every dataset; `calls` without retries, one per `rateLimitSeconds`. */
-export type Work = {
+/** The planned work: every symbol in every dataset. `calls` are without retries; one may start per `rateLimitSeconds`. */
+export type Workload = {
   readonly symbols: number
   readonly datasets: number
   readonly calls: number
@@ -29,85 +31,85 @@ export type Work = {
 export interface Progress {
   note(text: string): void
   warn(text: string): void
-  /** An error of the run, or of `symbol`; said even when quiet. */
+  /** Prints an error of the run, or of `symbol`, even with `--quiet`. */
   fail(error: IngestError, symbol?: string): void
-  /** What ended the run early; said even when quiet. */
-  stopped(by: IngestError): void
-  /** The work begins. */
-  begin(work: Work): void
-  /** A call for a symbol has been answered. */
+  /** Prints the error that stopped the run, even with `--quiet`. */
+  stopped(error: IngestError): void
+  /** Called when the work begins. */
+  begin(work: Workload): void
+  /** Called after each call for a symbol. */
   called(symbol: string): void
-  /** A symbol has ended in one dataset; what it has to say that the run's end cannot change is said now. */
+  /** Called when a symbol of one dataset has ended. Prints its messages, except those that depend on other symbols. */
   ended(outcome: SymbolOutcome): void
-  /** Wipes the live line away, before the summary. */
+  /** Removes the live line, before the summary is printed. */
   clear(): void
 }
 
-/** What a run says, from its first note to its last error. */
-export function createProgress(speech: Speech): Progress {
-  const { isQuiet, clock } = speech
-  const { say, showLive, clear } = createVoice(speech)
-  let work: Work = { symbols: 0, datasets: 1, calls: 0, rateLimitSeconds: 0 }
+/** The progress of one run. */
+export function createProgress(output: Output): Progress {
+  const { isQuiet, clock } = output
+  const { printLine, showLiveLine, clear } = createTerminal(output)
+  let work: Workload = { symbols: 0, datasets: 1, calls: 0, rateLimitSeconds: 0 }
   let begunMs = clock.elapsedMs()
-  let saidMs = begunMs
+  let printedMs = begunMs
   let ended = 0
   let callsOfEnded = 0
   const callsUnderWay = new Map<string, number>()
   let files = 0
 
   const warn = (text: string): void => {
-    if (!isQuiet) say(`⚠️ ${text}`)
+    if (!isQuiet) printLine(`⚠️ ${text}`)
   }
 
-  const showPlace = (): void => {
+  const showProgress = (): void => {
     const nowMs = clock.elapsedMs()
-    const isDue = nowMs - saidMs >= (speech.isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)
+    const isDue = nowMs - printedMs >= (output.isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)
     if (isQuiet || !isDue || ended === work.symbols * work.datasets) return
-    saidMs = nowMs
+    printedMs = nowMs
     const called = callsOfEnded + callsUnderWay.values().reduce((sum, calls) => sum + calls, 0)
-    // Calls are what takes the time: as fast as so far, but no faster than the gate lets them pass.
+    // Calls take most of the time. Assumes the speed so far, but no more than the rate limit.
     const callsLeft = Math.max(0, work.calls - called)
     const secondsLeft = callsLeft * Math.max((nowMs - begunMs) / 1_000 / Math.max(1, called), work.rateLimitSeconds)
-    const place = `${ended} of ${totalOf(work)}, ${called} of ${work.calls} calls, ${files} files`
-    showLive(`⏳ ${place}, about ${Math.ceil(secondsLeft / 60)} min left`)
+    const done = `${ended} of ${totalOf(work)}, ${called} of ${work.calls} calls, ${files} files`
+    showLiveLine(`⏳ ${done}, about ${Math.ceil(secondsLeft / 60)} min left`)
   }
 
   return {
     note: (text) => {
-      if (!isQuiet) say(`ℹ️  ${text}`)
+      if (!isQuiet) printLine(`ℹ️  ${text}`)
     },
     warn,
     fail(error, symbol) {
-      say(symbol === undefined ? `❌ ${describeError(error)}` : failedLine(symbol, error, 0))
+      printLine(symbol === undefined ? `❌ ${describeError(error)}` : failedLine(symbol, error, 0))
     },
-    stopped: (by) => say(`🛑 ${describeError(by)}`),
+    stopped: (error) => printLine(`🛑 ${describeError(error)}`),
     begin(ahead) {
       work = ahead
       begunMs = clock.elapsedMs()
-      saidMs = begunMs
+      printedMs = begunMs
     },
     called(symbol) {
       callsUnderWay.set(symbol, (callsUnderWay.get(symbol) ?? 0) + 1)
-      showPlace()
+      showProgress()
     },
     clear,
     ended(outcome) {
       ended += 1
-      // A symbol that failed early will not make the rest of its calls.
+      // Counts all planned calls: a symbol that failed early does not make the rest.
       callsOfEnded += outcome.plannedCalls
       callsUnderWay.delete(outcome.symbol)
       files += outcome.filesWritten
       for (const text of warningsIn(outcome)) warn(text)
-      // Whether an empty answer is the symbol's fault is known when all symbols have answered.
+      // No-data errors wait: only when all symbols are fetched is it known whether they are errors of the symbol.
       const [first, ...others] = outcome.errors.filter(({ kind }) => kind !== 'no-data')
-      if (first !== undefined) say(failedLine(outcome.symbol, first, others.length))
-      showPlace()
+      if (first !== undefined) printLine(failedLine(outcome.symbol, first, others.length))
+      showProgress()
     },
   }
 }
 
 /** `10 symbols`, or `40 done (10 symbols × 4 datasets)`. */
-function totalOf({ symbols, datasets }: Work): string {
+function totalOf({ symbols, datasets }: Workload): string {
   return datasets === 1
     ? `${symbols} symbols`
     : `${symbols * datasets} done (${symbols} symbols × ${datasets} datasets)`
@@ -119,27 +121,27 @@ function warningsIn({ symbol, warnings, errors }: SymbolOutcome): readonly strin
   return isNothingValid ? [...lines, `No valid data after validation: ${symbol}`] : lines
 }
 
-/** A failed symbol is one line; the metrics hold the rest. */
+/** The line of a failed symbol: its first error, and how many more the metrics hold. */
 function failedLine(symbol: string, error: IngestError, more: number): string {
   const others = more === 0 ? '' : ` (and ${more} more, see the metrics)`
   return `❌ ${symbol}: ${describeError(error)}${others}`
 }
 
-/** Lines on stderr, and one live line on a terminal that gives way to them. */
-function createVoice({ write, isTerminal, redact }: Speech) {
-  let isLineShown = false
+/** Prints lines on stderr and, on a terminal, a live line below them. */
+function createTerminal({ write, isTerminal, redact }: Output) {
+  let isLiveLineShown = false
   const clear = (): void => {
-    if (isLineShown) write('\r\u001B[K')
-    isLineShown = false
+    if (isLiveLineShown) write('\r\u001B[K')
+    isLiveLineShown = false
   }
-  const say = (text: string): void => {
+  const printLine = (text: string): void => {
     clear()
     write(`${oneLine(redact(text))}\n`)
   }
-  const showLive = (text: string): void => {
-    if (!isTerminal) return say(text)
+  const showLiveLine = (text: string): void => {
+    if (!isTerminal) return printLine(text)
     write(`\r\u001B[K${text}`)
-    isLineShown = true
+    isLiveLineShown = true
   }
-  return { clear, say, showLive }
+  return { clear, printLine, showLiveLine }
 }

@@ -1,6 +1,6 @@
-// What a run says to people: the plan line, the dry run and the summary. Pure text.
+// The texts of a run for people: the plan line, the dry run and the summary. No I/O.
 
-import { NO_SESSIONS, addCounts } from '../core/outcome.ts'
+import { ZERO_COUNTS, addCounts } from '../core/outcome.ts'
 import { grouped } from '../core/text.ts'
 import { type Config } from '../core/config.ts'
 import { errorsIn, type Ending } from './exit-code.ts'
@@ -27,7 +27,7 @@ export function durationText(seconds: number): string {
     : `${grouped(Math.floor(minutes / 60))} h ${minutes % 60} min`
 }
 
-/** The dry run as text: one key a line, then totals and what is stored. */
+/** The dry run as text: one key per line, then totals and what is stored. */
 export function dryRunText(jobs: readonly Job[], { rateLimitSeconds }: Pick<Config, 'rateLimitSeconds'>): string {
   const keys = keysOf(jobs)
   const calls = callsOf(jobs)
@@ -61,22 +61,22 @@ export function summaryText(ending: Ending): string {
     headline(ending),
     RULE,
     ...summaryEntries(ending).map(([label, value]) => `${label}: ${value}`),
-    `📋 Metrics: ${ending.metricsPlace ?? 'could not be written'}`,
+    `📋 Metrics: ${ending.metricsLocation ?? 'could not be written'}`,
     RULE,
   ]
   return `${lines.join('\n')}\n`
 }
 
-/** What the summary tells, each a label and a value: what every run has, then what is news, then the duration. */
+/** The entries of the summary: those of every run, then those that are not zero or empty, then the duration. */
 export function summaryEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
   const { metrics, freshness } = ending
-  // Of documents each dataset has a line of its own.
-  const counts = totalsOf('sessions', ending).reduce((sum, total) => addCounts(sum, total.counts), NO_SESSIONS)
+  // Sessions only: each dataset of documents has a line of its own.
+  const counts = totalsOf('sessions', ending).reduce((sum, total) => addCounts(sum, total.counts), ZERO_COUNTS)
   const through =
     freshness === undefined
       ? ''
       : `${freshness.newest} (${grouped(freshness.symbols - freshness.late.length)} of ${grouped(metrics.symbols)} symbols)`
-  const news: readonly (readonly [string, number | string])[] = [
+  const optional: readonly (readonly [string, number | string])[] = [
     ['⏭️  Already stored', counts.already_stored],
     ['∅  No data', counts.no_data],
     ['🕳️  Missing', counts.missing],
@@ -95,7 +95,7 @@ export function summaryEntries(ending: Ending): readonly (readonly [label: strin
     ['📝 Rows written', String(metrics.rows_written)],
     ['❌ Errors', String(errorsIn(ending))],
     ...documentEntries(ending),
-    ...news.flatMap(([label, value]) => {
+    ...optional.flatMap(([label, value]) => {
       if (value === 0 || value === '') return []
       return [[label, typeof value === 'number' ? grouped(value) : value] as const]
     }),
@@ -121,8 +121,8 @@ function documentEntries(ending: Ending): readonly (readonly [label: string, val
       [counts.failed, 'failed'],
       [counts.not_reached, 'not reached'],
     ]
-    const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${grouped(count)} ${what}`)
-    return [`🧾 ${dataset}`, told.length === 0 ? 'nothing' : told.join(', ')] as const
+    const shown = parts.filter(([count]) => count > 0).map(([count, label]) => `${grouped(count)} ${label}`)
+    return [`🧾 ${dataset}`, shown.length === 0 ? 'nothing' : shown.join(', ')] as const
   })
 }
 

@@ -1,23 +1,23 @@
 import { describe, expect, test } from 'bun:test'
 import type { RawRow } from '../../lib/core/dataset.ts'
 import { day, errorOf, prices, rawPrice, span } from '../support/samples.ts'
-import { validateRows, type Checked, type Expectation } from '../../lib/datasets/prices/validate.ts'
+import { validateRows, type CheckedSessions, type ValidationContext } from '../../lib/datasets/prices/validate.ts'
 
 const PRICES = prices()
 
 /** The last five sessions of the range begin on the 9th. */
-const WEEKS: Expectation = {
+const WEEKS: ValidationContext = {
   symbol: 'AAPL',
   windows: [span('2024-09-02..2024-09-13')],
   isWanted: () => true,
   recentFrom: day('2024-09-09'),
 }
 
-function check(raw: readonly RawRow[], changes: Partial<Expectation> = {}, dataset = PRICES): Checked {
+function check(raw: readonly RawRow[], changes: Partial<ValidationContext> = {}, dataset = PRICES): CheckedSessions {
   return validateRows(dataset, raw, { ...WEEKS, ...changes })
 }
 
-const datesOf = ({ rows }: Checked): string[] => rows.map(({ date }) => date)
+const datesOf = ({ rows }: CheckedSessions): string[] => rows.map(({ date }) => date)
 
 describe('validateRows()', () => {
   test('keeps good rows newest first, whatever order they came in', () => {
@@ -25,7 +25,7 @@ describe('validateRows()', () => {
     expect(datesOf(checked)).toEqual(['2024-09-13', '2024-09-12', '2024-09-11'])
     expect(checked).toMatchObject({ rejects: [], suspects: 0, withheld: [], incomplete: 0, unknownFields: [] })
     expect(checked.firstSuspicion).toBeUndefined()
-    expect(checked.lacking).toBeUndefined()
+    expect(checked.missingField).toBeUndefined()
   })
 
   test('of nothing makes nothing', () => {
@@ -110,13 +110,17 @@ describe('a date without an adjusted close', () => {
   test('is left for later among the last five sessions of the range', () => {
     const checked = check([rawPrice('2024-09-05'), bare('2024-09-09'), bare('2024-09-13')])
     expect(datesOf(checked)).toEqual(['2024-09-05'])
-    expect(checked).toMatchObject({ withheld: ['2024-09-13', '2024-09-09'], incomplete: 0, lacking: 'adjusted close' })
+    expect(checked).toMatchObject({
+      withheld: ['2024-09-13', '2024-09-09'],
+      incomplete: 0,
+      missingField: 'adjusted close',
+    })
   })
 
   test('is stored with null and counted when it is older', () => {
     const checked = check([rawPrice('2024-09-13'), bare('2024-09-06'), bare('2024-09-05')])
     expect(checked.rows.map((row) => row['adjClose'])).toEqual([10.9, null, null])
-    expect(checked).toMatchObject({ withheld: [], incomplete: 2, lacking: 'adjusted close' })
+    expect(checked).toMatchObject({ withheld: [], incomplete: 2, missingField: 'adjusted close' })
   })
 
   test('is both when there are both', () => {
@@ -135,7 +139,7 @@ describe('a date without an adjusted close', () => {
 
   test('is nothing special without adjusted close', () => {
     const checked = check([bare('2024-09-13'), bare('2024-09-05')], {}, prices({ withAdjClose: false }))
-    expect(checked).toMatchObject({ withheld: [], incomplete: 0, lacking: undefined })
+    expect(checked).toMatchObject({ withheld: [], incomplete: 0, missingField: undefined })
     expect(checked.rows.map((row) => row['adjClose'])).toEqual([null, null])
   })
 
@@ -151,7 +155,7 @@ describe('a date without an adjusted close', () => {
   test.each([1, 5])('in every row of so few as %d older ones is stored with null and counted', (count) => {
     const checked = check([bare('2024-09-13'), ...OLDER.slice(0, count).map(bare)])
     expect(checked.rows.map((row) => row['adjClose'])).toEqual(Array.from({ length: count }, () => null))
-    expect(checked).toMatchObject({ withheld: ['2024-09-13'], incomplete: count, lacking: 'adjusted close' })
+    expect(checked).toMatchObject({ withheld: ['2024-09-13'], incomplete: count, missingField: 'adjusted close' })
   })
 
   test('in many rows is no refusal when one row has it', () => {
@@ -171,7 +175,7 @@ describe('dates that nobody has a use for', () => {
     ]
     const checked = check(raw, { isWanted })
     expect(datesOf(checked)).toEqual(['2024-09-13', '2024-09-11', '2024-09-04'])
-    expect(checked).toMatchObject({ rejects: [], suspects: 0, withheld: [], incomplete: 0, lacking: undefined })
+    expect(checked).toMatchObject({ rejects: [], suspects: 0, withheld: [], incomplete: 0, missingField: undefined })
     expect(checked.firstSuspicion).toBeUndefined()
     expect(check(raw)).toMatchObject({ rejects: [{ date: '2024-09-11' }], suspects: 1, incomplete: 1 })
   })

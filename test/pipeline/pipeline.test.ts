@@ -2,17 +2,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { createCallBudget, type Reservation } from '../../lib/fmp/call-budget.ts'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { totalSessions, type SymbolOutcome } from '../../lib/core/outcome.ts'
+import { totalCount, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import type { Ask, RawRow } from '../../lib/core/dataset.ts'
 import { addDays, isWithin, parseIsoDate, type DateRange } from '../../lib/core/dates.ts'
 import { createEncoder } from '../../lib/parquet/encoder.ts'
 import { IngestError, type ErrorKind, type ErrorScope } from '../../lib/core/errors.ts'
 import { resolvePeriod, type Period } from '../../lib/core/period.ts'
-import { ingestAll, type RunResult, type Steps } from '../../lib/pipeline/pipeline.ts'
-import { planRun, type SymbolPlan } from '../../lib/datasets/prices/plan.ts'
+import { ingestAll, type RunResult, type PipelineEffects } from '../../lib/pipeline/pipeline.ts'
+import { planSessions, type SymbolPlan } from '../../lib/datasets/prices/plan.ts'
 import { sessionTask, type SessionContext } from '../../lib/datasets/prices/task.ts'
 import type { Store } from '../../lib/store/store.ts'
-import { newestEver, surveyAll } from '../../lib/datasets/prices/survey.ts'
+import { findNewestSession, surveySessions } from '../../lib/datasets/prices/survey.ts'
 import { createUploads, type UploadContext } from '../../lib/pipeline/uploads.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { footerAt, keysIn, openShelf, putDays, putYear, type Shelf } from '../support/folder-store.ts'
@@ -31,9 +31,9 @@ afterEach(() => shelf.remove())
 
 /** What the vendor has of each symbol. */
 type Bars = Readonly<Record<string, readonly RawRow[]>>
-type Answer = Steps['fmp']['fetchRows']
+type Answer = PipelineEffects['fmp']['fetchRows']
 
-type Options = Partial<Steps & SessionContext & UploadContext> & {
+type Options = Partial<PipelineEffects & SessionContext & UploadContext> & {
   readonly symbols: readonly string[]
   readonly mode?: 'daily' | 'backfill'
   /** `none` for the nightly run. */
@@ -81,13 +81,13 @@ async function ingest({
   const dataset = prices()
   const { store } = shelf
   const scope = { store, dataset, mode, period }
-  const plans = planRun(await surveyAll(symbols, scope), { dataset, calendar: XNYS, mode, period, isForced })
+  const plans = planSessions(await surveySessions(symbols, scope), { dataset, calendar: XNYS, mode, period, isForced })
   const asks: string[] = []
   const ended: SymbolOutcome[] = []
   const answer = changes.ask ?? answering(bars)
   const stop = changes.stop ?? new AbortController()
   const context: SessionContext = {
-    newestEver: async (symbol) => await newestEver(symbol, scope),
+    findNewestSession: async (symbol) => await findNewestSession(symbol, scope),
     store,
     dataset,
     calendar: XNYS,
@@ -95,7 +95,7 @@ async function ingest({
     encode: createEncoder({ columns: dataset.columns, ingestMs: at(NOW), version: '1.2.3' }).encode,
     ...changes,
   }
-  const steps: Steps = {
+  const steps: PipelineEffects = {
     onOutcome: (outcome) => ended.push(outcome),
     maxWorkers: 3,
     admit: createUploads({
@@ -120,7 +120,7 @@ async function ingest({
   expect(result.outcomes.map(({ symbol }) => symbol)).toEqual(plans.map(({ symbol }) => symbol))
   expect(ended.toSorted(bySymbol)).toEqual(result.outcomes.toSorted(bySymbol))
   for (const [index, { counts }] of result.outcomes.entries()) {
-    expect(totalSessions(counts)).toBe(sessionsOf(plans[index]?.range))
+    expect(totalCount(counts)).toBe(sessionsOf(plans[index]?.range))
   }
   return { ...result, plans, asks, ended, stop: steps.stop }
 }

@@ -12,11 +12,11 @@ test.each([
   ['none of its own', 'place', false, 3],
   ['metrics that failed', undefined, false, 4],
   ['rejected rows that are lost', 'place', true, 4],
-] as const)('errorsIn() a run are those of its metrics, and %s', (_, metricsPlace, isRejectsFileLost, expected) => {
+] as const)('errorsIn() a run are those of its metrics, and %s', (_, metricsLocation, isRejectsFileLost, expected) => {
   const ending = {
     metrics: metrics(2, 1),
     stoppedBy: undefined,
-    metricsPlace,
+    metricsLocation,
     isRejectsFileLost,
     freshness: undefined,
     jobs: [],
@@ -38,9 +38,9 @@ describe('exitCodeOf()', () => {
     ['the metrics failed, which outranks the quota', 0, 1, 'quota', undefined, 1],
     ['something stopped it that is no error of its own', 0, 0, 'interrupted', 'place', 1],
   ]
-  test.each(table)('%s', (...[, errors, runErrors, kind, metricsPlace, expected]) => {
+  test.each(table)('%s', (...[, errors, runErrors, kind, metricsLocation, expected]) => {
     const stoppedBy = kind === undefined ? undefined : failure(kind)
-    const ending = { metrics: metrics(errors, runErrors), stoppedBy, metricsPlace, freshness: undefined, jobs: [] }
+    const ending = { metrics: metrics(errors, runErrors), stoppedBy, metricsLocation, freshness: undefined, jobs: [] }
     expect(exitCodeOf({ ...ending, isRejectsFileLost: false })).toBe(expected)
     // As metrics that failed.
     expect(exitCodeOf({ ...ending, isRejectsFileLost: true })).toBe(1)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { annotation, annotations, failuresIn, failureSummary, shortages, stepSummary } from '../../lib/report/github.ts'
-import { NO_SESSIONS, type SymbolOutcome } from '../../lib/core/outcome.ts'
+import { annotation, annotations, failuresIn, jobLimitWarnings } from '../../lib/report/github.ts'
+import { failureSummary, stepSummary } from '../../lib/report/step-summary.ts'
+import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
 import type { Config } from '../../lib/core/config.ts'
@@ -57,21 +58,21 @@ const job = (timeoutMinutes?: number, roleDurationSeconds?: number): Partial<Con
 
 describe('shortages()', () => {
   test('are none where the time suffices, is not known, or nobody ends a job', () => {
-    expect(shortages(200, configOf(job(60, 3_600)))).toEqual([])
-    expect(shortages(10_000, configOf(job()))).toEqual([])
-    expect(shortages(10_000, configOf({ rateLimitSeconds: 15 }))).toEqual([])
+    expect(jobLimitWarnings(200, configOf(job(60, 3_600)))).toEqual([])
+    expect(jobLimitWarnings(10_000, configOf(job()))).toEqual([])
+    expect(jobLimitWarnings(10_000, configOf({ rateLimitSeconds: 15 }))).toEqual([])
   })
 
   test('say which of job and role ends too soon, and what to change', () => {
     // 500 symbols are 1,000 calls: 250 minutes.
-    const both = shortages(1_000, configOf(job(240, 3_600)))
+    const both = jobLimitWarnings(1_000, configOf(job(240, 3_600)))
     expect(both).toHaveLength(2)
     expect(both[0]).toMatch(/4 h 10 min.*240 min.*JOB_TIMEOUT_MINUTES/)
     expect(both[1]).toMatch(/4 h 10 min.*expire after 1 h.*ROLE_DURATION_SECONDS/)
     // Compiling takes its part of the job, not of the role's time.
-    expect(shortages(1_000, configOf(job(251, 15_000)))).toEqual([expect.stringContaining('251 min')])
-    expect(shortages(1_000, configOf(job(252, 15_000)))).toEqual([])
-    expect(shortages(1_000, configOf(job(360, 14_999)))).toEqual([expect.stringContaining('expire')])
+    expect(jobLimitWarnings(1_000, configOf(job(251, 15_000)))).toEqual([expect.stringContaining('251 min')])
+    expect(jobLimitWarnings(1_000, configOf(job(252, 15_000)))).toEqual([])
+    expect(jobLimitWarnings(1_000, configOf(job(360, 14_999)))).toEqual([expect.stringContaining('expire')])
   })
 })
 
@@ -80,6 +81,7 @@ const PRICES_JOB = { dataset: 'prices', unit: 'sessions' } as const
 type Changes = {
   readonly runErrors?: readonly string[]
   readonly warnings?: readonly string[]
+  readonly notes?: readonly string[]
   readonly config?: Partial<Config>
   readonly place?: string | undefined
 }
@@ -99,23 +101,23 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
   })
-  const metricsPlace = 'place' in changes ? changes.place : 's3://my-bucket/logs/ingest/date=2024-09-16/run-1.json'
+  const metricsLocation = 'place' in changes ? changes.place : 's3://my-bucket/logs/ingest/date=2024-09-16/run-1.json'
   const newest = day('2024-09-13')
   const { freshness } = judgeNewestSession(outcomes, { newest, lastSession: newest, mode: 'daily' })
   const ending = {
     metrics,
     stoppedBy: undefined,
-    metricsPlace,
+    metricsLocation,
     isRejectsFileLost: false,
     freshness,
     jobs: [PRICES_JOB],
   }
-  const { runErrors = [], warnings = [] } = changes
-  return stepSummary({ ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, config })
+  const { runErrors = [], warnings = [], notes = [] } = changes
+  return stepSummary({ ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, notes, config })
 }
 
 const done = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
-  outcomeOf(symbol, { counts: { ...NO_SESSIONS, stored: 1 }, through: day('2024-09-13'), ...changes })
+  outcomeOf(symbol, { counts: { ...ZERO_COUNTS, stored: 1 }, through: day('2024-09-13'), ...changes })
 
 /** What a reader sees: character references are read, the marks of a table's cell are not. */
 const seen = (markdown: string): string =>
@@ -188,7 +190,7 @@ describe('the step summary', () => {
       warnings: [hostile],
       place: undefined,
     })
-    const own = text.replaceAll(/^## .*|^### .*|^> (⚠️|❌)|^\||\|$| \| |---/gm, '')
+    const own = text.replaceAll(/^## .*|^### .*|^> (⚠️|❌)|^\||\|$| \| |---|^To .*: <code>|<\/code>$/gm, '')
     expect(own).not.toMatch(/[<>|`*[\]~@\\_!]|https:|www\.e|&(?!#\d+;)|#(?!\d+;)/)
     expect(seen(text)).toContain('<img src=x onerror=y> [d](https://evil.example) www.evil.example `e`')
     expect(text).not.toMatch(/&#64;(?!&#8288;)/)

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { NO_SESSIONS } from '../../lib/core/outcome.ts'
+import { ZERO_COUNTS } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics, storeMetrics, type RunFacts } from '../../lib/report/metrics.ts'
 import type { Store } from '../../lib/store/store.ts'
@@ -85,7 +85,7 @@ const Document = v.looseObject({
   interrupted: v.boolean(),
 })
 
-const SUM = { ...NO_SESSIONS, stored: 3, already_stored: 1, failed: 1 }
+const SUM = { ...ZERO_COUNTS, stored: 3, already_stored: 1, failed: 1 }
 const failure = new IngestError('It broke.', { kind: 'payload', scope: 'symbol', hint: 'Mend it.' })
 
 const OUTCOMES = [
@@ -102,7 +102,7 @@ const OUTCOMES = [
   outcomeOf('MSFT', {
     filesWritten: 1,
     rowsWritten: 250,
-    counts: { ...NO_SESSIONS, stored: 250, rejected: 1 },
+    counts: { ...ZERO_COUNTS, stored: 250, rejected: 1 },
     rejects: [
       {
         symbol: 'MSFT',
@@ -118,7 +118,7 @@ const OUTCOMES = [
     first: day('2010-01-04'),
     through: day('2023-12-29'),
   }),
-  outcomeOf('NEW', { isFinished: false, counts: { ...NO_SESSIONS, not_reached: 5 } }),
+  outcomeOf('NEW', { isFinished: false, counts: { ...ZERO_COUNTS, not_reached: 5 } }),
 ]
 
 describe('buildMetrics()', () => {
@@ -149,7 +149,7 @@ describe('buildMetrics()', () => {
       rows_written: 253,
       errors: 1,
       run_errors: ['It broke. Mend it.'],
-      counts: { ...NO_SESSIONS, stored: 253, already_stored: 1, failed: 1, rejected: 1, not_reached: 5 },
+      counts: { ...ZERO_COUNTS, stored: 253, already_stored: 1, failed: 1, rejected: 1, not_reached: 5 },
       sessions: 261,
       rejected_rows: 1,
       suspect_rows: 1,

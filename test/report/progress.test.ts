@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { IngestError } from '../../lib/core/errors.ts'
-import { createProgress, type Progress, type Speech } from '../../lib/report/progress.ts'
+import { createProgress, type Progress, type Output } from '../../lib/report/progress.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import { outcomeOf } from '../support/samples.ts'
 import { createRedactor } from '../../lib/core/text.ts'
 
 type Heard = { readonly progress: Progress; readonly clock: FakeClock; readonly said: string[]; lines(): string[] }
 
-function listen(changes: Partial<Speech> = {}): Heard {
+function listen(changes: Partial<Output> = {}): Heard {
   const clock = createFakeClock()
   const said: string[] = []
   const speech = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { NO_SESSIONS, type SymbolOutcome } from '../../lib/core/outcome.ts'
+import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError, type ErrorKind } from '../../lib/core/errors.ts'
 import { buildMetrics, type RunFacts } from '../../lib/report/metrics.ts'
 import { at, configOf, day, outcomeOf, span } from '../support/samples.ts'
@@ -84,7 +84,7 @@ describe('the dry run', () => {
 function ending(
   outcomes: readonly SymbolOutcome[],
   changes: Partial<RunFacts> = {},
-  metricsPlace: string | undefined = 's3://my-bucket/logs/x.json',
+  metricsLocation: string | undefined = 's3://my-bucket/logs/x.json',
 ) {
   const facts: RunFacts = {
     config: configOf(),
@@ -103,7 +103,7 @@ function ending(
   return {
     metrics: buildMetrics(facts),
     stoppedBy: facts.stoppedBy,
-    metricsPlace,
+    metricsLocation,
     isRejectsFileLost: false,
     freshness: judgeNewestSession(outcomes, { newest: NEWEST, lastSession: NEWEST, mode: 'daily' }).freshness,
     jobs: [jobOf({})],
@@ -116,7 +116,7 @@ const done = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
   outcomeOf(symbol, {
     filesWritten: 1,
     rowsWritten: 1,
-    counts: { ...NO_SESSIONS, stored: 1 },
+    counts: { ...ZERO_COUNTS, stored: 1 },
     through: day('2024-09-13'),
     ...changes,
   })
@@ -189,7 +189,7 @@ describe('the summary', () => {
   })
 
   test('without metrics says so, and that not all is well', () => {
-    const text = summaryText({ ...ending([done('A')]), metricsPlace: undefined })
+    const text = summaryText({ ...ending([done('A')]), metricsLocation: undefined })
     expect(text).not.toContain('Complete')
     expect(text).toContain('❌ Errors: 1\n')
     expect(text).toContain('📋 Metrics: could not be written')

@@ -2,7 +2,7 @@
 
 import { XNYS } from '../../lib/core/calendar.ts'
 import type { Config, AskedDates } from '../../lib/core/config.ts'
-import { NO_SESSIONS, type SymbolOutcome } from '../../lib/core/outcome.ts'
+import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import type { RawRow, Row } from '../../lib/core/dataset.ts'
 import { createPrices, type PricesOptions, type SessionDataset } from '../../lib/datasets/prices/schema.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/core/dates.ts'
@@ -119,9 +119,9 @@ export function outcomeOf(symbol: string, changes: Partial<SymbolOutcome> = {}):
     errors: [],
     warnings: [],
     lateWarning: undefined,
-    counts: NO_SESSIONS,
+    counts: ZERO_COUNTS,
     missing: [],
-    settled: NO_SESSIONS,
+    surveyedCounts: ZERO_COUNTS,
     rejects: [],
     suspects: 0,
     incomplete: 0,

@@ -1,7 +1,7 @@
-// The end of a run: what only the end can tell is said, the metrics are stored, the summary is printed, and GitHub Actions
-// gets its annotations and its step summary.
+// Finishes a run: judges its outcomes, stores the metrics, prints the summary, and reports to GitHub Actions.
 
-import { annotations, failuresIn, shortages, stepSummary, tellActions } from '../../report/github.ts'
+import { annotations, failuresIn, jobLimitWarnings, sendToActions } from '../../report/github.ts'
+import { stepSummary } from '../../report/step-summary.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
 import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
@@ -15,16 +15,16 @@ import type { Effects } from '../effects.ts'
 import type { SymbolOutcome, VendorStats } from '../../core/outcome.ts'
 import { rangeAround } from '../../core/dates.ts'
 
-/** What a run is made of, from its start to its end. */
+/** The parts of a run that its start and its end both need. */
 export type Run = {
   readonly config: Config
   readonly effects: Effects
-  /** Milliseconds since 1970 of the run's start, as `--now` may have set it. */
+  /** The run's start in milliseconds since 1970; with `--now`, that instant. */
   readonly startMs: number
-  /** The same moment on the clock that measures durations. */
+  /** The run's start on the clock that measures durations. */
   readonly begunMs: number
   readonly runUuid: string
-  /** How many there are in the list. */
+  /** The number of symbols in the list. */
   readonly symbols: number
   readonly jobs: readonly Job[]
   readonly store: Store
@@ -32,8 +32,8 @@ export type Run = {
   readonly redact: (text: string) => string
 }
 
-/** The end of a run: its exit code. `http` is what the calls took. */
-export async function conclude(
+/** Finishes a run and returns its exit code. `http` counts the calls that it made. */
+export async function finishRun(
   { outcomes: ended, stoppedBy, bug }: RunResult,
   run: Run & { readonly http: VendorStats },
 ): Promise<0 | 1 | 3> {
@@ -42,13 +42,15 @@ export async function conclude(
   const outcomes = judged.flatMap((judgement) => judgement.outcomes)
   const sharedErrors = judged.flatMap(({ error }) => error ?? [])
   for (const { symbol, errors, lateWarning } of outcomes) {
-    for (const late of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(late, symbol)
+    for (const error of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(error, symbol)
     if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
   }
   for (const error of sharedErrors) progress.fail(error)
   if (stoppedBy !== undefined) progress.stopped(stoppedBy)
-  const unknown = [...new Set(outcomes.flatMap(({ unknownFields }) => unknownFields))]
-  if (unknown.length > 0) progress.note(`FMP sends fields that are not stored: ${unknown.join(', ')}.`)
+  const unknownFields = [...new Set(outcomes.flatMap((outcome) => outcome.unknownFields))]
+  if (unknownFields.length > 0) {
+    progress.note(`FMP sends fields that are not stored: ${unknownFields.join(', ')}.`)
+  }
 
   const facts: RunFacts = {
     config,
@@ -58,16 +60,16 @@ export async function conclude(
     durationSeconds: (effects.clock.elapsedMs() - run.begunMs) / 1_000,
     range: rangeAround(jobs.map(({ range }) => range)),
     outcomes,
-    runErrors: [...sharedErrors, runErrorIn(stoppedBy), bugIn(bug)].filter((found) => found !== undefined),
+    runErrors: [...sharedErrors, runErrorOf(stoppedBy), bugErrorOf(bug)].filter((found) => found !== undefined),
     stoppedBy,
     http: run.http,
     recoveredWrites: store.recoveredWrites(),
   }
   const metrics = buildMetrics(facts)
-  // What is still under way has been given up, and would keep the metrics waiting for turns.
+  // Nobody waits for the requests in flight any more, and the metrics must not be queued behind them.
   if (effects.interruption.aborted) store.abortInFlight?.()
   const failures: IngestError[] = []
-  const stored = await storeMetrics(hurried(run), metrics, facts, run.redact).catch((failure: unknown) => {
+  const stored = await storeMetrics(withWriteDeadline(run), metrics, facts, run.redact).catch((failure: unknown) => {
     if (!(failure instanceof IngestError)) throw failure
     failures.push(failure)
     return undefined
@@ -77,7 +79,7 @@ export async function conclude(
   const ending: Ending = {
     metrics,
     stoppedBy,
-    metricsPlace: stored && store.locate(stored.key),
+    metricsLocation: stored && store.locate(stored.key),
     isRejectsFileLost: stored?.rejectsError !== undefined,
     freshness: judged.find(({ freshness }) => freshness !== undefined)?.freshness,
     jobs,
@@ -85,48 +87,49 @@ export async function conclude(
   progress.clear()
   const summary = run.redact(summaryText(ending))
   await effects.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
-  const all = [...sharedErrors, stoppedBy, bugIn(bug), ...failures].filter((found) => found !== undefined)
+  const all = [...sharedErrors, stoppedBy, bugErrorOf(bug), ...failures].filter((found) => found !== undefined)
   await reportElsewhere(ending, { outcomes, errors: all, summary }, run)
   return exitCodeOf(ending)
 }
 
-type Telling = {
+/** What is reported to GitHub Actions besides the ending. */
+type ActionsFacts = {
   readonly outcomes: readonly SymbolOutcome[]
-  /** Of the run as a whole, what stopped it among them. */
+  /** Errors of the run, with the one that stopped it. */
   readonly errors: readonly IngestError[]
   readonly summary: string
 }
 
-/** Whoever asks gets the summary, and GitHub Actions its report. */
-async function reportElsewhere(ending: Ending, { outcomes, errors, summary }: Telling, run: Run): Promise<void> {
+/** Gives the summary to whoever asks for it, and sends error annotations and the step summary to GitHub Actions. */
+async function reportElsewhere(ending: Ending, { outcomes, errors, summary }: ActionsFacts, run: Run): Promise<void> {
   const { config, effects, redact, progress } = run
   effects.onSummary?.(summary)
   if (config.actionsJob === undefined) return
-  // There stdout goes into a file, and the log would show nothing of the end.
+  // With --json the workflow sends stdout to a file, so the log would not show how the run ended.
   if (config.isJson) effects.printError(summary)
-  // A ticker list may hold anything, a key by mistake too.
-  const redacted = <T extends { readonly symbol: string }>(one: T) => ({ ...one, symbol: redact(one.symbol) })
+  // Symbols are redacted too: a ticker list may contain an API key by mistake.
+  const redacted = <T extends { readonly symbol: string }>(item: T) => ({ ...item, symbol: redact(item.symbol) })
   const shown = outcomes.map(redacted)
   const freshness = ending.freshness && { ...ending.freshness, late: ending.freshness.late.map(redacted) }
   const failures = failuresIn(shown, redact)
   const runErrors = errors.map((error) => redact(describeError(error)))
-  const warnings = [...config.warnings, ...shortages(callsOf(run.jobs), config)]
+  const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(run.jobs), config)]
   const notes = run.jobs.flatMap((job) => job.notes).map(redact)
   const facts = { ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, notes, config }
   const text = stepSummary(facts)
   const report = { annotations: annotations(runErrors, failures), summary: text }
-  const lost = await tellActions(config.actionsJob, report, effects)
-  if (lost !== undefined) progress.warn(describeError(lost))
+  const error = await sendToActions(config.actionsJob, report, effects)
+  if (error !== undefined) progress.warn(describeError(error))
 }
 
 /** How long an interrupted run waits for its metrics to be written. */
 const METRICS_GRACE_MS = 2_000
 
-/** An interrupted run does not wait for its metrics as long as a store may take: CI systems kill within ten seconds. */
-function hurried({ store, effects }: Run): Store {
-  const end = afterGrace(effects, METRICS_GRACE_MS)
+/** The store, but writes fail when the grace period after an interrupt is over: CI systems kill within ten seconds. */
+function withWriteDeadline({ store, effects }: Run): Store {
+  const graceOver = afterGrace(effects, METRICS_GRACE_MS)
   const giveUp = async (key: string): Promise<never> => {
-    await end
+    await graceOver
     throw new IngestError(`${store.locate(key)} could not be written in time`, { kind: 'store', scope: 'run' })
   }
   return {
@@ -135,12 +138,12 @@ function hurried({ store, effects }: Run): Store {
   }
 }
 
-/** What stopped the run, where that is an error: a spent budget and an interrupt are none. */
-function runErrorIn(stoppedBy: IngestError | undefined): IngestError | undefined {
+/** What stopped the run, if that is an error. A spent budget and an interrupt are not. */
+function runErrorOf(stoppedBy: IngestError | undefined): IngestError | undefined {
   return stoppedBy?.kind === 'budget' || stoppedBy?.kind === 'interrupted' ? undefined : stoppedBy
 }
 
-function bugIn(bug: unknown): IngestError | undefined {
+function bugErrorOf(bug: unknown): IngestError | undefined {
   if (bug === undefined) return undefined
   return new IngestError('A defect of this program ended the run; its trace follows', {
     kind: 'bug',

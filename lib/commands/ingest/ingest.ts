@@ -1,15 +1,16 @@
-// One run from its settings to its exit code: list the symbols, survey the store, plan, ingest, account for it.
+// One run, from its settings to its exit code: reads the symbols, surveys the store, plans, ingests and reports.
 
-import { dryRunSummary, shortages, tellActions } from '../../report/github.ts'
 import { describeError } from '../../core/errors.ts'
+import { jobLimitWarnings, sendToActions } from '../../report/github.ts'
 import { XNYS } from '../../core/calendar.ts'
-import { conclude, type Run } from './finish.ts'
+import { finishRun, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
 import { createGcTrigger } from '../../core/garbage.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod } from '../../core/period.ts'
 import { ingestAll, type RunResult, type TaskContext } from '../../pipeline/pipeline.ts'
+import { dryRunSummary } from '../../report/step-summary.ts'
 import { createProgress } from '../../report/progress.ts'
 import { callsOf, dryRunJson, dryRunText, planLine } from '../../report/summary.ts'
 import type { Config, Target } from '../../core/config.ts'
@@ -21,21 +22,21 @@ import { planJobs } from '../../datasets/datasets.ts'
 import { createRedactor } from '../../core/text.ts'
 
 /**
- * The exit code of a run that was not interrupted. Throws an IngestError for what went wrong before the first call
- * could be made (of kind 'usage' for the user's own mistakes); a defect of this program is thrown as it is.
+ * Runs an ingest and returns the exit code that it has unless it was interrupted. Throws an IngestError if something fails
+ * before the first call (of kind 'usage' for the user's mistakes). A defect of this program is thrown as it is.
  */
 export async function runIngest(config: Config, effects: Effects): Promise<0 | 1 | 3> {
   const begunMs = effects.clock.elapsedMs()
   const startMs = config.nowMs ?? effects.nowMs
   const redact = createRedactor(config.secrets)
   const period = resolvePeriod(config.dates, XNYS, startMs)
-  const speech = {
+  const output = {
     write: effects.printError,
     isTerminal: effects.isTerminal,
     isQuiet: config.isQuiet,
     clock: effects.clock,
   }
-  const progress = createProgress({ ...speech, redact })
+  const progress = createProgress({ ...output, redact })
   const storeOptions = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
   const openStore = (target: Target) => effects.openStore(target, config, storeOptions)
 
@@ -78,21 +79,21 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   if (config.isDryRun) return await dryRun(run)
 
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
-  for (const warning of shortages(callsOf(jobs), config)) progress.warn(warning)
+  for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
   const { http, result } = await execute(run)
-  const code = await conclude(result, { ...run, http })
+  const code = await finishRun(result, { ...run, http })
   if (result.bug !== undefined) throw result.bug
   return code
 }
 
 async function dryRun({ config, effects, progress, jobs, redact }: Run): Promise<0 | 1> {
   await effects.print(config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config))
-  const lost = await tellActions(
-    config.actionsJob,
-    { annotations: [], summary: dryRunSummary({ jobs, config, redact }) },
-    effects,
-  )
-  if (lost !== undefined) progress.warn(describeError(lost))
+  // With --json the workflow sends stdout to a file, so the log would not show the plan.
+  if (config.actionsJob !== undefined && config.isJson) effects.printError(dryRunText(jobs, config))
+  const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(jobs), config)]
+  const report = { annotations: [], summary: dryRunSummary({ jobs, config, warnings, redact }) }
+  const error = await sendToActions(config.actionsJob, report, effects)
+  if (error !== undefined) progress.warn(describeError(error))
   const errors = jobs.flatMap((job) => job.errors)
   for (const { symbol, error } of errors) progress.fail(error, symbol)
   return errors.length > 0 ? 1 : 0

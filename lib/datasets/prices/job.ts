@@ -1,4 +1,4 @@
-// Prices as one job of a run: the store surveyed, the work planned, its tasks, and what their outcomes come to together.
+// Prices as one job of a run: surveys the store, plans the work, and judges the outcomes.
 
 import type { Calendar } from '../../core/calendar.ts'
 import { targetLocation, tickersLocation, type Config } from '../../core/config.ts'
@@ -9,12 +9,12 @@ import type { FileSettings } from '../../parquet/parquet.ts'
 import type { Job } from '../../pipeline/pipeline.ts'
 import type { Store } from '../../store/store.ts'
 import { judgeNewestSession } from './newest-session.ts'
-import { planRun, type SymbolPlan } from './plan.ts'
+import { planSessions, type SymbolPlan } from './plan.ts'
 import { createPrices } from './schema.ts'
-import { newestEver, surveyAll, type Holdings, type Scope } from './survey.ts'
+import { findNewestSession, surveySessions, type StoredSessions, type SurveyContext } from './survey.ts'
 import { sessionTask, type SessionContext } from './task.ts'
 
-/** What the prices of a run are planned from. */
+/** What planning the prices of a run needs. */
 export type PricesContext = {
   readonly config: Config
   readonly store: Store
@@ -22,18 +22,18 @@ export type PricesContext = {
   readonly period: Period
   /** The same for every file of the run. */
   readonly fileSettings: Omit<FileSettings, 'columns'>
-  /** Stops waiting for work that only reads when the user ends the run. */
+  /** Stops waiting for work that only reads as soon as the run is stopped. */
   readonly unlessStopped: <T>(work: Promise<T>) => Promise<T>
 }
 
-/** Surveys the store for every symbol's prices and plans the run. Throws an IngestError when the store fails. */
+/** Surveys the stored prices of every symbol and plans the job. Throws an IngestError if the store fails. */
 export async function planPrices(symbols: readonly string[], context: PricesContext): Promise<Job> {
   const { config, store, calendar, period } = context
   const { mode } = config.dates
   const dataset = createPrices(config)
-  const scope: Scope = { store, dataset, mode, period }
-  const holdings = await surveyAll(symbols, scope)
-  const plans = planRun(holdings, { dataset, calendar, mode, period, isForced: config.isForced })
+  const surveyContext: SurveyContext = { store, dataset, mode, period }
+  const surveyed = await surveySessions(symbols, surveyContext)
+  const plans = planSessions(surveyed, { dataset, calendar, mode, period, isForced: config.isForced })
   const newest = period.range && calendar.sessions(period.range).at(-1)
   return {
     dataset: dataset.name,
@@ -43,7 +43,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     notes: notesOf(plans, context),
     errors: plans.flatMap(({ symbol, errors }) => errors.map((error) => ({ symbol, error }))),
     keys: () => plans.flatMap(({ symbol, files }) => files.map(({ partition }) => dataset.key(symbol, partition))),
-    stored: () => holdings.map((held) => storedLine(held, mode)),
+    stored: () => surveyed.map((stored) => storedLine(stored, mode)),
     tasks: ({ openEncoder }) => {
       const files = plans.reduce((sum, plan) => sum + plan.files.length, 0)
       const encoder = openEncoder({ ...context.fileSettings, columns: dataset.columns }, files)
@@ -52,7 +52,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
         dataset,
         calendar,
         today: period.today,
-        newestEver: async (symbol) => await context.unlessStopped(newestEver(symbol, scope)),
+        findNewestSession: async (symbol) => await context.unlessStopped(findNewestSession(symbol, surveyContext)),
         encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
       }
       return plans.map((plan) => sessionTask(plan, shared))
@@ -61,8 +61,8 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
   }
 }
 
-/** A mode knows its own kind of file only. */
-function storedLine({ symbol, days, years, newest }: Holdings, mode: 'daily' | 'backfill'): string {
+/** One line of a dry run. Only the files of the run's mode are counted. */
+function storedLine({ symbol, days, years, newest }: StoredSessions, mode: 'daily' | 'backfill'): string {
   const files = mode === 'daily' ? `${grouped(days.size)} day files` : `${grouped(years.size)} year files`
   return `${symbol}: ${files} in reach, newest session ${newest ?? 'none'}`
 }
@@ -73,10 +73,10 @@ function notesOf(plans: readonly SymbolPlan[], { config, period }: PricesContext
   return newcomers === undefined ? [] : [newcomers]
 }
 
-/** A command with more symbols than this on its line is no help. */
+/** With more symbols than this, the command names the ticker list instead. */
 const MAX_SYMBOLS_NAMED = 20
 
-/** One note for all symbols of which a daily run without dates found nothing: the command that fetches their history. */
+/** One note for all symbols without stored sessions in a daily run without dates: how to fetch their history. */
 export function newcomersNote(
   plans: readonly Pick<SymbolPlan, 'symbol' | 'newest'>[],
   period: Period,
@@ -84,9 +84,9 @@ export function newcomersNote(
 ): string | undefined {
   const symbols = plans.filter(({ newest }) => newest === undefined).map(({ symbol }) => symbol)
   if (period.lookbackFrom === undefined || symbols.length === 0) return undefined
-  const place = tickersLocation(config.tickers)
-  const isNamed = place === undefined || symbols.length <= MAX_SYMBOLS_NAMED
-  const list = isNamed ? ['--tickers', symbols.join(',')] : ['--tickers-path', place]
+  const listLocation = tickersLocation(config.tickers)
+  const isNamed = listLocation === undefined || symbols.length <= MAX_SYMBOLS_NAMED
+  const list = isNamed ? ['--tickers', symbols.join(',')] : ['--tickers-path', listLocation]
   const words = ['--backfill', '--backfill-days', '1825', ...list, '--out', targetLocation(config.target)]
   if (!config.withAdjClose) words.push('--no-adj-close')
   const [who, whose] =

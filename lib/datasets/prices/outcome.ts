@@ -1,9 +1,9 @@
-// What became of one symbol: the fate of each of its sessions, what was written, what is to be said.
+// Builds the outcome of one symbol: the fate of each of its sessions, what was written, its errors and warnings.
 
 import {
   addCounts,
   blankOutcome,
-  NO_SESSIONS,
+  ZERO_COUNTS,
   withFate,
   type Counts,
   type Fate,
@@ -15,66 +15,72 @@ import type { PlannedFile, SymbolPlan } from './plan.ts'
 import { shrinkErrors, warningsOf } from './warnings.ts'
 import type { FileRows, WriteResult } from './write.ts'
 import type { Uploaded } from '../../pipeline/pipeline.ts'
-import type { Checked } from './validate.ts'
+import type { CheckedSessions } from './validate.ts'
 
-/** The outcome of a plan before anything was done. */
-export function nothingDone(plan: SymbolPlan): SymbolOutcome {
+/** The outcome of a plan as the survey found it, before anything is fetched. */
+export function surveyedOutcome(plan: SymbolPlan): SymbolOutcome {
   return {
     ...blankOutcome(plan.symbol, plan.dataset.name, plan.calls),
     errors: plan.errors,
-    counts: plan.settled,
-    settled: plan.settled,
-    first: plan.known?.from,
+    counts: plan.surveyedCounts,
+    surveyedCounts: plan.surveyedCounts,
+    first: plan.storedSpan?.from,
     through: plan.newest,
   }
 }
 
-/** All sessions still open end alike: the symbol failed, or the run stopped before it. */
-export function allOpen(
+/** The outcome if all planned sessions end with one fate: the symbol failed, or the run stopped before it. */
+export function outcomeWithFate(
   plan: SymbolPlan,
   fate: 'failed' | 'not_reached',
   errors: readonly IngestError[],
 ): SymbolOutcome {
-  const open = plan.files.reduce((sum, { sessions }) => sum + sessions.length, 0)
-  const base = nothingDone(plan)
+  const planned = plan.files.reduce((sum, { sessions }) => sum + sessions.length, 0)
+  const base = surveyedOutcome(plan)
   return {
     ...base,
     isFinished: fate === 'failed',
-    counts: withFate(base.counts, fate, open),
+    counts: withFate(base.counts, fate, planned),
     errors: [...base.errors, ...errors],
   }
 }
 
-/** A file that was tried: its rows and how the write ended. */
-export type Tried = Uploaded<FileRows, WriteResult>
+/** A file with its rows and the result of its write. */
+export type FileResult = Uploaded<FileRows, WriteResult>
 
-export type Answer = {
+/** All that the outcome of a fetched symbol depends on. */
+export type OutcomeFacts = {
   readonly plan: SymbolPlan
-  readonly checked: Checked
-  readonly tried: readonly Tried[]
+  readonly checked: CheckedSessions
+  /** One for each planned file that had rows, or that would lose all of them. */
+  readonly results: readonly FileResult[]
+  /** Dates with a bar on which the market was closed. */
   readonly closedDays: readonly IsoDate[]
 }
 
-/** Puts together what a symbol's answer and its writes came to. */
-export function settleSymbol(answer: Answer): SymbolOutcome {
-  const { plan, checked, tried, closedDays } = answer
-  const known = rangeAround([plan.known, spanOf(checked.rows.map(({ date }) => date))])
-  const absent = absentFates(answer, known)
-  const byFile = new Map(tried.map((one) => [one.file, one]))
-  const counts = plan.files.reduce((sum, file) => addCounts(sum, fatesOf(file, byFile.get(file), absent)), plan.settled)
-  const written = tried.filter(({ result }) => isKind(result, 'written'))
-  const kept = tried.filter(({ result }) => isKind(result, 'written') || isKind(result, 'already'))
+/** The outcome of a symbol that was fetched. */
+export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
+  const { plan, checked, results, closedDays } = facts
+  const barSpan = rangeAround([plan.storedSpan, spanOf(checked.rows.map(({ date }) => date))])
+  const fateOfAbsent = createFateOfAbsent(facts, barSpan)
+  const byFile = new Map(results.map((result) => [result.file, result]))
+  const counts = plan.files.reduce(
+    (sum, file) => addCounts(sum, fatesOf(file, byFile.get(file), fateOfAbsent)),
+    plan.surveyedCounts,
+  )
+  const written = results.filter(({ result }) => isResult(result, 'written'))
+  const kept = results.filter(({ result }) => isResult(result, 'written') || isResult(result, 'already'))
   const keptSpan = spanOf(kept.flatMap(({ rows }) => rows.map(({ date }) => date)))
   const through = rangeAround([keptSpan, plan.newest && { from: plan.newest, to: plan.newest }])?.to
-  const shrunk = tried.flatMap(({ key, result }) => (isKind(result, 'shrink') ? [{ key, ...result }] : []))
-  const missing = missingSessions(answer, known)
-  const differing = tried.filter(({ result }) => isKind(result, 'already') && result.differs).length
+  const shrunk = results.flatMap(({ key, result }) => (isResult(result, 'shrink') ? [{ key, ...result }] : []))
+  const missing = missingSessions(facts, barSpan)
+  const differing = results.filter(({ result }) => isResult(result, 'already') && result.differs).length
   return {
-    ...nothingDone(plan),
-    isFinished: tried.every(({ result }) => !isNotReached(result)),
+    ...surveyedOutcome(plan),
+    isFinished: results.every(({ result }) => !isNotReached(result)),
     filesWritten: written.length,
     rowsWritten: written.reduce((sum, { rows }) => sum + rows.length, 0),
-    errors: [...plan.errors, ...shrinkErrors(shrunk), ...symbolErrors(tried)],
+    errors: [...plan.errors, ...shrinkErrors(shrunk), ...symbolErrors(results)],
     warnings: warningsOf({
       checked,
       missing,
@@ -93,81 +99,92 @@ export function settleSymbol(answer: Answer): SymbolOutcome {
     wouldShrink: shrunk.length,
     differing,
     withheldThrough: checked.withheld.toSorted().at(-1),
-    first: rangeAround([plan.known, keptSpan])?.from,
+    first: rangeAround([plan.storedSpan, keptSpan])?.from,
     through,
     unknownFields: checked.unknownFields,
   }
 }
 
-function fatesOf(file: PlannedFile, tried: Tried | undefined, absent: (session: IsoDate) => Fate): Counts {
-  const size = file.sessions.length
-  if (tried === undefined && file.stored !== undefined) return storedFates(file, 'no_data')
-  if (tried === undefined) return eachFate(file, absent)
-  const { result, rows } = tried
-  if (result === undefined || isNotReached(result)) return withFate(NO_SESSIONS, 'not_reached', size)
-  if (result instanceof IngestError) return withFate(NO_SESSIONS, 'failed', size)
-  if (result.kind === 'shrink') return storedFates(file, result.isOnlyOldestEnd ? 'no_data' : 'failed')
+/** The fates of a file's sessions. `written` is undefined if no row was fetched for the file. */
+function fatesOf(file: PlannedFile, written: FileResult | undefined, fateOfAbsent: FateOf): Counts {
+  if (written === undefined) {
+    return file.stored === undefined ? countFates(file, fateOfAbsent) : fatesOfKept(file, 'no_data')
+  }
+  const { result, rows } = written
+  if (result === undefined || isNotReached(result)) return countFates(file, () => 'not_reached')
+  if (result instanceof IngestError) return countFates(file, () => 'failed')
   const dates = new Set(rows.map(({ date }) => date))
-  const present = result.kind === 'written' ? 'stored' : 'already_stored'
-  return eachFate(file, (session) => (dates.has(session) ? present : absent(session)))
-}
-
-function eachFate({ sessions }: PlannedFile, fateOf: (session: IsoDate) => Fate): Counts {
-  return sessions.reduce((counts, session) => withFate(counts, fateOf(session)), NO_SESSIONS)
-}
-
-/** A file that stays as it is: as many sessions as it has rows are stored, the others end as `rest`. */
-function storedFates({ sessions, stored, partition }: PlannedFile, rest: Fate): Counts {
-  const rows = stored?.footer?.rows ?? (partition.kind === 'day' ? 1 : 0)
-  const kept = Math.min(sessions.length, rows)
-  return withFate(withFate(NO_SESSIONS, 'already_stored', kept), rest, sessions.length - kept)
-}
-
-/** What a session without a stored row is: its row was bad, it lies between two bars, or there is no data for it. */
-function absentFates({ checked }: Answer, known: DateRange | undefined): (session: IsoDate) => Fate {
-  const rejected = new Set(checked.rejects.map(({ date }) => date))
-  return (session) => {
-    if (rejected.has(session)) return 'rejected'
-    return known !== undefined && isWithin(session, known) ? 'missing' : 'no_data'
+  const fatesWith = (present: Fate) =>
+    countFates(file, (session) => (dates.has(session) ? present : fateOfAbsent(session)))
+  // Without a default, so that a kind of result without a case does not compile.
+  switch (result.kind) {
+    case 'written':
+      return fatesWith('stored')
+    case 'already':
+      return fatesWith('already_stored')
+    case 'shrink':
+      return fatesOfKept(file, result.isOnlyOldestEnd ? 'no_data' : 'failed')
   }
 }
 
-function symbolErrors(tried: readonly Tried[]): readonly IngestError[] {
-  return tried.flatMap(({ result }) => (result instanceof IngestError && result.scope !== 'run' ? [result] : []))
+type FateOf = (session: IsoDate) => Fate
+
+function countFates({ sessions }: PlannedFile, fateOf: FateOf): Counts {
+  return sessions.reduce((counts, session) => withFate(counts, fateOf(session)), ZERO_COUNTS)
 }
 
-function lateWarning({ newest, files }: SymbolPlan, { rows, withheld }: Checked): string | undefined {
-  const asked = files[0]?.sessions.at(-1)
+/** The fates in a stored file that is kept: one session per row is already stored, the others end as `rest`. */
+function fatesOfKept({ sessions, stored, partition }: PlannedFile, rest: Fate): Counts {
+  const rows = stored?.footer?.rows ?? (partition.kind === 'day' ? 1 : 0)
+  const kept = Math.min(sessions.length, rows)
+  return withFate(withFate(ZERO_COUNTS, 'already_stored', kept), rest, sessions.length - kept)
+}
+
+/** The fate of a session without a row: its row was rejected, it lies between two bars, or there is no data for it. */
+function createFateOfAbsent({ checked }: OutcomeFacts, barSpan: DateRange | undefined): FateOf {
+  const rejected = new Set(checked.rejects.map(({ date }) => date))
+  return (session) => {
+    if (rejected.has(session)) return 'rejected'
+    return barSpan !== undefined && isWithin(session, barSpan) ? 'missing' : 'no_data'
+  }
+}
+
+function symbolErrors(results: readonly FileResult[]): readonly IngestError[] {
+  return results.flatMap(({ result }) => (result instanceof IngestError && result.scope !== 'run' ? [result] : []))
+}
+
+function lateWarning({ newest, files }: SymbolPlan, { rows, withheld }: CheckedSessions): string | undefined {
+  const newestAsked = files[0]?.sessions.at(-1)
   const [last] = [newest, rows[0]?.date, ...withheld]
     .filter((date) => date !== undefined)
     .toSorted()
     .toReversed()
-  if (asked === undefined || (last ?? '') >= asked) return undefined
-  return `FMP has no bar after ${last ?? 'none'}, though it was asked up to ${asked}.`
+  if (newestAsked === undefined || (last ?? '') >= newestAsked) return undefined
+  return `FMP has no bar after ${last ?? 'none'}, though it was asked up to ${newestAsked}.`
 }
 
-/** Planned sessions between two bars that have none themselves, oldest first. */
-function missingSessions({ plan: { files }, checked, tried: all }: Answer, known: DateRange | undefined) {
-  if (known === undefined) return []
+/** Planned sessions without a bar between two bars, oldest first. */
+function missingSessions({ plan: { files }, checked, results }: OutcomeFacts, barSpan: DateRange | undefined) {
+  if (barSpan === undefined) return []
   const { rows, rejects, withheld } = checked
-  const written = new Set(all.filter(({ result }) => isKind(result, 'written')).map(({ file }) => file))
+  const written = new Set(results.filter(({ result }) => isResult(result, 'written')).map(({ file }) => file))
   const accounted = new Set<string | null>([
     ...rows.map(({ date }) => date),
     ...rejects.map(({ date }) => date),
     ...withheld,
   ])
-  // What stands in a stored file is not missing, whatever the vendor says now.
+  // Sessions in a stored file that is kept are not missing, even if the vendor no longer has them.
   const sessions = files.flatMap((file) => (file.stored === undefined || written.has(file) ? file.sessions : []))
-  return sessions.filter((session) => isWithin(session, known) && !accounted.has(session)).toSorted()
+  return sessions.filter((session) => isWithin(session, barSpan) && !accounted.has(session)).toSorted()
 }
 
-/** Whether the run stopped before or in this write. */
-function isNotReached(result: Tried['result']): boolean {
+/** Whether the run stopped before this write or during it. */
+function isNotReached(result: FileResult['result']): boolean {
   return result === undefined || (result instanceof IngestError && result.scope === 'run')
 }
 
-function isKind<K extends WriteResult['kind']>(
-  result: Tried['result'],
+function isResult<K extends WriteResult['kind']>(
+  result: FileResult['result'],
   kind: K,
 ): result is Extract<WriteResult, { kind: K }> {
   return result !== undefined && !(result instanceof IngestError) && result.kind === kind

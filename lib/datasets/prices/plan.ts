@@ -1,23 +1,23 @@
-// From what is asked and what is stored to what to fetch and what to write, as plain data. Nothing here does I/O.
+// Plans what to fetch and what to write, from what the user asked for and what is stored. Plain data, no I/O.
 
 import type { Calendar } from '../../core/calendar.ts'
-import { NO_SESSIONS, withFate, type Counts } from '../../core/outcome.ts'
+import { ZERO_COUNTS, withFate, type Counts } from '../../core/outcome.ts'
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
 import type { Footer } from '../../parquet/metadata.ts'
 import type { Period } from '../../core/period.ts'
-import type { Holdings } from './survey.ts'
+import type { StoredSessions } from './survey.ts'
 import { replaceableOf, yearPart, type Replaceable } from './year-files.ts'
 import type { SessionDataset, Partition } from './schema.ts'
 import { actionOn, type FileAction } from '../file-action.ts'
-import { addSettled, judgeYears, type YearPart } from './judged-years.ts'
+import { addSurveyed, yearsWithStatus, type YearPart } from './year-status.ts'
 
-/** A file of a symbol that the run may write. Where nothing is stored, one value serves all symbols: plans are long. */
+/** A file that the run may write. Day files without a stored version are shared by all symbols, because plans are long. */
 export type PlannedFile = {
   readonly partition: Partition
-  /** The sessions it answers for, oldest first. */
+  /** The sessions whose fates this file decides, oldest first. */
   readonly sessions: readonly IsoDate[]
-  /** What stands there already and may be replaced. */
+  /** The stored version, if there is one. */
   readonly stored: Replaceable | undefined
   readonly action: FileAction
 }
@@ -26,26 +26,27 @@ export type SymbolPlan = {
   readonly symbol: string
   readonly dataset: SessionDataset
   readonly range: DateRange | undefined
-  /** What to ask the vendor for, newest first, none longer than ten years. */
+  /** The windows to fetch, newest first, none longer than ten years. */
   readonly windows: readonly DateRange[]
   readonly calls: number
   /** Newest first. */
   readonly files: readonly PlannedFile[]
-  /** Sessions whose fate is known without asking. */
-  readonly settled: Counts
-  /** Files that are left alone because they are not this program's. */
+  /** Sessions whose fate the survey decided. */
+  readonly surveyedCounts: Counts
+  /** Foreign files, which are left as they are. */
   readonly errors: readonly IngestError[]
-  /** Oldest and newest stored bar, as far as the survey saw. */
-  readonly known: DateRange | undefined
+  /** From the oldest to the newest stored bar that the survey found. */
+  readonly storedSpan: DateRange | undefined
+  /** The newest stored session of the range. */
   readonly newest: IsoDate | undefined
   /**
-   * A nightly run takes the newest stored session as the mark up to which nothing is missing. So its files are written
-   * oldest first, each when the one before it stands: a kill then leaves no hole behind the mark.
+   * A nightly run takes the newest stored session as its high-water mark. So files are written one by one, oldest first,
+   * each after the one before it is stored: a kill then leaves no missing session before the mark.
    */
   readonly writesOldestFirst: boolean
-  /** Years with a file in the store. */
+  /** Years with a stored file. */
   readonly yearsStored: readonly number[]
-  /** Sessions from here on are the last five of the range. */
+  /** The first of the last five sessions of the range. */
   readonly recentFrom: IsoDate | undefined
 }
 
@@ -57,25 +58,29 @@ export type PlanContext = {
   readonly isForced: boolean
 }
 
-/** A window's greatest length: 5,000 rows, the vendor's cut, are 13.7 years of a series that trades every day. */
+/** The longest window. FMP cuts a reply at 5,000 rows, which are 13.7 years of a series that trades every day. */
 const MAX_WINDOW_YEARS = 10
 
-/** The sessions at the range's end whose adjusted close may still be on its way. */
+/** The last sessions of the range, for which the vendor may add the adjusted close later. */
 const RECENT_SESSIONS = 5
 
-/** One plan a symbol: those whose newest stored session is oldest come first, ties in the order of the list. */
-export function planRun(holdings: readonly Holdings[], context: PlanContext): readonly SymbolPlan[] {
-  const forAll = { ...context, years: yearsOf(context), newDay: createNewDays(actionOn(undefined, context.isForced)) }
-  return holdings
-    .map((held) => (context.mode === 'daily' ? planDays(held, forAll) : planYears(held, forAll)))
+/** One plan per symbol. Symbols with the oldest newest stored session come first; ties keep the order of the list. */
+export function planSessions(surveyed: readonly StoredSessions[], context: PlanContext): readonly SymbolPlan[] {
+  const shared = {
+    ...context,
+    years: yearsOf(context),
+    newDay: createNewDayFiles(actionOn(undefined, context.isForced)),
+  }
+  return surveyed
+    .map((stored) => (context.mode === 'daily' ? planDays(stored, shared) : planYears(stored, shared)))
     .toSorted((a, b) => (a.newest ?? '').localeCompare(b.newest ?? ''))
 }
 
-/** What the plans of all symbols have in common. */
-type Shared = PlanContext & {
-  /** Those of the range, oldest first. */
+/** What is the same for all symbols. */
+type PlanningContext = PlanContext & {
+  /** The years of the range, oldest first. */
   readonly years: readonly YearPart[]
-  /** The file of a day that has none yet. */
+  /** The planned file of a day without a stored file. */
   readonly newDay: (date: IsoDate) => PlannedFile
 }
 
@@ -87,7 +92,7 @@ function yearsOf({ period: { range }, calendar }: PlanContext): readonly YearPar
   })
 }
 
-function createNewDays(action: FileAction): Shared['newDay'] {
+function createNewDayFiles(action: FileAction): PlanningContext['newDay'] {
   const files = new Map<IsoDate, PlannedFile>()
   return (date) => {
     const file = files.get(date) ?? { partition: { kind: 'day', date }, sessions: [date], stored: undefined, action }
@@ -96,89 +101,93 @@ function createNewDays(action: FileAction): Shared['newDay'] {
   }
 }
 
-function planDays(held: Holdings, context: Shared): SymbolPlan {
+function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan {
   const { dataset, calendar, period, isForced } = context
-  const { days } = held
-  const range = daysRange(held, period)
+  const { days } = stored
+  const range = daysRange(stored, period)
   const sessions = range === undefined ? [] : calendar.sessions(range)
-  const open = isForced ? sessions : sessions.filter((session) => !days.has(session))
-  const stored = [...days].toSorted()
-  const files = open.map((date): PlannedFile => {
+  const toFetch = isForced ? sessions : sessions.filter((session) => !days.has(session))
+  const storedDays = [...days].toSorted()
+  const files = toFetch.map((date): PlannedFile => {
     const file = context.newDay(date)
     return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
   })
   return {
-    ...shared(held, range, context),
-    ...fetching(
-      open.map((date) => ({ from: date, to: date })),
+    ...sharedFields(stored, range, context),
+    ...fetchFields(
+      toFetch.map((date) => ({ from: date, to: date })),
       dataset,
     ),
     files: files.toReversed(),
-    settled: withFate(NO_SESSIONS, 'already_stored', sessions.length - open.length),
+    surveyedCounts: withFate(ZERO_COUNTS, 'already_stored', sessions.length - toFetch.length),
     errors: [],
-    known: span(stored[0], stored.at(-1)),
+    storedSpan: span(storedDays[0], storedDays.at(-1)),
     writesOldestFirst: period.lookbackFrom !== undefined,
     yearsStored: [],
   }
 }
 
-/** With dates the range itself; without, as far back as the lookback, and further to the newest stored session. */
-function daysRange({ newest }: Holdings, { range, lookbackFrom }: Period): DateRange | undefined {
+/** With dates: the range itself. Without: back to the lookback, or further back to the newest stored session. */
+function daysRange({ newest }: StoredSessions, { range, lookbackFrom }: Period): DateRange | undefined {
   if (range === undefined || lookbackFrom === undefined) return range
   return { from: newest === undefined ? range.to : earlierOf(lookbackFrom, newest), to: range.to }
 }
 
-function planYears(held: Holdings, context: Shared): SymbolPlan {
+function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan {
   const { dataset, period } = context
   const { range } = period
-  const years = range === undefined ? [] : judgeYears(held, { ...context, range, today: period.today })
-  const asking = years.filter(({ judgement }) => judgement === 'ask').toReversed()
-  const [oldest] = footersOf(held)
+  const years = range === undefined ? [] : yearsWithStatus(stored, { ...context, range, today: period.today })
+  const toFetch = years.filter(({ status }) => status === 'fetch').toReversed()
+  const [oldest] = footersOf(stored)
     .map((footer) => footer.span.from)
     .toSorted()
   return {
-    ...shared(held, range, context),
-    ...fetching(
-      asking.map(({ part }) => part),
+    ...sharedFields(stored, range, context),
+    ...fetchFields(
+      toFetch.map(({ part }) => part),
       dataset,
     ),
-    files: asking.map((year) => plannedYear(year, held, context.isForced)),
-    settled: years.reduce(addSettled, NO_SESSIONS),
-    errors: years.flatMap(({ year, judgement }) => (judgement === 'foreign' ? [foreignFile(year, held)] : [])),
-    known: span(oldest, held.newest),
+    files: toFetch.map((year) => plannedYear(year, stored, context.isForced)),
+    surveyedCounts: years.reduce(addSurveyed, ZERO_COUNTS),
+    errors: years.flatMap(({ year, status }) => (status === 'foreign' ? [foreignYearError(year, stored)] : [])),
+    storedSpan: span(oldest, stored.newest),
     writesOldestFirst: false,
-    yearsStored: [...held.years.keys()],
+    yearsStored: [...stored.years.keys()],
   }
 }
 
-function plannedYear({ year, sessions }: YearPart, { years }: Holdings, isForced: boolean): PlannedFile {
-  const found = years.get(year)
-  const stored = found && replaceableOf(found)
+function plannedYear({ year, sessions }: YearPart, { years }: StoredSessions, isForced: boolean): PlannedFile {
+  const file = years.get(year)
+  const stored = file && replaceableOf(file)
   return { partition: { kind: 'year', year }, sessions, stored, action: actionOn(stored, isForced) }
 }
 
-function foreignFile(year: number, { symbol, years }: Holdings): IngestError {
-  const stored = years.get(year)
-  const problem = stored !== undefined && 'problem' in stored ? stored.problem : 'cannot be judged'
-  return foreignFileError(`${stored?.file.key ?? `The file of ${symbol} ${year}`} ${problem}`)
+function foreignYearError(year: number, { symbol, years }: StoredSessions): IngestError {
+  const storedYear = years.get(year)
+  const problem = storedYear !== undefined && 'problem' in storedYear ? storedYear.problem : 'cannot be judged'
+  return foreignFileError(`${storedYear?.file.key ?? `The file of ${symbol} ${year}`} ${problem}`)
 }
 
-function shared({ symbol, newest }: Holdings, range: DateRange | undefined, { dataset, calendar }: PlanContext) {
+function sharedFields(
+  { symbol, newest }: StoredSessions,
+  range: DateRange | undefined,
+  { dataset, calendar }: PlanContext,
+) {
   const recentFrom = range && calendar.sessionsBack(range.to, RECENT_SESSIONS)
   return { symbol, dataset, range, newest, recentFrom }
 }
 
-function fetching(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {
+function fetchFields(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {
   const windows = coverSpans(spans.toSorted((a, b) => b.to.localeCompare(a.to)))
   return { windows, calls: windows.length * callsPerWindow }
 }
 
-/** The fewest windows of at most ten years that hold all spans, given newest first. */
+/** The fewest windows of at most ten years that cover all spans. Spans and windows are newest first. */
 export function coverSpans(spans: readonly DateRange[]): readonly DateRange[] {
   const windows: DateRange[] = []
   for (const { from, to } of spans) {
     const last = windows.at(-1)
-    // As text: a 29 February ten years back need not be a real date to compare right.
+    // Compared as text: 29 February minus ten years is not a real date, but still compares correctly.
     const limit = last && `${yearOf(last.to) - MAX_WINDOW_YEARS}${last.to.slice(4)}`
     if (last !== undefined && limit !== undefined && from > limit) windows[windows.length - 1] = { from, to: last.to }
     else windows.push({ from, to })
@@ -186,8 +195,8 @@ export function coverSpans(spans: readonly DateRange[]): readonly DateRange[] {
   return windows
 }
 
-function footersOf({ years }: Holdings): readonly Footer[] {
-  return [...years.values()].flatMap((stored) => ('footer' in stored ? [stored.footer] : []))
+function footersOf({ years }: StoredSessions): readonly Footer[] {
+  return [...years.values()].flatMap((year) => ('footer' in year ? [year.footer] : []))
 }
 
 function span(from: IsoDate | undefined, to: IsoDate | undefined): DateRange | undefined {

@@ -1,10 +1,10 @@
-// Daily prices: open to close and volume adjusted for splits, adjClose for splits and dividends.
+// Daily prices. Open, high, low, close and volume are adjusted for splits; adjClose for splits and dividends.
 
 import * as v from 'valibot'
 import { parseIsoDate, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
-import { amount } from '../fields.ts'
+import { amount, requiredDate } from '../fields.ts'
 import {
-  INGESTED,
+  INGEST_TS,
   type Ask,
   type Column,
   type Dataset,
@@ -15,31 +15,31 @@ import {
 import { hiveValue } from '../keys.ts'
 import { whereTrue } from '../../core/text.ts'
 
-/** What one file holds of a symbol. */
+/** The part of a symbol's sessions that one file holds. */
 export type Partition =
   | { readonly kind: 'day'; readonly date: IsoDate }
   | { readonly kind: 'year'; readonly year: number }
 
-/** A dataset with one row a session, asked for by windows of dates. */
+/** A dataset with one row per session, fetched by windows of dates. */
 export interface SessionDataset extends Dataset {
-  /** API calls that one window of one symbol takes. */
+  /** API calls for one window of one symbol. */
   readonly callsPerWindow: number
-  /** The calls of one window, in the order to make them. */
+  /** The calls for one window, in the order in which to make them. */
   asks(symbol: string, window: DateRange): readonly Ask[]
-  /** The replies to `asks`, in the same order, as one list of rows. */
+  /** Merges the replies to `asks`, in the same order, into one list of rows. */
   merge(replies: readonly (readonly RawRow[])[]): readonly RawRow[]
-  /** What a row lacks that the vendor usually adds a little later (an adjusted close), or undefined when it is whole. */
-  lacks(row: Row): string | undefined
+  /** The name of the field that a row lacks and that the vendor may add later (the adjusted close); undefined if none. */
+  missingField(row: Row): string | undefined
   key(symbol: string, partition: Partition): string
-  /** What the file with this key holds, or undefined where the key is none of this dataset's. */
+  /** The partition of the file with this key, or undefined if the key does not belong to this dataset. */
   partitionOf(symbol: string, key: string): Partition | undefined
 }
 
 export type PricesOptions = {
   readonly api: 'stable' | 'v3'
-  /** Without it `adjClose` is null in every row and a window takes one call instead of two. */
+  /** If false, `adjClose` is null in every row, and a window takes one call instead of two. */
   readonly withAdjClose: boolean
-  /** Where the files stand in the store, without slashes at its ends; may be empty. */
+  /** Key prefix of the data, without slashes at its ends; may be empty. */
   readonly prefix: string
 }
 
@@ -54,7 +54,7 @@ type PriceRow = {
   readonly volume: number | null
 }
 
-// One entry per field of a row, in the order of the file: a field without a column does not compile.
+// In the order of the columns in a file. A field of PriceRow without an entry does not compile.
 const COLUMN_TYPES: Readonly<Record<keyof PriceRow, Pick<Column, 'type' | 'isNullable'>>> = {
   symbol: { type: 'string', isNullable: false },
   date: { type: 'date', isNullable: false },
@@ -68,10 +68,10 @@ const COLUMN_TYPES: Readonly<Record<keyof PriceRow, Pick<Column, 'type' | 'isNul
 
 const COLUMNS: readonly Column[] = [
   ...Object.entries(COLUMN_TYPES).map(([name, column]) => ({ name, ...column })),
-  INGESTED,
+  INGEST_TS,
 ]
 
-// What FMP is known to send in a price row, stable and v3, whether or not it is stored.
+// The fields that FMP is known to send in a price row (stable and v3), stored or not.
 const FIELDS = ['open', 'high', 'low', 'close', 'volume']
 const OTHER_FIELDS = ['symbol', 'date', 'adjClose', 'adjOpen', 'adjHigh', 'adjLow', 'change', 'changePercent', 'vwap']
 const V3_FIELDS = ['unadjustedVolume', 'label', 'changeOverTime']
@@ -80,15 +80,7 @@ const MAX_INT64 = 2 ** 63
 
 const RawPrice = v.object({
   symbol: v.string('symbol is missing'),
-  date: v.pipe(
-    v.string('date is missing'),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      const date = parseIsoDate(dataset.value)
-      if (date !== undefined) return date
-      addIssue({ message: 'date is not a real date' })
-      return NEVER
-    }),
-  ),
+  date: requiredDate,
   open: amount('open'),
   high: amount('high'),
   low: amount('low'),
@@ -105,7 +97,7 @@ const RawPrice = v.object({
   ),
 })
 
-/** The prices dataset as one run wants it. */
+/** The prices dataset for the settings of one run. */
 export function createPrices({ api, withAdjClose, prefix }: PricesOptions): SessionDataset {
   const root = prefix === '' ? 'prices' : `${prefix}/prices`
   const variants = withAdjClose && api === 'stable' ? ['full', 'dividend-adjusted'] : ['full']
@@ -137,36 +129,37 @@ export function createPrices({ api, withAdjClose, prefix }: PricesOptions): Sess
       return checkPrice(symbol, withAdjClose ? raw : { ...raw, adjClose: null })
     },
 
-    identity: ['date'],
+    primaryKey: ['date'],
 
-    lacks: (row) => (withAdjClose && row['adjClose'] === null ? 'adjusted close' : undefined),
+    missingField: (row) => (withAdjClose && row['adjClose'] === null ? 'adjusted close' : undefined),
 
     folder,
 
     key,
 
-    partitionOf(symbol, file): Partition | undefined {
-      const partition = partitionNamed(file)
-      return partition !== undefined && key(symbol, partition) === file ? partition : undefined
+    partitionOf(symbol, fileKey): Partition | undefined {
+      const partition = partitionNamed(fileKey)
+      return partition !== undefined && key(symbol, partition) === fileKey ? partition : undefined
     },
   }
 }
 
+/** The partition by the last characters of a key alone. */
 function partitionNamed(key: string): Partition | undefined {
   const date = parseIsoDate(key.slice(-18, -8))
   if (date !== undefined) return { kind: 'day', date }
-  const january = parseIsoDate(`${key.slice(-12, -8)}-01-01`)
-  return january === undefined ? undefined : { kind: 'year', year: yearOf(january) }
+  const firstDay = parseIsoDate(`${key.slice(-12, -8)}-01-01`)
+  return firstDay === undefined ? undefined : { kind: 'year', year: yearOf(firstDay) }
 }
 
-/** Rows of `full` with the adjusted close of the same date; where there is none, the field stays away. */
+/** The rows of `full`, each with the adjusted close of its date, or without the field if there is none. */
 function withAdjustedClose(full: readonly RawRow[], adjusted: readonly RawRow[]): readonly RawRow[] {
   const closes = new Map(adjusted.map((row) => [row['date'], row['adjClose']]))
   return full.map((row) => ({ ...row, adjClose: closes.get(row['date']) }))
 }
 
 function checkPrice(symbol: string, raw: RawRow): RowCheck {
-  // With both as keys of their own, since for an absent key valibot has words that are not ours.
+  // Sets both keys: for an absent key, valibot uses its own message instead of the schema's.
   const parsed = v.safeParse(RawPrice, { ...raw, symbol: raw['symbol'], date: raw['date'] }, { abortEarly: true })
   if (!parsed.success) return { reason: parsed.issues[0].message }
   const price = parsed.output

@@ -1,4 +1,4 @@
-// What the store holds of each symbol, found out before the first API call.
+// Surveys the stored sessions of each symbol, before the first API call.
 
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { type Footer } from '../../parquet/metadata.ts'
@@ -7,64 +7,68 @@ import type { Store, StoredFile } from '../../store/store.ts'
 import type { SessionDataset } from './schema.ts'
 import { surveyEach, readTail } from '../stored-file.ts'
 
-/** A year file and what its footer says, or in words why it says nothing this program can rely on. */
+/** A year file with its footer, or with the problem why its footer cannot be used. */
 export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
 
-export type Holdings = {
+/** The stored sessions of one symbol. */
+export type StoredSessions = {
   readonly symbol: string
-  /** Sessions within the range that have a day file. */
+  /** Sessions of the range that have a day file. */
   readonly days: ReadonlySet<IsoDate>
-  /** Year files whose footers were needed, judged or not. */
+  /** The year files whose footers were read. */
   readonly years: ReadonlyMap<number, StoredYear>
-  /** Newest stored session within the range, by the newest day file, else by the newest year file. */
+  /** The newest stored session of the range: that of the newest day file, else that of the newest year file. */
   readonly newest: IsoDate | undefined
 }
 
-export type Scope = {
+export type SurveyContext = {
   readonly store: Store
   readonly dataset: SessionDataset
   readonly mode: 'daily' | 'backfill'
   readonly period: Period
 }
 
-/** Surveys every symbol's sessions. */
-export async function surveyAll(symbols: readonly string[], scope: Scope): Promise<readonly Holdings[]> {
-  return await surveyEach(symbols, async (symbol) => await surveySymbol(symbol, scope))
+/** Surveys the stored sessions of every symbol. */
+export async function surveySessions(
+  symbols: readonly string[],
+  context: SurveyContext,
+): Promise<readonly StoredSessions[]> {
+  return await surveyEach(symbols, async (symbol) => await surveySymbol(symbol, context))
 }
 
-async function surveySymbol(symbol: string, scope: Scope): Promise<Holdings> {
-  const { dataset, mode, period } = scope
+async function surveySymbol(symbol: string, context: SurveyContext): Promise<StoredSessions> {
+  const { dataset, mode, period } = context
   const { range } = period
   if (range === undefined) return { symbol, days: new Set(), years: new Map(), newest: undefined }
 
   const days = new Set<IsoDate>()
   const yearFiles = new Map<number, StoredFile>()
-  for (const file of await listRange(symbol, range, scope)) {
+  for (const file of await listRange(symbol, range, context)) {
     const partition = dataset.partitionOf(symbol, file.key)
-    // A date of its own: a part of the key would keep the whole key in memory.
+    // A new string: a substring of the key would keep the whole key in memory.
     if (partition?.kind === 'day' && isWithin(partition.date, range)) days.add(dateOfDay(dayNumber(partition.date)))
     if (partition?.kind === 'year') yearFiles.set(partition.year, file)
   }
 
   const newestDay = [...days].toSorted().at(-1)
   if (mode === 'backfill') {
-    const years = await readYears(yearFiles, scope.store)
+    const years = await readYears(yearFiles, context.store)
     return { symbol, days, years, newest: newestIn(years) }
   }
-  // Day mode ignores year files, except to learn how far a symbol without day files has come.
+  // Day mode reads a year file only for the newest stored session of a symbol without day files.
   const isNeeded = period.lookbackFrom !== undefined && newestDay === undefined
   const newestYear = Math.max(...yearFiles.keys())
-  const years = isNeeded ? await readYears(pick(yearFiles, newestYear), scope.store) : new Map()
+  const years = isNeeded ? await readYears(pick(yearFiles, newestYear), context.store) : new Map()
   const newest = newestDay ?? newestIn(years)
   return { symbol, days, years, newest: newest !== undefined && newest >= range.from ? newest : undefined }
 }
 
-/** The listing begins at the range's first key and ends with its last. */
-async function listRange(symbol: string, range: DateRange, { store, dataset, mode, period }: Scope) {
+/** Lists the files from the range's first key to its last. */
+async function listRange(symbol: string, range: DateRange, { store, dataset, mode, period }: SurveyContext) {
   const firstDay = dataset.key(symbol, { kind: 'day', date: range.from })
   const lastDay = dataset.key(symbol, { kind: 'day', date: range.to })
-  // `after` is exclusive: a key's own beginning stands right before it. Where year files count, the whole first year
-  // is listed, because its file stands before its days.
+  // `after` is exclusive, and a prefix of a key sorts before that key. If year files are needed, the listing begins with
+  // the first year's folder, because the year's file sorts before the files of its days.
   const wantsYears = mode === 'backfill' || period.lookbackFrom !== undefined
   const yearFolder = `${dataset.folder(symbol)}year=${range.from.slice(0, 4)}/`
   const after = wantsYears ? yearFolder : firstDay.slice(0, firstDay.lastIndexOf('.'))
@@ -75,23 +79,26 @@ async function readYears(files: ReadonlyMap<number, StoredFile>, store: Store): 
   const read = [...files].map(async ([year, file]) => [year, await readYear(file, store)] as const)
   const years = new Map<number, StoredYear>()
   for (const [year, stored] of await Promise.all(read)) {
-    // Gone since the listing: as if it had never been there.
+    // A file that is gone since the listing counts as absent.
     if (stored !== undefined) years.set(year, stored)
   }
   return years
 }
 
-/** One year file's footer in one request, or undefined where the file is gone. */
+/** Reads the footer of a year file in one request; undefined if the file is gone. */
 export async function readYear(file: StoredFile, store: Store): Promise<StoredYear | undefined> {
   const stored = await readTail(file, store)
   return stored === undefined || 'problem' in stored ? stored : { file, footer: stored.footer }
 }
 
 /**
- * The newest session stored of a symbol, however far back, by the names of its files and the newest year file's
- * footer; undefined where nothing is stored. For the rare symbol without rows, whose listing stopped at the range.
+ * The newest stored session of a symbol, also before the range, by the names of its files and the footer of its newest
+ * year file. Undefined if nothing is stored. Only the rare symbol without rows needs it: the survey lists the range alone.
  */
-export async function newestEver(symbol: string, { store, dataset }: Scope): Promise<IsoDate | undefined> {
+export async function findNewestSession(
+  symbol: string,
+  { store, dataset }: SurveyContext,
+): Promise<IsoDate | undefined> {
   let newestDay: IsoDate | undefined
   let newestYear: { year: number; file: StoredFile } | undefined
   for (const file of await store.list(dataset.folder(symbol))) {
@@ -101,8 +108,8 @@ export async function newestEver(symbol: string, { store, dataset }: Scope): Pro
       newestYear = { year: partition.year, file }
   }
   const stored = newestYear && (await readYear(newestYear.file, store))
-  const inYear = stored !== undefined && 'footer' in stored ? stored.footer.span.to : undefined
-  return [newestDay, inYear]
+  const newestInYear = stored !== undefined && 'footer' in stored ? stored.footer.span.to : undefined
+  return [newestDay, newestInYear]
     .filter((date) => date !== undefined)
     .toSorted()
     .at(-1)

@@ -1,34 +1,35 @@
-// What is to be said of a symbol that was ingested: warnings in words, and errors for what was left undone.
+// The texts about a symbol that was ingested: its warnings, and the errors for files that would shrink.
 
 import type { IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
-import type { Checked } from './validate.ts'
+import type { CheckedSessions } from './validate.ts'
 import { counted } from '../../core/text.ts'
 import { rowWarnings } from '../check.ts'
 
+/** A stored file that the new one would make shorter. */
 export type Shrunk = { readonly key: string; readonly message: string; readonly isOnlyOldestEnd: boolean }
 
 export type SymbolFindings = {
-  readonly checked: Checked
-  /** Sessions between two bars that have none, oldest first. */
+  readonly checked: CheckedSessions
+  /** Sessions without a bar between two bars, oldest first. */
   readonly missing: readonly IsoDate[]
-  /** Dates of bars on days when the market is closed. */
+  /** The dates of bars on days when the market was closed. */
   readonly closedDays: readonly IsoDate[]
-  /** Year files keep such bars, day files do not exist for them. */
+  /** Whether files hold whole years. Year files keep bars of closed days; no day file exists for them. */
   readonly isByYear: boolean
-  /** Files that another run stored meanwhile, with other rows. */
+  /** The number of files that another run stored meanwhile, with other rows. */
   readonly differing: number
   readonly shrunk: readonly Shrunk[]
 }
 
-/** One sentence for each thing worth knowing, none where all is well. */
+/** One sentence per finding. */
 export function warningsOf(findings: SymbolFindings): readonly string[] {
   const { checked, missing, closedDays, isByYear, differing, shrunk } = findings
-  const { rejects, withheld, incomplete, lacking, suspects, firstSuspicion } = checked
+  const { rejects, withheld, incomplete, missingField, suspects, firstSuspicion } = checked
   const warnings: readonly [number, string][] = [
     [missing.length, `FMP has no bar for ${someDates(missing)}, but bars before and after.`],
-    [withheld.length, `No ${lacking} yet for ${someDates(withheld)}: left for a later run.`],
-    [incomplete, `${counted(incomplete, 'row')} stored without ${lacking}, because FMP has none.`],
+    [withheld.length, `No ${missingField} yet for ${someDates(withheld)}: left for a later run.`],
+    [incomplete, `${counted(incomplete, 'row')} stored without ${missingField}, because FMP has none.`],
     [
       closedDays.length,
       `FMP has bars for days when the market was closed (${someDates(closedDays)}), which are ${isByYear ? 'kept' : 'not written'}.`,
@@ -51,7 +52,7 @@ export function warningsOf(findings: SymbolFindings): readonly string[] {
   ]
 }
 
-/** The files that would lose more than their oldest end: each an error of its symbol. */
+/** One error of the symbol for each file that would lose more than its oldest end. */
 export function shrinkErrors(shrunk: readonly Shrunk[]): readonly IngestError[] {
   return shrunk
     .filter(({ isOnlyOldestEnd }) => !isOnlyOldestEnd)

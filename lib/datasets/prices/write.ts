@@ -1,5 +1,5 @@
-// One file into the store: created, refreshed, or left because another run was there first or because it would become
-// shorter. Never guesses: what stands in the store is read before it is judged.
+// Writes one file into the store. It is created or refreshed, or left because another run was first or because it would
+// become shorter. The stored version is always read before it is decided.
 
 import type { Calendar } from '../../core/calendar.ts'
 import type { Row } from '../../core/dataset.ts'
@@ -11,7 +11,7 @@ import type { Store } from '../../store/store.ts'
 import { readYear } from './survey.ts'
 import { isFinished, shrinkage, replaceableOf, type Replaceable } from './year-files.ts'
 import type { SessionDataset } from './schema.ts'
-import { metadataOf, changedTwice } from '../stored-file.ts'
+import { metadataOf, changedTwiceError } from '../stored-file.ts'
 
 export type WriteContext = {
   readonly store: Store
@@ -26,23 +26,24 @@ export type FileRows = {
   readonly key: string
   readonly symbol: string
   readonly rows: readonly Row[]
-  /** For year files: what their footer will claim, and the run's range. */
+  /** The `asked` range of the footer; undefined for day files. */
   readonly asked: DateRange | undefined
+  /** The run's range. */
   readonly range: DateRange
 }
 
 export type WriteResult =
   | { readonly kind: 'written' }
-  /** Another run's file stands there; `differs` when its rows are not ours. */
+  /** Another run's file stays; `differs` if its rows are not those of this run. */
   | { readonly kind: 'already'; readonly differs: boolean }
-  /** The stored file has what the fresh one lacks and stays. */
+  /** The stored file stays, because the new one would be shorter. */
   | { readonly kind: 'shrink'; readonly message: string; readonly isOnlyOldestEnd: boolean }
 
 type Context = WriteContext & { readonly encoded: EncodedFile }
 
 /**
- * Stores the `encoded` rows that are wanted. Throws an IngestError: of the run when the store fails, of the symbol when
- * other runs keep changing the file.
+ * Stores the encoded rows of one planned file. Throws an IngestError: of the run if the store fails, of the symbol if other
+ * runs keep changing the file.
  */
 export async function writeFile(
   wanted: FileRows,
@@ -52,27 +53,27 @@ export async function writeFile(
   const { stored } = wanted.file
   const context = { ...writeContext, encoded }
   if (stored === undefined) return await createFile(wanted, context)
-  return (await refresh(stored, wanted, context)) ?? (await settleConflict(wanted, context))
+  return (await refresh(stored, wanted, context)) ?? (await resolveConflict(wanted, context))
 }
 
 async function createFile(wanted: FileRows, context: Context): Promise<WriteResult> {
   const { file, key } = wanted
   const { store, encoded } = context
   if ((await store.create(key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
-  if (file.action !== 'overwrite') return await yieldToOther(wanted, context)
-  if (file.partition.kind === 'year') return await settleConflict(wanted, context)
+  if (file.action !== 'overwrite') return await keepOtherRunsFile(wanted, context)
+  if (file.partition.kind === 'year') return await resolveConflict(wanted, context)
   await store.replace(key, encoded.bytes, metadataOf(encoded))
   return { kind: 'written' }
 }
 
-/** Another run created the file since the survey: it stays, and its rows are compared with ours. */
-async function yieldToOther(wanted: FileRows, context: Context): Promise<WriteResult> {
-  const theirs = await lookUp(wanted, context)
-  if (theirs === undefined) throw takenUp(wanted)
-  return { kind: 'already', differs: theirs.footer?.rowsSha256 !== context.encoded.sha }
+/** Keeps a file that another run created since the survey, and compares its rows with those of this run. */
+async function keepOtherRunsFile(wanted: FileRows, context: Context): Promise<WriteResult> {
+  const stored = await readStored(wanted, context)
+  if (stored === undefined) throw blockedKeyError(wanted)
+  return { kind: 'already', differs: stored.footer?.rowsSha256 !== context.encoded.sha }
 }
 
-function takenUp({ key }: FileRows): IngestError {
+function blockedKeyError({ key }: FileRows): IngestError {
   return new IngestError(`${key} is taken by something that is no regular file, or went away meanwhile`, {
     kind: 'store',
     scope: 'symbol',
@@ -80,7 +81,7 @@ function takenUp({ key }: FileRows): IngestError {
   })
 }
 
-/** Replaces a file if nobody has touched it, and if it would not become shorter; undefined when somebody has. */
+/** Replaces a stored version unless it would become shorter. Undefined if another run has changed it meanwhile. */
 async function refresh(
   stored: Replaceable,
   { key, rows }: FileRows,
@@ -96,31 +97,34 @@ async function refresh(
   return result === 'replaced' ? { kind: 'written' } : undefined
 }
 
-/** The year file changed under our hands: what stands there now is judged afresh, and replaced at most once more. */
-async function settleConflict(wanted: FileRows, context: Context): Promise<WriteResult> {
+/** Reads the version that another run has stored meanwhile, and keeps it or tries once more to replace it. */
+async function resolveConflict(wanted: FileRows, context: Context): Promise<WriteResult> {
   const { file, key, range } = wanted
   const { store, encoded } = context
   const isForced = file.action === 'overwrite'
-  const stored = await lookUp(wanted, context)
+  const stored = await readStored(wanted, context)
   if (stored === undefined) {
     if ((await store.create(key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
   } else {
     const { footer } = stored
     if (footer === undefined && !isForced)
       throw foreignFileError(`${key} was replaced meanwhile by a file of another program`)
-    const isEnough = footer !== undefined && file.partition.kind === 'year' && !isForced
-    if (isEnough && isFinished(file.partition.year, footer, { ...context, range })) {
+    const mayKeep = footer !== undefined && file.partition.kind === 'year' && !isForced
+    if (mayKeep && isFinished(file.partition.year, footer, { ...context, range })) {
       return { kind: 'already', differs: footer.rowsSha256 !== encoded.sha }
     }
     const refreshed = await refresh(stored, wanted, context)
     if (refreshed !== undefined) return refreshed
   }
-  throw changedTwice(key)
+  throw changedTwiceError(key)
 }
 
-/** What stands at the file's key now, or undefined where nothing does. */
-async function lookUp({ key, symbol }: FileRows, { store, dataset }: WriteContext): Promise<Replaceable | undefined> {
-  // `after` is exclusive, so the key without its last character stands right before it.
+/** The stored version at the file's key now; undefined if there is none. */
+async function readStored(
+  { key, symbol }: FileRows,
+  { store, dataset }: WriteContext,
+): Promise<Replaceable | undefined> {
+  // `after` is exclusive, and the key without its last character sorts right before the key.
   const [listed] = await store.list(dataset.folder(symbol), key.slice(0, -1), key)
   const stored = listed && (await readYear(listed, store))
   return stored && replaceableOf(stored)

@@ -1,5 +1,5 @@
-// Judgements on year files by their footers alone: is one finished, which years are known to be empty, what may a
-// fresh one claim, and would it make the stored year shorter.
+// Decisions about year files by their footers alone: whether a file is finished, which years are known to be empty, which
+// `asked` range a new file may claim, and whether it would make the stored file shorter.
 
 import type { Calendar } from '../../core/calendar.ts'
 import {
@@ -16,13 +16,13 @@ import {
 import type { Footer } from '../../parquet/metadata.ts'
 import type { StoredYear } from './survey.ts'
 
-/** How long after its last session a year that lacks this session's bar is still asked for, in sessions. */
-const SETTLING_SESSIONS = 5
+/** A year without a bar for its last session is fetched again until this many sessions after it: the bar may come late. */
+const LATE_BAR_SESSIONS = 5
 
-/** A stored version that may be replaced: its tag for the compare-and-swap, if there is one, and its footer if it is ours. */
+/** Stored version to replace: its tag (compare-and-swap), if there is one, and its footer if this program wrote it. */
 export type Replaceable = { readonly tag: string | undefined; readonly footer: Footer | undefined }
 
-/** The stored version of a year file, for the write that may replace it. */
+/** The stored version of a year file, for a write that may replace it. */
 export function replaceableOf(stored: StoredYear): Replaceable {
   return { tag: stored.file.tag, footer: 'footer' in stored ? stored.footer : undefined }
 }
@@ -31,29 +31,29 @@ export type YearContext = {
   readonly calendar: Calendar
   /** The run's range. */
   readonly range: DateRange
-  /** New York's date now. */
+  /** Today's date in New York. */
   readonly today: IsoDate
 }
 
-/** The part of a calendar year that lies in the range. */
+/** A calendar year, cut at the range's end. */
 export function yearPart(year: number, range: DateRange): DateRange {
   const whole = wholeYear(year)
   return { from: whole.from, to: earlierOf(whole.to, range.to) }
 }
 
-/** Whether the stored file of a year needs no further asking within the range. */
+/** Whether the stored file of a year is complete for the range, so that the year need not be fetched again. */
 export function isFinished(year: number, footer: Footer, { calendar, range, today }: YearContext): boolean {
   const part = yearPart(year, range)
-  // Not the whole list of sessions: this is asked of every stored year of every symbol.
+  // Computes one session, not the list of all: this runs for every stored year of every symbol.
   const last = calendar.sessionsBack(part.to, 1)
   if (!isWithin(last, part)) return true
   if (footer.asked === undefined || footer.asked.to < last) return false
   if (yearOf(last) === yearOf(today) || footer.span.to >= last) return true
-  const settled = calendar.nthSessionAfter(last, SETTLING_SESSIONS)
-  return settled !== undefined && newYorkClock(footer.ingestMs).date >= settled
+  const lastTry = calendar.nthSessionAfter(last, LATE_BAR_SESSIONS)
+  return lastTry !== undefined && newYorkClock(footer.ingestMs).date >= lastTry
 }
 
-/** Whether some stored file was written by a run that asked for this year and found it empty. */
+/** Whether the `asked` range of a stored file covers this year without a file: the year was fetched and had no rows. */
 export function isKnownEmpty(year: number, footers: readonly Footer[], { calendar, range }: YearContext): boolean {
   const sessions = calendar.sessions(yearPart(year, range))
   const [first, last] = [sessions[0], sessions.at(-1)]
@@ -61,20 +61,21 @@ export function isKnownEmpty(year: number, footers: readonly Footer[], { calenda
   return footers.some(({ asked }) => asked !== undefined && asked.from <= first && last <= asked.to)
 }
 
-export type Answered = {
+/** What one run fetched of a symbol. */
+export type FetchedYears = {
   readonly range: DateRange
-  /** What this run asked the vendor for. */
+  /** The windows that this run fetched. */
   readonly windows: readonly DateRange[]
-  /** Years with a stored file or with rows in the answer, good or rejected. */
+  /** Years with a stored file or with fetched rows, valid or rejected. */
   readonly yearsWithRows: ReadonlySet<number>
 }
 
 /**
- * What the file of `year` may claim as `asked`: its own year, cut at the range's end, and the empty years beside it
- * that this run asked for: those before it, and when it is the newest also those after it. It never covers another
- * year that has rows, so it stays true whichever of a symbol's files are written.
+ * The `asked` range that the file of `year` may claim: its own year, cut at the range's end, and the empty years next to it
+ * that this run fetched: those before it and, if it is the newest year with rows, those after it. The range never covers
+ * another year with rows, so it is true no matter which files of the symbol are written before a kill.
  */
-export function askedBy(year: number, { range, windows, yearsWithRows }: Answered): DateRange {
+export function askedRange(year: number, { range, windows, yearsWithRows }: FetchedYears): DateRange {
   const isEmpty = (other: number) => {
     const { from, to } = yearPart(other, range)
     return (
@@ -88,12 +89,13 @@ export function askedBy(year: number, { range, windows, yearsWithRows }: Answere
   return { from: yearPart(first, range).from, to: yearPart(last, range).to }
 }
 
+/** How a new file would be shorter than the stored one. */
 export type Shrinkage = { readonly message: string; readonly isOnlyOldestEnd: boolean }
 
 /**
- * How a fresh file would be shorter than the stored one, or undefined when it would not. Only the oldest end is
- * lacking when the fresh one begins later, ends no earlier, and misses no more rows than lie before its beginning:
- * that is what a plan does whose history rolls.
+ * How a new file would be shorter than the stored one; undefined if it would not be. It lacks only the oldest end if it
+ * begins later, ends no earlier, and misses no more rows than can lie before its first date. A plan that includes a rolling
+ * history has this effect.
  */
 export function shrinkage(
   stored: Footer,
@@ -110,14 +112,14 @@ export function shrinkage(
   }
 }
 
-/** The same for a stored year of which the vendor's answer, with rows from `freshFrom` on, has nothing at all. */
-export function vanishing({ rows, span }: Footer, freshFrom: IsoDate): Shrinkage {
+/** The shrinkage of a stored year without any fetched row. `freshFrom` is the oldest fetched date of the symbol. */
+export function shrinkageToNothing({ rows, span }: Footer, freshFrom: IsoDate): Shrinkage {
   return { message: `would shrink from ${describeRows(rows, span)} to none`, isOnlyOldestEnd: freshFrom > span.to }
 }
 
-/** How many of a stored file's rows can lie before `date`, one of its later dates. */
+/** The most rows of a stored file that can lie before `date`. */
 function rowsBefore(date: IsoDate, stored: Footer, calendar: Calendar): number {
-  // A series with more rows than sessions trades every day.
+  // A series with more rows than sessions trades on every day.
   const tradesDaily = stored.rows > calendar.sessions(stored.span).length
   return tradesDaily
     ? dayNumber(date) - dayNumber(stored.span.from)

@@ -2,7 +2,7 @@
 
 import type { Statement } from './schema.ts'
 
-/** The balance sheet. Fields as recorded from FMP, stable and v3 (test/fixtures/fmp). */
+/** The balance sheet, with the fields that FMP sends (recorded, stable and v3: test/fixtures/fmp). */
 export const BALANCE: Statement = {
   name: 'balance',
   title: 'balance sheets',

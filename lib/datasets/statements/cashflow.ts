@@ -2,7 +2,7 @@
 
 import type { Statement } from './schema.ts'
 
-/** The cash flow statement. Fields as recorded from FMP, stable and v3 (test/fixtures/fmp). */
+/** The cash flow statement, with the fields that FMP sends (recorded, stable and v3: test/fixtures/fmp). */
 export const CASHFLOW: Statement = {
   name: 'cashflow',
   title: 'cash flow statements',
@@ -56,6 +56,6 @@ export const CASHFLOW: Statement = {
     otherFinancingActivites: 'otherFinancingActivities',
     netCashUsedProvidedByFinancingActivities: 'netCashProvidedByFinancingActivities',
   },
-  // A repayment is only one side of stable's net issuance of debt.
+  // Not stored: a repayment is only one part of the net debt issuance of the stable API.
   v3Others: ['debtRepayment'],
 }

@@ -2,7 +2,7 @@
 
 import type { Statement } from './schema.ts'
 
-/** The income statement. Fields as recorded from FMP, stable and v3 (test/fixtures/fmp). */
+/** The income statement, with the fields that FMP sends (recorded, stable and v3: test/fixtures/fmp). */
 export const INCOME: Statement = {
   name: 'income',
   title: 'income statements',

@@ -1,5 +1,4 @@
-// One company statement as one job of a run: the store surveyed, the work planned, its tasks, and what their outcomes come
-// to together.
+// One company statement as one job of a run: surveys the store, plans the work, and judges the outcomes.
 
 import type { Config } from '../../core/config.ts'
 import { describeError } from '../../core/errors.ts'
@@ -10,23 +9,23 @@ import type { FileSettings } from '../../parquet/parquet.ts'
 import type { Job } from '../../pipeline/pipeline.ts'
 import type { Store } from '../../store/store.ts'
 import { surveyEach } from '../stored-file.ts'
-import { newestOf, planDocuments, surveyShelf } from './plan.ts'
+import { newestDocument, planDocuments, surveyDocuments } from './plan.ts'
 import type { PlanLimits } from './plan-limits.ts'
 import { createStatement, type Statement } from './schema.ts'
 import { documentTask } from './task.ts'
 
-/** What a statement of a run is planned from. */
+/** What planning a statement of a run needs. */
 export type StatementContext = {
   readonly config: Config
   readonly store: Store
   readonly period: Period
   /** The same for every file of the run. */
   readonly fileSettings: Omit<FileSettings, 'columns'>
-  /** What the run has learnt of the user's plan; one for all statements. */
+  /** The limits of the user's plan as the run learns them; shared by all statements. */
   readonly planLimits: PlanLimits
 }
 
-/** Surveys the store for every symbol's documents and plans the run. Throws an IngestError when the store fails. */
+/** Surveys the stored documents of every symbol and plans the job. Throws an IngestError if the store fails. */
 export async function planStatement(
   statement: Statement,
   symbols: readonly string[],
@@ -35,8 +34,8 @@ export async function planStatement(
   const { config, store, period, planLimits } = context
   const { periods, isForced } = config
   const dataset = createStatement(statement, config)
-  const shelves = await surveyEach(symbols, async (symbol) => await surveyShelf(symbol, { store, dataset }))
-  const plans = planDocuments(shelves, { dataset, periods, today: period.today, isForced })
+  const surveyed = await surveyEach(symbols, async (symbol) => await surveyDocuments(symbol, { store, dataset }))
+  const plans = planDocuments(surveyed, { dataset, periods, today: period.today, isForced })
   return {
     dataset: dataset.name,
     unit: 'documents',
@@ -44,13 +43,13 @@ export async function planStatement(
     range: undefined,
     notes: [],
     errors: [],
-    // Only the vendor knows which documents there are: a pattern stands for those of a symbol.
+    // Before the fetch nobody knows which documents there are, so one pattern stands for all of a symbol.
     keys: () =>
       plans.flatMap(({ symbol, calls }) => (calls > 0 ? [`${dataset.folder(symbol)}year=*/docdate=*/*.parquet`] : [])),
     stored: () =>
       plans.map((plan) => {
         const documents = `${grouped(plan.documents.size)} documents of ${dataset.name}`
-        return `${plan.symbol}: ${documents}, newest ${newestOf(plan) ?? 'none'}`
+        return `${plan.symbol}: ${documents}, newest ${newestDocument(plan) ?? 'none'}`
       }),
     tasks: () => {
       const settings = { ...context.fileSettings, columns: dataset.columns }
@@ -61,14 +60,14 @@ export async function planStatement(
 }
 
 /**
- * Judges the outcomes of one statement together. A fund or an index among companies has none: a warning. Where no symbol
- * has any, each keeps its error, for then something else is wrong.
+ * Judges the outcomes of all symbols together. If some symbols have documents, the others may be funds or indices, which
+ * have none: their no-data errors become warnings. If no symbol has any, the errors stay: something else is wrong.
  */
 export function judgeAbsent(outcomes: readonly SymbolOutcome[]): readonly SymbolOutcome[] {
   if (outcomes.every(({ through }) => through === undefined)) return outcomes
   return outcomes.map((outcome) => {
-    const absence = outcome.errors.find(({ kind }) => kind === 'no-data')
-    if (absence === undefined) return outcome
-    return { ...withoutNoDataError(outcome), lateWarning: describeError(absence) }
+    const noDataError = outcome.errors.find(({ kind }) => kind === 'no-data')
+    if (noDataError === undefined) return outcome
+    return { ...withoutNoDataError(outcome), lateWarning: describeError(noDataError) }
   })
 }

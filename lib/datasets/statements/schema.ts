@@ -1,12 +1,12 @@
-// Company statements: what the three have in common. One row a fiscal period, one file a period's end; a fourth quarter and
-// the full year end on one date and share its file.
+// What all company statements have in common. One row is one fiscal period, and one file (a document) holds the rows of one
+// period end: a fourth quarter and its full year end on the same date and share a file.
 
 import * as v from 'valibot'
-import { newYorkInstant, parseIsoDate, type IsoDate } from '../../core/dates.ts'
+import { parseIsoDate, type IsoDate } from '../../core/dates.ts'
 import type { ReportPeriod, StatementName } from '../../core/config.ts'
-import { amount } from '../fields.ts'
+import { amount, date, newYorkTime, text } from '../fields.ts'
 import {
-  INGESTED,
+  INGEST_TS,
   type Ask,
   type Column,
   type Dataset,
@@ -17,40 +17,40 @@ import {
 import { hiveValue } from '../keys.ts'
 import { whereTrue } from '../../core/text.ts'
 
-/** A dataset of dated documents, which the vendor gives whole: all that it has, newest first. */
+/** A dataset of dated documents. A call is not limited to dates: the vendor sends the newest documents first. */
 export interface DocumentDataset extends Dataset {
-  /** What messages call its documents, in the plural. */
+  /** The name of its documents in messages, in the plural. */
   readonly title: string
   /** The call for the newest `limit` rows of a period. */
   ask(symbol: string, period: ReportPeriod, limit: number): Ask
   key(symbol: string, date: IsoDate): string
-  /** The date of the document with this key, or undefined where the key is none of this dataset's. */
+  /** The date of the document with this key, or undefined if the key does not belong to this dataset. */
   dateOf(symbol: string, key: string): IsoDate | undefined
 }
 
-/** What sets one statement apart from the others. */
+/** What one statement does not share with the others. */
 export type Statement = {
-  /** As `--dataset` and the keys name it. */
+  /** Its name in `--dataset` and in keys. */
   readonly name: StatementName
-  /** What messages call it, in the plural. */
+  /** Its name in messages, in the plural. */
   readonly title: string
-  /** The last part of its path, the same in both APIs. */
+  /** The last segment of its API path, the same in both APIs. */
   readonly path: string
-  /** The amounts, in the order in which FMP sends them. */
+  /** The names of its amounts, in the order in which FMP sends them. */
   readonly amounts: readonly string[]
-  /** What v3 calls some of them. */
+  /** From v3's names to these names, where they differ. */
   readonly v3Names: Readonly<Record<string, string>>
-  /** What else v3 sends, of which stable has no counterpart. */
+  /** Further fields of v3 without a counterpart in the stable API. They are not stored. */
   readonly v3Others: readonly string[]
 }
 
 export type StatementOptions = {
-  /** Where the files stand in the store, without slashes at its ends; may be empty. */
+  /** Key prefix of the data, without slashes at its ends; may be empty. */
   readonly prefix: string
 }
 
-/** The fields before the amounts, in FMP's order. */
-const HEAD: readonly Column[] = [
+/** The columns before the amounts, in FMP's order. */
+const COMMON_COLUMNS: readonly Column[] = [
   { name: 'date', type: 'date', isNullable: false },
   { name: 'symbol', type: 'string', isNullable: false },
   { name: 'reportedCurrency', type: 'string', isNullable: true },
@@ -61,49 +61,11 @@ const HEAD: readonly Column[] = [
   { name: 'period', type: 'string', isNullable: false },
 ]
 
-/** v3's names for fields of the head, and its links, which stable no longer has. */
-const V3_HEAD_NAMES = { fillingDate: 'filingDate', calendarYear: 'fiscalYear' }
+/** v3's names for these columns, and its links, which the stable API no longer sends. */
+const V3_COMMON_NAMES = { fillingDate: 'filingDate', calendarYear: 'fiscalYear' }
 const V3_LINKS = ['link', 'finalLink']
 
 const PERIODS = ['FY', 'Q1', 'Q2', 'Q3', 'Q4']
-
-/** Where a field is a text, an empty one says as little as none. */
-const text = (field: string) =>
-  v.pipe(
-    v.nullish(v.string(`${field} is not a text`), null),
-    v.transform((value) => (value === '' ? null : value)),
-  )
-
-/** A date, or the day of a time: v3 once sent `filingDate` with a time. */
-const date = (field: string) =>
-  v.pipe(
-    text(field),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      if (dataset.value === null) return null
-      const [day = '', time, ...rest] = dataset.value.split(' ')
-      const parsed = parseIsoDate(day)
-      if (parsed !== undefined && rest.length === 0 && (time === undefined || TIME.test(time))) return parsed
-      addIssue({ message: `${field} is not a real date` })
-      return NEVER
-    }),
-  )
-
-const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d$/
-
-/** When the SEC accepted a filing: US Eastern wall clock without a zone (measured against EDGAR's own UTC stamps). */
-const accepted = v.pipe(
-  text('acceptedDate'),
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    if (dataset.value === null) return null
-    const [day = '', time = '00:00:00', ...rest] = dataset.value.split(' ')
-    const parsed = parseIsoDate(day)
-    if (parsed !== undefined && TIME.test(time) && rest.length === 0) {
-      return new Date(newYorkInstant(parsed, time)).toISOString()
-    }
-    addIssue({ message: 'acceptedDate is not a real date and time' })
-    return NEVER
-  }),
-)
 
 const fiscalYear = v.nullish(
   v.pipe(
@@ -116,7 +78,7 @@ const fiscalYear = v.nullish(
   null,
 )
 
-const HEAD_SCHEMA = {
+const COMMON_SCHEMA = {
   date: v.pipe(
     date('date'),
     v.check((value) => value !== null, 'date is missing'),
@@ -125,29 +87,30 @@ const HEAD_SCHEMA = {
   reportedCurrency: text('reportedCurrency'),
   cik: text('cik'),
   filingDate: date('filingDate'),
-  acceptedDate: accepted,
+  // When the SEC accepted the filing: New York's wall clock (measured against EDGAR's own UTC stamps).
+  acceptedDate: newYorkTime('acceptedDate'),
   fiscalYear,
   period: v.picklist(PERIODS, 'period is not one of FY and Q1 to Q4'),
 }
 
-/** The dataset of one statement as one run wants it. */
+/** The dataset of one statement for the settings of one run. */
 export function createStatement(statement: Statement, { prefix }: StatementOptions): DocumentDataset {
   const { name, path, amounts } = statement
-  const v3Names = new Map(Object.entries({ ...V3_HEAD_NAMES, ...statement.v3Names }))
-  const schema = v.object({ ...HEAD_SCHEMA, ...Object.fromEntries(amounts.map((field) => [field, amount(field)])) })
+  const v3Names = new Map(Object.entries({ ...V3_COMMON_NAMES, ...statement.v3Names }))
+  const schema = v.object({ ...COMMON_SCHEMA, ...Object.fromEntries(amounts.map((field) => [field, amount(field)])) })
   const root = `${prefix === '' ? '' : `${prefix}/`}fundamentals/type=${name}`
   const folder = (symbol: string) => `${root}/symbol=${hiveValue(symbol)}/`
   const key = (symbol: string, docDate: IsoDate) =>
     `${folder(symbol)}year=${docDate.slice(0, 4)}/docdate=${docDate}/${hiveValue(symbol)}-${docDate}.parquet`
-  const fields = [...HEAD.map(({ name: field }) => field), ...amounts]
+  const fields = [...COMMON_COLUMNS.map(({ name: field }) => field), ...amounts]
 
   return {
     name,
     title: statement.title,
     columns: [
-      ...HEAD,
+      ...COMMON_COLUMNS,
       ...amounts.map((field) => ({ name: field, type: 'double', isNullable: true }) as const),
-      INGESTED,
+      INGEST_TS,
     ],
     requiredFields: ['period'],
     knownFields: new Set([...fields, ...v3Names.keys(), ...V3_LINKS, ...statement.v3Others]),
@@ -160,21 +123,21 @@ export function createStatement(statement: Statement, { prefix }: StatementOptio
     }),
 
     check(symbol, raw): RowCheck {
-      // With all keys of its own, since for an absent key valibot has words that are not ours.
+      // Sets every key: for an absent key, valibot uses its own message instead of the schema's.
       const renamed = renameFields(raw, v3Names)
-      const whole = Object.fromEntries(fields.map((field) => [field, renamed[field]]))
-      const parsed = v.safeParse(schema, whole, { abortEarly: true })
+      const complete = Object.fromEntries(fields.map((field) => [field, renamed[field]]))
+      const parsed = v.safeParse(schema, complete, { abortEarly: true })
       if (!parsed.success) return { reason: parsed.issues[0].message }
       const row = { ...parsed.output, symbol } as Row
       return { row, suspicions: suspicionsOf(row) }
     },
 
-    identity: ['date', 'period'],
+    primaryKey: ['date', 'period'],
     folder,
     key,
-    dateOf(symbol, file) {
-      const docDate = parseIsoDate(file.slice(-18, -8))
-      return docDate !== undefined && key(symbol, docDate) === file ? docDate : undefined
+    dateOf(symbol, fileKey) {
+      const docDate = parseIsoDate(fileKey.slice(-18, -8))
+      return docDate !== undefined && key(symbol, docDate) === fileKey ? docDate : undefined
     },
   }
 }

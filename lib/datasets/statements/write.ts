@@ -1,16 +1,16 @@
-// One document into the store: created, replaced where the vendor has restated it, or left because it says the same.
-// Never guesses: what stands in the store is read before it is judged, and no row of it is ever lost.
+// Writes one document into the store. It is created, replaced if the vendor has restated it, or left because its rows are
+// equal. The stored version is always read before it is decided, and its rows are never lost.
 
-import { identityOf, type Row } from '../../core/dataset.ts'
+import { primaryKeyOf, type Row } from '../../core/dataset.ts'
 import type { IsoDate } from '../../core/dates.ts'
 import { foreignFileError, IngestError } from '../../core/errors.ts'
 import { encodeFile, readRows, rowsSha256, type FileSettings } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import type { DocumentDataset } from './schema.ts'
-import { readTail, changedTwice, metadataOf, type StoredTail } from '../stored-file.ts'
+import { readTail, changedTwiceError, metadataOf, type StoredTail } from '../stored-file.ts'
 import type { FileAction } from '../file-action.ts'
 
-/** The rows of one date, and what the survey saw at its key. */
+/** The rows of one date, and the file that the survey found at its key. */
 export type DocumentFile = {
   readonly key: string
   readonly symbol: string
@@ -21,9 +21,9 @@ export type DocumentFile = {
 }
 
 export type DocumentResult = {
-  /** `rewritten` is what was forced and says the same, or was no file of ours. */
+  /** `rewritten`: `--force` replaced a document with equal rows, or a foreign file. */
   readonly kind: 'created' | 'restated' | 'rewritten' | 'unchanged'
-  /** Those of the file as it stands now. */
+  /** The number of rows in the file now. */
   readonly rows: number
 }
 
@@ -33,13 +33,13 @@ export type DocumentWriteContext = {
   readonly settings: FileSettings
 }
 
-/** Statements are older than the first session that the program knows. */
+/** The first year of a footer's dates: some statements are older than the first session of the calendar. */
 const OLDEST_YEAR = 1900
 
-/** Far more than the rows of one date can take. */
+/** Far more than the rows of one date need. */
 const MAX_DOCUMENT_BYTES = 4 * 1_048_576
 
-/** `sha` is the hash of the document's rows. Throws an IngestError: of the run when the store fails, else of the symbol. */
+/** Stores a document; `sha` is the hash of its rows. Throws an IngestError: of the run if the store fails, else of the symbol. */
 export async function writeDocument(
   document: DocumentFile,
   sha: string,
@@ -47,17 +47,17 @@ export async function writeDocument(
 ): Promise<DocumentResult> {
   const { store } = context
   let { stored } = document
-  // Another run may come between; its file is judged like any other, once.
+  // Another run may write the document meanwhile. Its file is then the stored version of a second attempt.
   for (let attempt = 1; attempt <= 2; attempt += 1) {
     const result =
       stored === undefined ? await create(document, context) : await refresh({ ...document, stored, sha }, context)
     if (result !== undefined) return result
     stored = (await store.list(context.dataset.folder(document.symbol), document.key.slice(0, -1), document.key))[0]
   }
-  throw changedTwice(document.key)
+  throw changedTwiceError(document.key)
 }
 
-/** Undefined where another run's file stands there meanwhile. */
+/** Creates a document. Undefined if another run created it meanwhile. */
 async function create(
   { key, rows }: DocumentFile,
   { store, settings }: DocumentWriteContext,
@@ -67,10 +67,11 @@ async function create(
   return result === 'created' ? { kind: 'created', rows: rows.length } : undefined
 }
 
-type Refreshing = DocumentFile & { readonly stored: StoredFile; readonly sha: string }
+/** A document with a stored version. */
+type StoredDocument = DocumentFile & { readonly stored: StoredFile; readonly sha: string }
 
-/** Replaces a stored document. Undefined where its file has changed or gone since it was listed. */
-async function refresh(document: Refreshing, context: DocumentWriteContext): Promise<DocumentResult | undefined> {
+/** Replaces a stored document. Undefined if its file was changed or removed since it was listed. */
+async function refresh(document: StoredDocument, context: DocumentWriteContext): Promise<DocumentResult | undefined> {
   const found = await readTail(document.stored, context.store, OLDEST_YEAR)
   if (found === undefined) return undefined
   return document.action === 'overwrite'
@@ -78,9 +79,9 @@ async function refresh(document: Refreshing, context: DocumentWriteContext): Pro
     : await restate(document, found, context)
 }
 
-/** Replaces a document whose rows the vendor has changed; leaves one whose rows are equal. */
+/** Replaces a document if the vendor has changed its rows. Leaves it if they are equal. */
 async function restate(
-  { key, rows, stored, sha }: Refreshing,
+  { key, rows, stored, sha }: StoredDocument,
   found: StoredTail,
   context: DocumentWriteContext,
 ): Promise<DocumentResult | undefined> {
@@ -89,30 +90,30 @@ async function restate(
   if (storedSha === sha) return { kind: 'unchanged', rows: rows.length }
   const storedRows = await readStoredRows(found, context)
   if (storedRows === undefined) return undefined
-  const merged = withKept(context.dataset, rows, storedRows)
+  const merged = mergeRows(context.dataset, rows, storedRows)
   if (rowsSha256(context.dataset.columns, merged) === storedSha) return { kind: 'unchanged', rows: merged.length }
   return await replace({ key, tag: stored.tag, rows: merged, kind: 'restated' }, context)
 }
 
-/** Replaces a document also where its rows are equal or the file is not ours; keeps the rows that can be read. */
+/** Replaces a document even if its rows are equal or its file is foreign. Keeps the stored rows that can be read. */
 async function overwrite(
-  { key, rows, stored }: Refreshing,
+  { key, rows, stored }: StoredDocument,
   found: StoredTail,
   context: DocumentWriteContext,
 ): Promise<DocumentResult | undefined> {
-  const storedRows = 'footer' in found ? await readStoredRows(found, context).catch(noneIfForeign) : []
+  const storedRows = 'footer' in found ? await readStoredRows(found, context).catch(noRowsIfForeign) : []
   if (storedRows === undefined) return undefined
-  const merged = withKept(context.dataset, rows, storedRows)
+  const merged = mergeRows(context.dataset, rows, storedRows)
   const isRestated = 'footer' in found && rowsSha256(context.dataset.columns, merged) !== found.footer.rowsSha256
   return await replace({ key, tag: stored.tag, rows: merged, kind: isRestated ? 'restated' : 'rewritten' }, context)
 }
 
-function noneIfForeign(error: unknown): readonly Row[] {
+function noRowsIfForeign(error: unknown): readonly Row[] {
   if (error instanceof IngestError && error.kind === 'foreign-file') return []
   throw error
 }
 
-/** Undefined where the file has another tag by now. */
+/** Replaces the file with this tag. Undefined if it has another tag by now. */
 async function replace(
   { key, tag, rows, kind }: { key: string; tag: string; rows: readonly Row[]; kind: 'restated' | 'rewritten' },
   { store, settings }: DocumentWriteContext,
@@ -122,7 +123,7 @@ async function replace(
   return result === 'replaced' ? { kind, rows: rows.length } : undefined
 }
 
-/** All rows of a stored document, or undefined where it is gone. Throws a foreign-file error where they cannot be read. */
+/** All rows of a stored document; undefined if the file is gone. Throws a foreign-file error if they cannot be read. */
 async function readStoredRows(
   { file, tail }: { readonly file: StoredFile; readonly tail: Uint8Array },
   { store, dataset }: DocumentWriteContext,
@@ -138,15 +139,15 @@ async function readStoredRows(
 }
 
 /**
- * The fresh rows and those that stand and have no fresh counterpart: a fourth quarter does not go away because this run
- * asked for full years only.
+ * The fresh rows, and the stored rows without a fresh counterpart: a run that fetches full years only must not remove a
+ * fourth quarter.
  */
-function withKept(dataset: DocumentDataset, fresh: readonly Row[], standing: readonly Row[]): readonly Row[] {
-  const answered = new Set(fresh.map((row) => identityOf(dataset, row)))
-  return sortedRows([...fresh, ...standing.filter((row) => !answered.has(identityOf(dataset, row)))])
+function mergeRows(dataset: DocumentDataset, fresh: readonly Row[], stored: readonly Row[]): readonly Row[] {
+  const freshKeys = new Set(fresh.map((row) => primaryKeyOf(dataset, row)))
+  return sortedRows([...fresh, ...stored.filter((row) => !freshKeys.has(primaryKeyOf(dataset, row)))])
 }
 
-/** The rows of one date in the order of a file: by period. */
+/** The rows of one document in the order of its file: by period. */
 export function sortedRows(rows: readonly Row[]): readonly Row[] {
   return rows.toSorted((a, b) => String(a['period']).localeCompare(String(b['period'])))
 }

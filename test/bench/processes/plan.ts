@@ -3,9 +3,9 @@
 import { XNYS } from '../../../lib/core/calendar.ts'
 import { yearsIn, type DateRange, type IsoDate } from '../../../lib/core/dates.ts'
 import { resolvePeriod } from '../../../lib/core/period.ts'
-import { planRun } from '../../../lib/datasets/prices/plan.ts'
+import { planSessions } from '../../../lib/datasets/prices/plan.ts'
 import type { Store, StoredFile } from '../../../lib/store/store.ts'
-import { surveyAll } from '../../../lib/datasets/prices/survey.ts'
+import { surveySessions } from '../../../lib/datasets/prices/survey.ts'
 import { encodeDraft, PRICES } from '../drafts.ts'
 import { symbolsOf } from '../tickers.ts'
 
@@ -58,8 +58,8 @@ const store: Store = {
 
 const begunMs = performance.now()
 const cpuBefore = process.cpuUsage()
-const holdings = await surveyAll(symbols, { store, dataset: PRICES, mode: 'backfill', period })
-const plans = planRun(holdings, { dataset: PRICES, calendar: XNYS, mode: 'backfill', period, isForced: false })
+const holdings = await surveySessions(symbols, { store, dataset: PRICES, mode: 'backfill', period })
+const plans = planSessions(holdings, { dataset: PRICES, calendar: XNYS, mode: 'backfill', period, isForced: false })
 const { user, system } = process.cpuUsage(cpuBefore)
 const told = {
   wallMs: performance.now() - begunMs,

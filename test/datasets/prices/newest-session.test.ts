@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { IngestError, type ErrorKind } from '../../../lib/core/errors.ts'
-import { NO_SESSIONS, type Counts, type SymbolOutcome } from '../../../lib/core/outcome.ts'
-import { judgeNewestSession, type SessionContext } from '../../../lib/datasets/prices/newest-session.ts'
+import { ZERO_COUNTS, type Counts, type SymbolOutcome } from '../../../lib/core/outcome.ts'
+import { judgeNewestSession, type NewestSessionContext } from '../../../lib/datasets/prices/newest-session.ts'
 import { day, outcomeOf } from '../../support/samples.ts'
 
 const NEWEST = day('2024-09-13')
-const counted = (counts: Partial<Counts>): Counts => ({ ...NO_SESSIONS, ...counts })
+const counted = (counts: Partial<Counts>): Counts => ({ ...ZERO_COUNTS, ...counts })
 const failure = (kind: ErrorKind) => new IngestError(kind, { kind, scope: kind === 'no-data' ? 'symbol' : 'run' })
 
 const late = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
@@ -15,7 +15,7 @@ const without = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
   outcomeOf(symbol, { errors: [failure('no-data')], counts: counted({ failed: 5 }), ...changes })
 
 describe('judgeNewestSession()', () => {
-  const judge = (outcomes: readonly SymbolOutcome[], changes: Partial<SessionContext> = {}) =>
+  const judge = (outcomes: readonly SymbolOutcome[], changes: Partial<NewestSessionContext> = {}) =>
     judgeNewestSession(outcomes, { newest: NEWEST, lastSession: NEWEST, mode: 'daily', ...changes })
   const five = ['A', 'B', 'C', 'D', 'E']
 
@@ -56,9 +56,9 @@ describe('judgeNewestSession()', () => {
   })
 
   test('of which the error of a file that is not ours stays, with its sessions', () => {
-    const settled = counted({ failed: 250, already_stored: 3 })
+    const surveyedCounts = counted({ failed: 250, already_stored: 3 })
     const errors = [failure('foreign-file'), failure('no-data')]
-    const mixed = without('F', { errors, settled, counts: counted({ failed: 255, already_stored: 3 }) })
+    const mixed = without('F', { errors, surveyedCounts, counts: counted({ failed: 255, already_stored: 3 }) })
     const { outcomes } = judge([...five.map((symbol) => without(symbol)), mixed])
     const judged = outcomes.at(-1)
     expect(judged?.errors.map(({ kind }) => kind)).toEqual(['foreign-file'])

@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
-import { NO_SESSIONS, totalSessions, type Counts, type SymbolOutcome } from '../../../lib/core/outcome.ts'
+import { ZERO_COUNTS, totalCount, type Counts, type SymbolOutcome } from '../../../lib/core/outcome.ts'
 import type { RawRow } from '../../../lib/core/dataset.ts'
 import { dateOf, yearOf, type DateRange, type IsoDate } from '../../../lib/core/dates.ts'
 import { IngestError } from '../../../lib/core/errors.ts'
-import { allOpen, nothingDone, settleSymbol, type Tried } from '../../../lib/datasets/prices/outcome.ts'
+import {
+  outcomeWithFate,
+  surveyedOutcome,
+  buildOutcome,
+  type FileResult,
+} from '../../../lib/datasets/prices/outcome.ts'
 import type { PlannedFile, SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import { day, footerOf, prices, rawPrice, span } from '../../support/samples.ts'
 import type { Partition } from '../../../lib/datasets/prices/schema.ts'
@@ -29,9 +34,9 @@ function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partia
     windows: [range],
     calls: 2,
     files,
-    settled: NO_SESSIONS,
+    surveyedCounts: ZERO_COUNTS,
     errors: [],
-    known: undefined,
+    storedSpan: undefined,
     newest: undefined,
     writesOldestFirst: false,
     yearsStored: [],
@@ -52,7 +57,7 @@ const weekPlan = (changes: Partial<SymbolPlan> = {}): SymbolPlan =>
 const yearPlan = (stored?: PlannedFile['stored'], changes: Partial<SymbolPlan> = {}): SymbolPlan =>
   planOf(YEAR, [planned({ kind: 'year', year: 2023 }, XNYS.sessions(YEAR), stored)], changes)
 
-type Result = Tried['result']
+type Result = FileResult['result']
 const WRITTEN: Result = { kind: 'written' }
 
 /** Settles a plan for an answer, each file having ended as told (all written, unless told otherwise). */
@@ -63,7 +68,7 @@ function settle(
 ): SymbolOutcome {
   const { windows, recentFrom = WEEK.from, range = WEEK } = plan
   const checked = validateRows(PRICES, raw, { symbol: 'AAPL', windows, isWanted: () => true, recentFrom })
-  const tried = plan.files.flatMap((file): Tried[] => {
+  const results = plan.files.flatMap((file): FileResult[] => {
     const rows = checked.rows.filter(({ date }) =>
       file.partition.kind === 'day' ? date === file.partition.date : yearOf(date) === file.partition.year,
     )
@@ -72,29 +77,29 @@ function settle(
     return rows.length === 0 ? [] : [{ ...wanted, result: resultOf(file) }]
   })
   const closedDays = checked.rows.map(({ date }) => date).filter((date) => !XNYS.isSession(date))
-  return settleSymbol({ plan, checked, tried, closedDays })
+  return buildOutcome({ plan, checked, results, closedDays })
 }
 
 const bars = (...dates: string[]): RawRow[] => dates.map((date) => rawPrice(date))
-const counted = (counts: Partial<Counts>): Counts => ({ ...NO_SESSIONS, ...counts })
+const counted = (counts: Partial<Counts>): Counts => ({ ...ZERO_COUNTS, ...counts })
 
 describe('before anything was done', () => {
   const error = new IngestError('x', { kind: 'foreign-file', scope: 'symbol' })
   const plan = weekPlan({
-    settled: counted({ already_stored: 3, failed: 2 }),
+    surveyedCounts: counted({ already_stored: 3, failed: 2 }),
     errors: [error],
-    known: span('2024-09-03..2024-09-06'),
+    storedSpan: span('2024-09-03..2024-09-06'),
     newest: day('2024-09-06'),
   })
 
   test('nothingDone() is what the plan knows', () => {
-    expect(nothingDone(plan)).toMatchObject({
+    expect(surveyedOutcome(plan)).toMatchObject({
       symbol: 'AAPL',
       isFinished: true,
       plannedCalls: 2,
       calls: 0,
       withheldThrough: undefined,
-      counts: plan.settled,
+      counts: plan.surveyedCounts,
       errors: [error],
       first: '2024-09-03',
       through: '2024-09-06',
@@ -106,12 +111,12 @@ describe('before anything was done', () => {
 
   test('allOpen() lets all open sessions end alike', () => {
     const more = new IngestError('y', { kind: 'payload', scope: 'symbol' })
-    expect(allOpen(plan, 'failed', [more])).toMatchObject({
+    expect(outcomeWithFate(plan, 'failed', [more])).toMatchObject({
       isFinished: true,
       counts: counted({ already_stored: 3, failed: 7 }),
       errors: [error, more],
     })
-    expect(allOpen(plan, 'not_reached', [])).toMatchObject({
+    expect(outcomeWithFate(plan, 'not_reached', [])).toMatchObject({
       isFinished: false,
       counts: counted({ already_stored: 3, failed: 2, not_reached: 5 }),
       errors: [error],
@@ -151,8 +156,11 @@ describe('the fate of a session', () => {
   })
 
   test('between a stored bar and one of the answer is missing too', () => {
-    const known = span('2024-09-06..2024-09-06')
-    const outcome = settle(weekPlan({ known, newest: known.to }), bars('2024-09-11', '2024-09-12', '2024-09-13'))
+    const storedSpan = span('2024-09-06..2024-09-06')
+    const outcome = settle(
+      weekPlan({ storedSpan, newest: storedSpan.to }),
+      bars('2024-09-11', '2024-09-12', '2024-09-13'),
+    )
     expect(outcome.counts).toEqual(counted({ stored: 3, missing: 2 }))
     expect(outcome.first).toBe(day('2024-09-06'))
   })
@@ -232,7 +240,7 @@ describe('the fate of a session', () => {
   })
 
   test('settled by the plan stays as it was', () => {
-    const outcome = settle(weekPlan({ settled: counted({ already_stored: 7, failed: 1 }) }), bars(...all))
+    const outcome = settle(weekPlan({ surveyedCounts: counted({ already_stored: 7, failed: 1 }) }), bars(...all))
     expect(outcome.counts).toEqual(counted({ stored: 5, already_stored: 7, failed: 1 }))
   })
 })
@@ -329,7 +337,7 @@ test('long lists of dates are cut', () => {
 test('the fates add up to the sessions of the plan in every table above', () => {
   for (const dates of [[], ['2024-09-09'], ['2024-09-09', '2024-09-13'], ['2024-09-11', '2024-09-14']]) {
     for (const result of [WRITTEN, undefined, new IngestError('x', { kind: 'store', scope: 'symbol' })]) {
-      expect(totalSessions(settle(weekPlan(), bars(...dates), () => result).counts)).toBe(5)
+      expect(totalCount(settle(weekPlan(), bars(...dates), () => result).counts)).toBe(5)
     }
   }
 })

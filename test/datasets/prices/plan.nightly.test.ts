@@ -4,7 +4,7 @@ import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import { addDays, dateOf, LAST_YEAR, type DateRange, type IsoDate } from '../../../lib/core/dates.ts'
 import { resolvePeriod } from '../../../lib/core/period.ts'
-import { planRun, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
+import { planSessions, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import { forRandomCases } from '../../support/random.ts'
 import { askedDates, at, day, prices } from '../../support/samples.ts'
 import { readWorkflow } from '../../support/workflow.ts'
@@ -35,7 +35,7 @@ function planAt(nowMs: number, lake: Lake): SymbolPlan {
   const held = lake.slice(firstFrom(lake, from))
   const days = new Set(held)
   const holdings = [{ symbol: 'SYM', days, years: new Map(), newest: held.at(-1) }]
-  const [plan] = planRun(holdings, { dataset: PRICES, calendar: XNYS, mode: 'daily', period, isForced: false })
+  const [plan] = planSessions(holdings, { dataset: PRICES, calendar: XNYS, mode: 'daily', period, isForced: false })
   if (plan === undefined) throw new Error('There is no plan')
   return plan
 }

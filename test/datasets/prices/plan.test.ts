@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
-import { totalSessions } from '../../../lib/core/outcome.ts'
+import { totalCount } from '../../../lib/core/outcome.ts'
 import { addDays, dateOf, isWithin, yearOf, yearsIn, type DateRange, type IsoDate } from '../../../lib/core/dates.ts'
 import type { Footer } from '../../../lib/parquet/metadata.ts'
 import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
-import { coverSpans, planRun, type PlanContext, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
-import type { Holdings, StoredYear } from '../../../lib/datasets/prices/survey.ts'
+import { coverSpans, planSessions, type PlanContext, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
+import type { StoredSessions, StoredYear } from '../../../lib/datasets/prices/survey.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
 import { askedDates, at, day, footerOf, periodOf, prices, span, storedFile } from '../../support/samples.ts'
 import type { Partition } from '../../../lib/datasets/prices/schema.ts'
@@ -19,16 +19,16 @@ function contextOf(period: Period, changes: Partial<PlanContext> = {}): PlanCont
   return { dataset: PRICES, calendar: XNYS, mode: 'daily', period, isForced: false, ...changes }
 }
 
-function holding(symbol: string, changes: Partial<Holdings> = {}): Holdings {
+function holding(symbol: string, changes: Partial<StoredSessions> = {}): StoredSessions {
   return { symbol, days: new Set(), years: new Map(), newest: undefined, ...changes }
 }
 
-function heldDays(symbol: string, dates: readonly IsoDate[]): Holdings {
+function heldDays(symbol: string, dates: readonly IsoDate[]): StoredSessions {
   return holding(symbol, { days: new Set(dates), newest: dates.toSorted().at(-1) })
 }
 
 /** Year files, each by its footer or by what is wrong with it. */
-function heldYears(symbol: string, files: readonly (readonly [number, Footer | string])[]): Holdings {
+function heldYears(symbol: string, files: readonly (readonly [number, Footer | string])[]): StoredSessions {
   const years = files.map(([year, found]): [number, StoredYear] => {
     const file = storedFile(PRICES.key(symbol, { kind: 'year', year }), `tag of ${year}`)
     return [year, typeof found === 'string' ? { file, problem: found } : { file, footer: found }]
@@ -37,8 +37,8 @@ function heldYears(symbol: string, files: readonly (readonly [number, Footer | s
   return holding(symbol, { years: new Map(years), newest: newest.toSorted().at(-1) })
 }
 
-function planOne(held: Holdings, context: PlanContext): SymbolPlan {
-  const [plan] = planRun([held], context)
+function planOne(held: StoredSessions, context: PlanContext): SymbolPlan {
+  const [plan] = planSessions([held], context)
   if (plan === undefined) throw new Error('There is no plan')
   return plan
 }
@@ -69,34 +69,34 @@ describe('daily, with dates', () => {
       ),
     )
     expect(texts(plan.windows)).toEqual(['2024-09-09..2024-09-13'])
-    expect(plan).toMatchObject({ calls: 2, errors: [], known: undefined, newest: undefined })
-    expect(totalSessions(plan.settled)).toBe(0)
+    expect(plan).toMatchObject({ calls: 2, errors: [], storedSpan: undefined, newest: undefined })
+    expect(totalCount(plan.surveyedCounts)).toBe(0)
   })
 
   test('shares what is the same for all symbols, for plans of thousands to fit', () => {
-    const [one, other] = planRun([holding('AAPL'), holding('MSFT')], week)
+    const [one, other] = planSessions([holding('AAPL'), holding('MSFT')], week)
     expect(one?.files).toHaveLength(5)
     for (const [index, file] of (one?.files ?? []).entries()) expect(other?.files[index]).toBe(file)
   })
 
   test('asks for nothing when all files are there', () => {
     const plan = planOne(heldDays('AAPL', [...XNYS.sessions(span('2024-09-09..2024-09-13'))]), week)
-    expect(plan).toMatchObject({ files: [], windows: [], calls: 0, settled: { already_stored: 5 } })
-    expect(plan.known).toEqual(span('2024-09-09..2024-09-13'))
+    expect(plan).toMatchObject({ files: [], windows: [], calls: 0, surveyedCounts: { already_stored: 5 } })
+    expect(plan.storedSpan).toEqual(span('2024-09-09..2024-09-13'))
   })
 
   test('asks for the smallest window over the missing ones and plans only those', () => {
     const plan = planOne(heldDays('AAPL', ['2024-09-09', '2024-09-11', '2024-09-13'].map(day)), week)
     expect(texts(plan.windows)).toEqual(['2024-09-10..2024-09-12'])
     expect(plan.files.map(({ sessions }) => sessions)).toEqual([[day('2024-09-12')], [day('2024-09-10')]])
-    expect(plan.settled.already_stored).toBe(3)
+    expect(plan.surveyedCounts.already_stored).toBe(3)
   })
 
   test('forced, asks for all and knows what it may replace', () => {
     const plan = planOne(heldDays('AAPL', [day('2024-09-10')]), { ...week, isForced: true })
     expect(plan.files).toHaveLength(5)
     expect(plan.files.map(({ stored }) => stored !== undefined)).toEqual([false, false, false, true, false])
-    expect(totalSessions(plan.settled)).toBe(0)
+    expect(totalCount(plan.surveyedCounts)).toBe(0)
   })
 
   test('ignores year files', () => {
@@ -137,7 +137,7 @@ describe('daily, without dates', () => {
   test('fills at least the lookback', () => {
     const plan = planOne(heldDays('AAPL', [day('2024-09-12')]), nightly)
     expect(datesOf(plan)).toEqual(['2024-09-13', '2024-09-11', '2024-09-10', '2024-09-09'])
-    expect(plan.settled.already_stored).toBe(1)
+    expect(plan.surveyedCounts.already_stored).toBe(1)
   })
 
   test('reaches back to the newest stored session, and not further', () => {
@@ -163,7 +163,7 @@ describe('daily, without dates', () => {
 
   test('a symbol that is up to date costs nothing', () => {
     const plan = planOne(heldDays('AAPL', [...XNYS.sessions(span('2024-08-01..2024-09-13'))]), nightly)
-    expect(plan).toMatchObject({ calls: 0, files: [], settled: { already_stored: 5 } })
+    expect(plan).toMatchObject({ calls: 0, files: [], surveyedCounts: { already_stored: 5 } })
   })
 })
 
@@ -200,25 +200,25 @@ describe('--backfill', () => {
     const plan = planOne(held, backfillOf('2022-01-01..2024-09-13'))
     expect(askedYears(plan)).toEqual([2024, 2023])
     expect(plan.files.map(({ stored }) => stored?.tag)).toEqual([undefined, 'tag of 2023'])
-    expect(plan.settled).toMatchObject({ already_stored: 251, no_data: 0 })
-    expect(plan.known).toEqual({ from: day('2022-01-03'), to: day('2023-06-30') })
+    expect(plan.surveyedCounts).toMatchObject({ already_stored: 251, no_data: 0 })
+    expect(plan.storedSpan).toEqual({ from: day('2022-01-03'), to: day('2023-06-30') })
     expect(plan.yearsStored.toSorted((a, b) => a - b)).toEqual([2022, 2023])
   })
 
   test('a finished year with fewer rows than sessions has no data for the rest, one with more counts its sessions', () => {
     const part = footerOf('2022-03-01..2022-12-30', { asked: span('2022-01-01..2022-12-31') })
     const plan = planOne(heldYears('NEW', [[2022, part]]), backfillOf('2022-01-01..2022-12-31'))
-    expect(plan.settled).toMatchObject({ already_stored: part.rows, no_data: 251 - part.rows })
+    expect(plan.surveyedCounts).toMatchObject({ already_stored: part.rows, no_data: 251 - part.rows })
     const daily = fullYear(2022, { rows: 365 })
     const coin = planOne(heldYears('BTCUSD', [[2022, daily]]), backfillOf('2022-01-01..2022-12-31'))
-    expect(coin.settled).toMatchObject({ already_stored: 251, no_data: 0 })
+    expect(coin.surveyedCounts).toMatchObject({ already_stored: 251, no_data: 0 })
   })
 
   test('a year without a file is known empty when a stored file says so', () => {
     const ipo = fullYear(2023, { asked: span('2020-01-01..2023-12-31') })
     const plan = planOne(heldYears('NEW', [[2023, ipo]]), backfillOf('2020-01-01..2023-12-31'))
     expect(plan).toMatchObject({ calls: 0, files: [] })
-    expect(plan.settled).toMatchObject({ already_stored: 250, no_data: 253 + 252 + 251 })
+    expect(plan.surveyedCounts).toMatchObject({ already_stored: 250, no_data: 253 + 252 + 251 })
   })
 
   test('fetches the oldest stored year again when the range begins before what its file has asked', () => {
@@ -235,7 +235,7 @@ describe('--backfill', () => {
     const held = heldYears('AAPL', [[2023, 'was not written by this program']])
     const plan = planOne(held, backfillOf('2022-01-01..2023-12-31'))
     expect(askedYears(plan)).toEqual([2022])
-    expect(plan.settled.failed).toBe(250)
+    expect(plan.surveyedCounts.failed).toBe(250)
     expect(plan.errors).toHaveLength(1)
     expect(plan.errors[0]).toMatchObject({ kind: 'foreign-file', scope: 'symbol' })
     expect(plan.errors[0]?.message).toContain('AAPL-2023.parquet was not written by this program')
@@ -251,7 +251,7 @@ describe('--backfill', () => {
     expect(askedYears(plan)).toEqual([2023, 2022])
     expect(plan.errors).toEqual([])
     expect(plan.files.map(({ stored }) => stored?.footer === undefined)).toEqual([true, false])
-    expect(totalSessions(plan.settled)).toBe(0)
+    expect(totalCount(plan.surveyedCounts)).toBe(0)
   })
 })
 
@@ -266,7 +266,7 @@ describe('the order of symbols', () => {
       holding('A-NONE'),
       heldDays('MIDDLE', [day('2024-09-11'), day('2024-09-09')]),
     ]
-    const order = planRun(held, context).map(({ symbol }) => symbol)
+    const order = planSessions(held, context).map(({ symbol }) => symbol)
     expect(order).toEqual(['NONE-2', 'A-NONE', 'OLD', 'OLD-2', 'MIDDLE', 'NEWEST'])
   })
 })
@@ -287,7 +287,7 @@ function daysBetween(from: IsoDate, to: IsoDate): number {
   return (at(to) - at(from)) / 86_400_000
 }
 
-function randomYears(random: Random, symbol: string, range: DateRange): Holdings {
+function randomYears(random: Random, symbol: string, range: DateRange): StoredSessions {
   const years = someOf(random, yearsIn(range), random())
   return heldYears(
     symbol,
@@ -313,14 +313,14 @@ function randomYear(random: Random, year: number, range: DateRange): Footer | st
 }
 
 function checkPlan(plan: SymbolPlan, isForced: boolean): void {
-  const { range, files, windows, settled } = plan
+  const { range, files, windows, surveyedCounts } = plan
   const sessions = range === undefined ? [] : XNYS.sessions(range)
   const planned = files.flatMap((file) => file.sessions)
   // Each session exactly once.
   const asked = new Set(sessions)
   expect(new Set(planned).size).toBe(planned.length)
   expect(planned.filter((session) => !asked.has(session))).toEqual([])
-  expect(planned.length + totalSessions(settled)).toBe(sessions.length)
+  expect(planned.length + totalCount(surveyedCounts)).toBe(sessions.length)
   if (isForced) expect(planned.length).toBe(sessions.length)
   // Files newest first, keys unique, each session in the file that it belongs to.
   const names = files.map(({ partition }) => (partition.kind === 'day' ? partition.date : String(partition.year)))

@@ -205,9 +205,9 @@ test('lacks() misses the adjusted close only where it was asked for', () => {
   const whole = PRICES.check('AAPL', rawPrice(DATE))
   const bare = PRICES.check('AAPL', rawPrice(DATE, { adjClose: null }))
   if ('reason' in whole || 'reason' in bare) throw new Error('a good row was dropped')
-  expect(PRICES.lacks(whole.row)).toBeUndefined()
-  expect(PRICES.lacks(bare.row)).toBe('adjusted close')
-  expect(prices({ withAdjClose: false }).lacks(bare.row)).toBeUndefined()
+  expect(PRICES.missingField(whole.row)).toBeUndefined()
+  expect(PRICES.missingField(bare.row)).toBe('adjusted close')
+  expect(prices({ withAdjClose: false }).missingField(bare.row)).toBeUndefined()
 })
 
 const dayOf = (date: string): Partition => ({ kind: 'day', date: day(date) })

@@ -4,7 +4,13 @@ import { XNYS } from '../../../lib/core/calendar.ts'
 import type { IsoDate } from '../../../lib/core/dates.ts'
 import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import type { Store } from '../../../lib/store/store.ts'
-import { newestEver, readYear, surveyAll, type Holdings, type Scope } from '../../../lib/datasets/prices/survey.ts'
+import {
+  findNewestSession,
+  readYear,
+  surveySessions,
+  type StoredSessions,
+  type SurveyContext,
+} from '../../../lib/datasets/prices/survey.ts'
 import { openShelf, putDays, putYear, type Shelf } from '../../support/folder-store.ts'
 import { askedDates, at, day, periodOf, priceRow, prices, span } from '../../support/samples.ts'
 
@@ -42,25 +48,25 @@ function watched(store: Store): Reads {
   }
 }
 
-function scope(mode: Scope['mode'], period: Period, store = shelf.store): Scope {
+function scope(mode: SurveyContext['mode'], period: Period, store = shelf.store): SurveyContext {
   return { store, dataset: PRICES, mode, period }
 }
 
-async function surveyOne(symbol: string, where: Scope): Promise<Holdings> {
-  const [held] = await surveyAll([symbol], where)
+async function surveyOne(symbol: string, where: SurveyContext): Promise<StoredSessions> {
+  const [held] = await surveySessions([symbol], where)
   if (held === undefined) throw new Error('There are no holdings')
   return held
 }
 
 const rows = (dates: readonly string[], symbol = 'AAPL') => dates.map((date) => priceRow(date, { symbol }))
-const daysOf = ({ days }: Holdings): IsoDate[] => [...days.keys()].toSorted()
+const daysOf = ({ days }: StoredSessions): IsoDate[] => [...days.keys()].toSorted()
 
 test('an empty store holds nothing, and nothing is made in it', async () => {
   for (const [mode, period] of [
     ['daily', NIGHTLY],
     ['backfill', TWO_YEARS],
   ] as const) {
-    const held = await surveyAll(['AAPL', '^GSPC'], scope(mode, period))
+    const held = await surveySessions(['AAPL', '^GSPC'], scope(mode, period))
     expect(held.map(({ symbol }) => symbol)).toEqual(['AAPL', '^GSPC'])
     for (const { days, years, newest } of held) expect([days.size, years.size, newest]).toEqual([0, 0, undefined])
   }
@@ -209,7 +215,7 @@ test('surveys many symbols at once', async () => {
     },
   }
   const symbols = Array.from({ length: 50 }, (_, index) => `S${index}`)
-  const held = await surveyAll(symbols, scope('daily', NIGHTLY, store))
+  const held = await surveySessions(symbols, scope('daily', NIGHTLY, store))
   expect(held.map(({ symbol }) => symbol)).toEqual(symbols)
   expect(most).toBe(50)
 })
@@ -218,7 +224,7 @@ const where = () => scope('daily', NIGHTLY)
 
 describe('newestEver()', () => {
   test('of nothing is undefined', async () => {
-    expect(await newestEver('AAPL', where())).toBeUndefined()
+    expect(await findNewestSession('AAPL', where())).toBeUndefined()
   })
 
   test.each([
@@ -230,7 +236,7 @@ describe('newestEver()', () => {
     await putDays(shelf, rows(days))
     for (const last of years) await putYear(shelf, rows([last]))
     await putDays(shelf, rows(['2020-01-02'], 'OTHER'))
-    expect<string | undefined>(await newestEver('AAPL', where())).toBe(expected)
+    expect<string | undefined>(await findNewestSession('AAPL', where())).toBe(expected)
   })
 })
 

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'bun:test'
 import { shrinkErrors, warningsOf, type SymbolFindings, type Shrunk } from '../../../lib/datasets/prices/warnings.ts'
 import { day } from '../../support/samples.ts'
-import type { Checked } from '../../../lib/datasets/prices/validate.ts'
+import type { CheckedSessions } from '../../../lib/datasets/prices/validate.ts'
 
-const CHECKED: Checked = {
+const CHECKED: CheckedSessions = {
   rows: [],
   rejects: [],
   suspects: 0,
   firstSuspicion: undefined,
   withheld: [],
   incomplete: 0,
-  lacking: undefined,
+  missingField: undefined,
   unknownFields: [],
 }
 
@@ -43,10 +43,13 @@ describe('warningsOf()', () => {
     ],
     [{ missing: [day('2024-09-10')] }, /no bar for 2024-09-10/],
     [
-      { checked: { ...CHECKED, withheld: [day('2024-09-13')], lacking: 'adjusted close' } },
+      { checked: { ...CHECKED, withheld: [day('2024-09-13')], missingField: 'adjusted close' } },
       /No adjusted close yet for 2024-09-13/,
     ],
-    [{ checked: { ...CHECKED, incomplete: 3, lacking: 'adjusted close' } }, /^3 rows stored without adjusted close/],
+    [
+      { checked: { ...CHECKED, incomplete: 3, missingField: 'adjusted close' } },
+      /^3 rows stored without adjusted close/,
+    ],
     [{ closedDays: [day('2024-09-14')] }, /closed.*2024-09-14.*not written/],
     [{ closedDays: [day('2024-09-14')], isByYear: true }, /closed.*2024-09-14.*kept/],
     [{ differing: 2 }, /^2 files.*another run/],

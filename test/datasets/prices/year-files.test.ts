@@ -3,9 +3,9 @@ import { XNYS } from '../../../lib/core/calendar.ts'
 import { dateOf, wholeYear, yearOf, yearsIn, type DateRange, type IsoDate } from '../../../lib/core/dates.ts'
 import type { Footer } from '../../../lib/parquet/metadata.ts'
 import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
-import { planRun, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
-import type { Holdings, StoredYear } from '../../../lib/datasets/prices/survey.ts'
-import { askedBy, isFinished, isKnownEmpty, shrinkage, yearPart } from '../../../lib/datasets/prices/year-files.ts'
+import { planSessions, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
+import type { StoredSessions, StoredYear } from '../../../lib/datasets/prices/survey.ts'
+import { askedRange, isFinished, isKnownEmpty, shrinkage, yearPart } from '../../../lib/datasets/prices/year-files.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
 import { askedDates, at, day, footerOf, prices, span, storedFile } from '../../support/samples.ts'
 
@@ -127,7 +127,7 @@ describe('askedBy()', () => {
   ]
   test.each(table)('%s', (_, year, { range = '2015-01-01..2024-09-13', windows = [range], rows }, expected) => {
     const answered = { range: span(range), windows: windows.map(span), yearsWithRows: new Set(rows) }
-    expect(askedBy(year, answered)).toEqual(span(expected))
+    expect(askedRange(year, answered)).toEqual(span(expected))
   })
 })
 
@@ -178,7 +178,7 @@ const INSTANT = '2024-09-16T13:00:00Z'
 /** The vendor's truth in a simulation: which years have bars, all of them settled years or the running one. */
 type Lake = Map<number, StoredYear>
 
-function holdingsIn(lake: Lake, range: DateRange): Holdings {
+function holdingsIn(lake: Lake, range: DateRange): StoredSessions {
   const years = new Map([...lake].filter(([year]) => yearsIn(range).includes(year)))
   const spans = [...years.values()].flatMap((stored) => ('footer' in stored ? [stored.footer.span.to] : []))
   return { symbol: 'SYM', days: new Set(), years, newest: spans.toSorted().at(-1) }
@@ -187,7 +187,7 @@ function holdingsIn(lake: Lake, range: DateRange): Holdings {
 function planFor(lake: Lake, period: Period, isForced = false): SymbolPlan {
   const range = period.range ?? { from: period.lastSession, to: period.lastSession }
   const context = { dataset: PRICES, calendar: XNYS, mode: 'backfill', period, isForced } as const
-  const [plan] = planRun([holdingsIn(lake, range)], context)
+  const [plan] = planSessions([holdingsIn(lake, range)], context)
   if (plan === undefined) throw new Error('There is no plan')
   return plan
 }
@@ -213,7 +213,7 @@ function run(plan: SymbolPlan, lake: Lake, years: ReadonlySet<number>, isWritten
     }
     const [from, to] = [sessions[0], sessions.at(-1)]
     if (from === undefined || to === undefined) continue
-    const asked = askedBy(partition.year, { range, windows, yearsWithRows })
+    const asked = askedRange(partition.year, { range, windows, yearsWithRows })
     const footer = footerOf(`${from}..${to}`, { asked, ingestMs: at(INSTANT) })
     lake.set(partition.year, { file: storedFile(plan.dataset.key(plan.symbol, partition)), footer })
   }

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { INCOME } from '../../../lib/datasets/statements/income.ts'
 import { createStatement } from '../../../lib/datasets/statements/schema.ts'
-import { nextPossible, planDocuments, type Shelf } from '../../../lib/datasets/statements/plan.ts'
+import { nextPossibleDate, planDocuments, type StoredDocuments } from '../../../lib/datasets/statements/plan.ts'
 import { day, storedFile } from '../../support/samples.ts'
 
 const dataset = createStatement(INCOME, { prefix: 'raw' })
 const TODAY = day('2026-11-24')
 
-function shelf(symbol: string, ...dates: readonly string[]): Shelf {
+function shelf(symbol: string, ...dates: readonly string[]): StoredDocuments {
   return { symbol, documents: new Map(dates.map((date) => [day(date), storedFile(dataset.key(symbol, day(date)))])) }
 }
 
@@ -22,7 +22,7 @@ describe('nextPossible()', () => {
     ['a date to come', ['2026-06-27', '2099-12-31'], 'both', '2026-09-19'],
   ] as const)('%s', (_, dates, period, expected) => {
     const periods = period === 'both' ? (['annual', 'quarter'] as const) : (['annual'] as const)
-    expect(nextPossible(shelf('A', ...dates), periods, TODAY) as string | undefined).toBe(expected)
+    expect(nextPossibleDate(shelf('A', ...dates), periods, TODAY) as string | undefined).toBe(expected)
   })
 })
 
