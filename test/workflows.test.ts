@@ -7,7 +7,7 @@ import { parseCommandLine } from '../lib/cli/cli.ts'
 import { resolveConfig } from '../lib/cli/resolve.ts'
 import { FLAGS } from '../lib/cli/settings.ts'
 import { VARIABLES } from '../lib/cli/variables.ts'
-import { tickersLocation, type Config } from '../lib/core/config.ts'
+import { DATASET_WORDS, tickersLocation, type Config } from '../lib/core/config.ts'
 import actions from './fixtures/actions.json' with { type: 'json' }
 import { ROOT } from './support/run-cli.ts'
 import { makeTempFolder } from './support/temp-folder.ts'
@@ -119,6 +119,13 @@ describe('the nightly workflow', () => {
       expect(problems.join()).not.toContain('unknown option')
     }
     expect(dispatch?.inputs['tickers_path']?.default).toBe(tickersLocation(configUnder({}).tickers) ?? '')
+  })
+
+  test('names every dataset in the text of its input', () => {
+    for (const inputs of [dispatch?.inputs, call?.inputs]) {
+      const text = inputs?.['dataset']?.description ?? ''
+      expect(DATASET_WORDS.filter((word) => !text.includes(word))).toEqual([])
+    }
   })
 
   test('leaves every setting at the program’s own default where no variable is set', () => {

@@ -1,4 +1,4 @@
-// The program's one error class, and how an error is described.
+// The program's one error class, how an error is described, and the code of a system error.
 
 /** What went wrong, in the words of metrics and tests. The code decides by the kinds above the blank line. */
 export type ErrorKind =
@@ -89,4 +89,10 @@ export function foreignFileError(says: string, cause?: unknown): IngestError {
 export function describeError({ message, hint }: IngestError): string {
   if (hint === undefined) return message
   return /[.!?:]$/.test(message) ? `${message} ${hint}` : `${message}. ${hint}`
+}
+
+/** The system's code of an error (`ENOENT`), or undefined if it has none. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : undefined
 }

@@ -2,9 +2,7 @@
 
 import { mapLimit } from '../core/concurrency.ts'
 import { IngestError } from '../core/errors.ts'
-import { createGcTrigger } from '../core/garbage.ts'
-import type { EncodedFile } from '../parquet/parquet.ts'
-import { readFooter, type Footer } from '../parquet/metadata.ts'
+import { readFooter, type EncodedFile, type Footer } from '../parquet/parquet.ts'
 import type { Metadata, Store, StoredFile } from '../store/store.ts'
 
 /** A footer takes less than two kilobytes. So many bytes contain a whole year file, so one request is enough for it. */
@@ -18,12 +16,7 @@ export async function surveyEach<T>(
   symbols: readonly string[],
   survey: (symbol: string) => Promise<T>,
 ): Promise<readonly T[]> {
-  const gcTrigger = createGcTrigger()
-  return await mapLimit(symbols, MAX_SYMBOLS_IN_FLIGHT, async (symbol) => {
-    const surveyed = await survey(symbol)
-    gcTrigger()
-    return surveyed
-  })
+  return await mapLimit(symbols, MAX_SYMBOLS_IN_FLIGHT, survey)
 }
 
 /** The last 64 KiB of a file (all of a smaller file) with its footer, or why the file cannot be relied on. */

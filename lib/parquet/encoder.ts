@@ -1,5 +1,6 @@
-// Rows to the bytes of their files: at once in this thread, or, where there are thousands, in a thread of its own, so that
-// encoding and sending keep a core each.
+// Encodes files: in this thread, or in a thread of its own if there are thousands.
+//
+// The thread is kept for runs of thousands of day files (see MANY_FILES in commands/effects.ts).
 
 import { encodeFile, type EncodedFile, type Encoder, type FileDraft, type FileSettings } from './parquet.ts'
 
@@ -9,11 +10,11 @@ export function createEncoder(settings: FileSettings): Encoder {
 }
 
 /**
- * What goes to the thread, many files a message, because a message costs as much as a file: their drafts as JSON, which
- * takes a tenth of the time that the runtime's own copying of objects takes. Rows are texts, numbers and nulls.
+ * A message to the thread: the drafts of many files, because a message costs as much as encoding a file. As JSON, which takes
+ * a tenth of the time of the runtime's structured clone; rows hold texts, numbers and nulls only.
  */
 export type Batch = string
-/** What comes back: the files one after the other, where each ends, and their hashes. */
+/** The reply: the bytes of all files in one array, the end offset of each, and their hashes. */
 export type BatchReply =
   | { readonly bytes: Uint8Array; readonly ends: readonly number[]; readonly shas: readonly string[] }
   | { readonly failure: unknown }
@@ -26,24 +27,24 @@ type Waiting = {
   readonly reject: (reason: unknown) => void
 }
 
-/** Encodes in a thread of its own, which ends with `close`. `script` is where encoder-thread.ts is. */
+/** Encodes in a thread of its own, which ends with `close`. `script` is the URL of worker.ts. */
 export function createThreadEncoder(settings: FileSettings, script: string): Encoder {
   const thread = new Worker(script, { type: 'module', smol: true })
   thread.postMessage(settings)
   let waiting: Waiting[] = []
-  let underWay: readonly Waiting[] = []
+  let inFlight: readonly Waiting[] = []
   let death: Error | undefined
 
   function send(): void {
-    if (underWay.length > 0 || waiting.length === 0) return
-    underWay = waiting.slice(0, MAX_BATCH)
+    if (inFlight.length > 0 || waiting.length === 0) return
+    inFlight = waiting.slice(0, MAX_BATCH)
     waiting = waiting.slice(MAX_BATCH)
-    thread.postMessage(JSON.stringify(underWay.map(({ draft }) => draft)) satisfies Batch)
+    thread.postMessage(JSON.stringify(inFlight.map(({ draft }) => draft)) satisfies Batch)
   }
 
   thread.addEventListener('message', ({ data }: MessageEvent<BatchReply>) => {
-    const done = underWay
-    underWay = []
+    const done = inFlight
+    inFlight = []
     send()
     for (const [index, { resolve, reject }] of done.entries()) {
       const file = fileIn(data, index)
@@ -53,17 +54,17 @@ export function createThreadEncoder(settings: FileSettings, script: string): Enc
   })
   function die(reason: string): void {
     death ??= new Error(`The encoding thread has ended: ${reason}`)
-    for (const { reject } of [...underWay, ...waiting]) reject(death)
+    for (const { reject } of [...inFlight, ...waiting]) reject(death)
   }
   thread.addEventListener('error', ({ message }) => die(message))
-  // A thread that is ended from within or by the system says nothing else.
+  // A thread that ends itself or is ended by the system sends no other event.
   thread.addEventListener('close', () => die('no reason given'))
   return {
     encode: async (draft) =>
       await new Promise((resolve, reject) => {
         if (death !== undefined) return reject(death)
         waiting.push({ draft, resolve, reject })
-        // After all that this turn of the loop asks for, so that batches fill.
+        // After all other requests of this turn of the event loop, so that batches fill.
         queueMicrotask(send)
       }),
     close: () => thread.terminate(),

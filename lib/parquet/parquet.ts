@@ -1,11 +1,25 @@
-// Rows to Parquet bytes and back. The same rows at the same instant give the same bytes.
+// Rows to Parquet bytes and back, and what the footer of a file says. The same rows at the same instant give the same bytes.
 
 import { parquetReadObjects, type SchemaElement } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { createHash } from 'node:crypto'
 import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
-import { dayNumber, utcDate, type DateRange, type IsoDate } from '../core/dates.ts'
-import { CREATOR } from './metadata.ts'
+import {
+  dateOfDay,
+  dayNumber,
+  FIRST_YEAR,
+  isIsoDate,
+  LAST_YEAR,
+  MS_PER_DAY,
+  utcDate,
+  type DateRange,
+  type IsoDate,
+} from '../core/dates.ts'
+import { boundsOf, readMetadata } from './metadata.ts'
+import type { Slice } from './thrift.ts'
+
+/** The writer's name in a file's `created_by`; only files that begin with it are this program's. */
+export const CREATOR = 'fmp-ingest'
 
 export type FileContent = {
   readonly columns: readonly Column[]
@@ -16,7 +30,7 @@ export type FileContent = {
   readonly asked: DateRange | undefined
   /** The program's own version, for `created_by`. */
   readonly version: string
-  /** For the footer, in words. */
+  /** A text for people, kept in the footer. */
   readonly note?: string | undefined
 }
 
@@ -26,16 +40,16 @@ export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' 
 /** A file's bytes, and the hash of its rows (`rows-sha256`). */
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
 
-/** The rows of one file, newest first, at least one, and what its footer claims to have asked for. */
+/** The rows of one file, newest first, at least one, and the dates that were asked for (for its footer). */
 export type FileDraft = { readonly rows: readonly Row[]; readonly asked: DateRange | undefined }
 
 export type Encoder = {
-  /** Rejects with whatever the encoding throws: a defect. */
+  /** Rejects with what the encoding throws, which is a defect. */
   encode(draft: FileDraft): Promise<EncodedFile>
   close(): void
 }
 
-/** One file: its rows hashed and encoded. Throws where a value does not fit its column. */
+/** Hashes and encodes the rows of one file. Throws if a value does not fit its column. */
 export function encodeFile(
   { rows, asked }: Pick<FileContent, 'rows' | 'asked'>,
   { columns, ...settings }: FileSettings,
@@ -58,8 +72,8 @@ const ELEMENTS: Readonly<Record<Column['type'], Omit<SchemaElement, 'name' | 're
 }
 
 /**
- * One row group, SNAPPY, statistics on. Columns are laid out from the schema's order, because readers go by position.
- * Throws where a value does not fit its column; a file without rows is refused, since some readers cannot open one.
+ * One row group, SNAPPY, statistics on. Columns are in the order of the schema, because readers go by position. Throws if a
+ * value does not fit its column, and if there are no rows, because some readers cannot open an empty file.
  */
 export function encodeParquet(content: FileContent): Uint8Array {
   const { columns, rows, asked } = content
@@ -107,8 +121,8 @@ function microsOf(ms: number): bigint {
 }
 
 /**
- * SHA-256 in hex over the rows as the file has them, without `ingest_ts`: per row one JSON array in column order and
- * one newline. Equal for equal data, whenever it was fetched.
+ * SHA-256 in hex over the rows in the order of the file, without `ingest_ts`: for each row one JSON array in column order
+ * and one newline. Equal data has an equal hash, whenever it was fetched.
  */
 export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): string {
   const names = columns.map(({ name }) => name).filter((name) => name !== INGEST_TS.name)
@@ -117,7 +131,10 @@ export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): st
   return hash.digest('hex')
 }
 
-/** The rows of a whole file of ours, as they were before it was encoded; a column that it lacks is null. Rejects otherwise. */
+/**
+ * The rows of a whole file of this program, as they were before it was encoded; a column that the file lacks is null.
+ * Rejects if the bytes are no such file.
+ */
 export async function readRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly Row[]> {
   const file = new Uint8Array(bytes).buffer
   const rows = await parquetReadObjects({ file })
@@ -129,4 +146,65 @@ function valueRead(value: unknown, type: Column['type']): Row[string] {
   if (value instanceof Date) return type === 'date' ? utcDate(value.getTime()) : value.toISOString()
   if (typeof value === 'bigint') return Number(value)
   return typeof value === 'string' || typeof value === 'number' ? value : null
+}
+
+/** What a file's footer says: enough to judge the file without reading its rows. */
+export type Footer = {
+  readonly createdBy: string
+  readonly rows: number
+  /** Oldest and newest date in the file. */
+  readonly span: DateRange
+  /** Milliseconds since 1970 of the run that wrote it. */
+  readonly ingestMs: number
+  readonly rowsSha256: string | undefined
+  /** The dates that were asked for and that this file answers (DESIGN: `asked`); undefined in day files. */
+  readonly asked: DateRange | undefined
+}
+
+/**
+ * The footer of a file of this program, or a sentence that says why the file is none. `bytes` are the end of the file with
+ * the whole footer; a file with dates before `firstYear` is not accepted.
+ */
+export function readFooter(bytes: Uint8Array, firstYear: number = FIRST_YEAR): Footer | { readonly problem: string } {
+  const tail = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const metadata = readMetadata(tail)
+  if (metadata === undefined) return { problem: 'is not a readable Parquet file' }
+  const { createdBy, rows, keyValues } = metadata
+  if (!createdBy.startsWith(`${CREATOR} `)) {
+    return { problem: `was not written by this program (created_by is ${JSON.stringify(createdBy.slice(0, 100))})` }
+  }
+  const dates = boundsOf(metadata, 'date')
+  const [from, to] = [dateAt(tail, dates?.min, firstYear), dateAt(tail, dates?.max, firstYear)]
+  const ingestMs = instantAt(tail, boundsOf(metadata, INGEST_TS.name)?.max)
+  if (from === undefined || to === undefined || from > to || ingestMs === undefined) {
+    return { problem: 'has no statistics of its dates in the footer' }
+  }
+  const [sha, asked] = [keyValues.get('rows-sha256'), rangeIn(keyValues.get('asked'))]
+  return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked }
+}
+
+/** A DATE: days since 1970 in four bytes. Undefined if no file of this program can have that date. */
+function dateAt(tail: DataView, slice: Slice | undefined, firstYear: number): IsoDate | undefined {
+  if (slice?.length !== 4) return undefined
+  const days = tail.getInt32(slice.offset, true)
+  return isInYears(days * MS_PER_DAY, firstYear) ? dateOfDay(days) : undefined
+}
+
+/** A TIMESTAMP, microseconds since 1970 in eight bytes, as milliseconds. Undefined if no file of this program can have it. */
+function instantAt(tail: DataView, slice: Slice | undefined): number | undefined {
+  if (slice?.length !== 8) return undefined
+  const ms = Math.floor(Number(tail.getBigInt64(slice.offset, true)) / 1_000)
+  return isInYears(ms, FIRST_YEAR) ? ms : undefined
+}
+
+/** Whether an instant is in the years that this program handles. */
+function isInYears(ms: number, firstYear: number): boolean {
+  return ms >= Date.UTC(firstYear) && ms < Date.UTC(LAST_YEAR + 1)
+}
+
+function rangeIn(text: string | undefined): DateRange | undefined {
+  const [from, to, rest] = text?.split('..') ?? []
+  return from !== undefined && to !== undefined && rest === undefined && isIsoDate(from) && isIsoDate(to)
+    ? { from, to }
+    : undefined
 }

@@ -1,18 +1,22 @@
-// As much of Thrift's compact protocol as a Parquet footer needs (apache/thrift, doc/specs/thrift-compact-protocol.md):
-// the fields that are wanted are read, all others passed over. hyparquet makes objects and big integers of every field,
-// which takes many times as long where footers are judged by the ten thousand; tests hold this against it.
+// The part of Thrift's compact protocol that a Parquet footer needs (apache/thrift, doc/specs/thrift-compact-protocol.md):
+// reads the wanted fields and skips all others.
+//
+// Kept beside hyparquet's `parquetMetadata`, which makes objects and big integers of every field, for the plan of 1,000
+// symbols x 25 years, which reads 25,000 footers: 0.45 s of CPU instead of 0.82 for the footers, 0.85 instead of 1.33 for the
+// whole plan (medians of 5, both in turn on a busy machine). On a quiet one the plan takes 0.44 s of the 0.5 s allowed. Tests
+// hold this reader against hyparquet's.
 
 /** Bytes, and how far they are read. */
 type Cursor = { readonly view: DataView; at: number }
 
-/** Where a text or other bytes stand. Not the bytes: most are looked at no further, and a view of each takes its time. */
-export type Slice = { readonly at: number; readonly length: number }
+/** Offset and length of a binary field; decoded only when needed, because a view of each field takes time. */
+export type Slice = { readonly offset: number; readonly length: number }
 
-/** How a value of one of these types is read. */
-type Reader = { readonly types: readonly number[]; readonly read: (cursor: Cursor) => void }
+/** The types that a field may have, and how its value is read. */
+type FieldReader = { readonly types: readonly number[]; readonly read: (cursor: Cursor) => void }
 
-/** What is wanted of a struct, by the fields' numbers. */
-export type Fields = Readonly<Record<number, Reader>>
+/** The wanted fields of a struct, by field number. */
+export type Fields = Readonly<Record<number, FieldReader>>
 
 const TRUE = 1
 const FALSE = 2
@@ -31,18 +35,18 @@ const LISTS = [LIST]
 const STRUCTS = [STRUCT]
 
 const DOUBLE_BYTES = 8
-/** 64 bits, seven a byte. */
+/** 64 bits, seven in each byte. */
 const MAX_VARINT_BYTES = 10
-/** A list's size where it does not fit into four bits. */
+/** Stands for a list size that does not fit into four bits and follows. */
 const SIZE_FOLLOWS = 15
 
-/** Reads the struct that begins at `at`. Throws a RangeError where the bytes are none, or not of the types of `fields`. */
+/** Reads the struct that begins at `at`. Throws a RangeError if there is none, or if a wanted field has another type. */
 export function readStruct(view: DataView, at: number, fields: Fields): void {
-  passStruct({ view, at }, fields)
+  skipStruct({ view, at }, fields)
 }
 
 /** An integer of any width, exact up to 2 ** 53. */
-export function integer(take: (value: number) => void): Reader {
+export function integer(take: (value: number) => void): FieldReader {
   return {
     types: INTEGERS,
     read: (cursor) => {
@@ -53,28 +57,28 @@ export function integer(take: (value: number) => void): Reader {
 }
 
 /** A text or other bytes. */
-export function binary(take: (value: Slice) => void): Reader {
+export function binary(take: (value: Slice) => void): FieldReader {
   return { types: BYTES, read: (cursor) => take(readBinary(cursor)) }
 }
 
-export function struct(fields: Fields): Reader {
-  return { types: STRUCTS, read: (cursor) => passStruct(cursor, fields) }
+export function struct(fields: Fields): FieldReader {
+  return { types: STRUCTS, read: (cursor) => skipStruct(cursor, fields) }
 }
 
-/** A list of structs; `fieldsOf` is asked before each, so that what belongs to one can be told from the next. */
-export function structs(fieldsOf: (index: number) => Fields): Reader {
+/** A list of structs; `fieldsOf` is called before each struct, so that the caller can tell one from the next. */
+export function structs(fieldsOf: (index: number) => Fields): FieldReader {
   return {
     types: LISTS,
     read: (cursor) => {
       const { type, size } = readListHead(cursor)
       if (type !== STRUCT) throw new RangeError('A list of structs was expected')
-      for (let index = 0; index < size; index += 1) passStruct(cursor, fieldsOf(index))
+      for (let index = 0; index < size; index += 1) skipStruct(cursor, fieldsOf(index))
     },
   }
 }
 
 /** A list of texts or other bytes. */
-export function binaries(take: (values: readonly Slice[]) => void): Reader {
+export function binaries(take: (values: readonly Slice[]) => void): FieldReader {
   return {
     types: LISTS,
     read: (cursor) => {
@@ -87,28 +91,28 @@ export function binaries(take: (values: readonly Slice[]) => void): Reader {
   }
 }
 
-/** A struct of which nothing is wanted. */
+/** No wanted fields: the struct is skipped. */
 export const NOTHING: Fields = {}
 
-function passStruct(cursor: Cursor, fields: Fields): void {
+function skipStruct(cursor: Cursor, fields: Fields): void {
   let field = 0
   for (;;) {
     const head = readByte(cursor)
     if (head === 0) return
     const [step, type] = [head >> 4, head & 0x0f]
-    // A field's number is told by how far it is from the one before, or where that is far, in full.
+    // A field number is given as the step from the one before; a step of 0 means that the number follows in full.
     field = step === 0 ? readVarint(cursor) / 2 : field + step
     const reader = fields[field]
-    if (reader === undefined) pass(cursor, type)
+    if (reader === undefined) skip(cursor, type)
     else if (reader.types.includes(type)) reader.read(cursor)
     else throw new RangeError(`Field ${field} is of type ${type}`)
   }
 }
 
-/** Passes over a value that nobody wants. */
-function pass(cursor: Cursor, type: number): void {
+/** Skips a value. */
+function skip(cursor: Cursor, type: number): void {
   switch (type) {
-    // A field of these has its value in its head.
+    // The type is the value.
     case TRUE:
     case FALSE:
       return
@@ -127,21 +131,21 @@ function pass(cursor: Cursor, type: number): void {
       readBinary(cursor)
       return
     case LIST:
-      passList(cursor)
+      skipList(cursor)
       return
     case STRUCT:
-      passStruct(cursor, NOTHING)
+      skipStruct(cursor, NOTHING)
       return
     default:
       throw new RangeError(`Parquet has no values of type ${type}`)
   }
 }
 
-function passList(cursor: Cursor): void {
+function skipList(cursor: Cursor): void {
   const { type, size } = readListHead(cursor)
-  // In a list a truth value takes a byte.
+  // In a list a boolean takes a byte.
   const elementType = type === TRUE || type === FALSE ? BYTE : type
-  for (let index = 0; index < size; index += 1) pass(cursor, elementType)
+  for (let index = 0; index < size; index += 1) skip(cursor, elementType)
 }
 
 function readListHead(cursor: Cursor): { readonly type: number; readonly size: number } {
@@ -152,13 +156,13 @@ function readListHead(cursor: Cursor): { readonly type: number; readonly size: n
 
 function readBinary(cursor: Cursor): Slice {
   const length = readVarint(cursor)
-  const { at } = cursor
-  if (at + length > cursor.view.byteLength) throw new RangeError('The bytes end within a value')
+  const offset = cursor.at
+  if (offset + length > cursor.view.byteLength) throw new RangeError('The bytes end within a value')
   cursor.at += length
-  return { at, length }
+  return { offset, length }
 }
 
-/** Seven bits a byte, the lowest first; all but the last byte have their highest bit set. */
+/** Seven bits in each byte, the lowest first; all bytes but the last have their highest bit set. */
 function readVarint(cursor: Cursor): number {
   let value = 0
   let weight = 1
@@ -171,7 +175,7 @@ function readVarint(cursor: Cursor): number {
   throw new RangeError('An integer of more than 64 bits')
 }
 
-/** Throws a RangeError past the end. */
+/** Throws a RangeError at the end of the bytes. */
 function readByte(cursor: Cursor): number {
   const byte = cursor.view.getUint8(cursor.at)
   cursor.at += 1

@@ -1,4 +1,5 @@
-// The thread that encodes files: settings once, then batches of drafts, each answered by its files in the same order.
+// The encoder thread. Its first message holds the settings; each later one is a batch of drafts, and the reply holds the
+// files in the same order.
 
 import type { Batch, BatchReply } from './encoder.ts'
 import { encodeFile, type FileSettings, type FileDraft } from './parquet.ts'
@@ -12,27 +13,27 @@ self.addEventListener('message', ({ data }: MessageEvent<FileSettings | Batch>) 
     settings = data
     return
   }
-  const reply = answer(data)
+  const reply = encodeBatch(data)
   self.postMessage(reply, 'bytes' in reply ? [reply.bytes.buffer as ArrayBuffer] : [])
 })
 
-function answer(batch: Batch): BatchReply {
+function encodeBatch(batch: Batch): BatchReply {
   try {
     if (settings === undefined) throw new Error('The thread has no settings yet')
     const drafts = JSON.parse(batch) as readonly FileDraft[]
-    const pieces: Uint8Array[] = []
+    const files: Uint8Array[] = []
     const shas: string[] = []
     const ends: number[] = []
     let end = 0
     for (const draft of drafts) {
       const { bytes, sha } = encodeFile(draft, settings)
       end += bytes.length
-      pieces.push(bytes)
+      files.push(bytes)
       shas.push(sha)
       ends.push(end)
     }
-    // In a buffer of its own, for it is given away.
-    return { bytes: new Uint8Array(Buffer.concat(pieces)), ends, shas }
+    // In a buffer of its own, because the buffer is transferred to the main thread.
+    return { bytes: new Uint8Array(Buffer.concat(files)), ends, shas }
   } catch (failure) {
     return { failure }
   }

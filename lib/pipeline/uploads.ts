@@ -1,8 +1,9 @@
-// Upload queue: encodes ahead, bounds concurrent writes, starts none after the run was aborted.
+// Upload queue: encodes ahead, bounds concurrent writes, starts none after the run was aborted. The store bounds requests,
+// of which a write may take several. Here writes are bounded, because only a file that has not been given to the store can
+// still be stopped by an abort.
 
 import { createLimit, mapLimit } from '../core/concurrency.ts'
 import { IngestError } from '../core/errors.ts'
-import { createGcTrigger } from '../core/garbage.ts'
 import { createFetchAhead, type FetchSlot } from './fetch-ahead.ts'
 import { createGracePeriod, type Interruptible } from './interrupt.ts'
 import type { FileOfRows, Uploaded, UploadSlot, FileWriter } from './pipeline.ts'
@@ -26,7 +27,10 @@ export type Uploads = {
 /** How long an interrupted run waits for the writes in flight; CI systems kill within ten seconds. */
 const INTERRUPT_GRACE_MS = 5_000
 
-/** Files that are prepared while they wait for the store: two batches of the encoder thread. */
+/**
+ * How many files of a symbol are prepared beyond those that are written: two batches of the encoder thread. How many symbols
+ * do so at once is bounded by their rows (fetch-ahead.ts). Without it 12,580 day files took a sixth longer at 32 uploads.
+ */
 const PREPARED_AHEAD = 64
 
 /** One for all symbols of a run. */
@@ -34,10 +38,7 @@ export function createUploads(context: UploadContext): Uploads {
   const { stop, maxUploads } = context
   const withGrace = createGracePeriod(context, INTERRUPT_GRACE_MS)
   const fetchAhead = createFetchAhead(context)
-  const maxOpen = maxUploads + PREPARED_AHEAD
-  const openFiles = createLimit(maxOpen)
-  const sent = createLimit(maxUploads)
-  const gcTrigger = createGcTrigger()
+  const writes = createLimit(maxUploads)
 
   async function send<Result>(write: () => Promise<Result>): Promise<Result | IngestError | undefined> {
     if (stop.signal.aborted) return undefined
@@ -51,16 +52,13 @@ export function createUploads(context: UploadContext): Uploads {
   }
 
   const upload: UploadOne = async (file, { prepare, write }) => {
-    const result = await openFiles.run(async () => {
-      if (stop.signal.aborted) return undefined
-      const prepared = await prepare(file)
-      return await sent.run(async () => await send(async () => await write(file, prepared)))
-    })
-    gcTrigger()
+    if (stop.signal.aborted) return { ...file, result: undefined }
+    const prepared = await prepare(file)
+    const result = await writes.run(async () => await send(async () => await write(file, prepared)))
     return { ...file, result }
   }
 
-  return { admit: async (rows) => uploadSlot(await fetchAhead.admit(rows), upload, maxOpen) }
+  return { admit: async (rows) => uploadSlot(await fetchAhead.admit(rows), upload, maxUploads + PREPARED_AHEAD) }
 }
 
 function uploadSlot(slot: FetchSlot, upload: UploadOne, maxOpen: number): UploadSlot {

@@ -3,6 +3,7 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { parquetMetadata } from 'hyparquet'
 import { join } from 'node:path'
+import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 import { disposableFolder, folderLake, priceKeys, readRows } from '../support/lake.ts'
 import { measureCli, ROOT, runCli } from '../support/run-cli.ts'
 
@@ -36,7 +37,7 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
     )
   expect(lines.toSorted()).toEqual(source.map(asNumbers).toSorted())
 
-  expect(run.stdout).toContain('\n🧾 income: 20 new\n')
+  for (const { name } of STATEMENTS) expect(run.stdout).toContain(`\n🧾 ${name}: 20 new\n`)
   // Statements say of themselves that nobody's figures are in them.
   expect(run.stdout + run.stderr).toContain('3. Company statements (synthetic')
   const [document = ''] = await Array.fromAsync(new Bun.Glob('raw/fundamentals/**/*.parquet').scan(out))

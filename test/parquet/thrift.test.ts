@@ -25,7 +25,7 @@ function integerIn(...bytes: readonly number[]): number | undefined {
   return found
 }
 
-const text = ({ at, length }: Slice) => `${at}+${length}`
+const text = ({ offset, length }: Slice) => `${offset}+${length}`
 
 describe('integers', () => {
   test.each([

@@ -1,6 +1,7 @@
 """The files of sql/warehouse on Spark with Delta, over lakes that change between the loads.
 
 What has to come out is computed by DuckDB and plain Python from the Parquet files, which know nothing of Spark.
+Arguments: the folder of the bundle's SQL, the lakes, a folder for Spark's jars, the names of the company statements.
 """
 
 import importlib.util
@@ -19,9 +20,10 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-LAKES, JARS = (pathlib.Path(argument) for argument in sys.argv[1:3])
-SQL = pathlib.Path(__file__).resolve().parents[2] / "lib/databricks/sql/warehouse"
-STATEMENTS = SQL.with_name("warehouse-statements")
+BUNDLE, LAKES, JARS = (pathlib.Path(argument) for argument in sys.argv[1:4])
+KINDS = sys.argv[4:]
+SQL = BUNDLE / "warehouse"
+STATEMENTS = BUNDLE / "warehouse-statements"
 DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
 CATALOG = "spark_catalog"
 COLUMNS = ["symbol", "date", "open", "high", "low", "close", "adjClose", "volume", "ingest_ts"]
@@ -267,7 +269,7 @@ def check_statements(spark, root):
         run(spark, raw, STATEMENTS)
     for _ in range(2):
         run(spark, raw, STATEMENTS)
-        for kind in ["income", "balance", "cashflow"]:
+        for kind in KINDS:
             amount = next(name for name, kind_of in statement_columns(kind) if kind_of == "DOUBLE")
             found = spark.sql(f"SELECT symbol, period, {amount} FROM silver.{kind} ORDER BY symbol, period").collect()
             check(f"{kind}: the newest", rows_of(found), [("AAPL", "FY", 4.0), ("AAPL", "Q4", 2.0), ("MSFT", "FY", 3.0)])

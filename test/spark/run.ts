@@ -1,16 +1,18 @@
-// `bun run test:spark`: the files of sql/warehouse on open-source Spark with Delta, over lakes of the program's own
-// making, and the SQL of the pipelines before the parser of a newer Spark. Makes its Python environments the first time;
-// Python 3 and Java 17 are to be there.
+// `bun run test:spark` writes the Databricks bundle and tests its SQL. The files of sql/warehouse run on open-source Spark
+// with Delta, over lakes that the program has written; the parser of a newer Spark parses the SQL of the pipelines. The
+// first run makes the Python environments. It needs Python 3 and Java 17.
 
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
+import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 import { makeStages } from './lakes.ts'
 
 const FOLDER = import.meta.dir
 const ROOT = join(FOLDER, '../..')
 const WORK = join(ROOT, 'node_modules/.cache/spark')
 
-/** They pair; another Spark needs another Delta. */
+/** Spark and Delta belong together: another Spark needs another Delta. */
 const PACKAGES = [
   'pyspark==4.2.0',
   'delta-spark==4.4.0',
@@ -19,7 +21,7 @@ const PACKAGES = [
   'pandas==3.1.1',
   'pyarrow==26.0.1',
 ]
-/** The first whose parser knows what pipelines are made of; Delta has nothing for it yet. */
+/** The first Spark whose parser knows the statements of pipelines. There is no Delta for it yet. */
 const PARSER_PACKAGES = ['pyspark==4.3.0']
 
 async function run(command: readonly string[]): Promise<number> {
@@ -45,11 +47,23 @@ async function python(name: string, packages: readonly string[]): Promise<string
   return interpreter
 }
 
+/** Writes the bundle anew and returns the folder of its SQL. */
+async function writeSql(): Promise<string> {
+  const folder = join(WORK, 'bundle')
+  await rm(folder, { recursive: true, force: true })
+  const files = bundleFiles({ bucket: undefined, prefix: 'raw', catalog: 'main' })
+  for (const [path, text] of files) await Bun.write(join(folder, path), text)
+  return join(folder, 'sql')
+}
+
 async function main(): Promise<number> {
-  const parsed = await run([await python('parser', PARSER_PACKAGES), join(FOLDER, 'parse.py')])
+  const sql = await writeSql()
+  const names = STATEMENTS.map(({ name }) => name)
+  const parsed = await run([await python('parser', PARSER_PACKAGES), join(FOLDER, 'parse.py'), sql, ...names])
   if (parsed !== 0) return parsed
   const lakes = await makeStages(join(WORK, 'lakes'))
-  return await run([await python('delta', PACKAGES), join(FOLDER, 'check.py'), lakes, join(WORK, 'jars')])
+  const check = [join(FOLDER, 'check.py'), sql, lakes, join(WORK, 'jars'), ...names]
+  return await run([await python('delta', PACKAGES), ...check])
 }
 
 process.exitCode = await main().catch((error: unknown) => {

@@ -1,5 +1,6 @@
-// What both stores promise; the suite itself is in support/store-contract.ts.
+// What both stores promise, opened as the program opens them; the suite itself is in support/store-contract.ts.
 import { openFolderStore } from '../../lib/store/folder/folder.ts'
+import { withGcTrigger } from '../../lib/store/gc-trigger.ts'
 import { startFakeS3 } from '../support/fake-s3.ts'
 import { openTestStore, setAwsEnvironment } from '../support/s3-store.ts'
 import { describeStore } from '../support/store-contract.ts'
@@ -13,10 +14,11 @@ describeStore('S3', async () => {
     restore()
     await fake.stop()
   }
-  return { open: () => openTestStore(), close }
+  return { open: async () => withGcTrigger(await openTestStore()), close }
 })
 
 describeStore('folder', async () => {
   const folder = await makeTempFolder()
-  return { open: () => openFolderStore({ folder: `${folder.path}/lake`, nowMs: Date.now }), close: folder.remove }
+  const options = { folder: `${folder.path}/lake`, nowMs: Date.now }
+  return { open: async () => withGcTrigger(await openFolderStore(options)), close: folder.remove }
 })

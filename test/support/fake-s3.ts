@@ -67,6 +67,8 @@ export type FakeS3 = {
   onRequest: (request: FakeRequest) => Fault | undefined
   /** A store that takes conditions and does not act on them. */
   ignorePreconditions: boolean
+  /** A store that does not know ranges and sends whole objects. */
+  ignoreRanges: boolean
   /** Objects on a page of a listing. */
   pageSize: number
   /** Permissions that the caller lacks: `s3:ListBucket`, `s3:GetObject`, `s3:PutObject`. */
@@ -95,6 +97,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     requests: [],
     onRequest: () => undefined,
     ignorePreconditions: false,
+    ignoreRanges: false,
     pageSize: 1_000,
     denied: new Set(),
     skewMs: 0,
@@ -263,7 +266,7 @@ function getObject(fake: State, request: FakeRequest): Answer {
     return refuse(request, isHidden ? { status: 403, code: 'AccessDenied' } : { status: 404, code: 'NoSuchKey' })
   }
   const { bytes, etag, modifiedMs, metadata } = object
-  const range = rangeOf(request.headers['range'], bytes.length)
+  const range = fake.ignoreRanges ? undefined : rangeOf(request.headers['range'], bytes.length)
   if (range === 'unsatisfiable') return refuse(request, { status: 416, code: 'InvalidRange' })
   const [start, end] = range ?? [0, bytes.length]
   const headers: Record<string, string> = {

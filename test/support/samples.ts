@@ -1,13 +1,14 @@
 // Values that many tests start from, each whole and ordinary; a test says only what is special about its own.
 
 import { XNYS } from '../../lib/core/calendar.ts'
-import type { Config, AskedDates } from '../../lib/core/config.ts'
+import type { AskedDates, Config, StatementName } from '../../lib/core/config.ts'
 import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import type { RawRow, Row } from '../../lib/core/dataset.ts'
 import { createPrices, type PricesOptions, type SessionDataset } from '../../lib/datasets/prices/schema.ts'
+import type { Statement } from '../../lib/datasets/statements/schema.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/core/dates.ts'
 import { IngestError } from '../../lib/core/errors.ts'
-import type { Footer } from '../../lib/parquet/metadata.ts'
+import type { Footer } from '../../lib/parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../lib/core/period.ts'
 import type { StoredFile } from '../../lib/store/store.ts'
 
@@ -29,6 +30,16 @@ export const at = (instant: string): number => Date.parse(instant)
 
 export function prices(options: Partial<PricesOptions> = {}): SessionDataset {
   return createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw', ...options })
+}
+
+/** A statement that the program does not have: what is written once per statement must work for one more. */
+export const FURTHER_STATEMENT: Statement = {
+  name: 'segments' as StatementName,
+  title: 'segment reports',
+  path: 'segment-report',
+  amounts: ['segmentRevenue', 'segmentCostOfRevenue', 'segmentOperatingIncome', 'segmentAssets', 'segmentLiabilities'],
+  v3Names: { segmentOperatingProfit: 'segmentOperatingIncome' },
+  v3Others: ['segmentMargin'],
 }
 
 /** What FMP sends for a day, merged; the numbers are plain and pass every rule. */

@@ -1,9 +1,14 @@
-// The SQL of the Databricks bundle as it ships, taken apart for DuckDB: what DuckDB cannot read is put in its words, the
-// queries stay as they are.
+// The SQL of the Databricks bundle as `ingest databricks` writes it, and for one statement more. What DuckDB cannot read is
+// replaced by its own syntax; the queries stay as they are.
 
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
+import { STATEMENTS } from '../../lib/datasets/datasets.ts'
+import { FURTHER_STATEMENT } from './samples.ts'
 
-const FILES = bundleFiles({ bucket: 'my-bucket', prefix: 'raw', catalog: 'memory' })
+/** The statements that the SQL is written for. */
+export const BUNDLED_STATEMENTS = [...STATEMENTS, FURTHER_STATEMENT]
+
+const FILES = bundleFiles({ bucket: 'my-bucket', prefix: 'raw', catalog: 'memory' }, BUNDLED_STATEMENTS)
 
 /** The text of a file of the bundle. */
 export function shipped(path: string): string {

@@ -1,6 +1,8 @@
-// The files of the Databricks bundle, as text that is part of the program, and what is filled into them.
+// The files of the Databricks bundle. Their templates are part of the program; the settings and the company statements
+// are filled in.
 
 import type { BundleSettings } from '../../core/config.ts'
+import { STATEMENTS, statementColumns } from '../../datasets/datasets.ts'
 import bundle from './databricks.yml' with { type: 'text' }
 import readme from './README.md' with { type: 'text' }
 import jobs from './resources/jobs.yml' with { type: 'text' }
@@ -17,8 +19,12 @@ import statementTables from './sql/warehouse-statements/50_statement_tables.sql'
 import loadStatements from './sql/warehouse-statements/60_load_statements.sql' with { type: 'text' }
 import mergeStatements from './sql/warehouse-statements/70_merge_statements.sql' with { type: 'text' }
 import statementsAsOf from './sql/warehouse-statements/80_statements_as_of.sql' with { type: 'text' }
+import { statementSql } from './statement-sql.ts'
 
-/** By path in the bundle, which is the path beside this file. */
+/** The settings that are filled in. */
+type BundleValues = Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>
+
+/** The templates by path in the bundle. The paths beside this file are the same. */
 const TEMPLATES: Readonly<Record<string, string>> = {
   'databricks.yml': bundle,
   'README.md': readme,
@@ -38,24 +44,25 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   'sql/warehouse-statements/80_statements_as_of.sql': statementsAsOf,
 }
 
-const MISSING = `    # MISSING: nobody has named the bucket. Put it here as \`default: s3://my-bucket/raw\`, or give it with every command:
+const MISSING = `    # MISSING: the bucket. Put it here as \`default: s3://my-bucket/raw\`, or give it with every command:
     # --var raw_root=s3://my-bucket/raw\n`
 
-/** Where the raw files are, as Spark names it; undefined without a bucket. */
+/** The URL of the raw files as Spark takes it; undefined without a bucket. */
 export function rawRootOf({ bucket, prefix }: Pick<BundleSettings, 'bucket' | 'prefix'>): string | undefined {
   if (bucket === undefined) return undefined
   return prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`
 }
 
-/** The files of a bundle by their paths. A bucket that is missing stays a variable without a value. */
-export function bundleFiles(settings: Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>): Map<string, string> {
-  const files = new Map(Object.entries(TEMPLATES))
+/** The files of a bundle by their paths. Without a bucket the variable raw_root has no value. */
+export function bundleFiles(settings: BundleValues, statements = STATEMENTS): Map<string, string> {
+  const bundled = statements.map((statement) => ({ ...statement, columns: statementColumns(statement) }))
+  const files = new Map(Object.entries(TEMPLATES).map(([path, text]) => [path, statementSql(text, bundled)]))
   files.set('databricks.yml', filledBundle(settings))
   files.set('README.md', filledReadme(settings))
   return files
 }
 
-function filledBundle(settings: Pick<BundleSettings, 'bucket' | 'prefix' | 'catalog'>): string {
+function filledBundle(settings: BundleValues): string {
   const rawRoot = rawRootOf(settings)
   return (
     bundle
@@ -65,8 +72,8 @@ function filledBundle(settings: Pick<BundleSettings, 'bucket' | 'prefix' | 'cata
   )
 }
 
-/** The text speaks of s3://my-bucket/raw and the catalog main, and is so readable as it is. */
-function filledReadme({ bucket = 'my-bucket', prefix, catalog }: Parameters<typeof filledBundle>[0]): string {
+/** The template is a readable text about s3://my-bucket/raw and the catalog main; these are replaced. */
+function filledReadme({ bucket = 'my-bucket', prefix, catalog }: BundleValues): string {
   const within = (text: string) => (prefix === '' ? text : `${prefix}/${text}`)
   return readme
     .replaceAll(/\bmy-bucket\/raw\b(\/?)/g, (_, slash: string) => `${bucket}/${within(slash)}`.replace(/\/+$/, slash))

@@ -1,25 +1,23 @@
-// The command that writes a Databricks bundle into a folder: all of it or nothing, and over nothing that is there
-// unless told to.
+// The command that writes a Databricks bundle into a folder: all files or none. It overwrites files only with --force.
 
 import { constants } from 'node:fs'
 import { copyFile, link, lstat, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { IngestError } from '../../core/errors.ts'
+import { errnoOf, IngestError } from '../../core/errors.ts'
 import type { BundleSettings } from '../../core/config.ts'
-import { errnoOf } from '../../store/folder/errors.ts'
 import { bundleFiles, rawRootOf } from './bundle.ts'
 import { oneLine, shellWord } from '../../core/text.ts'
 
-/** Writes the bundle. Returns what to do with it, in words; throws an IngestError where it cannot be written. */
+/** Writes the bundle. Returns the text that says how to deploy it. Throws an IngestError when it cannot be written. */
 export async function writeBundle(settings: BundleSettings): Promise<string> {
   const { folder, isForced } = settings
   const files = bundleFiles(settings)
   if (!isForced) await refuseExisting(folder, [...files.keys()])
-  await place(files, settings)
+  await writeFiles(files, settings)
   return closing(settings, files.size)
 }
 
-/** Throws one error that names every file that is there already. */
+/** Throws one error that names every file that exists already. */
 async function refuseExisting(folder: string, paths: readonly string[]): Promise<void> {
   const found = await Promise.all(paths.map(async (path) => ((await isThere(join(folder, path))) ? [path] : [])))
   const existing = found.flat().map((path) => join(folder, path))
@@ -38,14 +36,14 @@ async function isThere(path: string): Promise<boolean> {
     return true
   } catch (error) {
     const code = errnoOf(error)
-    // A file where a folder is needed is noticed when the folder is made.
+    // ENOTDIR: a parent is a file. Making the folder reports that later.
     if (code === 'ENOENT' || code === 'ENOTDIR') return false
     throw notWritten(path, error, 'nothing was written')
   }
 }
 
-/** Writes all files beside their places first: what can go wrong goes wrong before the first of them is in place. */
-async function place(
+/** Writes all files into a temporary folder first, so that most errors occur before the first file gets its name. */
+async function writeFiles(
   files: ReadonlyMap<string, string>,
   { folder, isForced }: Pick<BundleSettings, 'folder' | 'isForced'>,
 ): Promise<void> {
@@ -68,8 +66,8 @@ async function place(
       placed.push(at)
     }
   } catch (error) {
-    // What was written over is lost; what was not can go again.
-    const left = isForced ? placed : await takeBack(placed)
+    // Overwritten files are lost. New files can be removed again.
+    const left = isForced ? placed : await removeAll(placed)
     const state = left.length === 0 ? 'no file was written' : `only ${left.length} of ${files.size} files were written`
     throw notWritten(at, error, state)
   } finally {
@@ -77,10 +75,10 @@ async function place(
   }
 }
 
-/** What some file systems say that have no hard links. */
+/** The errors of file systems without hard links. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
-/** Gives a file its name, unless another has come to have it since the check. */
+/** Gives a file its name. Fails if another file has got that name since the check. */
 async function create(temp: string, path: string): Promise<void> {
   try {
     await link(temp, path).catch(async (error: unknown) => {
@@ -92,8 +90,8 @@ async function create(temp: string, path: string): Promise<void> {
   }
 }
 
-/** Returns those that could not be removed. */
-async function takeBack(paths: readonly string[]): Promise<readonly string[]> {
+/** Removes the files. Returns those that could not be removed. */
+async function removeAll(paths: readonly string[]): Promise<readonly string[]> {
   const left = paths.map(
     async (path) =>
       await rm(path).then(
@@ -116,12 +114,12 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ['ENAMETOOLONG', 'the path is too long'],
 ])
 
-/** The file system's refusal in words; an error that is none (a bug) as it came. */
+/** The error of a file system in words. Any other error is a bug and is returned as it is. */
 function notWritten(path: string, error: unknown, state: string): unknown {
   const code = errnoOf(error)
   if (code === undefined) return error
   const reason = REASONS.get(code) ?? 'the file system refuses'
-  const hint = 'Name another folder, or mend this one; what is there already is written over with --force.'
+  const hint = 'Name another folder, or fix the cause. --force overwrites files that are there already.'
   return outputError(`${oneLine(path)}: ${reason} (${code}); ${state}.`, hint, error)
 }
 
@@ -129,7 +127,7 @@ function outputError(message: string, hint?: string, cause?: unknown): IngestErr
   return new IngestError(message, { kind: 'output', scope: 'run', hint, cause })
 }
 
-/** What to do with the bundle: the commands, and what is still missing. */
+/** The text after the files are written: the commands to deploy, and what is still missing. */
 function closing(settings: BundleSettings, count: number): string {
   const { folder, catalog } = settings
   const rawRoot = rawRootOf(settings)
@@ -145,6 +143,6 @@ To deploy and run it (databricks auth login comes first, README.md there says wh
   databricks bundle deploy
   databricks bundle run prices
 
-That is the target dev, with triggers paused. For every night the same with -t prod, which new files start by themselves.
+This is the target dev, whose triggers are paused. For nightly runs add -t prod to both: new files then start a run.
 `
 }

@@ -1,4 +1,4 @@
-// What an import `with { type: 'text' }` yields: the content of the file, inside the binary when compiled.
+// An import `with { type: 'text' }` yields the content of the file. The compiled binary contains it.
 declare module '*.sql' {
   const text: string
   export default text

@@ -1,4 +1,4 @@
-// The demo: the real program, over public-domain prices and made-up statements that this process serves to itself.
+// The demo: the real program over public-domain prices and made-up statements, which a server in this process sends it.
 
 import type { IsoDate } from '../../core/dates.ts'
 import { runIngest } from '../ingest/ingest.ts'
@@ -8,7 +8,7 @@ import { SYNTHETIC } from './statements.ts'
 import { startDemoServer, type DemoServer } from './server.ts'
 import { STATEMENTS } from '../../datasets/datasets.ts'
 
-/** A Saturday morning in New York, when the embedded prices' last session was the last one before today. */
+/** A Saturday morning in New York. The last session before it is the last one of the embedded prices. */
 const FRESH_MS = Date.UTC(2013, 2, 2, 14)
 const HOUR_MS = 3_600_000
 
@@ -18,7 +18,10 @@ No key, no bucket and no network beyond this machine are used.
 
 `
 
-/** Backfills all symbols over their whole history, runs the nightly mode an hour later, then fetches statements. Returns the exit code. */
+/**
+ * Backfills all symbols over their whole history, runs the nightly mode an hour later, then fetches statements. Returns
+ * the exit code: the first that is not 0.
+ */
 export async function runDemo(folder: string, effects: Effects): Promise<0 | 1 | 3> {
   await effects.print(INTRODUCTION)
   const server = await startDemoServer()
@@ -75,7 +78,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
   }
 }
 
-/** Warnings are said at the start: nobody is to take these figures for real ones. */
+/** The warning is printed at the start, so that nobody takes these figures for real ones. */
 function statementsConfig(folder: string, server: DemoServer): Config {
   return {
     ...demoConfig(folder, server, 'daily'),
@@ -86,7 +89,7 @@ function statementsConfig(folder: string, server: DemoServer): Config {
   }
 }
 
-/** Where the files are, and a query over them. A date can stand in a year file and in a day file: the newest row counts. */
+/** Says where the files are, with a query. A date can be in a year file and in a day file; the query takes the newest row. */
 function closing(folder: string): string {
   const files = `${folder.replaceAll("'", "''")}/raw/prices/**/*.parquet`
   return `

@@ -1,10 +1,10 @@
-// A loopback server that answers as the vendor's stable API does, from the public-domain prices beside it. The demo runs
-// the whole program against it, without a key or a bucket. It opens a port of its own, so it is one of the program's doors.
+// A loopback server that answers like the vendor's stable API, from the public-domain prices in this folder. The demo runs
+// the whole program against it, without a key or a bucket. It opens a port.
 
 import { syntheticRows } from './statements.ts'
 import wikiPrices from './wiki-prices.csv.gz' with { type: 'file' }
 
-/** What the demo needs to point the program at the server. */
+/** What the program needs to use the server. */
 export type DemoServer = {
   /** Scheme, host and port, without a slash at the end. */
   readonly url: string
@@ -48,7 +48,7 @@ export async function startDemoServer(): Promise<DemoServer> {
   }
 }
 
-/** The bars of each symbol, newest first, as the vendor sends them. The file has them oldest first, by symbol. */
+/** The bars of each symbol, newest first as the vendor sends them. The file has them by symbol, oldest first. */
 function parseBars(csv: string): ReadonlyMap<string, readonly Bar[]> {
   const lines = csv.trimEnd().split('\n').slice(1).toReversed()
   const bars = Map.groupBy(lines, (line) => line.slice(0, line.indexOf(',')))
@@ -61,7 +61,7 @@ function parseBar(line: string): Bar {
   return { date, open, high, low, close, volume, adjClose }
 }
 
-/** Status and body as the vendor has them: 401 with its sentence, 404 and an empty list for a path it does not know. */
+/** Status and body like the vendor's: 401 and a message for a wrong key, 404 and an empty list for an unknown path. */
 function answer(request: Request, key: string, bars: ReadonlyMap<string, readonly Bar[]>): Response {
   const { pathname, searchParams } = new URL(request.url)
   if (request.headers.get('apikey') !== key) {
@@ -90,7 +90,7 @@ function fullRow(symbol: string, { date, open, high, low, close, volume }: Bar):
   return { symbol, date, open, high, low, close, volume }
 }
 
-/** The source adjusts the close only; the other prices move in proportion. The volume stays as traded. */
+/** The source adjusts the close only, so the other prices are multiplied by the same factor. The volume is as traded. */
 function adjustedRow(symbol: string, { date, open, high, low, close, volume, adjClose }: Bar): object {
   const factor = adjClose / close
   return { symbol, date, adjOpen: open * factor, adjHigh: high * factor, adjLow: low * factor, adjClose, volume }

@@ -1,9 +1,9 @@
-// Statements for the demo, made up by a rule: no company's figures are in the public domain in the source of its prices.
+// Made-up statements for the demo: the source of its prices has no public-domain statements.
 
 import type { RawRow } from '../../core/dataset.ts'
 import { STATEMENTS } from '../../datasets/datasets.ts'
 
-/** What every message and every file of the demo's statements says of them. */
+/** The note in every file of these statements and in every message about them. */
 export const SYNTHETIC = 'synthetic: made-up figures for a demonstration, of no company'
 
 const QUARTERS = [
@@ -13,7 +13,7 @@ const QUARTERS = [
   ['2012-12-31', 'Q4'],
 ] as const
 
-/** The rows of the vendor's path for a symbol and period, newest first; undefined where the path is no statement's. */
+/** The rows of a statement's path for a symbol and period, newest first; undefined for any other path. */
 export function syntheticRows(path: string, symbol: string, period: string): readonly RawRow[] | undefined {
   const statement = STATEMENTS.find((one) => one.path === path)
   if (statement === undefined) return undefined
@@ -27,7 +27,7 @@ export function syntheticRows(path: string, symbol: string, period: string): rea
     acceptedDate: null,
     fiscalYear: date.slice(0, 4),
     period: name,
-    // Round numbers that nobody takes for real ones.
+    // Round numbers, so that nobody takes them for real ones.
     ...Object.fromEntries(statement.amounts.map((field, index) => [field, (index + 1) * 1_000_000 + quarter])),
   }))
 }

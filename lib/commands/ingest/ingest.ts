@@ -5,7 +5,6 @@ import { jobLimitWarnings, sendToActions } from '../../report/github.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { finishRun, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
-import { createGcTrigger } from '../../core/garbage.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod } from '../../core/period.ts'
@@ -127,13 +126,9 @@ async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult
     return encoder
   }
   const tasks = jobs.flatMap((job) => job.tasks({ openEncoder }))
-  const gcTrigger = createGcTrigger()
   const result = await ingestAll(tasks, {
     fmp,
-    onOutcome: (outcome) => {
-      progress.ended(outcome)
-      gcTrigger()
-    },
+    onOutcome: progress.ended,
     stop,
     admit: uploads.admit,
     maxWorkers: config.maxWorkers,

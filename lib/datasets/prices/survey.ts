@@ -1,7 +1,7 @@
 // Surveys the stored sessions of each symbol, before the first API call.
 
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from '../../core/dates.ts'
-import { type Footer } from '../../parquet/metadata.ts'
+import type { Footer } from '../../parquet/parquet.ts'
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import type { SessionDataset } from './schema.ts'

@@ -13,7 +13,7 @@ import {
   type DateRange,
   type IsoDate,
 } from '../../core/dates.ts'
-import type { Footer } from '../../parquet/metadata.ts'
+import type { Footer } from '../../parquet/parquet.ts'
 import type { StoredYear } from './survey.ts'
 
 /** A year without a bar for its last session is fetched again until this many sessions after it: the bar may come late. */

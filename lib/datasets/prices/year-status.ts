@@ -2,7 +2,7 @@
 
 import { withFate, type Counts } from '../../core/outcome.ts'
 import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
-import type { Footer } from '../../parquet/metadata.ts'
+import type { Footer } from '../../parquet/parquet.ts'
 import type { StoredSessions } from './survey.ts'
 import { isFinished, isKnownEmpty, type YearContext } from './year-files.ts'
 

@@ -1,15 +1,9 @@
-// What the file system's refusals mean, in words that name the path, the cause and the cure.
+// Translates file system errors into messages that name the path, the cause and the remedy.
 import { dirname } from 'node:path'
-import { IngestError } from '../../core/errors.ts'
+import { errnoOf, IngestError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
 
-/** The file system's code of an error (`ENOENT`), or undefined where it has none. */
-export function errnoOf(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' ? code : undefined
-}
-
-/** The failure on `path` as this program tells it, scope 'run'; an error without a known code (a bug) as it came. */
+/** The error on `path` as an IngestError of scope 'run'. Returns an error that is not the file system's (a bug) as it is. */
 export function toFolderError(error: unknown, path: string): unknown {
   const isSystem = error instanceof Error && 'errno' in error && typeof error.errno === 'number'
   const explain = EXPLANATIONS.get(errnoOf(error) ?? '') ?? (isSystem ? refused : undefined)
@@ -19,7 +13,7 @@ export function toFolderError(error: unknown, path: string): unknown {
   return new IngestError(message, { kind: 'store', scope: 'run', hint, cause: error })
 }
 
-/** A refused hard link: EPERM then speaks of the file system, not of this user. */
+/** The error of a refused hard link: there EPERM is about the file system, not about this user. */
 export function noHardLinks(path: string, error: unknown): IngestError {
   const [what, hint] = noLinks(path)
   return new IngestError(`${oneLine(path)}: ${what} (${errnoOf(error)})`, {
@@ -44,7 +38,7 @@ const fileInTheWay: Explain = () => [
 ]
 const broken: Explain = () => ['the disk reports an error', 'Look at the disk, then run again.']
 
-/** What a mount may say that no list foresees. */
+/** For codes that are not in the table. */
 const refused: Explain = () => ['the file system refuses', 'Look at the disk or the mount, then run again.']
 
 const EXPLANATIONS: ReadonlyMap<string, Explain> = new Map<string, Explain>([
@@ -55,7 +49,7 @@ const EXPLANATIONS: ReadonlyMap<string, Explain> = new Map<string, Explain>([
   ['ENOENT', () => ['the folder cannot be made, or was removed meanwhile', 'Choose another folder with --out.']],
   ['EROFS', () => ['the file system is read-only', 'Choose another folder with --out.']],
   ['ENOTDIR', fileInTheWay],
-  // What mkdir says of it.
+  // mkdir's code for the same.
   ['EEXIST', fileInTheWay],
   [
     'EISDIR',

@@ -1,12 +1,12 @@
-// Files in a folder, with the promises of an S3 bucket: a file is there whole or not at all, a create never replaces,
-// and what is reported stored survives a power cut.
+// A folder as a store, with the guarantees of an S3 bucket: a file is there whole or not at all, a create never replaces a
+// file, and what is reported as stored survives a power cut.
 import type { BigIntStats } from 'node:fs'
 import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import PQueue from 'p-queue'
-import { IngestError } from '../../core/errors.ts'
+import { createLimit } from '../../core/concurrency.ts'
+import { errnoOf, IngestError } from '../../core/errors.ts'
 import type { ByteRange, Store } from '../store.ts'
-import { errnoOf, noHardLinks, toFolderError } from './errors.ts'
+import { noHardLinks, toFolderError } from './errors.ts'
 import { listFolder, tagOf } from './listing.ts'
 import {
   prepareTempFolder,
@@ -20,24 +20,26 @@ import {
 import { oneLine } from '../../core/text.ts'
 
 type FolderStoreOptions = {
-  /** Made before the first write if it is not there. */
+  /** Created before the first write if it does not exist. */
   readonly folder: string
-  /** Get ready to write at once: a folder that cannot be written to is then known before anything costly is done. */
+  /** Prepares for writing at once, so that a folder that cannot be written to is known before anything costly is done. */
   readonly preparesAtOnce?: boolean
-  /** Files read and folders listed at once; 32 if not given. */
+  /** How many files are read and prefixes listed at once; 32 if not given. */
   readonly concurrency?: number
-  /** Milliseconds since 1970, to tell old temporary files by. */
+  /** Milliseconds since 1970, to find old temporary files. */
   readonly nowMs: () => number
 }
 
-type Place = {
+type FolderPaths = {
   readonly folder: string
   readonly tempFolder: string
+  /** Makes the temporary folder, once. */
   readonly prepare: () => Promise<void>
+  /** Waits until the disk has the names in a folder. */
   readonly sync: (path: string) => Promise<void>
 }
 
-/** The folder as a store. It and its functions throw IngestErrors of kind 'store'; metadata is dropped. */
+/** Opens the folder as a store. This and the store's functions throw IngestErrors of kind 'store'. Drops metadata. */
 export async function openFolderStore(options: FolderStoreOptions): Promise<Store> {
   const folder = resolve(options.folder)
   const tempFolder = join(folder, TEMP_FOLDER)
@@ -48,27 +50,27 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
     try {
       await prepared
     } catch (error) {
-      // The next write tries again: the disk may have room by then.
+      // The next write tries again: the disk may have space by then.
       prepared = undefined
       throw error
     }
   }
   if (options.preparesAtOnce === true) await prepare()
-  const inFlight = new PQueue({ concurrency: options.concurrency ?? 32 })
-  const place: Place = { folder, tempFolder, prepare, sync }
+  // Each file that is read is open, and a process may have few open files.
+  const reads = createLimit(options.concurrency ?? 32)
+  const paths: FolderPaths = { folder, tempFolder, prepare, sync }
   return {
     locate: (key) => oneLine(join(options.folder, key)),
-    // Every file that is read is an open one, and a process may have few.
     list: (prefix, after, until) =>
-      inFlight.add(() => listFolder({ folder, prefix: checkedPrefix(folder, prefix), after, until })),
-    read: (key, range, maxBytes) => inFlight.add(() => readFile(pathOf(folder, key), range, maxBytes)),
-    create: (key, bytes) => store(place, key, bytes, createAt),
-    replace: (key, bytes, _metadata, tag) => store(place, key, bytes, (temp, path) => replaceAt(temp, path, tag)),
+      reads.run(async () => await listFolder({ folder, prefix: checkedPrefix(folder, prefix), after, until })),
+    read: (key, range, maxBytes) => reads.run(async () => await readFile(pathOf(folder, key), range, maxBytes)),
+    create: (key, bytes) => store(paths, key, bytes, createAt),
+    replace: (key, bytes, _metadata, tag) => store(paths, key, bytes, (temp, path) => replaceAt(temp, path, tag)),
     recoveredWrites: () => 0,
   }
 }
 
-/** Refuses what would leave the folder, or reach into the temporary files. */
+/** The path of a key. Refuses a key that would leave the folder or name a temporary file. */
 function pathOf(folder: string, key: string): string {
   const parts = key.split('/')
   const isLegal = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'))
@@ -88,11 +90,11 @@ function checkedPrefix(folder: string, prefix: string): string {
 
 async function readFile(path: string, range: ByteRange | undefined, maxBytes: number): Promise<Uint8Array | undefined> {
   try {
-    const info = await look(path)
+    const info = await statOf(path)
     if (info === undefined || !info.isFile()) return undefined
     const handle = await open(path, 'r')
     try {
-      // Of the file that is open: another may have taken the name since.
+      // The size of the open file: another file may have taken the name since.
       const { size } = await handle.stat()
       const length = range === undefined ? size : Math.min(size, range.suffixBytes)
       if (length > maxBytes) throw tooLarge(path, length, maxBytes)
@@ -129,21 +131,21 @@ function tooLarge(path: string, size: number, maxBytes: number): IngestError {
   })
 }
 
-/** Writes aside, then lets `publish` give the file its name; the temporary name is gone afterwards in any case. */
+/** Writes a temporary file, which `publish` then gives its name. The temporary name is removed in any case. */
 async function store<T>(
-  place: Place,
+  paths: FolderPaths,
   key: string,
   bytes: Uint8Array,
   publish: (temp: string, path: string) => Promise<T>,
 ): Promise<T> {
-  const path = pathOf(place.folder, key)
-  await place.prepare()
-  const temp = tempPath(place.tempFolder)
+  const path = pathOf(paths.folder, key)
+  await paths.prepare()
+  const temp = tempPath(paths.tempFolder)
   try {
     const made = await mkdir(dirname(path), { recursive: true })
     await writeDurably(temp, bytes)
     const outcome = await publish(temp, path)
-    await syncUpwards(dirname(path), made === undefined ? dirname(path) : dirname(made), place.sync)
+    await syncUpwards(dirname(path), made === undefined ? dirname(path) : dirname(made), paths.sync)
     return outcome
   } catch (error) {
     throw toFolderError(error, path)
@@ -152,7 +154,7 @@ async function store<T>(
   }
 }
 
-/** What cannot be removed now is stale to a later run; that must not hide how the write went. */
+/** A temporary file that cannot be removed now is removed as stale by a later run; that must not hide the write's result. */
 async function discard(temp: string): Promise<void> {
   await rm(temp, { force: true }).catch(() => undefined)
 }
@@ -169,15 +171,15 @@ async function createAt(temp: string, path: string): Promise<'created' | 'exists
 
 async function replaceAt(temp: string, path: string, tag: string | undefined): Promise<'replaced' | 'conflict'> {
   if (tag !== undefined) {
-    const info = await look(path)
+    const info = await statOf(path)
     if (info === undefined || tagOf(info) !== tag) return 'conflict'
   }
   await rename(temp, path)
   return 'replaced'
 }
 
-/** What stands at `path` itself, links not followed, or undefined. */
-async function look(path: string): Promise<BigIntStats | undefined> {
+/** What is at `path` itself (links are not followed), or undefined. */
+async function statOf(path: string): Promise<BigIntStats | undefined> {
   try {
     return await lstat(path, { bigint: true })
   } catch (error) {

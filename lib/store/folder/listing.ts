@@ -1,11 +1,11 @@
-// A folder's files in the order of an S3 listing. Folders are entered in that order too, and those that lie outside
-// the asked stretch of keys are not read at all.
+// Lists a folder's files in the order of an S3 listing. Subfolders are entered in that order too, and those outside the
+// wanted range of keys are not read.
 import type { BigIntStats, Dirent } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { StoredFile } from '../store.ts'
-import { errnoOf, toFolderError } from './errors.ts'
-import { compareKeys } from '../keys.ts'
+import { errnoOf } from '../../core/errors.ts'
+import { compareKeys, type StoredFile } from '../store.ts'
+import { toFolderError } from './errors.ts'
 import { TEMP_FOLDER } from './temp-files.ts'
 
 type Listing = {
@@ -16,12 +16,12 @@ type Listing = {
   readonly until: string | undefined
 }
 
-/** Changes whenever the file does: a replaced file is another inode, an overwritten one has another time. */
+/** Changes whenever the file changes: a replaced file has another inode, an overwritten one another time. */
 export function tagOf({ size, mtimeNs, ino }: BigIntStats): string {
   return `${size}-${mtimeNs}-${ino}`
 }
 
-/** Regular files only; links, temporary files and what vanishes meanwhile are left out. */
+/** Lists regular files only, without links, temporary files and files that disappear meanwhile. */
 export async function listFolder(listing: Listing): Promise<readonly StoredFile[]> {
   const files: StoredFile[] = []
   await walk(listing, listing.prefix, files)
@@ -40,7 +40,7 @@ async function walk(listing: Listing, prefix: string, files: StoredFile[]): Prom
   }
 }
 
-/** Whether the file, or every file in the folder, comes no later than `after`. */
+/** Whether the file, or every file in the folder, sorts no later than `after`. */
 function isBefore(key: string, after: string | undefined): boolean {
   if (after === undefined || compareKeys(key, after) > 0) return false
   return !(key.endsWith('/') && after.startsWith(key))

@@ -1,40 +1,39 @@
-// How many requests are in flight at once: as many as allowed, and fewer while the store says that it is too much. Halved
-// at a refusal and raised by one for every round of answers, as TCP does (RFC 5681), so that a store that is busy for a
-// moment is asked less for a moment.
+// Adaptive limit of the requests in flight: halved when the store asks for fewer, and raised by one for each round of
+// successful requests, as TCP does (RFC 5681).
 import { createLimit } from '../../core/concurrency.ts'
 
 export type AdaptiveLimit = {
-  /** Runs `send` when its turn has come. `isTooMuch` tells a refusal that asks for less from other failures. */
-  run<T>(send: () => Promise<T>, isTooMuch: (error: unknown) => boolean): Promise<T>
-  /** Requests that may be in flight now. */
+  /** Runs `send` as soon as a slot is free. `isThrottled` tells whether an error asks for fewer requests. */
+  run<T>(send: () => Promise<T>, isThrottled: (error: unknown) => boolean): Promise<T>
+  /** How many requests may be in flight now. */
   limit(): number
 }
 
-/** Starts with the `most` that are ever in flight. */
-export function createAdaptiveLimit(most: number): AdaptiveLimit {
-  const turns = createLimit(most)
-  let limit = most
+/** Starts at `max`, which is never exceeded. */
+export function createAdaptiveLimit(max: number): AdaptiveLimit {
+  const limit = createLimit(max)
+  let current = max
   let cuts = 0
 
-  function setLimit(next: number): void {
-    limit = next
-    turns.setMax(Math.floor(limit))
+  function setCurrent(next: number): void {
+    current = next
+    limit.setMax(Math.floor(current))
   }
 
   return {
-    limit: () => Math.floor(limit),
-    run: async (send, isTooMuch) =>
-      await turns.run(async () => {
+    limit: () => Math.floor(current),
+    run: async (send, isThrottled) =>
+      await limit.run(async () => {
         const cutsBefore = cuts
         try {
-          const answer = await send()
-          if (limit < most) setLimit(Math.min(most, limit + 1 / limit))
-          return answer
+          const response = await send()
+          if (current < max) setCurrent(Math.min(max, current + 1 / current))
+          return response
         } catch (error) {
-          // All that were in flight together may be refused together: that is one sign, not many.
-          if (isTooMuch(error) && cuts === cutsBefore) {
+          // Requests that were in flight together may fail together: that counts once.
+          if (isThrottled(error) && cuts === cutsBefore) {
             cuts += 1
-            setLimit(Math.max(1, limit / 2))
+            setCurrent(Math.max(1, current / 2))
           }
           throw error
         }

@@ -1,37 +1,37 @@
-// What ends a request from without: its time is over, or nobody waits for it any more.
+// Ends a request from outside: after a timeout, or when it is cancelled.
 
 import type { IngestError } from '../../core/errors.ts'
 
 export type Deadline = {
-  /** Sends with a signal that ends it; throws the reason of the cut where that has been. */
+  /** Runs `send` with a signal that ends it. After `cancel` throws the reason given there. */
   within<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T>
-  /** Ends what is under way; nothing more is sent. */
-  cut(reason: IngestError): void
+  /** Ends the requests in flight; later ones are not sent. */
+  cancel(reason: IngestError): void
 }
 
 /**
- * For requests by the thousand. One controller each, not AbortSignal.timeout or AbortSignal.any, whose timers and signals
- * would all stay until their own end.
+ * One timeout for each of thousands of requests. Each has its own AbortController instead of AbortSignal.timeout or
+ * AbortSignal.any, whose timers and signals would stay in memory until the timeout, long after the request.
  */
 export function createDeadline(timeoutMs: number): Deadline {
-  const open = new Set<AbortController>()
-  let isCut: IngestError | undefined
+  const inFlight = new Set<AbortController>()
+  let cancelled: IngestError | undefined
   return {
     within: async (send) => {
-      if (isCut !== undefined) throw isCut
-      const end = new AbortController()
-      const timer = setTimeout(() => end.abort(timedOut(timeoutMs)), timeoutMs)
-      open.add(end)
+      if (cancelled !== undefined) throw cancelled
+      const controller = new AbortController()
+      const timer = setTimeout(() => controller.abort(timedOut(timeoutMs)), timeoutMs)
+      inFlight.add(controller)
       try {
-        return await send(end.signal)
+        return await send(controller.signal)
       } finally {
         clearTimeout(timer)
-        open.delete(end)
+        inFlight.delete(controller)
       }
     },
-    cut: (reason) => {
-      isCut = reason
-      for (const request of open) request.abort(reason)
+    cancel: (reason) => {
+      cancelled = reason
+      for (const request of inFlight) request.abort(reason)
     },
   }
 }

@@ -1,12 +1,12 @@
-// What S3's refusals mean, in words that name the place, the cause and the cure. Reads the AWS SDK's errors; the rest
-// of the program sees an IngestError only. Scope 'attempt' means: worth another try.
+// Translates errors of the AWS SDK into IngestErrors with messages that name the file, the cause and the remedy. Scope
+// 'attempt' means: worth a retry.
 import { IngestError } from '../../core/errors.ts'
-import { DAMAGE_CODES, dissect, isTransient, NETWORK_CODE, type Failure } from './sdk-error.ts'
+import { DAMAGE_CODES, parseSdkError, isTransient, NETWORK_CODE, type Failure } from './sdk-error.ts'
 import { oneLine } from '../../core/text.ts'
 
-/** What was being done when it failed. */
+/** The operation that failed. */
 export type Operation = {
-  /** The permission that it needs, which is also its name. */
+  /** The permission that the operation needs, which is also its name. */
   readonly permission: 's3:ListBucket' | 's3:GetObject' | 's3:PutObject'
   readonly bucket: string
   /** For people: `s3://bucket/key`. */
@@ -15,20 +15,20 @@ export type Operation = {
 
 type Explanation = { what: string; hint: string }
 
-/** S3's error code, `Unknown` where the answer had none (it did not come from S3). */
+/** S3's error code; `Unknown` if the response had none (then it did not come from S3). */
 export function errorCode(error: unknown): string {
-  return dissect(error).code
+  return parseSdkError(error).code
 }
 
 /**
- * The failure as this program tells it. Network trouble, timeouts, throttling and server errors have scope 'attempt',
- * what only the user can mend has scope 'run'. Returns an error that is no answer of the store (a bug) as it came.
+ * The error as an IngestError. Network errors, timeouts, throttling and server errors have scope 'attempt'; errors that only
+ * the user can fix have scope 'run'. Returns an error that is not about the store (a bug) as it is.
  */
 export function toStoreError(error: unknown, operation: Operation): unknown {
   if (error instanceof IngestError || !(error instanceof Error)) return error
-  const failure = dissect(error)
+  const failure = parseSdkError(error)
   const scope = isTransient(failure) ? 'attempt' : 'run'
-  const explained = scope === 'attempt' ? explainTransient(failure) : explainLasting(failure, operation)
+  const explained = scope === 'attempt' ? explainTransient(failure) : explainPermanent(failure, operation)
   if (explained === undefined) return error
   return new IngestError(`${operation.location}: ${explained.what}`, {
     kind: 'store',
@@ -38,28 +38,28 @@ export function toStoreError(error: unknown, operation: Operation): unknown {
   })
 }
 
-/** An answer with status 200 that S3 would not give, so that it may come from a proxy: worth another try. */
-export function strangeAnswer(operation: Operation, what: string): IngestError {
-  return new IngestError(`${operation.location}: ${what}`, { kind: 'store', scope: 'attempt', hint: STRANGER_HINT })
+/** The error of a response with status 200 that S3 would not send. It may come from a proxy, so it is worth a retry. */
+export function unexpectedResponse(operation: Operation, what: string): IngestError {
+  return new IngestError(`${operation.location}: ${what}`, { kind: 'store', scope: 'attempt', hint: NOT_S3_HINT })
 }
 
-/** Whether the bytes were damaged on the way; if that goes on, more tries will not help. */
+/** Whether the bytes were damaged in transit; if that happens again and again, more retries do not help. */
 export function isDamage(error: unknown): boolean {
-  return DAMAGE_CODES.has(dissect(error instanceof IngestError ? error.cause : error).code)
+  return DAMAGE_CODES.has(parseSdkError(error instanceof IngestError ? error.cause : error).code)
 }
 
-/** Whether credentials are lacking, or what they were to be made of is no good. */
+/** Whether there are no credentials, or the token for them is not accepted. */
 export function isAboutCredentials(error: unknown): boolean {
-  return [...NO_CREDENTIALS, ...BAD_TOKEN].includes(dissect(error).code)
+  return [...NO_CREDENTIALS, ...BAD_TOKEN].includes(parseSdkError(error).code)
 }
 
 /** Whether the store asks for fewer requests. */
-export function isTooMuch(error: unknown): boolean {
-  const { code, status } = dissect(error)
+export function isThrottled(error: unknown): boolean {
+  const { code, status } = parseSdkError(error)
   return code === 'SlowDown' || status === 503 || status === 429
 }
 
-const STRANGER_HINT = 'A proxy or a login page may be answering in place of the store: check AWS_ENDPOINT_URL_S3.'
+const NOT_S3_HINT = 'A proxy or a login page may be answering in place of the store: check AWS_ENDPOINT_URL_S3.'
 
 function explainTransient({ code, status, said }: Failure): Explanation {
   if (DAMAGE_CODES.has(code)) {
@@ -72,17 +72,17 @@ function explainTransient({ code, status, said }: Failure): Explanation {
     const hint = 'Check the network and AWS_ENDPOINT_URL_S3, then run again: what is stored is kept.'
     return { what: `no answer from the store (${code}: ${said})`, hint }
   }
-  if (status === 200) return { what: 'an answer that is not from S3', hint: STRANGER_HINT }
+  if (status === 200) return { what: 'an answer that is not from S3', hint: NOT_S3_HINT }
   const what = `the store is busy or out of order (${status} ${code})`
   return { what, hint: 'Run again later: what is stored is kept. A lower UPLOAD_CONCURRENCY asks less of it.' }
 }
 
 const WRONG_KEY = ['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidToken', 'UnrecognizedClientException']
 const EXPIRED = ['ExpiredToken', 'ExpiredTokenException', 'RequestExpired', 'TokenRefreshRequired']
-/** Why a file cannot be read: one that the profile or AWS_WEB_IDENTITY_TOKEN_FILE names. */
+/** Why a file cannot be read that the profile or AWS_WEB_IDENTITY_TOKEN_FILE names. */
 const UNREADABLE = ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EIO']
 const NO_CREDENTIALS = ['CredentialsProviderError', 'TokenProviderError', ...UNREADABLE]
-/** What STS says of a token; an empty one is no valid parameter. */
+/** STS's codes for a bad token; ValidationError is the code for an empty one. */
 const BAD_TOKEN = ['InvalidIdentityToken', 'IDPRejectedClaim', 'ValidationError']
 const OTHER_REGION = [
   'PermanentRedirect',
@@ -95,7 +95,7 @@ const QUOTA = ['QuotaExceeded', 'InsufficientStorage', 'InsufficientCapacity', '
 
 const SUSPENDED = ['UserSuspended', 'AccountProblem', 'AllAccessDisabled', 'NotSignedUp', 'InvalidPayer']
 
-/** Codes and what to say of them; the first row that names the code speaks. */
+/** Codes and their explanations; the first row with the code counts. */
 const EXPLANATIONS: readonly [codes: readonly string[], explain: (f: Failure, o: Operation) => Explanation][] = [
   [['NoSuchBucket', 'InvalidBucketName'], noBucket],
   [WRONG_KEY, wrongKey],
@@ -108,17 +108,17 @@ const EXPLANATIONS: readonly [codes: readonly string[], explain: (f: Failure, o:
   [QUOTA, quota],
   [['NotImplemented'], unsupported],
   [['EndpointError'], noEndpoint],
-  // What the SDK's requests and fetch say of a header.
-  [['ERR_INVALID_CHAR'], brokenLine],
+  // The code of the SDK and of fetch for a header that cannot be sent.
+  [['ERR_INVALID_CHAR'], brokenHeader],
 ]
 
-function explainLasting(failure: Failure, operation: Operation): Explanation | undefined {
+function explainPermanent(failure: Failure, operation: Operation): Explanation | undefined {
   const explain = EXPLANATIONS.find(([codes]) => codes.includes(failure.code))?.[1]
   if (explain !== undefined) return explain(failure, operation)
   const { code, status, said } = failure
-  // The SDK could not read the answer as S3's.
+  // The SDK could not parse the response.
   if (said.includes('Deserialization error'))
-    return { what: `an answer that is not from S3 (${status})`, hint: STRANGER_HINT }
+    return { what: `an answer that is not from S3 (${status})`, hint: NOT_S3_HINT }
   if (status === 401 || status === 403) return denied(failure, operation)
   if (status === 501) return unsupported(failure)
   if (status !== undefined) {
@@ -146,11 +146,11 @@ function denied({ code, said }: Failure, { permission, bucket, location }: Opera
     permission === 's3:ListBucket'
       ? `arn:aws:s3:::${bucket} for the prefix ${prefix} (a condition on s3:prefix must cover it)`
       : `arn:aws:s3:::${bucket}/*, or on less as the README's policy has it`
-  return { what, hint: `Allow ${permission} on ${resource}.${ALSO[permission]}` }
+  return { what, hint: `Allow ${permission} on ${resource}.${OTHER_REASONS[permission]}` }
 }
 
-/** What else can make S3 answer "denied". */
-const ALSO: Record<Operation['permission'], string> = {
+/** Further reasons for which S3 denies access. */
+const OTHER_REASONS: Record<Operation['permission'], string> = {
   's3:ListBucket': '',
   's3:GetObject': ' Without s3:ListBucket, files that do not exist look denied too.',
   's3:PutObject': ' Replacing a stored file takes s3:GetObject as well.',
@@ -175,12 +175,12 @@ function expired({ code }: Failure): Explanation {
   return { what: `the credentials have expired (${code})`, hint }
 }
 
-function brokenLine(): Explanation {
+function brokenHeader(): Explanation {
   const what = 'the credentials hold a line break or another character that no header may have'
   return { what, hint: 'Copy AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN again, each in one line.' }
 }
 
-/** The SDK says so of an endpoint without a scheme, and of settings that do not go together. */
+/** The SDK's error for an endpoint without a scheme, and for settings that contradict each other. */
 function noEndpoint({ said }: Failure): Explanation {
   const hint = 'Check AWS_ENDPOINT_URL_S3, which takes its scheme too (https://host), and the other AWS_* variables.'
   return { what: `no endpoint can be made of the settings (${said})`, hint }

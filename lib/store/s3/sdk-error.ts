@@ -1,17 +1,17 @@
 import { oneLine } from '../../core/text.ts'
-// An error of the AWS SDK taken apart: S3's code and words, wherever the SDK has put them. And a refusal put together as
-// the SDK would, where the SDK has not seen the answer.
+// Reads S3's code and message from an error of the AWS SDK, wherever the SDK has put them; and builds an error in the SDK's
+// shape from a response that the SDK has not seen.
 
-/** The SDK's error taken apart; `code` is S3's, `status` is absent when no answer came. */
+/** What is read from the SDK's error. `code` is S3's; `status` is undefined if there was no response. */
 export type Failure = {
   readonly code: string
   readonly status: number | undefined
-  /** The store's own words, empty where it has none. */
+  /** The store's own message, empty if there is none. */
   readonly said: string
   readonly fields: Record<string, unknown>
 }
 
-/** The bytes that came are not those that were sent. */
+/** The bytes that arrived are not those that were sent. */
 export const DAMAGE_CODES = new Set([
   'BadDigest',
   'IncompleteBody',
@@ -21,23 +21,23 @@ export const DAMAGE_CODES = new Set([
   'ChecksumMismatch',
 ])
 const TRANSIENT_CODES = new Set(['ConditionalRequestConflict', 'OperationAborted', 'RequestTimeout', 'SlowDown'])
-/** With 200 among them: an error then means that the answer is not S3's. */
+/** 200 is among them: an error with status 200 means that the response is not S3's. */
 const TRANSIENT_STATUSES = new Set([200, 408, 429, 500, 502, 503, 504])
-/** The SDK's and the runtime's names for a connection that failed. */
+/** The SDK's and the runtime's codes for a failed connection. */
 export const NETWORK_CODE =
   /^(ECONN\w+|EPIPE|EPROTO|ETIMEDOUT|ENOTFOUND|EAI_\w+|EHOST\w+|ENET\w+|EADDRNOTAVAIL|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE|TimeoutError)$/
 
-/** Whether another try may succeed. */
+/** Whether a retry may succeed. */
 export function isTransient({ code, status, fields }: Failure): boolean {
   if (DAMAGE_CODES.has(code) || TRANSIENT_CODES.has(code) || NETWORK_CODE.test(code)) return true
   if (status !== undefined) return TRANSIENT_STATUSES.has(status)
-  // fetch has dozens of codes for answers that are no HTTP, all with small letters (InvalidHTTPResponse). Certificates and
-  // bad arguments have capitals only.
+  // fetch has dozens of codes for responses that are not HTTP, all with lower-case letters (InvalidHTTPResponse). The codes
+  // for certificates and bad arguments have capitals only.
   return typeof fields['code'] === 'string' && /[a-z]/.test(fields['code'])
 }
 
-/** Takes an error of the SDK apart. */
-export function dissect(error: unknown): Failure {
+/** Reads an error of the SDK. */
+export function parseSdkError(error: unknown): Failure {
   const fields: Record<string, unknown> = typeof error === 'object' && error !== null ? { ...error } : {}
   const message = textOf(error, 'message')
   const metadata = fields['$metadata'] as { httpStatusCode?: number } | undefined
@@ -53,17 +53,17 @@ export function dissect(error: unknown): Failure {
 
 function codeOf(error: unknown, message: string, fields: Record<string, unknown>, status: number | undefined): string {
   if (message.startsWith('Checksum mismatch')) return 'ChecksumMismatch'
-  // These errors of the runtime have no code, or hide it.
+  // These errors of the runtime have no code of their own.
   if (message.startsWith('Hostname/IP does not match')) return 'ERR_TLS_CERT_ALTNAME_INVALID'
   if (/^Header '[^']+' has invalid value|^Invalid character in header/.test(message)) return 'ERR_INVALID_CHAR'
   const name = oneLine(textOf(error, 'name'), 80) || 'Unknown'
-  // A refusal whose words were cut off on the way has a status too, and is none.
+  // A connection that broke within the response has a status too.
   if (typeof fields['code'] === 'string' && NETWORK_CODE.test(fields['code'])) return fields['code']
   if (status !== undefined) return status === 200 ? 'Unknown' : name
   return typeof fields['code'] === 'string' ? fields['code'] : name
 }
 
-/** The SDK copies what the answer's XML holds into the error: two messages make a list. */
+/** Not always a text: the SDK copies the response's XML into the error, and two messages make a list. */
 function textOf(error: unknown, field: 'name' | 'message'): string {
   const value: unknown = error instanceof Error ? error[field] : undefined
   return typeof value === 'string' ? value : ''
@@ -77,12 +77,12 @@ function headersOf(response: unknown): Record<string, unknown> {
 const XML_ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' }
 
 /**
- * A refusal as the SDK throws it: named by S3's code, with S3's words, status, headers and the fields of the answer's XML
- * (`Region`, `ServerTime`). `body` that is not S3's makes the error that the SDK makes of it.
+ * An error response as the error that the SDK throws: its name is S3's code; it has S3's message, status, headers and the
+ * fields of the XML (`Region`, `ServerTime`). A `body` that is not S3's gives the SDK's error for that.
  */
-export function refusalInSdkShape(status: number, headers: Headers, body: string): Error {
+export function sdkErrorOf(status: number, headers: Headers, body: string): Error {
   const fields: Record<string, string> = {}
-  // S3's answers are flat: <Error><Code>…</Code><Message>…</Message>…</Error>.
+  // S3's error documents are flat: <Error><Code>…</Code><Message>…</Message>…</Error>.
   for (const [, name = '', text = ''] of body.matchAll(/<([A-Za-z]\w*)>([^<]*)<\/\1>/g)) {
     fields[name] ??= text.replaceAll(/&(lt|gt|quot|apos|amp);/g, (_, entity: string) => XML_ENTITIES[entity] ?? '')
   }

@@ -1,6 +1,5 @@
-// AWS Signature Version 4 for one request whose body's hash is known (docs.aws.amazon.com, "Create a signed AWS API
-// request"). The SDK's own signer takes as long as encoding a file does; tests hold this against it, and against AWS's
-// published example.
+// AWS Signature Version 4 for a request whose body hash is known (docs.aws.amazon.com, "Create a signed AWS API request").
+// The SDK's signer takes as long as encoding a file. Tests compare this one with it and with AWS's published example.
 import { createHash, createHmac } from 'node:crypto'
 
 export type Credentials = {
@@ -14,9 +13,9 @@ export type SigningScope = { readonly region: string; readonly service: string }
 export type UnsignedRequest = {
   readonly method: string
   readonly host: string
-  /** Escaped as it will be sent, without a query. */
+  /** Escaped as it is sent, without a query. */
   readonly path: string
-  /** Names in lower case, `x-amz-content-sha256` among them; all are signed. */
+  /** Names in lower case, with `x-amz-content-sha256`; all are signed. */
   readonly headers: Readonly<Record<string, string>>
   /** Milliseconds since 1970. */
   readonly nowMs: number
@@ -24,12 +23,12 @@ export type UnsignedRequest = {
 
 const ALGORITHM = 'AWS4-HMAC-SHA256'
 
-const MARKS_AND_FRACTION = /[-:]|\.\d+/g
+const PUNCTUATION_AND_FRACTION = /[-:]|\.\d+/g
 const SPACES = / +/g
 
 type SigningKey = { readonly of: string; readonly key: Buffer }
 
-/** A function that gives the headers to send: those of the request and the ones that sign it. One key serves a day. */
+/** Returns a function that adds the signature to the headers of a request. One signing key is used for a day. */
 export function createSigner({ region, service }: SigningScope) {
   let cached: SigningKey | undefined
 
@@ -45,7 +44,7 @@ export function createSigner({ region, service }: SigningScope) {
   return (request: UnsignedRequest, credentials: Credentials): Record<string, string> => {
     const { method, host, path, nowMs } = request
     const { accessKeyId, secretAccessKey, sessionToken } = credentials
-    const time = new Date(nowMs).toISOString().replaceAll(MARKS_AND_FRACTION, '')
+    const time = new Date(nowMs).toISOString().replaceAll(PUNCTUATION_AND_FRACTION, '')
     const scope = `${time.slice(0, 8)}/${region}/${service}/aws4_request`
     const headers: Record<string, string> = { ...request.headers, host, 'x-amz-date': time }
     if (sessionToken !== undefined) headers['x-amz-security-token'] = sessionToken
@@ -65,7 +64,7 @@ function hmac(key: string | Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest()
 }
 
-/** A part of a key in a signed path: everything but letters, digits and - . _ ~ is escaped (AWS, "UriEncode"). */
+/** Escapes a part of a key for a signed path: all but letters, digits and - . _ ~ (AWS, "UriEncode"). */
 export function encodePart(part: string): string {
   return encodeURIComponent(part).replaceAll(
     /[!'()*]/g,

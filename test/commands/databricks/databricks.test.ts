@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { bundleFiles, rawRootOf } from '../../../lib/commands/databricks/bundle.ts'
+import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
 
 const FOLDER = join(import.meta.dir, '../../../lib/commands/databricks')
 const FILES = bundleFiles({ bucket: 'my-bucket', prefix: 'raw', catalog: 'main' })
@@ -129,7 +130,7 @@ describe('the bundle', () => {
   })
 
   test('for a bucket that is named leaves nothing open: no placeholder, no host, a value for every variable', () => {
-    const open = /__[A-Z_]+__|MISSING|MY-BUCKET|https:\/\/HOST|\bhost:/
+    const open = /__[A-Z_]+__|\{\{|\}\}|MISSING|MY-BUCKET|https:\/\/HOST|\bhost:/
     expect(paths('').filter((path) => open.test(FILES.get(path) ?? ''))).toEqual([])
     const variables = Object.entries(yaml('databricks.yml')['variables'] as Record<string, Yaml>)
     expect(variables.filter(([, variable]) => variable['default'] === undefined)).toEqual([])
@@ -188,7 +189,7 @@ describe('the SQL', () => {
   // What DuckDB cannot run, and what no run on a small lake would miss.
   test.each([
     ['prices', 1],
-    ['statements', 3],
+    ['statements', STATEMENTS.length],
   ])('of the pipeline of %s has every clause that keeps the tables right', (name, kinds) => {
     const text = FILES.get(`sql/pipeline/${name}.sql`) ?? ''
     const clauses: readonly [clause: string, times: number][] = [
@@ -218,7 +219,7 @@ describe('the SQL', () => {
     expect(FILES.get(path)?.endsWith(';\n')).toBe(true)
   })
 
-  test.each(paths('.sql').filter((path) => path.startsWith('sql/warehouse/')))(
+  test.each(paths('.sql').filter((path) => path.startsWith('sql/warehouse')))(
     'of %s has no other variables than the catalog and the root',
     (path) => {
       const variables = [...(FILES.get(path) ?? '').matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name)

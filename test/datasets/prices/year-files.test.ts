@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import { dateOf, wholeYear, yearOf, yearsIn, type DateRange, type IsoDate } from '../../../lib/core/dates.ts'
-import type { Footer } from '../../../lib/parquet/metadata.ts'
+import type { Footer } from '../../../lib/parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import { planSessions, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import type { StoredSessions, StoredYear } from '../../../lib/datasets/prices/survey.ts'

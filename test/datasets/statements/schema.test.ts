@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
 import { INCOME } from '../../../lib/datasets/statements/income.ts'
 import type { RawRow } from '../../../lib/core/dataset.ts'
 import { createStatement } from '../../../lib/datasets/statements/schema.ts'
@@ -54,4 +55,9 @@ test('a key is of this dataset only if it is the one that it would give', () => 
   )
   expect(dataset.dateOf('^GSPC', key) as string).toBe('2024-09-28')
   expect(dataset.dateOf('^GSPC', key.replace('year=2024', 'year=2023'))).toBeUndefined()
+})
+
+test('the document about statements names each of them', async () => {
+  const text = await Bun.file(new URL('../../../lib/datasets/statements/README.md', import.meta.url)).text()
+  expect(STATEMENTS.filter(({ name }) => !text.includes(`\`${name}\``)).map(({ name }) => name)).toEqual([])
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { prepareTempFolder, shareSyncs } from '../../../lib/store/folder/temp-files.ts'
+import { prepareTempFolder, shareSyncs, syncUpwards } from '../../../lib/store/folder/temp-files.ts'
 import { forRandomRuns } from '../../support/random.ts'
 import { makeTempFolder } from '../../support/temp-folder.ts'
 
@@ -14,6 +14,19 @@ test('a folder that is made for the store has a name on the disk, as have those 
   await prepareTempFolder(tempFolder, Date.now(), sync)
   expect(synced).toHaveLength(3)
   await remove()
+})
+
+test.each([
+  ['up to the folder that is named', '/lake/a/b', '/lake', ['/lake/a/b', '/lake/a', '/lake']],
+  ['of one folder', '/lake', '/lake', ['/lake']],
+  ['up to the root', '/lake', '/', ['/lake', '/']],
+  ['whose end is spelled in another way', '/lake/a', '/lake/x/../', ['/lake/a', '/lake']],
+  ['whose end is no ancestor', '/lake/a', '/lak', ['/lake/a']],
+  ['whose end is below', '/lake', '/lake/a', ['/lake']],
+])('syncs upwards %s come to an end', async (_, from, to, expected) => {
+  const synced: string[] = []
+  await syncUpwards(from, to, async (folder) => void synced.push(folder))
+  expect(synced).toEqual(expected)
 })
 
 describe('shared syncs', () => {

@@ -6,14 +6,14 @@ const never = () => false
 const always = () => true
 
 /** Requests that end when told. */
-function requests(pace = createAdaptiveLimit(8)) {
+function requests(limit = createAdaptiveLimit(8)) {
   const open: { resolve: () => void; reject: (error: Error) => void }[] = []
-  const send = (isTooMuch = always) => {
-    const sent = pace.run(async () => {
+  const send = (isThrottled = always) => {
+    const sent = limit.run(async () => {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       open.push({ resolve, reject })
       await promise
-    }, isTooMuch)
+    }, isThrottled)
     sent.catch(() => undefined)
     return sent
   }
@@ -27,7 +27,7 @@ function requests(pace = createAdaptiveLimit(8)) {
     await Bun.sleep(0)
     return ending.length
   }
-  return { pace, open, send, end }
+  return { limit, open, send, end }
 }
 
 describe('the requests in flight', () => {
@@ -40,26 +40,26 @@ describe('the requests in flight', () => {
   })
 
   test('are half as many after a refusal, once for all that were refused together, and never none', async () => {
-    const { send, end, pace, open } = requests()
+    const { send, end, limit, open } = requests()
     for (let n = 0; n < 40; n += 1) void send()
     await end(new Error('SlowDown'))
-    expect(pace.limit()).toBe(4)
+    expect(limit.limit()).toBe(4)
     expect(open).toHaveLength(4)
-    for (const limit of [2, 1, 1]) {
+    for (const half of [2, 1, 1]) {
       await end(new Error('SlowDown'))
-      expect(pace.limit()).toBe(limit)
-      expect(open).toHaveLength(limit)
+      expect(limit.limit()).toBe(half)
+      expect(open).toHaveLength(half)
     }
   })
 
   test('grow by one for each round of answers, up to what is allowed', async () => {
-    const { send, end, pace } = requests()
+    const { send, end, limit } = requests()
     for (let n = 0; n < 200; n += 1) void send()
     await end(new Error('SlowDown'))
     const limits: number[] = []
     for (let round = 0; round < 8; round += 1) {
       await end()
-      limits.push(pace.limit())
+      limits.push(limit.limit())
     }
     expect(limits[0]).toBeGreaterThanOrEqual(4)
     expect(limits).toEqual(limits.toSorted((a, b) => a - b))
@@ -69,20 +69,20 @@ describe('the requests in flight', () => {
   })
 
   test('stay as they are after a failure of another kind', async () => {
-    const { send, end, pace } = requests()
+    const { send, end, limit } = requests()
     for (let n = 0; n < 20; n += 1) void send(never)
     await end(new Error('ECONNRESET'))
-    expect(pace.limit()).toBe(8)
+    expect(limit.limit()).toBe(8)
   })
 
   test('are never more than allowed, and all of them end, whatever is refused', async () => {
-    await forRandomRuns('pace', 30, async (random) => {
-      const most = 1 + Math.floor(random() * 12)
-      const pace = createAdaptiveLimit(most)
+    await forRandomRuns('limit', 30, async (random) => {
+      const max = 1 + Math.floor(random() * 12)
+      const limit = createAdaptiveLimit(max)
       let inFlight = 0
       let peak = 0
       const sent = Array.from({ length: 100 }, () =>
-        pace
+        limit
           .run(async () => {
             inFlight += 1
             peak = Math.max(peak, inFlight)
@@ -96,8 +96,8 @@ describe('the requests in flight', () => {
           ),
       )
       expect(await Promise.all(sent)).toHaveLength(100)
-      expect(peak).toBeLessThanOrEqual(most)
-      expect(pace.limit()).toBeGreaterThanOrEqual(1)
+      expect(peak).toBeLessThanOrEqual(max)
+      expect(limit.limit()).toBeGreaterThanOrEqual(1)
     })
   })
 })

@@ -136,6 +136,22 @@ describe('a lost answer', () => {
     expect(store.recoveredWrites()).toBe(1)
   })
 
+  test.each<[string, Fault | undefined]>([
+    ['that is announced', undefined],
+    ['of unknown length', { action: 'chunked' }],
+  ])('is settled by a store that ignores ranges too, with a whole file %s', async (_name, fault) => {
+    const store = await openProven()
+    fake.ignoreRanges = true
+    const faults: Partial<Record<FakeRequest['operation'], (Fault | undefined)[]>> = {
+      put: [{ action: 'drop-after' }],
+      get: [fault],
+    }
+    fake.onRequest = ({ operation }) => faults[operation]?.shift()
+    expect(await store.create('p/a', new Uint8Array(300_000), {})).toBe('created')
+    expect(operations()).toEqual(['put', 'put', 'get'])
+    expect(store.recoveredWrites()).toBe(1)
+  })
+
   test('of the first create of a run is settled as created too', async () => {
     const store = await open()
     script('put', [{ action: 'drop-after' }])

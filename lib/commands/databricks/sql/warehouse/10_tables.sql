@@ -1,5 +1,5 @@
--- The tables. Variables, replaced as plain text before a file is run: ${catalog}, ${raw_root}.
--- Every statement may be run again: what is there stays as it is.
+-- The tables. The variables ${catalog} and ${raw_root} are replaced as plain text before a file is run.
+-- Every statement may be run again: existing tables stay as they are.
 
 CREATE SCHEMA IF NOT EXISTS ${catalog}.bronze;
 
@@ -7,7 +7,7 @@ CREATE SCHEMA IF NOT EXISTS ${catalog}.silver;
 
 CREATE SCHEMA IF NOT EXISTS ${catalog}.gold;
 
--- Bronze: every version of every row that a load has seen. It only grows.
+-- Bronze: every version of every row that a load has read. It only grows.
 CREATE TABLE IF NOT EXISTS ${catalog}.bronze.prices (
   symbol STRING,
   date DATE,
@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS ${catalog}.bronze.prices (
   close DOUBLE,
   adjClose DOUBLE,
   volume BIGINT,
-  -- With a time zone, as in the files. TIMESTAMP_NTZ would need a table feature and would not compare with TIMESTAMP.
+  -- With a time zone, as in the files. A TIMESTAMP_NTZ needs a table feature and cannot be compared with a TIMESTAMP.
   ingest_ts TIMESTAMP,
   loaded_at TIMESTAMP
 )
@@ -41,6 +41,6 @@ CREATE TABLE IF NOT EXISTS ${catalog}.silver.prices (
 USING DELTA
 CLUSTER BY (symbol, date)
 COMMENT 'Daily prices, one row per symbol and date'
--- Here and not on Bronze: Bronze only grows, so its changes are its rows. Here a row is replaced, and a reader of
--- changes wants to see what it was before.
+-- On Silver and not on Bronze. Bronze only grows, so its changes are its rows. In Silver rows are replaced, and readers
+-- of the changes need the earlier row.
 TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true');

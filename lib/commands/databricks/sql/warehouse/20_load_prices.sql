@@ -1,11 +1,11 @@
--- From the raw files into Bronze: the rows that are not there yet.
+-- Loads the raw files into Bronze: the rows that Bronze does not have yet.
 --
--- A view over the files and not COPY INTO: that skips a file it has loaded before even when the file was overwritten
--- since, and so would never see a day fetched again with --force, a refreshed year or a new adjustment.
--- Nor read_files, which open-source Spark does not have.
+-- It reads a view over the files. COPY INTO skips a file that it has loaded before, even if the file was overwritten
+-- since: it would miss a day fetched again with --force, a refreshed year or a new adjustment. Open-source Spark has no
+-- read_files.
 
 CREATE OR REPLACE TEMPORARY VIEW price_files (
-  -- The types are said, not inferred: a file with other types fails the load by its name instead of bending a column.
+  -- The types are given. A file with other types fails the load, and the error names it. No column changes its type.
   symbol STRING,
   date DATE,
   open DOUBLE,
@@ -19,9 +19,8 @@ CREATE OR REPLACE TEMPORARY VIEW price_files (
 USING parquet
 OPTIONS (
   path '${raw_root}/prices/',
-  -- Year files and day files stand at different depths. Partition discovery refuses that
-  -- (CONFLICTING_PARTITION_COLUMN_NAMES), and would put the values of the path in place of those in the file.
-  -- This turns it off.
+  -- Turns partition discovery off. It refuses files at different depths (CONFLICTING_PARTITION_COLUMN_NAMES), as year
+  -- files and day files are, and would replace the values in the file by those in the path.
   recursiveFileLookup 'true',
   pathGlobFilter '*.parquet'
 );
@@ -31,8 +30,8 @@ INSERT INTO ${catalog}.bronze.prices
 SELECT symbol, date, open, high, low, close, adjClose, volume, ingest_ts, current_timestamp()
 FROM (
   SELECT symbol, date, open, high, low, close, adjClose, volume, ingest_ts FROM price_files
-  -- By content, not by file name or time: an overwritten file has new rows under an old name, a copied lake has old
-  -- rows under new names. EXCEPT takes nulls for equal, which a join on all columns would not.
+  -- New rows are found by their content. File names do not tell: an overwritten file has new rows under an old name, a
+  -- copied lake has old rows under new names. EXCEPT treats nulls as equal, which a join on all columns does not.
   EXCEPT
   SELECT symbol, date, open, high, low, close, adjClose, volume, ingest_ts FROM ${catalog}.bronze.prices
 ) AS unseen;

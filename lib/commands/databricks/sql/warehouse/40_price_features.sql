@@ -1,4 +1,4 @@
--- Gold: moving averages and volatility, over the adjusted close. In close a split is a fall that never was.
+-- Gold: moving averages and volatility over the adjusted close. In close, a split looks like a fall of the price.
 
 CREATE OR REPLACE VIEW ${catalog}.gold.price_features AS
 SELECT
@@ -7,14 +7,14 @@ SELECT
   close,
   adjClose,
   volume,
-  -- The session before in the table. Windows count rows: where a session is missing they reach further back, and here
-  -- it can be seen.
+  -- The date of the previous row. Windows count rows, so across a missing session they reach further back. A gap shows
+  -- in this column.
   previous_date,
   log_return,
-  -- Null until all values of the window are there: an average of 7 days is no ma_20.
+  -- Null until the window has all of its values: an average of 7 days is not an ma_20.
   CASE WHEN COUNT(adjClose) OVER last_20 = 20 THEN AVG(adjClose) OVER last_20 END AS ma_20,
   CASE WHEN COUNT(adjClose) OVER last_50 = 50 THEN AVG(adjClose) OVER last_50 END AS ma_50,
-  -- The sample standard deviation of 20 daily log returns, so the first one stands on the 21st row of a symbol.
+  -- The sample standard deviation of 20 daily log returns. The first value is on the 21st row of a symbol.
   CASE WHEN COUNT(log_return) OVER last_20 = 20 THEN STDDEV_SAMP(log_return) OVER last_20 END AS volatility_20d,
   CASE WHEN COUNT(log_return) OVER last_20 = 20 THEN STDDEV_SAMP(log_return) OVER last_20 * SQRT(252) END
     AS volatility_20d_annualised,
@@ -28,7 +28,7 @@ FROM (
     volume,
     ingest_ts,
     LAG(date) OVER (PARTITION BY symbol ORDER BY date) AS previous_date,
-    -- No logarithm of what is not positive. A null on either side leaves the return null, and with it each window.
+    -- Only positive prices have a logarithm. A null price makes the return null, and so every window that contains it.
     CASE
       WHEN adjClose > 0 AND LAG(adjClose) OVER (PARTITION BY symbol ORDER BY date) > 0
       THEN LN(adjClose / LAG(adjClose) OVER (PARTITION BY symbol ORDER BY date))

@@ -1,6 +1,6 @@
 """Runs the SQL files of a folder in name order, statement by statement, with the variables replaced as plain text.
 
-On Databricks as a task of a job, elsewhere with spark-submit (Delta and its catalog set up there):
+On Databricks it runs as a task of a job, elsewhere with spark-submit (with Delta and its catalog configured):
 
     spark-submit run.py --folder . --catalog spark_catalog --raw-root /data/lake/raw
 """
@@ -11,12 +11,12 @@ import re
 
 
 def statements_of(text):
-    """The statements of a file. No semicolon stands in a comment or in a string of these files."""
+    """The statements of a file. These files have no semicolons in comments or strings."""
     return [part for part in text.split(";") if re.sub(r"--[^\n]*", "", part).strip()]
 
 
 def quoted(catalog):
-    """As it may stand in SQL: a name with a dash needs backticks."""
+    """The name as SQL takes it: a name with a dash needs backticks."""
     return catalog if re.fullmatch(r"\w+", catalog) else f"`{catalog}`"
 
 

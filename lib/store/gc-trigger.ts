@@ -1,0 +1,34 @@
+// Collects garbage before it piles up, because the runtime lets the heap grow to a multiple of what is in use.
+//
+// Peak memory with and without (the cases of `bun run bench`): 143 and 187 MB for 12,580 day files into S3, 132 and 153 into
+// a folder, 147 and 189 for a survey of 10,000 symbols, in the same time. Without, it grows with the run: 650 MB at 200,000
+// files. The runtime's `--smol` in the compiled program (execArgv) does not replace it: 189 MB for the first of these.
+
+import { fullGC } from 'bun:jsc'
+import { memoryUsage } from 'node:process'
+import type { Store } from './store.ts'
+
+/** A file leaves some 15 KB of garbage, a listing more. Fewer collections take more memory, more of them more time. */
+const OPERATIONS_PER_COLLECTION = 500
+
+/** Below this a collection is not worth its 10 ms: the program takes 110 MB when it is loaded and at work. */
+const WORTHWHILE_BYTES = 125e6
+
+/** The store with a full collection after every 500 listings and writes, if that much memory is in use. */
+export function withGcTrigger(store: Store): Store {
+  let operations = 0
+  async function counted<T>(operation: Promise<T>): Promise<T> {
+    try {
+      return await operation
+    } finally {
+      operations += 1
+      if (operations % OPERATIONS_PER_COLLECTION === 0 && memoryUsage.rss() > WORTHWHILE_BYTES) fullGC()
+    }
+  }
+  return {
+    ...store,
+    list: (...range) => counted(store.list(...range)),
+    create: (...file) => counted(store.create(...file)),
+    replace: (...file) => counted(store.replace(...file)),
+  }
+}
