@@ -42,6 +42,7 @@ describe('the defaults', () => {
       datasets: ['prices'],
       periods: ['annual', 'quarter'],
       skipsBadTickers: false,
+      creator: 'fmp-ingest',
       isForced: false,
       isDryRun: false,
       isJson: false,
@@ -323,7 +324,7 @@ describe('what is allowed and dangerous is said', () => {
 
 describe('resolveDemoFolder()', () => {
   test.each([
-    [['demo'], './lake'],
+    [['demo'], './demo-lake'],
     [['demo', '--out', '/tmp/x'], '/tmp/x'],
   ])('%p stores in %s', (argv, folder) => {
     expect(resolveDemoFolder(lineOf(argv))).toBe(folder)

@@ -64,7 +64,7 @@ test('the demo prints what README shows, and DuckDB answers its query as README 
       .map((cell) => cell.trim()),
   )
   const connection = await (await DuckDBInstance.create()).connect()
-  const sql = query.replace("'./lake/", `'${folder.path}/lake/`)
+  const sql = query.replace("'./demo-lake/", `'${folder.path}/demo-lake/`)
   const reader = await connection.runAndReadAll(sql)
   const answer = [reader.columnNames(), ...reader.getRowsJson().map((row) => row.map(String))]
   const [head, , ...rows] = cells.slice(0, answer.length + 1)

@@ -195,7 +195,7 @@ describe.concurrent('the output', () => {
     ])
     expect([help.code, demo.code, version.code, demoVersion.code]).toEqual([0, 0, 0, 0])
     for (const flag of ['--lookback', '--max-calls', 'FMP_API_KEY']) expect(help.stdout).toContain(flag)
-    expect(demo.stdout).toContain('./lake')
+    expect(demo.stdout).toContain('./demo-lake')
     expect(version.stdout).toMatch(/^ingest \d+\.\d+\.\d+ \(from source\)\n$/)
     expect(demoVersion.stdout).toBe(version.stdout)
     expect(`${help.stderr}${demo.stderr}${version.stderr}`).toBe('')

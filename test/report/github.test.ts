@@ -98,7 +98,7 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     outcomes,
     runErrors: [],
     stoppedBy: undefined,
-    http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
+    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
   })
   const metricsLocation = 'place' in changes ? changes.place : 's3://my-bucket/logs/ingest/date=2024-09-16/run-1.json'

@@ -23,7 +23,7 @@ function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
     outcomes: [],
     runErrors: [],
     stoppedBy: undefined,
-    http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
+    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
   }
@@ -180,8 +180,8 @@ describe('buildMetrics()', () => {
   })
 
   test('rounds durations to milliseconds', () => {
-    const http = { calls: 7, retries: 2, limited: 1, gateWaitMs: 1_234.567 }
-    expect(buildMetrics(factsOf({ durationSeconds: 1.23456, http }))).toMatchObject({
+    const vendorStats = { calls: 7, retries: 2, limited: 1, gateWaitMs: 1_234.567 }
+    expect(buildMetrics(factsOf({ durationSeconds: 1.23456, vendorStats }))).toMatchObject({
       duration_seconds: 1.235,
       gate_wait_seconds: 1.235,
       calls: 7,

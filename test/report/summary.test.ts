@@ -96,7 +96,7 @@ function ending(
     outcomes,
     runErrors: [],
     stoppedBy: undefined,
-    http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
+    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
   }

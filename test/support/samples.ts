@@ -87,6 +87,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
     tickers: { kind: 'file', path: 'tickers.csv' },
     dates: askedDates(),
     fileNote: undefined,
+    creator: 'fmp-ingest',
     datasets: ['prices'],
     periods: ['annual', 'quarter'],
     target: { kind: 'folder', folder: './lake' },

@@ -86,7 +86,7 @@ function wantedYear(rows: readonly Row[], stored: FileRows['file']['stored'], as
 /** What the survey would know of the year file that is stored now. */
 async function surveyed(): Promise<NonNullable<FileRows['file']['stored']>> {
   const [file] = await shelf.store.list('raw/')
-  const stored = file && (await readYear(file, shelf.store))
+  const stored = file && (await readYear(file, { store: shelf.store, dataset: PRICES }))
   if (stored === undefined) throw new Error('There is no file')
   return replaceableOf(stored)
 }
