@@ -103,7 +103,7 @@ def commits(spark, table):
 
 def features(rows):
     """What Gold is to say of one symbol, counted row by row."""
-    adjusted = [row[6] for row in rows]
+    adjusted, closes = [row[6] for row in rows], [row[5] for row in rows]
     returns = [None] + [
         None if a is None or b is None else math.log(b / a) for a, b in zip(adjusted, adjusted[1:])
     ]
@@ -114,8 +114,9 @@ def features(rows):
 
     out = []
     for index in range(len(rows)):
-        last_20, last_50, daily = (
-            window(values, index, size) for values, size in [(adjusted, 20), (adjusted, 50), (returns, 20)]
+        last_20, last_50, daily, close_20, close_50 = (
+            window(values, index, size)
+            for values, size in [(adjusted, 20), (adjusted, 50), (returns, 20), (closes, 20), (closes, 50)]
         )
         out.append(
             (
@@ -123,6 +124,9 @@ def features(rows):
                 last_50 and statistics.fmean(last_50),
                 daily and statistics.stdev(daily),
                 daily and statistics.stdev(daily) * math.sqrt(252),
+                close_20 and statistics.fmean(close_20),
+                close_50 and statistics.fmean(close_50),
+                close_20 and statistics.stdev(close_20),
             )
         )
     return out
@@ -134,7 +138,8 @@ def near(a, b):
 
 def check_gold(spark, expected):
     gold = spark.sql(
-        "SELECT symbol, ma_20, ma_50, volatility_20d, volatility_20d_annualised FROM gold.price_features ORDER BY symbol, date"
+        "SELECT symbol, ma_20, ma_50, volatility_20d, volatility_20d_annualised, ma_20_close, ma_50_close, "
+        "stddev_close_20d FROM gold.price_features ORDER BY symbol, date"
     ).collect()
     for symbol in sorted({row[0] for row in expected}):
         found = [tuple(row)[1:] for row in gold if row[0] == symbol]
@@ -183,6 +188,8 @@ def check_prices(spark, root):
     check("Silver is clustered", (detail["clusteringColumns"], detail["partitionColumns"]), (["symbol", "date"], []))
     kinds = spark.sql("SELECT DISTINCT _change_type FROM table_changes('silver.prices', 0)").collect()
     check("Silver tells its changes", {row[0] for row in kinds} >= {"insert", "update_preimage", "update_postimage"})
+    kinds = spark.sql("SELECT DISTINCT _change_type FROM table_changes('bronze.prices', 0)").collect()
+    check("Bronze tells what it has added", {row[0] for row in kinds}, {"insert"})
     check("symbols that look like numbers stay text", {"NAN", "1D"} <= {row[0] for row in silver(spark)})
 
 
