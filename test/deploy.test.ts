@@ -20,6 +20,8 @@ const KNOWN_VARIABLES = new Set(SETTINGS.map(({ variable }) => variable))
 
 const read = async (name: string) => await Bun.file(join(ROOT, '.github/deploy', name)).text()
 const guide = await read('README.md')
+const [service, timer] = await Promise.all([read('fmp-ingest.service'), read('fmp-ingest.timer')])
+const cronJobs = (await read('cronjob.yaml')).split(/^---$/m)
 
 /** What is wrong with the arguments of a command line. */
 function problemsOf(args: readonly string[]): readonly string[] {
@@ -32,20 +34,19 @@ function valuesOf(unit: string, name: string): readonly string[] {
   return [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value = '']) => value)
 }
 
-describe('the unit of systemd', async () => {
-  const [service, timer] = await Promise.all([read('fmp-ingest.service'), read('fmp-ingest.timer')])
+/** Runs systemd-analyze over the units, in which the program is one that is there. */
+async function analyze(args: readonly string[], text = service) {
+  const folder = await makeTempFolder()
+  await Bun.write(join(folder.path, 'fmp-ingest.service'), text.replaceAll(PROGRAM, process.execPath))
+  await Bun.write(join(folder.path, 'fmp-ingest.timer'), timer)
+  const ran = Bun.spawnSync(['systemd-analyze', ...args], { cwd: folder.path, stdout: 'pipe', stderr: 'pipe' })
+  await folder.remove()
+  return { code: ran.exitCode, said: `${ran.stdout.toString()}${ran.stderr.toString()}` }
+}
+
+describe('the unit of systemd', () => {
   const hasSystemd = Bun.which('systemd-analyze') !== null
   if (!hasSystemd) process.stderr.write('Skipped: systemd-analyze is not on the PATH, so no unit was verified.\n')
-
-  /** Runs systemd-analyze over the units, in which the program is one that is there. */
-  async function analyze(args: readonly string[], text = service) {
-    const folder = await makeTempFolder()
-    await Bun.write(join(folder.path, 'fmp-ingest.service'), text.replaceAll(PROGRAM, process.execPath))
-    await Bun.write(join(folder.path, 'fmp-ingest.timer'), timer)
-    const ran = Bun.spawnSync(['systemd-analyze', ...args], { cwd: folder.path, stdout: 'pipe', stderr: 'pipe' })
-    await folder.remove()
-    return { code: ran.exitCode, said: `${ran.stdout.toString()}${ran.stderr.toString()}` }
-  }
 
   test('starts a command line that the program takes', () => {
     const [line = ''] = valuesOf(service, 'ExecStart')
@@ -107,8 +108,8 @@ type CronJob = {
   }
 }
 
-describe('the CronJob', async () => {
-  const documents = (await read('cronjob.yaml')).split(/^---$/m).map((text) => Bun.YAML.parse(text) as CronJob)
+describe('the CronJob', () => {
+  const documents = cronJobs.map((text) => Bun.YAML.parse(text) as CronJob)
   const job = documents.find(({ kind }) => kind === 'CronJob')?.spec
   const pod = job?.jobTemplate.spec.template.spec
   const [container] = pod?.containers ?? []

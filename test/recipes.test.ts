@@ -107,13 +107,13 @@ test('prices with the statements known at the time never hold what was published
   const connection = await (await DuckDBInstance.create()).connect()
   for (const { code } of wanted) await connection.run(code.replaceAll("'lake/", `'${lake}/`))
   const sql = 'SELECT symbol, CAST(date AS VARCHAR), eps FROM prices_with_income ORDER BY ALL'
-  const rows = (await connection.runAndReadAll(sql)).getRowsJson()
+  const rows = (await connection.runAndReadAll(sql)).getRowsJson() as [string, string, number | null][]
   expect(rows.length).toBeGreaterThan(1_000)
-  const [[prices] = []] = (await connection.runAndReadAll('SELECT count(*)::INTEGER FROM prices')).getRowsJson()
-  expect(rows).toHaveLength(Number(prices))
-  const wrong = rows.filter(([symbol, date, eps]) => knownOn(String(symbol), String(date)) !== eps)
+  const [[total] = []] = (await connection.runAndReadAll('SELECT count(*)::INTEGER FROM prices')).getRowsJson()
+  expect(rows).toHaveLength(Number(total))
+  const wrong = rows.filter(([symbol, date, eps]) => knownOn(symbol, date) !== eps)
   expect(wrong).toEqual([])
-  expect([...new Set(rows.map(([, , eps]) => eps))].toSorted()).toEqual([2, 4, 5, null] as never)
+  expect(new Set(rows.map(([, , eps]) => eps))).toEqual(new Set([null, 2, 4, 5]))
   connection.closeSync()
 })
 

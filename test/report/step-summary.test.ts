@@ -32,8 +32,9 @@ describe('a text for people', () => {
   })
 })
 
+const list = (path: string): Config['tickers'] => ({ kind: 'file', path })
+
 describe('the command that starts the same run again', () => {
-  const list = (path: string): Config['tickers'] => ({ kind: 'file', path })
   test.each<[Partial<Config>, string]>([
     [{}, ''],
     [{ tickers: list('other.csv') }, ' -f tickers_path=other.csv'],
@@ -54,6 +55,8 @@ describe('the command that starts the same run again', () => {
   })
 })
 
+const redact = (text: string) => text.replaceAll('hunter2', '[redacted]')
+
 test('a dry run shows mode, dates, files, time, what is stored, and escapes what came from outside', () => {
   const job = {
     calls: 20,
@@ -64,7 +67,6 @@ test('a dry run shows mode, dates, files, time, what is stored, and escapes what
     errors: [],
   }
   const config = configOf({ rateLimitSeconds: 15, isDryRun: true })
-  const redact = (text: string) => text.replaceAll('hunter2', '[redacted]')
   const text = dryRunSummary({ jobs: [job], config, warnings: ['Too long.'], redact })
   const seen = text.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)))
   for (const part of [

@@ -91,8 +91,8 @@ async function dryRun({ config, effects, progress, jobs, redact }: Run): Promise
   if (config.actionsJob !== undefined && config.isJson) effects.printError(dryRunText(jobs, config))
   const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(jobs), config)]
   const report = { annotations: [], summary: dryRunSummary({ jobs, config, warnings, redact }) }
-  const error = await sendToActions(config.actionsJob, report, effects)
-  if (error !== undefined) progress.warn(describeError(error))
+  const unsent = await sendToActions(config.actionsJob, report, effects)
+  if (unsent !== undefined) progress.warn(describeError(unsent))
   const errors = jobs.flatMap((job) => job.errors)
   for (const { symbol, error } of errors) progress.fail(error, symbol)
   return errors.length > 0 ? 1 : 0
