@@ -1,46 +1,39 @@
 // What a reader of GitHub Actions can type: `gh workflow run …` in place of the program's own command line.
 
-import { FLAGS, type Setting } from '../cli/settings.ts'
 import { tickersLocation, type Config } from '../core/config.ts'
 import { shellWord } from '../core/text.ts'
 
 const WORKFLOW = 'ingest.yml'
 
-/** The inputs of the workflow: each is a flag, spelled with underscores. */
-const INPUTS: ReadonlySet<string> = new Set(
-  (
-    [
-      'tickersPath',
-      'fromDate',
-      'toDate',
-      'backfill',
-      'backfillDays',
-      'isForced',
-      'datasets',
-      'periods',
-      'isDryRun',
-      'maxCalls',
-    ] as const
-  ).map((name) => FLAGS[name].flag),
-)
+/** The inputs of the workflow by the flag that each is, and what stands for the value of one that needs one. */
+export const INPUTS: ReadonlyMap<string, 'true' | '…'> = new Map([
+  ['--tickers-path', '…'],
+  ['--from-date', '…'],
+  ['--to-date', '…'],
+  ['--backfill', 'true'],
+  ['--backfill-days', '…'],
+  ['--force', 'true'],
+  ['--dataset', '…'],
+  ['--period', '…'],
+  ['--max-calls', '…'],
+  ['--dry-run', 'true'],
+])
 
 /** Flags that are variables of the workflow instead. */
-const BY_VARIABLE: ReadonlyMap<string, string> = new Map([[FLAGS.noAdjClose.flag, 'the variable NO_ADJ_CLOSE']])
-
-const SETTINGS: ReadonlyMap<string, Setting> = new Map(Object.values(FLAGS).map((setting) => [setting.flag, setting]))
+const BY_VARIABLE: ReadonlyMap<string, string> = new Map([['--no-adj-close', 'the variable NO_ADJ_CLOSE']])
 
 /** The command that starts the same run by hand; a dry run becomes a real one. */
 export function rerunCommand(config: Pick<Config, 'tickers' | 'dates' | 'isForced' | 'datasets' | 'maxCalls'>): string {
   const { tickers, dates, datasets } = config
   const path = tickersLocation(tickers)
   const inputs: readonly (readonly [string, string | number | undefined])[] = [
-    ['tickers_path', path === FLAGS.tickersPath.default ? undefined : path],
+    ['tickers_path', path === 'tickers.csv' ? undefined : path],
     ['from_date', dates.fromDate],
     ['to_date', dates.toDate],
     ['backfill', dates.mode === 'backfill' ? 'true' : undefined],
     ['backfill_days', dates.backfillDays],
     ['force', config.isForced ? 'true' : undefined],
-    ['dataset', datasets.join(',') === FLAGS.datasets.default ? undefined : datasets.join(',')],
+    ['dataset', datasets.join(',') === 'prices' ? undefined : datasets.join(',')],
     ['max_calls', config.maxCalls],
   ]
   return commandOf(inputs.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])))
@@ -53,8 +46,8 @@ export function inActionsWords(text: string): string {
     (_, args: string) => commandOf(inputsIn(args)),
   )
   return withCommands.replaceAll(/(?<![\w-])--[a-z][a-z-]*/g, (flag) => {
-    if (!INPUTS.has(flag)) return BY_VARIABLE.get(flag) ?? flag
-    return `-f ${inputOf(flag)}=${SETTINGS.get(flag)?.hint === undefined ? 'true' : '…'}`
+    const value = INPUTS.get(flag)
+    return value === undefined ? (BY_VARIABLE.get(flag) ?? flag) : `-f ${inputOf(flag)}=${value}`
   })
 }
 

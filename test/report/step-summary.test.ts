@@ -1,12 +1,22 @@
 // The words of GitHub Actions: what a message for a terminal becomes on the page of a workflow run.
 
 import { describe, expect, test } from 'bun:test'
-import { inActionsWords, rerunCommand } from '../../lib/report/actions-words.ts'
+import { inActionsWords, INPUTS, rerunCommand } from '../../lib/report/actions-words.ts'
 import { dryRunSummary } from '../../lib/report/step-summary.ts'
 import { configOf, day, span } from '../support/samples.ts'
+import { readWorkflow } from '../support/workflow.ts'
 import type { Config } from '../../lib/core/config.ts'
 
 const dates = (changes: Partial<Config['dates']> = {}): Config['dates'] => ({ ...configOf({}).dates, ...changes })
+
+test('the inputs are those of the workflow', async () => {
+  const inputs = Object.entries((await readWorkflow('ingest.yml')).on.workflow_dispatch?.inputs ?? {})
+  const expected = inputs.map(([name, { type }]) => [
+    `--${name.replaceAll('_', '-')}`,
+    type === 'boolean' ? 'true' : '…',
+  ])
+  expect([...INPUTS]).toEqual(expected as never)
+})
 
 describe('a text for people', () => {
   test.each([
