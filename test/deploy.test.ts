@@ -1,18 +1,19 @@
 // The files of .github/deploy: what they start is a command line of the program, and systemd finds nothing wrong. The
 // schema of Kubernetes is held by `bun run check:workflows`, the image by security/binary.test.ts.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseCommandLine } from '../lib/cli/cli.ts'
 import { parseEnvFile } from '../lib/cli/env-file.ts'
 import { FLAGS, type Setting } from '../lib/cli/settings.ts'
 import { VARIABLES } from '../lib/cli/variables.ts'
-import { barsFor, dayKey, KEY, NOW, ROOT, setStage } from './support/run-cli.ts'
-import { makeTempFolder } from './support/temp-folder.ts'
+import { barsFor, dayKey } from './support/bars.ts'
+import { makeTempFolder } from './support/lakes/temp-folder.ts'
+import { KEY, NOW } from './support/runs/in-process.ts'
+import { ROOT } from './support/runs/process.ts'
+import { setStage } from './support/runs/stage.ts'
 import { readWorkflow } from './support/workflow.ts'
-
-setDefaultTimeout(30_000)
 
 const PROGRAM = '/usr/local/bin/ingest'
 const SETTINGS: readonly Setting[] = [...Object.values(VARIABLES), ...Object.values(FLAGS)]

@@ -1,20 +1,18 @@
 // The recipes of the documents as a reader would copy them, over a lake where year files and day files overlap with
 // different values. Those in Python are run by `bun run test:readers`, Spark's by `bun run test:spark`.
 
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { XNYS } from '../lib/core/calendar.ts'
 import type { Row } from '../lib/core/dataset.ts'
 import { encodeFile } from '../lib/parquet/parquet.ts'
-import { disposableFolder } from './support/lake.ts'
-import { makeTempFolder, type TempFolder } from './support/temp-folder.ts'
 import { knownOn, makeReadingLake } from './readers/lake.ts'
 import { readRecipes } from './readers/recipes.ts'
-import { at, priceRow, prices, span } from './support/samples.ts'
+import { disposableFolder } from './support/lakes/lake.ts'
+import { makeTempFolder, type TempFolder } from './support/lakes/temp-folder.ts'
+import { at, priceRow, prices, span } from './support/values.ts'
 import type { Partition } from '../lib/datasets/prices/schema.ts'
-
-setDefaultTimeout(30_000)
 
 const ROOT = join(import.meta.dir, '..')
 const SESSIONS = XNYS.sessions(span('2023-12-20..2024-03-08'))

@@ -1,12 +1,13 @@
 // The real program where cron, systemd and a container start it: variables from a file, and pings to a monitor.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disposableFolder } from '../support/lake.ts'
-import { barsFor, KEY, runCli, setStage, type RunOptions, type Stage } from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { barsFor } from '../support/bars.ts'
+import { disposableFolder } from '../support/lakes/lake.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { ROOT, runCli } from '../support/runs/process.ts'
+import { setStage, type SpawnOptions, type Stage } from '../support/runs/stage.ts'
 
 const DAY = '2024-09-16'
 const TOKEN = 'a1b2c3d4-0000-4000-8000-5e6f7a8b9c0d'
@@ -43,7 +44,7 @@ async function writeEnvFile(folder: string, lines: readonly string[], mode = 0o6
 
 /** A run whose environment has what is given and nothing else but PATH and HOME. */
 async function runBare(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  return await runCli([...args, '--now', '2024-09-17T13:00:00Z'], { env })
+  return await runCli([...args, '--now', NOW], { env })
 }
 
 describe('--env-file', () => {
@@ -100,7 +101,7 @@ describe('--env-file', () => {
     await using folder = await disposableFolder()
     const script = `exec "$0" --no-env-file ingest.ts --dry-run --tickers A --env-file <(echo S3_RAW_PREFIX=piped) --out "$1"`
     const child = Bun.spawn(['bash', '-c', script, process.execPath, folder.path], {
-      cwd: join(import.meta.dir, '../..'),
+      cwd: ROOT,
       env: { PATH: process.env['PATH'] ?? '', HOME: folder.path },
       stderr: 'pipe',
     })
@@ -111,8 +112,8 @@ describe('--env-file', () => {
   })
 })
 
-async function runPinged(stage: Stage, args: readonly string[], options: RunOptions & { readonly url: string }) {
-  const run = await stage.run(args, { ...options, env: { PING_URL: options.url, ...options.env } })
+async function runPinged(stage: Stage, args: readonly string[], options: SpawnOptions & { readonly url: string }) {
+  const run = await stage.spawn(args, { ...options, env: { PING_URL: options.url, ...options.env } }).done
   for (const text of [run.stdout, run.stderr, JSON.stringify(run.metrics ?? null)]) expect(text).not.toContain(TOKEN)
   return run
 }
@@ -155,7 +156,7 @@ describe('--ping', () => {
       return undefined
     }
     await using monitor = startMonitor()
-    const started = stage.start(['--tickers', 'A', '--force'], { env: { PING_URL: monitor.url } })
+    const started = stage.spawn(['--tickers', 'A', '--force'], { env: { PING_URL: monitor.url } })
     job.kill = started.kill
     expect((await started.done).code).toBe(143)
     expect(monitor.paths()).toEqual(['/start', '/fail'])
