@@ -195,7 +195,7 @@ describe('--ping', () => {
     await using monitor = startMonitor(404)
     const run = await runPinged(stage, ['--tickers', 'A'], { url: monitor.url })
     expect(run.code).toBe(0)
-    expect(run.stderr).toContain("⚠️ The ping of the run's success failed: HTTP 404.")
+    expect(run.stderr).toContain("⚠️ The monitor did not take the ping of the run's success: HTTP 404.")
   })
 
   test.each([

@@ -88,7 +88,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
 async function dryRun({ config, effects, progress, jobs, redact }: Run): Promise<0 | 1> {
   await effects.print(config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config))
   // With --json the workflow sends stdout to a file, so the log would not show the plan.
-  if (config.actionsJob !== undefined && config.isJson) effects.printError(dryRunText(jobs, config))
+  if (config.actionsJob !== undefined && config.isJson) effects.printError(redact(dryRunText(jobs, config)))
   const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(jobs), config)]
   const report = { annotations: [], summary: dryRunSummary({ jobs, config, warnings, redact }) }
   const unsent = await sendToActions(config.actionsJob, report, effects)

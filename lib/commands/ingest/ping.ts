@@ -44,7 +44,9 @@ export async function withPings(
     const { url } = target()
     if (url === undefined) return undefined
     const problem = await problemOf(withSuffix(url, suffix), body, effects)
-    return problem && `The ping of the run's ${what} failed: ${problem}. The run itself does not depend on it.`
+    return (
+      problem && `The monitor did not take the ping of the run's ${what}: ${problem}. The run does not depend on it.`
+    )
   }
   const finish = async (isSuccess: boolean, body: string) => {
     // In their order, so that the monitor does not take the start for the latest.

@@ -165,8 +165,8 @@ describe('a monitor that is away', () => {
     const run = await pinged(ends(0))
     expect(run.code).toBe(0)
     expect(run.said).toEqual([
-      `⚠️ The ping of the run's start failed: HTTP ${status}. The run itself does not depend on it.\n`,
-      `⚠️ The ping of the run's success failed: HTTP ${status}. The run itself does not depend on it.\n`,
+      `⚠️ The monitor did not take the ping of the run's start: HTTP ${status}. The run does not depend on it.\n`,
+      `⚠️ The monitor did not take the ping of the run's success: HTTP ${status}. The run does not depend on it.\n`,
     ])
     expect(heard).toHaveLength(2)
   })
@@ -178,7 +178,9 @@ describe('a monitor that is away', () => {
     const run = await pinged(ends(1), { url })
     expect(run.code).toBe(1)
     expect(run.said).toHaveLength(2)
-    expect(run.said[1]).toMatch(/^⚠️ The ping of the run's failure failed: there was no connection \(\w+\)\. /)
+    expect(run.said[1]).toMatch(
+      /^⚠️ The monitor did not take the ping of the run's failure: there was no connection \(\w+\)\. /,
+    )
   })
 
   test('that never answers is waited for ten seconds', async () => {
