@@ -123,7 +123,7 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
     fetch: send,
     nowMs: Date.now,
     region: config.defaultRegion,
-    hasCustomEndpoint: config.hasCustomEndpoint,
+    addressingStyle: config.addressingStyle,
     environment: process.env,
     concurrency: config.uploadConcurrency,
     allowUnsafe: config.allowsUnsafeStore,

@@ -87,7 +87,7 @@ export async function finishRun(
   const summary = run.redact(summaryText(ending))
   await effects.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
   const all = [...sharedErrors, stoppedBy, bugErrorOf(bug), ...failures].filter((found) => found !== undefined)
-  await reportToActions(ending, { outcomes, errors: all, summary }, run)
+  await reportToActions(ending, { outcomes, errors: all, summary, metricsKey: stored?.key }, run)
   return exitCodeOf(ending)
 }
 
@@ -97,10 +97,13 @@ type ActionsFacts = {
   /** Errors of the run, with the one that stopped it. */
   readonly errors: readonly IngestError[]
   readonly summary: string
+  /** Undefined if the metrics could not be written. */
+  readonly metricsKey: string | undefined
 }
 
 /** Sends error annotations and the step summary to GitHub Actions. Does nothing outside GitHub Actions. */
-async function reportToActions(ending: Ending, { outcomes, errors, summary }: ActionsFacts, run: Run): Promise<void> {
+async function reportToActions(ending: Ending, facts: ActionsFacts, run: Run): Promise<void> {
+  const { outcomes, errors, summary, metricsKey } = facts
   const { config, effects, redact, progress } = run
   if (config.actionsJob === undefined) return
   // With --json the workflow sends stdout to a file, so the log would not show how the run ended.
@@ -112,7 +115,9 @@ async function reportToActions(ending: Ending, { outcomes, errors, summary }: Ac
   const failures = failuresIn(shown, redact)
   const runErrors = errors.map((error) => redact(describeError(error)))
   const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(run.jobs), config)]
-  const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, config })
+  const shownEnding = { ...ending, freshness }
+  const metricsPage = metricsKey === undefined ? undefined : run.store.webPage?.(metricsKey)
+  const text = stepSummary({ ending: shownEnding, outcomes: shown, failures, runErrors, warnings, metricsPage })
   const report = { annotations: annotations(runErrors, failures), summary: text }
   const error = await sendToActions(config.actionsJob, report, effects)
   if (error !== undefined) progress.warn(describeError(error))
