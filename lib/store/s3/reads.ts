@@ -32,18 +32,22 @@ export function getFile(at: Bucket, key: string, range: Range, maxBytes: number)
     try {
       const response = part === undefined ? await readWhole(at, key, wholeLimit) : await at.wire.get(key, part)
       if (response.tag === undefined) throw unexpectedResponse(operation, 'an answer without an ETag to a read')
-      // A store that ignores ranges sends the whole file.
-      if (typeof range !== 'object') return response
-      return { ...response, bytes: response.bytes.subarray(Math.max(0, response.bytes.length - range.suffixBytes)) }
+      return typeof range === 'object' ? tailOf(response, range) : response
     } catch (error) {
       const code = errorCode(error)
       if (code === 'NoSuchKey' || code === 'NotFound') return undefined
       if (code !== 'InvalidRange' || range === undefined) throw error
       // An empty file has no range. A store that does not know ranges from the end says the same of any file.
       if (range === 'metadata') return { tag: '', bytes: new Uint8Array(0), metadata: {} }
-      return await readWhole(at, key, { operation, maxBytes, tooLarge: (bytes) => noRange(operation, bytes) })
+      const whole = await readWhole(at, key, { operation, maxBytes, tooLarge: (bytes) => noRange(operation, bytes) })
+      return tailOf(whole, range)
     }
   })
+}
+
+/** The end of what was read: a store that ignores ranges sends the whole file. */
+function tailOf(read: Read, { suffixBytes }: ByteRange): Read {
+  return { ...read, bytes: read.bytes.subarray(Math.max(0, read.bytes.length - suffixBytes)) }
 }
 
 /** Reads a whole file with the SDK, which compares the bytes with the stored checksum. */
