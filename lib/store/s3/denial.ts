@@ -21,76 +21,79 @@ const SENTENCE =
 export function explainDenial({ code, said }: Failure, operation: Operation): Explanation {
   const denial = parseDenial(said)
   if (denial === undefined) {
-    const what = `access denied to ${operation.permission} (${said === '' ? code : `the store says: ${said}`})`
-    return { what, hint: allow({ action: operation.permission, on: resourceOf(operation) }) }
+    const { permission } = operation
+    const what = `access denied to ${permission} (${said === '' ? code : `the store says: ${said}`})`
+    return { what, hint: `Allow ${permission} on ${resourceOf(operation)}.${OTHER_REASONS[permission]}` }
   }
   const { action, reason } = denial
   const caller = callerOf(denial.caller)
   const on = action.startsWith('s3:') ? resourceOf(operation, denial) : oneLine(denial.resource, 300)
-  const policy = policyOf(denial, operation)
   const right = on === '' ? action : `${action} on ${on}`
-  const what = `access denied: ${caller} may not ${action.startsWith('sts:') ? 'take on the role by' : 'do'} ${right}`
+  const policy = policyOf(denial, operation)
+  const more = action.startsWith('kms:') ? KMS_NOTE : ''
   if (policy === undefined) {
-    const why = reason.trim() === '' ? '' : ` (the store says:${oneLine(reason, 300)})`
-    return { what: `${what}${why}`, hint: allow({ action, on, caller }) }
+    const why = reason.trim() === '' ? '' : ` (the store says: ${oneLine(reason, 300)})`
+    const hint = action.startsWith('sts:') ? ROLE_HINT : `Allow ${right} for ${caller}.${more}`
+    return { what: `access denied to ${right} for ${caller}${why}`, hint }
   }
   if (policy.isDeny) {
-    const hint = `Except ${caller} from that deny, which outweighs every policy that allows it.`
-    return { what: `${what}: ${policy.name} denies it`, hint: `${hint}${others(action)}` }
+    const hint = `Except ${caller} from that deny: it outweighs every policy that allows the action.`
+    const whom = policy.one.includes(caller) ? '' : ` to ${caller}`
+    return { what: `access denied to ${right}: ${policy.one} denies it${whom}`, hint }
   }
-  return { what: `${what}: ${policy.name} does not allow it`, hint: allow({ action, on, place: policy.name }) }
+  return {
+    what: `access denied to ${right}: no ${policy.kind} allows it to ${caller}`,
+    hint: `Allow ${right} in ${policy.one}.${more}`,
+  }
 }
+
+/** Further reasons for which S3 denies access, where it does not say the reason. */
+const OTHER_REASONS: Record<Operation['permission'], string> = {
+  's3:ListBucket': ' A condition on s3:prefix must cover the prefix.',
+  's3:GetObject': ' Without s3:ListBucket, files that do not exist look denied too.',
+  's3:PutObject': ' Replacing a stored file takes s3:GetObject as well.',
+}
+
+const KMS_NOTE = ' The bucket is encrypted with that key: writing takes kms:GenerateDataKey, reading kms:Decrypt.'
+
+const ROLE_HINT =
+  'The role could not be taken on: check its trust policy, AWS_ROLE_ARN, and the identity that the token or the profile stands for.'
 
 function parseDenial(said: string): Denial | undefined {
   const { caller = '', action, resource = '', reason = '' } = SENTENCE.exec(said)?.groups ?? {}
   return action === undefined ? undefined : { caller, action, resource, reason }
 }
 
-type Policy = { readonly name: string; readonly isDeny: boolean }
+/** A kind of policy and the one that is meant. */
+type Policy = { readonly kind: string; readonly one: string; readonly isDeny: boolean }
+
+const POLICY =
+  /with an explicit deny in (?:an? |the )?([\w -]*(?:policy|boundary))(?:: (arn:\S+))?|because no ([\w -]*(?:policy|boundary)) allows/i
 
 /** The policy that a sentence names, undefined if it names none. */
 function policyOf({ action, caller, reason }: Denial, { bucket }: Operation): Policy | undefined {
-  const [, denying, lacking] =
-    /with an explicit deny in (?:an? |the )?([\w -]*(?:policy|boundary))|because no ([\w -]*(?:policy|boundary)) allows/i.exec(
-      reason,
-    ) ?? []
-  const kind = (denying ?? lacking)?.toLowerCase()
+  const [, denying, arn, lacking] = POLICY.exec(reason) ?? []
+  const kind = denying ?? lacking
   if (kind === undefined) return undefined
   const owner = callerOf(caller)
-  const ofResource = { s3: `the policy of the bucket "${bucket}"`, kms: 'the policy of the key' }[
-    action.split(':')[0] ?? ''
-  ]
-  const names: Readonly<Record<string, string>> = {
-    'identity-based policy': `the identity-based policy of ${owner}`,
-    'resource-based policy': ofResource ?? "the role's trust policy",
-    'role trust policy': "the role's trust policy",
+  const [service = ''] = action.split(':')
+  const ofResource: Readonly<Record<string, string>> = {
+    s3: `the policy of the bucket "${bucket}"`,
+    kms: 'the policy of the key',
+    sts: 'the trust policy of the role',
+  }
+  const known: Readonly<Record<string, string>> = {
+    'identity-based policy': `a policy of ${owner}`,
+    'resource-based policy': ofResource[service] ?? 'the policy of the resource',
+    'role trust policy': 'the trust policy of the role',
     'permissions boundary': `the permissions boundary of ${owner}`,
     'session policy': `the session policy of ${owner}`,
-    'service control policy': 'a service control policy of the AWS organization',
-    'resource control policy': 'a resource control policy of the AWS organization',
+    'service control policy': 'the service control policy of the AWS organization',
+    'resource control policy': 'the resource control policy of the AWS organization',
     'vpc endpoint policy': 'the policy of the VPC endpoint',
   }
-  return { name: names[kind] ?? `the ${kind}`, isDeny: denying !== undefined }
-}
-
-type Right = { readonly action: string; readonly on: string; readonly caller?: string; readonly place?: string }
-
-function allow({ action, on, caller, place }: Right): string {
-  if (action.startsWith('sts:')) {
-    return "Check the role's trust policy, AWS_ROLE_ARN, and the identity that the token or the profile stands for."
-  }
-  const who = caller === undefined ? '' : ` for ${caller}`
-  const where = place === undefined ? who : ` in ${place}`
-  return `Allow ${action}${on === '' ? '' : ` on ${on}`}${where}.${others(action)}`
-}
-
-/** What else it may take. */
-function others(action: string): string {
-  if (action === 's3:GetObject') return ' Without s3:ListBucket, files that do not exist look denied too.'
-  if (action === 's3:PutObject') return ' Replacing a stored file takes s3:GetObject as well.'
-  return action.startsWith('kms:')
-    ? ' The bucket is encrypted: writing takes kms:GenerateDataKey, reading kms:Decrypt.'
-    : ''
+  const one = known[kind.toLowerCase()] ?? `the ${kind}`
+  return { kind, one: arn === undefined ? one : `${one} (${oneLine(arn, 200)})`, isDeny: denying !== undefined }
 }
 
 /** `the role fmp-ingest (account 123456789012)` for the ARN of a caller. */
@@ -119,5 +122,5 @@ function resourceOf({ permission, bucket, location }: Operation, denial?: Denial
   const own = OWN_PART.exec(key)
   const files = own === null ? key : `${key.slice(0, own.index)}${own[0].startsWith('/') ? '/' : ''}*`
   const isOfBucket = (denial?.action ?? permission) === 's3:ListBucket'
-  return isOfBucket ? `${root} for the prefix ${files} (a condition on s3:prefix must cover it)` : `${root}/${files}`
+  return isOfBucket ? `${root} for the prefix ${files}` : `${root}/${files}`
 }

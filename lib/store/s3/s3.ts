@@ -163,12 +163,20 @@ async function listPage(at: Bucket, prefix: string, from: string | { after: stri
     const command = new ListObjectsV2Command({ Bucket: at.bucket, Prefix: prefix, ...start })
     const response = await at.client.send(command, { abortSignal: at.signal })
     const { IsTruncated, NextContinuationToken: nextToken, Contents = [] } = response
+    if (IsTruncated === true && nextToken === undefined && Contents.length > 0) throw onlyOldListing(operation)
     // An empty body with status 200 must not count as an empty bucket, nor half a listing as a whole one.
     if (IsTruncated === undefined || (IsTruncated && (nextToken === undefined || nextToken === from))) {
       throw unexpectedResponse(operation, 'a listing that does not say whether it goes on')
     }
     return { files: Contents.map((object) => toStoredFile(operation, object)), nextToken }
   })
+}
+
+/** The error of a store that answers as the older ListObjects does. */
+function onlyOldListing({ location }: Operation): IngestError {
+  const message = `${location}: the store cannot list files by ListObjectsV2 (list-type=2): its listing goes on and has no NextContinuationToken`
+  const hint = 'Use a newer version of the store, or another one (lib/store/README.md lists some).'
+  return new IngestError(message, { kind: 'store', scope: 'run', hint })
 }
 
 type Listed = {
