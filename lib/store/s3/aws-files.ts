@@ -17,7 +17,7 @@ export async function credentialProblems(environment: Environment): Promise<read
   const ofFiles = await fileProblems(environment)
   // Where a file cannot be read, its profiles are missing for that reason.
   const ofProfile = ofFiles.length > 0 ? [] : await profileProblems(await readAwsFiles(environment), environment)
-  return [...halfPairs(environment), ...ofFiles, ...ofProfile]
+  return [...halfPairs(environment), ...ofFiles, ...ofProfile, ...unusedKeys(environment)]
 }
 
 /** Variables of which one is nothing without the others. */
@@ -35,6 +35,13 @@ function halfPairs(environment: Environment): readonly Problem[] {
     what: `${one} is set and ${other} is not`,
     hint: `Set ${other} too, or unset ${one}.`,
   }))
+}
+
+/** The SDK does not take keys from variables where a profile is named. */
+function unusedKeys({ AWS_PROFILE = '', AWS_ACCESS_KEY_ID = '' }: Environment): readonly Problem[] {
+  if (AWS_PROFILE === '' || AWS_ACCESS_KEY_ID === '') return []
+  const hint = 'Unset AWS_PROFILE to use AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
+  return [{ what: 'AWS_ACCESS_KEY_ID is set and not used, because AWS_PROFILE is set', hint }]
 }
 
 /** The variables that name files with credentials. */

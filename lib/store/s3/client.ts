@@ -8,7 +8,7 @@ import { retry, type RetryPolicy } from '../../core/retry.ts'
 import { createAdaptiveLimit } from './adaptive-limit.ts'
 import { credentialProblems, type Environment } from './aws-files.ts'
 import { createFetchHandler } from './fetch-handler.ts'
-import { resolveSetup, type Setup, type SetupOptions } from './setup.ts'
+import { resolveSetup, warningOf, type Setup, type SetupOptions } from './setup.ts'
 import { isAboutCredentials, isDamage, isThrottled, toStoreError, type Operation } from './errors.ts'
 import { openWire, type Wire } from './wire.ts'
 
@@ -59,6 +59,8 @@ const SILENT_WAIT_MS = 5_000
 export async function createConnector(options: ConnectionOptions): Promise<() => Connection> {
   const setup = await resolveSetup(options)
   const client = new S3Client(clientConfig(options, setup))
+  const warning = warningOf(setup)
+  if (warning !== undefined) options.onWarning(warning)
   const tellWait = once(options.onWarning)
   return () => connect({ client, setup }, { ...options, onWarning: tellWait })
 }

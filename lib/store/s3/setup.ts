@@ -47,11 +47,20 @@ export async function resolveSetup({ region, addressingStyle, environment }: Set
 
 type SdkEndpoint = { readonly serviceConfiguredEndpoint: () => Promise<string | undefined> }
 
+/** The warning of an endpoint from the AWS files that is unsafe. Of one from a variable the command line warns. */
+export function warningOf({ endpoint = '', endpointSetting: setting }: Setup): string | undefined {
+  const isElsewhere = URL.canParse(endpoint) && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(endpoint).hostname)
+  if (!setting.startsWith(FILE_SETTING) || !endpoint.startsWith('http://') || !isElsewhere) return undefined
+  return `${setting} is plain HTTP on another machine: data and signatures can be read and changed on the way. Use https://.`
+}
+
+const FILE_SETTING = 'endpoint_url of the AWS profile'
+
 function endpointSetting(endpoint: string | undefined, environment: Environment): string {
   const variables = ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL']
   const variable = variables.find((name) => (environment[name] ?? '') !== '')
   if (endpoint === undefined || variable !== undefined) return variable ?? 'AWS_ENDPOINT_URL_S3'
-  return `endpoint_url of the AWS profile "${oneLine(environment['AWS_PROFILE'] || 'default', 100)}"`
+  return `${FILE_SETTING} "${oneLine(environment['AWS_PROFILE'] || 'default', 100)}"`
 }
 
 async function otherRegion(endpoint: string | undefined, environment: Environment): Promise<string> {
