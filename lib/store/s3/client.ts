@@ -88,6 +88,7 @@ function connect({ client, setup }: Pick<Connection, 'client' | 'setup'>, option
     // Begins when the request is first sent: a place in the queue is no wait for the store.
     const sendWatched = async (): Promise<T> => {
       timer ??= setTimeout(() => onWarning(waitingText(operation, lastError)), SILENT_WAIT_MS)
+      await checkCredentials(client)
       return await send()
     }
     const isRetryable = (error: unknown): boolean => {
@@ -135,6 +136,17 @@ function isAttempt(error: unknown): error is IngestError {
 function exhausted(error: IngestError, attempts: number): IngestError {
   const { kind, hint, cause } = error
   return new IngestError(`${error.message}, ${attempts} tries`, { kind, scope: 'run', hint, cause })
+}
+
+/** The SDK keeps credentials. On an incomplete profile it may fail with a TypeError, which is no defect of this program. */
+async function checkCredentials(client: S3Client): Promise<void> {
+  try {
+    await client.config.credentials()
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    const failure = new Error(`the AWS SDK fails on the settings: ${error.message}`, { cause: error })
+    throw Object.assign(failure, { name: 'CredentialsProviderError' })
+  }
 }
 
 /** `error` is that of the last attempt, undefined if the first one has no answer yet. */
