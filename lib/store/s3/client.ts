@@ -51,6 +51,8 @@ const MAX_DAMAGED_ATTEMPTS = 3
 const TIMEOUT_MS = 20_000
 /** A wait for the store that is longer is said. */
 const SILENT_WAIT_MS = 5_000
+/** The time between two such warnings: longer than an outage takes to end a run and its metrics. */
+const NOTICE_INTERVAL_MS = 60_000
 
 /**
  * Returns a function that opens connections, which share region and credentials. Sends nothing before the first request.
@@ -61,16 +63,18 @@ export async function createConnector(options: ConnectionOptions): Promise<() =>
   const client = new S3Client(clientConfig(options, setup))
   const warning = warningOf(setup)
   if (warning !== undefined) options.onWarning(warning)
-  const tellWait = once(options.onWarning)
+  const tellWait = atMostEvery(NOTICE_INTERVAL_MS, options)
   return () => connect({ client, setup }, { ...options, onWarning: tellWait })
 }
 
-/** Passes on the first text only. */
-function once(tell: (text: string) => void): (text: string) => void {
-  let isTold = false
+/** Passes on one warning in so many milliseconds: when a store is out of order, every request waits for it. */
+function atMostEvery(intervalMs: number, { clock, onWarning }: ConnectionOptions): (text: string) => void {
+  let toldMs = Number.NEGATIVE_INFINITY
   return (text) => {
-    if (!isTold) tell(text)
-    isTold = true
+    const nowMs = clock.elapsedMs()
+    if (nowMs - toldMs < intervalMs) return
+    toldMs = nowMs
+    onWarning(text)
   }
 }
 
