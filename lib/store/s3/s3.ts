@@ -17,6 +17,7 @@ import { createConnector, type ConnectionOptions } from './client.ts'
 import { unexpectedResponse, type Operation } from './errors.ts'
 import { missingFeature } from './features.ts'
 import { parseSdkError } from './sdk-error.ts'
+import { putWithTag, type TagForm } from './if-match.ts'
 import { getFile } from './reads.ts'
 
 export type S3StoreOptions = ConnectionOptions & {
@@ -39,12 +40,18 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
   const locate = (key: string) => (key === '' ? name : `${name}/${key}`)
   const connect = await createConnector(options)
   const support: CreateOnlySupport = { state: 'unknown' }
+  const form: TagForm = { isPlain: false }
   let recovered = 0
   let link = openLink()
 
   function openLink(): Link {
     const at: Bucket = { ...connect(), bucket, locate }
-    const put: CheckedPut = checkCreateOnly((...write) => putFile(at, ...write), { ...options, locate, support })
+    const store = {
+      form,
+      put: (file: Upload, condition: Condition | undefined) => putFile(at, file, condition),
+      tagOf: (key: string) => tagOf(at, key),
+    }
+    const put: CheckedPut = checkCreateOnly((...write) => putWithTag(...write, store), { ...options, locate, support })
     return { at, put }
   }
 
@@ -84,6 +91,11 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
     },
     recoveredWrites: () => recovered,
   }
+}
+
+/** The tag of the stored file, without quotes as in a listing. */
+async function tagOf(at: Bucket, key: string): Promise<string | undefined> {
+  return (await getFile(at, key, 'metadata', 1))?.tag?.replaceAll('"', '')
 }
 
 async function putFile(at: Bucket, file: Upload, condition: Condition | undefined): Promise<PutOutcome> {
@@ -190,6 +202,6 @@ function toStoredFile(operation: Operation, { Key, Size, LastModified, ETag }: L
   if (Key === undefined || Size === undefined || LastModified === undefined || ETag === undefined) {
     throw unexpectedResponse(operation, 'a listing with an entry that lacks key, size, time or ETag')
   }
-  // Without the quotes: some stores compare If-Match without them, and AWS accepts both.
+  // Without the quotes, which not every store sends (see if-match.ts).
   return { key: Key, sizeBytes: Size, modifiedMs: LastModified.getTime(), tag: ETag.replaceAll('"', '') }
 }

@@ -88,14 +88,22 @@ describe('a write', () => {
     expect(headers?.['transfer-encoding']).toBeUndefined()
   })
 
-  test('of a refresh sends the tag without quotes', async () => {
-    const store = await openProven()
-    fake.put('p/a', ONE)
-    const [file] = await store.list('p/')
-    expect(await store.replace('p/a', TWO, {}, file?.tag)).toBe('replaced')
-    expect(fake.requests.at(-1)?.headers['if-match']).toBe(file?.tag)
-    expect(file?.tag).not.toContain('"')
-  })
+  test.each(['both', 'quoted', 'plain'] as const)(
+    'of a refresh sends the tag in the form that the store takes (%s)',
+    async (form) => {
+      const store = await openProven()
+      fake.tagForm = form
+      fake.put('p/a', ONE)
+      const [file] = await store.list('p/')
+      expect(await store.replace('p/a', TWO, {}, file?.tag)).toBe('replaced')
+      expect(fake.requests.at(-1)?.headers['if-match']).toBe(form === 'plain' ? file?.tag : `"${file?.tag}"`)
+      expect(file?.tag).not.toContain('"')
+      const [next] = await store.list('p/')
+      fake.requests.length = 0
+      expect(await store.replace('p/a', ONE, {}, next?.tag)).toBe('replaced')
+      expect(fake.requests).toHaveLength(1)
+    },
+  )
 
   test('never asks with HEAD', async () => {
     const store = await open()
@@ -373,7 +381,7 @@ describe('the proof of create-only writes', () => {
       expect(await store.replace('p/a', TWO, {}, tag)).toBe('replaced')
       expect(fake.requests.map(({ headers }) => [headers['if-none-match'], headers['if-match']])).toEqual([
         ['*', undefined],
-        [undefined, tag],
+        [undefined, `"${tag}"`],
       ])
       expect(textAt('p/a')).toBe('two')
     })
