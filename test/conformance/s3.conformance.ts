@@ -53,7 +53,7 @@ describe('radosgw', () => {
     expect(Metadata).toEqual({ 'rows-sha256': 'abc', 'run-id': 'a-run', sha256 })
   })
 
-  // Why a listing's tag loses its quotes: this server takes a quoted one for a stale one.
+  // Why a refusal of a quoted tag is looked into: this server takes a quoted one for a stale one.
   test('compares If-Match without quotes', async () => {
     const { client } = bucket.owner
     const put = async (body: Uint8Array, IfMatch?: string) =>
