@@ -67,7 +67,9 @@ export function isThrottled(error: unknown): boolean {
 
 /** Where to look if the store is not the right one, or is out of reach. */
 function placeOf({ setup: { endpoint, endpointSetting } }: Operation): string {
-  return endpoint === undefined ? `AWS_REGION, and ${endpointSetting} for a store other than AWS` : endpointSetting
+  if (endpoint === undefined) return `AWS_REGION, and ${endpointSetting} for a store other than AWS`
+  // An address may carry a password, which the origin has not.
+  return URL.canParse(endpoint) ? `${endpointSetting} (${new URL(endpoint).origin})` : endpointSetting
 }
 
 function notS3Hint(operation: Operation): string {
@@ -82,8 +84,12 @@ function explainTransient({ code, status, said }: Failure, operation: Operation)
     }
   }
   if (status === undefined || NETWORK_CODE.test(code)) {
-    const hint = `Check the network and ${placeOf(operation)}, then run again: what is stored is kept.`
-    return { what: `no answer from the store (${code}: ${said})`, hint }
+    const place = placeOf(operation)
+    const hint = said.includes('TLS handshake')
+      ? `Check the scheme (http:// or https://) and the port of ${place}.`
+      : `Check the network and ${place}, then run again: what is stored is kept.`
+    const words = said.startsWith(`${code}: `) ? said : `${code}: ${said}`
+    return { what: `no answer from the store (${words})`, hint }
   }
   if (status === 200) return { what: 'an answer that is not from S3', hint: notS3Hint(operation) }
   const what = `the store is busy or out of order (${status} ${code})`
