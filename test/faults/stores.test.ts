@@ -4,9 +4,10 @@ import { describe, expect, test } from 'bun:test'
 import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import type { Fault } from '../support/fake-s3.ts'
-import { disposableFolder, isDataKey } from '../support/lake.ts'
-import { barsFor, setS3Stage, type S3Stage } from '../support/run-cli.ts'
+import { barsFor } from '../support/bars.ts'
+import type { Fault } from '../support/servers/fake-s3.ts'
+import { disposableFolder, isDataKey } from '../support/lakes/lake.ts'
+import { setS3Stage, type S3Stage } from '../support/runs/stage.ts'
 
 const DAY = '2024-09-16'
 const THREE = ['A', 'B', 'C']
@@ -35,7 +36,7 @@ describe.concurrent('a store that is out of order for ever', () => {
     await using stage = await setBucket(symbols)
     stage.s3.onRequest = ({ operation }) => (operation === 'put' ? says(status, code, 'Please try again') : undefined)
     const env = { MAX_WORKERS: '13' }
-    const run = await stage.run(['--tickers', symbols.join(',')], { warp: 10, env, isShared: true })
+    const run = await stage.run(['--tickers', symbols.join(',')], { env, isShared: true })
     expect(run.code).toBe(1)
     const puts = stage.s3.requests.filter(({ operation }) => operation === 'put').map(({ key }) => key)
     const dataKeys = new Set(puts.filter(isDataKey))
@@ -47,7 +48,7 @@ describe.concurrent('a store that is out of order for ever', () => {
     expect(wait).toContain(
       `s3://test-bucket/${[...dataKeys].join('')}: the store is busy or out of order (${status} ${code})`,
     )
-    expect(wait).toContain('more than 5 s so far')
+    expect(wait).toContain('for more than 5 s')
   })
 
   test('that does not answer at all is said as well', async () => {
@@ -58,16 +59,16 @@ describe.concurrent('a store that is out of order for ever', () => {
       isFirst = false
       return fault
     }
-    const run = await stage.run(LIST, { warp: 10 })
+    const run = await stage.spawn(LIST, { warp: 10 }).done
     expect(run.code).toBe(0)
     expect(lines(run.stderr, '⚠️')).toEqual([
-      expect.stringMatching(/Waiting for the store.*: no answer yet\. The run goes on/),
+      expect.stringMatching(/Waiting for the store for more than 5 s: .*: no answer yet\. The run goes on/),
     ])
   })
 
   test('but a run without a long wait says nothing of one', async () => {
     await using stage = await setBucket()
-    const run = await stage.run(LIST)
+    const run = await stage.spawn(LIST).done
     expect({ code: run.code, wait: run.stderr.includes('Waiting') }).toEqual({ code: 0, wait: false })
   })
 })
@@ -144,7 +145,7 @@ describe.concurrent('a refusal gets its own cure:', () => {
       const header = Object.keys(headers).find((name) => /x-amz-(sdk-)?checksum-(crc|alg)/.test(name))
       return header === undefined ? undefined : says(400, 'InvalidArgument', `Unsupported header '${header}'`)
     }
-    const run = await stage.run(LIST, { env: { AWS_REQUEST_CHECKSUM_CALCULATION: 'WHEN_REQUIRED' } })
+    const run = await stage.spawn(LIST, { env: { AWS_REQUEST_CHECKSUM_CALCULATION: 'WHEN_REQUIRED' } }).done
     expect({ code: run.code, files: run.changed.length }).toEqual({ code: 0, files: 3 })
   })
 })
@@ -168,7 +169,7 @@ describe.concurrent('an AWS profile', () => {
     const url = stage.s3.url.replace('127.0.0.1', 'localhost')
     await Bun.write(join(temp.path, 'config'), configOf(url, keysOf(stage)))
     const env = { ...NO_VARIABLES, AWS_PROFILE: 'minio', AWS_CONFIG_FILE: join(temp.path, 'config') }
-    const run = await stage.run(LIST, { env })
+    const run = await stage.spawn(LIST, { env }).done
     expect({ code: run.code, files: run.changed.length }).toEqual({ code: 0, files: 3 })
     expect(run.stderr).not.toContain('⚠️')
   })
@@ -190,7 +191,7 @@ describe.concurrent('an AWS profile', () => {
     await using stage = await setBucket()
     await Bun.write(join(temp.path, 'config'), '[profile minio]\ncredential_process = /opt/nowhere/keys\n')
     const env = { ...NO_VARIABLES, AWS_REGION: 'us-east-1', AWS_CONFIG_FILE: join(temp.path, 'config'), ...variables }
-    const run = await stage.run(LIST, { env })
+    const run = await stage.spawn(LIST, { env }).done
     expect({ code: run.code, calls: run.requests.length }).toEqual({ code: 1, calls: 0 })
     expect(lines(run.stderr, '❌')).toEqual([expect.stringMatching(text)])
   })
@@ -219,7 +220,7 @@ describe.concurrent('a proxy', () => {
     await using stage = await setBucket()
     const proxy = await startProxy(stage.s3.url)
     const env = { AWS_ENDPOINT_URL_S3: 'http://store.invalid:9000', [name]: proxy.address }
-    const run = await stage.run(LIST, { env })
+    const run = await stage.spawn(LIST, { env }).done
     proxy.server.close()
     expect({ code: run.code, files: run.changed.length }).toEqual({ code: 0, files: 3 })
     expect(proxy.asked).toHaveLength(stage.s3.requests.length)
@@ -231,9 +232,9 @@ describe.concurrent('a proxy', () => {
     await using stage = await setBucket()
     const proxy = await startProxy(stage.s3.url)
     const url = stage.s3.url.replace('127.0.0.1', '0.0.0.0')
-    const run = await stage.run(LIST, {
+    const run = await stage.spawn(LIST, {
       env: { AWS_ENDPOINT_URL_S3: url, HTTP_PROXY: proxy.address, NO_PROXY: '0.0.0.0' },
-    })
+    }).done
     proxy.server.close()
     expect({ code: run.code, asked: proxy.asked }).toEqual({ code: 0, asked: [] })
   })

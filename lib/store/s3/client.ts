@@ -9,6 +9,7 @@ import { createAdaptiveLimit } from './adaptive-limit.ts'
 import { credentialProblems, type Environment } from './aws-files.ts'
 import { createFetchHandler } from './fetch-handler.ts'
 import { resolveSetup, warningOf, type Setup, type SetupOptions } from './setup.ts'
+import { createWaitWatch } from './slow-wait.ts'
 import { isAboutCredentials, isDamage, isThrottled, toStoreError, type Operation } from './errors.ts'
 import { openWire, type Wire } from './wire.ts'
 
@@ -49,10 +50,6 @@ const POLICY: RetryPolicy = { maxAttempts: 14, baseMs: 100, capMs: 5_000 }
 /** Bytes that arrive damaged three times will do so again. */
 const MAX_DAMAGED_ATTEMPTS = 3
 const TIMEOUT_MS = 20_000
-/** A wait for the store that is longer is said. */
-const SILENT_WAIT_MS = 5_000
-/** The time between two such warnings: longer than an outage takes to end a run and its metrics. */
-const NOTICE_INTERVAL_MS = 60_000
 
 /**
  * Returns a function that opens connections, which share region and credentials. Sends nothing before the first request.
@@ -63,23 +60,15 @@ export async function createConnector(options: ConnectionOptions): Promise<() =>
   const client = new S3Client(clientConfig(options, setup))
   const warning = warningOf(setup)
   if (warning !== undefined) options.onWarning(warning)
-  const tellWait = atMostEvery(NOTICE_INTERVAL_MS, options)
-  return () => connect({ client, setup }, { ...options, onWarning: tellWait })
+  const watchWait = createWaitWatch(options)
+  return () => connect({ client, setup, watchWait }, options)
 }
 
-/** Passes on one warning in so many milliseconds: when a store is out of order, every request waits for it. */
-function atMostEvery(intervalMs: number, { clock, onWarning }: ConnectionOptions): (text: string) => void {
-  let toldMs = Number.NEGATIVE_INFINITY
-  return (text) => {
-    const nowMs = clock.elapsedMs()
-    if (nowMs - toldMs < intervalMs) return
-    toldMs = nowMs
-    onWarning(text)
-  }
-}
+/** What all connections to a store share. */
+type Shared = Pick<Connection, 'client' | 'setup'> & { readonly watchWait: ReturnType<typeof createWaitWatch> }
 
-function connect({ client, setup }: Pick<Connection, 'client' | 'setup'>, options: ConnectionOptions): Connection {
-  const { clock, random, concurrency, environment, onWarning } = options
+function connect({ client, setup, watchWait }: Shared, options: ConnectionOptions): Connection {
+  const { random, concurrency, environment } = options
   const limit = createAdaptiveLimit(concurrency)
   const cancelled = new AbortController()
   const wire = openWire({ ...options, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS })
@@ -87,11 +76,8 @@ function connect({ client, setup }: Pick<Connection, 'client' | 'setup'>, option
   async function request<T>(operation: Operation, send: () => Promise<T>): Promise<T> {
     let attempts = 0
     let damagedAttempts = 0
-    let lastError: IngestError | undefined
-    let timer: ReturnType<typeof setTimeout> | undefined
-    // Begins when the request is first sent: a place in the queue is no wait for the store.
-    const sendWatched = async (): Promise<T> => {
-      timer ??= setTimeout(() => onWarning(waitingText(operation, lastError)), SILENT_WAIT_MS)
+    const wait = watchWait(operation.location)
+    const sendOnce = async (): Promise<T> => {
       await checkCredentials(client)
       return await send()
     }
@@ -102,20 +88,18 @@ function connect({ client, setup }: Pick<Connection, 'client' | 'setup'>, option
     const attempt = async (number: number): Promise<T> => {
       attempts = number
       try {
-        return await limit.run(sendWatched, isThrottled)
+        return await limit.run(async () => await wait.attempt(sendOnce), isThrottled)
       } catch (error) {
         const storeError = toStoreError(error, operation)
         if (!(storeError instanceof IngestError)) throw storeError
-        lastError = storeError
+        wait.failed(storeError)
         throw isAboutCredentials(error) ? await withCredentialProblems(storeError, environment) : storeError
       }
     }
     try {
-      return await retry(attempt, { policy: POLICY, clock, random, isRetryable })
+      return await retry(attempt, { policy: POLICY, clock: wait.clock, random, isRetryable })
     } catch (error) {
       throw isAttempt(error) ? exhausted(error, attempts) : error
-    } finally {
-      clearTimeout(timer)
     }
   }
   return {
@@ -151,12 +135,6 @@ async function checkCredentials(client: S3Client): Promise<void> {
     const failure = new Error(`the AWS SDK fails on the settings: ${error.message}`, { cause: error })
     throw Object.assign(failure, { name: 'CredentialsProviderError' })
   }
-}
-
-/** `error` is that of the last attempt, undefined if the first one has no answer yet. */
-function waitingText({ location }: Operation, error: IngestError | undefined): string {
-  const what = error?.message ?? `${location}: no answer yet`
-  return `Waiting for the store (more than ${SILENT_WAIT_MS / 1_000} s so far): ${what}. The run goes on when it answers, and ends after ${POLICY.maxAttempts} tries.`
 }
 
 function clientConfig(options: ConnectionOptions, { region, isPathStyle, endpoint }: Setup): S3ClientConfig {

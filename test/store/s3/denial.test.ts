@@ -1,8 +1,8 @@
 // Denied requests: the message names the right, on what, for whom, and the policy that denies it; the hint is its cure.
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { describeError, IngestError } from '../../../lib/core/errors.ts'
-import { startFakeS3, type FakeS3 } from '../../support/fake-s3.ts'
-import { openTestStore, setAwsEnvironment } from '../../support/s3-store.ts'
+import { startFakeS3, type FakeS3 } from '../../support/servers/fake-s3.ts'
+import { openTestStore, setAwsEnvironment } from '../../support/lakes/s3-store.ts'
 
 let fake: FakeS3
 let restore: () => void

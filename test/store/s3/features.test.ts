@@ -1,10 +1,11 @@
 // Stores that lack a feature of S3: the message names the feature and the setting that helps, and with the setting it works.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { describeError, IngestError } from '../../../lib/core/errors.ts'
+import { describeError, type IngestError } from '../../../lib/core/errors.ts'
 import type { Store } from '../../../lib/store/store.ts'
-import { startFakeS3, type FakeRequest, type FakeS3, type Fault } from '../../support/fake-s3.ts'
-import { openTestStore, setAwsEnvironment } from '../../support/s3-store.ts'
-import { makeTempFolder } from '../../support/temp-folder.ts'
+import { startFakeS3, type FakeRequest, type FakeS3, type Fault } from '../../support/servers/fake-s3.ts'
+import { openTestStore, setAwsEnvironment } from '../../support/lakes/s3-store.ts'
+import { makeTempFolder } from '../../support/lakes/temp-folder.ts'
+import { failureOf as failureOfRunning } from '../../support/values.ts'
 
 let fake: FakeS3
 let restore: () => void
@@ -29,13 +30,7 @@ const ACTS = {
 }
 
 async function failureOf(act: keyof typeof ACTS): Promise<IngestError> {
-  const store = await openTestStore()
-  const error: unknown = await ACTS[act](store).then(
-    () => new Error('it did not fail'),
-    (thrown: unknown) => thrown,
-  )
-  if (!(error instanceof IngestError)) throw error
-  return error
+  return await failureOfRunning(ACTS[act](await openTestStore()))
 }
 
 type Case = readonly [store: string, act: keyof typeof ACTS, refusal: Fault, feature: RegExp, cure: RegExp]

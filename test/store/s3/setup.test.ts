@@ -1,9 +1,10 @@
 // Where the SDK's settings send requests: endpoints of variables and of the AWS files, their region, style and messages.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { describeError, IngestError } from '../../../lib/core/errors.ts'
-import { startFakeS3, type FakeS3 } from '../../support/fake-s3.ts'
-import { openTestStore, setAwsEnvironment } from '../../support/s3-store.ts'
-import { makeTempFolder } from '../../support/temp-folder.ts'
+import { describeError } from '../../../lib/core/errors.ts'
+import { startFakeS3, type FakeS3 } from '../../support/servers/fake-s3.ts'
+import { openTestStore, setAwsEnvironment } from '../../support/lakes/s3-store.ts'
+import { makeTempFolder } from '../../support/lakes/temp-folder.ts'
+import { failureOf } from '../../support/values.ts'
 
 const CASES = `${import.meta.dir}/../../fixtures/cases`
 
@@ -32,15 +33,6 @@ async function useConfig(config: string, env: Readonly<Record<string, string>> =
   await Bun.write(path, text.replaceAll('PORT', new URL(fake.url).port))
   restore()
   restore = setAwsEnvironment({ AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...NOWHERE, ...env, AWS_CONFIG_FILE: path })
-}
-
-async function failureOf(running: Promise<unknown>): Promise<IngestError> {
-  const error: unknown = await running.then(
-    () => new Error('it did not fail'),
-    (thrown: unknown) => thrown,
-  )
-  if (!(error instanceof IngestError)) throw error
-  return error
 }
 
 const MINIO = { AWS_PROFILE: 'minio' }

@@ -1,8 +1,8 @@
 // Settings for credentials that lack something: the message names what is set and what lacks, and the hint completes it.
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { IngestError } from '../../../lib/core/errors.ts'
-import { openTestStore, setAwsEnvironment } from '../../support/s3-store.ts'
-import { makeTempFolder } from '../../support/temp-folder.ts'
+import { openTestStore, setAwsEnvironment } from '../../support/lakes/s3-store.ts'
+import { makeTempFolder } from '../../support/lakes/temp-folder.ts'
 
 let folder: Awaited<ReturnType<typeof makeTempFolder>>
 let restore: () => void = () => undefined
