@@ -153,10 +153,13 @@ describe.concurrent('a refusal gets its own cure:', () => {
 /** Takes out what the stage sets by variables. */
 const NO_VARIABLES = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_REGION: '', AWS_ENDPOINT_URL_S3: '' }
 
-describe.concurrent('an AWS profile', () => {
-  const keysOf = ({ s3 }: S3Stage) =>
-    `aws_access_key_id = ${s3.env()['AWS_ACCESS_KEY_ID']}\naws_secret_access_key = ${s3.env()['AWS_SECRET_ACCESS_KEY']}\n`
+/** The lines of a profile with the keys of the fake. */
+function keysOf({ s3 }: S3Stage): string {
+  const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '' } = s3.env()
+  return `aws_access_key_id = ${AWS_ACCESS_KEY_ID}\naws_secret_access_key = ${AWS_SECRET_ACCESS_KEY}\n`
+}
 
+describe.concurrent('an AWS profile', () => {
   test.each<[string, (url: string, keys: string) => string]>([
     ['with endpoint_url', (url, keys) => `[profile minio]\nregion = us-east-1\nendpoint_url = ${url}\n${keys}`],
     [

@@ -177,7 +177,7 @@ const CASES: readonly Case[] = [
 
 test.each(CASES)(
   '%s: the %s is told by the feature that the store lacks',
-  async (_store, act, refusal, feature, cure) => {
+  async (...[, act, refusal, feature, cure]) => {
     fake.onRequest = () => refusal
     const error = await failureOf(act)
     expect(error).toMatchObject({ kind: 'store', scope: 'run' })
@@ -235,25 +235,26 @@ test('a store that answers 304 to a condition that does not hold (MinIO of early
   expect(await store.create('raw/b', BYTES, {})).toBe('exists')
 })
 
+/** A store that does not know checksum headers. */
+function withoutChecksums({ headers }: FakeRequest): Fault | undefined {
+  const header = Object.keys(headers).find((name) => name.includes('checksum'))
+  return header === undefined
+    ? undefined
+    : says(400, 'InvalidArgument', `Unsupported header '${header}' received for this API call.`)
+}
+
+/** Writes, reads and lists at such a store. */
+async function useAll(): Promise<void> {
+  fake.onRequest = withoutChecksums
+  fake.put('config/tickers.csv', BYTES)
+  const store = await openTestStore()
+  expect(await ACTS.write(store)).toBe('created')
+  expect(await ACTS['read of a list'](store)).toEqual(BYTES)
+  expect(await ACTS['read of a footer'](store)).toEqual(BYTES.subarray(0, 100))
+  expect(await ACTS.listing(store)).toHaveLength(1)
+}
+
 describe('the setting', () => {
-  /** A store that does not know checksum headers. */
-  const withoutChecksums = ({ headers }: FakeRequest): Fault | undefined => {
-    const header = Object.keys(headers).find((name) => name.includes('checksum'))
-    return header === undefined
-      ? undefined
-      : says(400, 'InvalidArgument', `Unsupported header '${header}' received for this API call.`)
-  }
-
-  async function useAll(): Promise<void> {
-    fake.onRequest = withoutChecksums
-    fake.put('config/tickers.csv', BYTES)
-    const store = await openTestStore()
-    expect(await ACTS.write(store)).toBe('created')
-    expect(await ACTS['read of a list'](store)).toEqual(BYTES)
-    expect(await ACTS['read of a footer'](store)).toEqual(BYTES.subarray(0, 100))
-    expect(await ACTS.listing(store)).toHaveLength(1)
-  }
-
   test('AWS_REQUEST_CHECKSUM_CALCULATION=WHEN_REQUIRED is honoured by every request', async () => {
     restore()
     const off = { AWS_REQUEST_CHECKSUM_CALCULATION: 'WHEN_REQUIRED', AWS_RESPONSE_CHECKSUM_VALIDATION: 'WHEN_REQUIRED' }
