@@ -75,9 +75,9 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
   return {
     locate,
     // The AWS console shows no S3-compatible store.
-    webPage: (key) =>
+    webPage: (location) =>
       link.at.setup.endpoint === undefined
-        ? `https://console.aws.amazon.com/s3/object/${bucket}?prefix=${encodeURIComponent(key)}`
+        ? `https://console.aws.amazon.com/s3/object/${bucket}?prefix=${encodeURIComponent(location.slice(locate('/').length - 1))}`
         : undefined,
     list: (prefix, after, until) => listFiles(link.at, prefix, after, until),
     read: async (key, range, maxBytes) => (await getFile(link.at, key, range, maxBytes))?.bytes,

@@ -79,7 +79,7 @@ describe('an endpoint of the AWS files', () => {
     expect(await store.list('raw/')).toHaveLength(1)
     expect(await store.read('raw/a', undefined, 10)).toEqual(new Uint8Array(1))
     expect(new Set(fake.requests.map(({ headers }) => headers['host']))).toEqual(new Set([`localhost:${port}`]))
-    expect(store.webPage?.('raw/a')).toBeUndefined()
+    expect(store.webPage?.('s3://test-bucket/raw/a')).toBeUndefined()
   })
 
   test('of the case aws-config-endpoint-url.ini reaches the store there, with its keys', async () => {
@@ -125,7 +125,9 @@ describe('an endpoint of the AWS files', () => {
     })
     await store.replace('raw/a', new Uint8Array(1), {})
     expect(urls).toEqual(['https://test-bucket.s3.eu-west-1.amazonaws.com/raw/a'])
-    expect(store.webPage?.('raw/a')).toStartWith('https://console.aws.amazon.com/s3/object/test-bucket?prefix=raw%2Fa')
+    expect(store.webPage?.('s3://test-bucket/raw/a')).toBe(
+      'https://console.aws.amazon.com/s3/object/test-bucket?prefix=raw%2Fa',
+    )
   })
 
   test('of a services section that is not there is a usage error that names the section', async () => {
