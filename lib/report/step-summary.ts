@@ -23,11 +23,13 @@ export type SummaryFacts = {
   /** What the plan says of its symbols. */
   readonly notes: readonly string[]
   readonly config: Config
+  /** The address of a page that shows the metrics, if the store has one. */
+  readonly metricsPage: string | undefined
 }
 
 /** The run as Markdown for the step summary. */
 export function stepSummary(facts: SummaryFacts): string {
-  const { ending, outcomes, failures, runErrors, warnings, notes, config } = facts
+  const { ending, outcomes, failures, runErrors, warnings, notes, config, metricsPage } = facts
   const gaps = outcomes.filter(({ missing }) => missing.length > 0)
   const { newest, symbols, late } = ending.freshness ?? { newest: '', symbols: 0, late: [] }
   const sections = [
@@ -54,7 +56,7 @@ export function stepSummary(facts: SummaryFacts): string {
       ['Symbol', 'Newest stored'],
       late.length === symbols ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none']),
     ),
-    metricsLine(ending.metricsLocation, config),
+    metricsLine(ending.metricsLocation, metricsPage),
   ]
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
 }
@@ -137,11 +139,7 @@ export function failureSummary(text: string, isInterrupted: boolean): string {
   return `## ${title}\n\n${shown.join('<br>\n')}\n`
 }
 
-function metricsLine(location: string | undefined, { target, hasCustomEndpoint }: Config): string {
+function metricsLine(location: string | undefined, page: string | undefined): string {
   if (location === undefined) return 'Metrics: could not be written'
-  const text = `Metrics: ${escaped(location)}`
-  // The AWS console shows no S3-compatible store.
-  if (target.kind !== 's3' || hasCustomEndpoint) return text
-  const key = encodeURIComponent(location.slice(`s3://${target.bucket}/`.length))
-  return `${text} ([open](https://console.aws.amazon.com/s3/object/${target.bucket}?prefix=${key}))`
+  return `Metrics: ${escaped(location)}${page === undefined ? '' : ` ([open](${page}))`}`
 }

@@ -115,8 +115,10 @@ async function reportElsewhere(ending: Ending, { outcomes, errors, summary }: Ac
   const runErrors = errors.map((error) => redact(describeError(error)))
   const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(run.jobs), config)]
   const notes = run.jobs.flatMap((job) => job.notes).map(redact)
-  const facts = { ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, notes, config }
-  const text = stepSummary(facts)
+  const { metricsLocation } = ending
+  const metricsPage = metricsLocation === undefined ? undefined : run.store.webPage?.(metricsLocation)
+  const about = { ending: { ...ending, freshness }, outcomes: shown, failures, config, metricsPage }
+  const text = stepSummary({ ...about, runErrors, warnings, notes })
   const report = { annotations: annotations(runErrors, failures), summary: text }
   const error = await sendToActions(config.actionsJob, report, effects)
   if (error !== undefined) progress.warn(describeError(error))
