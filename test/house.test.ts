@@ -59,12 +59,23 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'store/folder/errors.ts': ['store/folder/folder.test.ts', 'errors of a real file system'],
   'store/folder/listing.ts': ['store/contract.test.ts', 'one suite for both stores'],
   'store/gc-trigger.ts': ['store/contract.test.ts', 'a wrapper that the suite opens stores with'],
+  'store/s3/bucket.ts': ['store/s3/s3.test.ts', 'what all requests of a bucket share'],
   'store/s3/client.ts': ['store/s3/s3.test.ts', 'shows only with the requests that s3.ts makes'],
   'store/s3/create-only.ts': ['store/s3/s3.test.ts', 'likewise'],
   'store/s3/deadline.ts': ['store/s3/wire.test.ts', 'likewise, of wire.ts'],
   'store/s3/errors.ts': ['store/s3/s3.test.ts', 'likewise'],
+  'store/s3/fetch-handler.ts': ['store/s3/s3.test.ts', 'listings and whole reads go through it'],
+  'store/s3/if-match.ts': ['store/s3/s3.test.ts', 'the tag of a refresh'],
+  'store/s3/reads.ts': ['store/contract.test.ts', 'one suite for both stores'],
   'store/s3/sdk-error.ts': ['store/s3/s3.test.ts', 'likewise'],
+  'store/s3/slow-wait.ts': ['faults/stores.test.ts', 'a whole run over a store that is out of order'],
   'store/store.ts': ['store/contract.test.ts', 'the contract, and the tag of a stored file'],
+  'commands/ingest/command.ts': [
+    'e2e/elsewhere.test.ts',
+    'the file of variables, the settings and the pings as a process has them',
+  ],
+  'commands/private-file.ts': ['e2e/elsewhere.test.ts', 'rights to files, and pipes'],
+  'report/markdown.ts': ['report/github.test.ts', 'what a reader sees of a step summary'],
 }
 
 function filesUnder(folder: string): string[] {

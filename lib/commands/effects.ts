@@ -44,6 +44,8 @@ export type Effects = {
   readonly openEncoder: (settings: FileSettings, files: number) => Encoder
   /** Appends to a file. Rejects with an IngestError if that fails. */
   readonly appendText: (path: string, text: string) => Promise<void>
+  /** Is told the summary of a run, without secrets, also where stdout gets something else. */
+  readonly onSummary?: (text: string) => void
 }
 
 export type StoreOptions = { readonly runUuid: string; readonly onWarning: (text: string) => void }
@@ -105,9 +107,10 @@ export function ignoresHangup(): boolean {
 
 /** Requests to this machine bypass any proxy, which would see the API key in plain text. */
 function bypassProxyForLoopback(): void {
-  for (const name of ['NO_PROXY', 'no_proxy']) {
-    process.env[name] = [process.env[name], 'localhost', '127.0.0.1', '[::1]', '::1'].filter(Boolean).join(',')
-  }
+  // The runtime reads one of the two names, so both get what either had.
+  const { NO_PROXY, no_proxy: lowerCase } = process.env
+  const hosts = [NO_PROXY, lowerCase, 'localhost', '127.0.0.1', '[::1]', '::1'].filter(Boolean).join(',')
+  for (const name of ['NO_PROXY', 'no_proxy']) process.env[name] = hosts
 }
 
 const clock: Effects['clock'] = {
@@ -150,7 +153,7 @@ async function openStore(version: string, target: Target, config: Config, option
     fetch: send,
     nowMs: Date.now,
     region: config.defaultRegion,
-    hasCustomEndpoint: config.hasCustomEndpoint,
+    addressingStyle: config.addressingStyle,
     environment: process.env,
     userAgent: userAgentOf(version),
     concurrency: config.uploadConcurrency,

@@ -110,7 +110,7 @@ describe('what is set', () => {
     ]),
     [{ STATEMENT_PERIOD: 'annual' }, { periods: ['annual'] }],
     [{ STATEMENT_PERIOD: 'both' }, { periods: ['annual', 'quarter'] }],
-    [{ AWS_ENDPOINT_URL_S3: 'https://s3.example' }, { hasCustomEndpoint: true }],
+    [{ S3_ADDRESSING_STYLE: 'virtual' }, { addressingStyle: 'virtual' }],
     [{ AWS_SECRET_ACCESS_KEY: 'one', AWS_SESSION_TOKEN: 'two' }, { secrets: [KEY, 'one', 'two'] }],
     [{ FMP_API_KEY: ` ${KEY}\n` }, { apiKey: KEY }],
   ]

@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import {
-  annotation,
-  annotations,
-  failuresIn,
-  failureSummary,
-  jobLimitWarnings,
-  stepSummary,
-} from '../../lib/report/github.ts'
+import { annotation, annotations, failuresIn, jobLimitWarnings } from '../../lib/report/github.ts'
+import { failureSummary, stepSummary } from '../../lib/report/step-summary.ts'
 import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
@@ -87,8 +81,10 @@ const PRICES_JOB = { dataset: 'prices', unit: 'sessions' } as const
 type Changes = {
   readonly runErrors?: readonly string[]
   readonly warnings?: readonly string[]
+  readonly notes?: readonly string[]
   readonly config?: Partial<Config>
   readonly place?: string | undefined
+  readonly page?: string
 }
 
 function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): string {
@@ -117,8 +113,9 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     freshness,
     jobs: [PRICES_JOB],
   }
-  const { runErrors = [], warnings = [] } = changes
-  return stepSummary({ ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, config })
+  const { runErrors = [], warnings = [], notes = [] } = changes
+  const facts = { ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, notes, config }
+  return stepSummary({ ...facts, metricsPage: changes.page })
 }
 
 const done = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
@@ -130,22 +127,19 @@ const seen = (markdown: string): string =>
 
 describe('the step summary', () => {
   test('of a good run: how it ended, the counts, and where the metrics are, with a link', () => {
-    const text = summaryOf([done('A'), done('B')])
+    const page = 'https://console.aws.amazon.com/s3/object/my-bucket?prefix=logs%2Frun-1.json'
+    const text = summaryOf([done('A'), done('B')], { page })
     expect(text).toStartWith('## ✅ Ingestion Complete\n\n')
     const lines = seen(text).split('\n')
     expect(lines).toContain('| 📊 Symbols | 2 |')
     expect(lines).toContain('| 📅 Through | 2024-09-13 (2 of 2 symbols) |')
     expect(text).not.toContain('###')
     expect(seen(text)).toContain('Metrics: s3://my-bucket/logs/ingest/date=2024-09-16/run-1.json')
-    expect(text).toContain(
-      '([open](https://console.aws.amazon.com/s3/object/my-bucket?prefix=logs%2Fingest%2Fdate%3D2024-09-16%2Frun-1.json))',
-    )
+    expect(text).toContain(`([open](${page}))`)
   })
 
   test('links nowhere for a folder or another vendor’s store, and says it when there are no metrics', () => {
-    const folder = { target: { kind: 'folder', folder: './lake' } } as const
-    expect(summaryOf([done('A')], { config: folder, place: './lake/logs/x.json' })).not.toContain('](')
-    expect(summaryOf([done('A')], { config: { hasCustomEndpoint: true } })).not.toContain('](')
+    expect(summaryOf([done('A')], { place: './lake/logs/x.json' })).not.toContain('](')
     expect(summaryOf([done('A')], { place: undefined })).toContain('Metrics: could not be written')
   })
 
@@ -195,7 +189,7 @@ describe('the step summary', () => {
       warnings: [hostile],
       place: undefined,
     })
-    const own = text.replaceAll(/^## .*|^### .*|^> (⚠️|❌)|^\||\|$| \| |---/gm, '')
+    const own = text.replaceAll(/^## .*|^### .*|^> (⚠️|❌)|^\||\|$| \| |---|^To .*: <code>|<\/code>$/gm, '')
     expect(own).not.toMatch(/[<>|`*[\]~@\\_!]|https:|www\.e|&(?!#\d+;)|#(?!\d+;)/)
     expect(seen(text)).toContain('<img src=x onerror=y> [d](https://evil.example) www.evil.example `e`')
     expect(text).not.toMatch(/&#64;(?!&#8288;)/)
