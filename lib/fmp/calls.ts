@@ -64,11 +64,18 @@ export function createCalls(options: CallsOptions): Calls {
   function afterFailure(failure: IngestError, epoch: Epoch, retryAfterMs: number | undefined): IngestError {
     const isLimit = isCallLimit(failure)
     if (isLimit) counts.limited += 1
-    const error = isLimit ? gate.refused(epoch, failure, retryAfterMs) : failure
-    if (error.scope === 'run') gate.close(error)
     const isReply = failure.kind !== 'network' && failure.kind !== 'timeout'
+    const isVendors = isReply && failure.data?.isNotVendors !== true
+    // What no retry can help ends its call here.
+    const isUnanswered = !isVendors && failure.scope === 'symbol'
+    const error = isLimit
+      ? gate.refused(epoch, failure, retryAfterMs)
+      : isUnanswered
+        ? (startup.unanswered(failure) ?? failure)
+        : failure
+    if (error.scope === 'run') gate.close(error)
     if (isReply && !isLimit) gate.answered(epoch)
-    if (isReply) startup.answered()
+    if (isVendors) startup.answered()
     return error
   }
 
@@ -91,7 +98,7 @@ export function createCalls(options: CallsOptions): Calls {
       const isPaused = isCallLimit(last)
       if (!isPaused) failures += 1
       if (failures > MAX_RETRIES) {
-        const error = startup.lastError(last)
+        const error = startup.unanswered(last) ?? givenUp(last)
         if (error.scope === 'run') gate.close(error)
         throw error
       }
@@ -129,10 +136,10 @@ function createStartup() {
       hasAnswered = true
       limit.setMax(Infinity)
     },
-    /** The error of a call after its last attempt: of the symbol, or of the run when FMP has not answered any call. */
-    lastError(error: IngestError): IngestError {
+    /** Counts a call that ended with `error` and no answer of FMP's. Returns the error of the run when it is one too many. */
+    unanswered(error: IngestError): IngestError | undefined {
       if (!hasAnswered) unansweredCalls += 1
-      return hasAnswered || unansweredCalls < MAX_UNANSWERED_CALLS ? givenUp(error) : unreachable(error)
+      return hasAnswered || unansweredCalls < MAX_UNANSWERED_CALLS ? undefined : unreachable(error)
     },
   }
 }
@@ -142,8 +149,9 @@ function givenUp({ message, kind, hint }: IngestError): IngestError {
   return new IngestError(says, { kind, scope: 'symbol', hint: hint ?? 'Run again later: what is stored is kept.' })
 }
 
-function unreachable({ message, kind, hint }: IngestError): IngestError {
-  const says = `${message} None of the run's first ${MAX_UNANSWERED_CALLS} calls was answered, ${MAX_RETRIES + 1} attempts each.`
+function unreachable({ message, kind, scope, hint }: IngestError): IngestError {
+  const attempts = scope === 'attempt' ? `, ${MAX_RETRIES + 1} attempts each` : ''
+  const says = `${message} None of the run's first ${MAX_UNANSWERED_CALLS} calls was answered by FMP${attempts}.`
   return new IngestError(says, { kind, scope: 'run', hint })
 }
 

@@ -1,10 +1,11 @@
 // What GitHub Actions shows of a run besides its exit code: error annotations and the step summary.
 
 import { describeError, IngestError } from '../core/errors.ts'
+import { joinSame, moreErrors, type Message } from './messages.ts'
 import { durationText, headline, summaryEntries } from './summary.ts'
 import type { ActionsJob, Config } from '../core/config.ts'
 import type { Ending } from './exit-code.ts'
-import { oneLine, whereTrue } from '../core/text.ts'
+import { grouped, listed, oneLine, whereTrue } from '../core/text.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
 
 /**
@@ -68,27 +69,22 @@ function encoded(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 }
 
-/** A symbol that failed, and the reason in one line. */
-type Failure = readonly [symbol: string, reason: string]
-
-/** The symbols that failed, with redacted reasons. */
-export function failuresIn(outcomes: readonly SymbolOutcome[], redact: (text: string) => string): readonly Failure[] {
-  return outcomes.flatMap(({ symbol, errors: [first, ...others] }): Failure[] => {
-    if (first === undefined) return []
-    const more = others.length === 0 ? '' : ` (and ${others.length} more, see the metrics)`
-    return [[symbol, `${oneLine(redact(describeError(first)))}${more}`]]
-  })
+/** The symbols that failed, with redacted reasons, each in one line. */
+export function failuresIn(outcomes: readonly SymbolOutcome[], redact: (text: string) => string): readonly Message[] {
+  return outcomes.flatMap(({ symbol, errors: [first, ...others] }): Message[] =>
+    first === undefined ? [] : [[symbol, `${oneLine(redact(describeError(first)))}${moreErrors(others.length)}`]],
+  )
 }
 
 /** The errors of a run as annotations, as many as GitHub shows: first those of the run, then those of symbols. */
-export function annotations(runErrors: readonly string[], failures: readonly Failure[]): readonly string[] {
+export function annotations(runErrors: readonly string[], failures: readonly Message[]): readonly string[] {
   const all = [
     ...runErrors.map((text) => annotation('Ingestion', text)),
-    ...failures.map(([symbol, reason]) => annotation(symbol, `${symbol}: ${reason}`)),
+    ...joinSame(failures).map(([who, reason]) => annotation(who, `${who}: ${reason}`)),
   ]
   if (all.length <= MAX_ANNOTATIONS) return all
   const shown = all.slice(0, MAX_ANNOTATIONS - 1)
-  return [...shown, annotation('Ingestion', `${all.length - shown.length} more errors: see the step summary.`)]
+  return [...shown, annotation('Ingestion', `${grouped(all.length - shown.length)} more errors: see the step summary.`)]
 }
 
 /** Warnings that the job may end before the plan is done, each with what to do about it. None outside GitHub Actions. */
@@ -114,7 +110,7 @@ export function jobLimitWarnings(calls: number, config: Config): readonly string
 export type SummaryFacts = {
   readonly ending: Ending
   readonly outcomes: readonly SymbolOutcome[]
-  readonly failures: readonly Failure[]
+  readonly failures: readonly Message[]
   /** Errors of the run, in sentences. */
   readonly runErrors: readonly string[]
   /** Warnings that were printed before the first call. */
@@ -136,7 +132,7 @@ export function stepSummary(facts: SummaryFacts): string {
     section(
       'Missing sessions',
       ['Symbol', 'Sessions without a bar'],
-      gaps.map(({ symbol, missing }) => [symbol, someDates(missing)]),
+      gaps.map(({ symbol, missing }) => [symbol, listed(missing, MAX_DATES)]),
     ),
     // If no symbol has it, that is an error of the run, which is listed above.
     section(
@@ -158,15 +154,12 @@ export function failureSummary(text: string, isInterrupted: boolean): string {
   return `## ${title}\n\n${shown.join('<br>\n')}\n`
 }
 
-function someDates(dates: readonly string[]): string {
-  const shown = dates.slice(0, MAX_DATES).join(', ')
-  return dates.length > MAX_DATES ? `${shown} and ${dates.length - MAX_DATES} more` : shown
-}
-
-function section(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
-  if (rows.length === 0) return ''
-  const more = rows.length > MAX_ROWS ? `\n\nand ${rows.length - MAX_ROWS} more: see the metrics.` : ''
-  return `### ${escaped(title)} (${rows.length})\n\n${table(head, rows.slice(0, MAX_ROWS))}${more}`
+/** A table of symbols; many that say the same share a row. */
+function section(title: string, head: readonly string[], messages: readonly Message[]): string {
+  if (messages.length === 0) return ''
+  const rows = joinSame(messages)
+  const more = rows.length > MAX_ROWS ? `\n\nand ${grouped(rows.length - MAX_ROWS)} more: see the metrics.` : ''
+  return `### ${escaped(title)} (${grouped(messages.length)})\n\n${table(head, rows.slice(0, MAX_ROWS))}${more}`
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -140,6 +140,7 @@ export function outcomeOf(symbol: string, changes: Partial<SymbolOutcome> = {}):
     wouldShrink: 0,
     differing: 0,
     withheldThrough: undefined,
+    rejectedThrough: undefined,
     first: undefined,
     through: undefined,
     unknownFields: [],

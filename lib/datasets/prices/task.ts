@@ -78,11 +78,15 @@ async function storeSymbol(
   return buildOutcome({ ...facts, results: [...replaced, ...created, ...facts.results] })
 }
 
-/** Whether a planned file is for a date. In daily mode, dates without a session are wanted too, to be counted. */
-function wantedDates({ files }: SymbolPlan, calendar: Calendar): (date: IsoDate) => boolean {
+/**
+ * Whether a planned file is for a date. In daily mode, dates without a session are wanted too, to be counted; of another
+ * exchange each of them has a planned file, unless it is stored.
+ */
+function wantedDates({ files, tradesElsewhere }: SymbolPlan, calendar: Calendar): (date: IsoDate) => boolean {
   const years = new Set(files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : [])))
   const days = new Set(files.flatMap(({ partition }) => (partition.kind === 'day' ? [partition.date] : [])))
-  return (date) => years.has(yearOf(date)) || days.has(date) || (days.size > 0 && !calendar.isSession(date))
+  const countsClosedDays = days.size > 0 && !tradesElsewhere
+  return (date) => years.has(yearOf(date)) || days.has(date) || (countsClosedDays && !calendar.isSession(date))
 }
 
 /** Stored years that were fetched again without any row, while other years had rows. Their files are kept. */
