@@ -161,15 +161,15 @@ function createFateOfAbsent(
  * session that is without any row: a bar that came is never called missing.
  */
 function rejectedSessions({ files }: SymbolPlan, { rows, rejects, withheld }: CheckedSessions): ReadonlySet<IsoDate> {
-  const days = rejects.map(({ date }) => dayNamedIn(date))
-  const dated = new Set(days)
+  const dated = new Set(rejects.map(({ date }) => dayNamedIn(date)))
+  // 2024-02-30 can be read, and is no session.
+  const unreadable = rejects.filter(({ date }) => date === null || !/^\d{4}-\d{2}-\d{2}/.test(date)).length
   const present = new Set([...rows.map(({ date }) => date), ...withheld])
   const sessions = files.flatMap((file) => file.sessions).filter((session) => !present.has(session))
-  const undated = days.filter((day) => day === undefined).length
   const guessed = sessions.filter((session) => !dated.has(session)).toSorted()
   return new Set([
     ...sessions.filter((session) => dated.has(session)),
-    ...guessed.slice(Math.max(0, guessed.length - undated)),
+    ...guessed.slice(Math.max(0, guessed.length - unreadable)),
   ])
 }
 
