@@ -77,9 +77,9 @@ export type RowFindings = {
 export function rowWarnings({ rejects, suspects, firstSuspicion }: RowFindings): readonly string[] {
   const [first] = rejects
   const of = first?.date == null ? '' : ` (${first.date})`
-  const rejected = first && `${counted(rejects.length, 'row')} rejected, the first${of}: ${first.reason}.`
-  const suspect = `${counted(suspects, 'row')} stored that look wrong, the first is ${firstSuspicion}.`
-  return [rejected, suspects > 0 ? suspect : undefined].filter((text) => text !== undefined)
+  const rejectsText = first && `${counted(rejects.length, 'row')} rejected, the first${of}: ${first.reason}.`
+  const suspectsText = `${counted(suspects, 'row')} stored that look wrong, the first is ${firstSuspicion}.`
+  return [rejectsText, suspects > 0 ? suspectsText : undefined].filter((text) => text !== undefined)
 }
 
 /** The error of a symbol none of whose `received` rows can be stored. `title` names the dataset, unless it is prices. */

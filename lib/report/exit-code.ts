@@ -14,7 +14,7 @@ export type Ending = {
   readonly rejectsLocation?: string | undefined
   /** Whether there are rejected rows whose file could not be written. */
   readonly isRejectsFileLost: boolean
-  /** That of the dataset of sessions, if the run has one. */
+  /** The freshness of the dataset of sessions, if the run has one. */
   readonly freshness: Freshness | undefined
   readonly jobs: readonly Pick<Job, 'dataset' | 'unit'>[]
 }

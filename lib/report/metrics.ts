@@ -34,13 +34,13 @@ export type RunFacts = {
   readonly outcomes: readonly SymbolOutcome[]
   readonly runErrors: readonly IngestError[]
   readonly stoppedBy: IngestError | undefined
-  readonly http: VendorStats
+  readonly vendorStats: VendorStats
   readonly recoveredWrites: number
 }
 
 /** The metrics document, with its fields in the order in which they are written. */
 export function buildMetrics(facts: RunFacts): Metrics {
-  const { config, outcomes, stoppedBy, http } = facts
+  const { config, outcomes, stoppedBy, vendorStats } = facts
   const counts = outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), ZERO_COUNTS)
   const total = (valueOf: (outcome: SymbolOutcome) => number) =>
     outcomes.reduce((sum, outcome) => sum + valueOf(outcome), 0)
@@ -79,10 +79,10 @@ export function buildMetrics(facts: RunFacts): Metrics {
         .flatMap(({ through }) => through ?? [])
         .toSorted()
         .at(-1) ?? null,
-    calls: http.calls,
-    retries: http.retries,
-    refused_calls: http.limited,
-    gate_wait_seconds: Math.round(http.gateWaitMs) / 1_000,
+    calls: vendorStats.calls,
+    retries: vendorStats.retries,
+    refused_calls: vendorStats.limited,
+    gate_wait_seconds: Math.round(vendorStats.gateWaitMs) / 1_000,
     recovered_writes: facts.recoveredWrites,
     stopped_by: stoppedBy?.kind ?? null,
     interrupted: stoppedBy?.kind === 'interrupted',

@@ -5,8 +5,8 @@ import { ZERO_COUNTS } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics, storeMetrics, type RunFacts } from '../../lib/report/metrics.ts'
 import type { Store } from '../../lib/store/store.ts'
-import { keysIn, openShelf, type Shelf } from '../support/folder-store.ts'
-import { at, configOf, day, failureOf, outcomeOf, span } from '../support/samples.ts'
+import { keysIn, openShelf, type Shelf } from '../support/lakes/folder-store.ts'
+import { at, configOf, day, failureOf, outcomeOf, span } from '../support/values.ts'
 import { createRedactor } from '../../lib/core/text.ts'
 
 /** 2024-10-01T00:00:00Z. */
@@ -23,7 +23,7 @@ function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
     outcomes: [],
     runErrors: [],
     stoppedBy: undefined,
-    http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
+    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
   }
@@ -180,8 +180,8 @@ describe('buildMetrics()', () => {
   })
 
   test('rounds durations to milliseconds', () => {
-    const http = { calls: 7, retries: 2, limited: 1, gateWaitMs: 1_234.567 }
-    expect(buildMetrics(factsOf({ durationSeconds: 1.23456, http }))).toMatchObject({
+    const vendorStats = { calls: 7, retries: 2, limited: 1, gateWaitMs: 1_234.567 }
+    expect(buildMetrics(factsOf({ durationSeconds: 1.23456, vendorStats }))).toMatchObject({
       duration_seconds: 1.235,
       gate_wait_seconds: 1.235,
       calls: 7,

@@ -35,7 +35,7 @@ export type Run = {
 /** Finishes a run and returns its exit code. `http` counts the calls that it made. */
 export async function finishRun(
   { outcomes: ended, stoppedBy, bug }: RunResult,
-  run: Run & { readonly http: VendorStats },
+  run: Run & { readonly vendorStats: VendorStats },
 ): Promise<0 | 1 | 3> {
   const { config, effects, jobs, progress, store } = run
   const judged = jobs.map((job) => job.judge(ended.filter(({ dataset }) => dataset === job.dataset)))
@@ -59,7 +59,7 @@ export async function finishRun(
     outcomes,
     runErrors: [...sharedErrors, runErrorOf(stoppedBy), bugErrorOf(bug)].filter((found) => found !== undefined),
     stoppedBy,
-    http: run.http,
+    vendorStats: run.vendorStats,
     recoveredWrites: store.recoveredWrites(),
   }
   const metrics = buildMetrics(facts)

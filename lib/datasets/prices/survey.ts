@@ -5,7 +5,7 @@ import type { Footer } from '../../parquet/parquet.ts'
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import type { SessionDataset } from './schema.ts'
-import { surveyEach, readTail } from '../stored-file.ts'
+import { readTail, surveyEach, type ReadContext } from '../stored-file.ts'
 
 /** A year file with its footer, or with the problem why its footer cannot be used. */
 export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
@@ -52,13 +52,13 @@ async function surveySymbol(symbol: string, context: SurveyContext): Promise<Sto
 
   const newestDay = [...days].toSorted().at(-1)
   if (mode === 'backfill') {
-    const years = await readYears(yearFiles, context.store)
+    const years = await readYears(yearFiles, context)
     return { symbol, days, years, newest: newestIn(years) }
   }
   // Day mode reads a year file only for the newest stored session of a symbol without day files.
   const isNeeded = period.lookbackFrom !== undefined && newestDay === undefined
   const newestYear = Math.max(...yearFiles.keys())
-  const years = isNeeded ? await readYears(pick(yearFiles, newestYear), context.store) : new Map()
+  const years = isNeeded ? await readYears(pick(yearFiles, newestYear), context) : new Map()
   const newest = newestDay ?? newestIn(years)
   return { symbol, days, years, newest: newest !== undefined && newest >= range.from ? newest : undefined }
 }
@@ -75,19 +75,22 @@ async function listRange(symbol: string, range: DateRange, { store, dataset, mod
   return await store.list(dataset.folder(symbol), after, lastDay)
 }
 
-async function readYears(files: ReadonlyMap<number, StoredFile>, store: Store): Promise<Map<number, StoredYear>> {
-  const read = [...files].map(async ([year, file]) => [year, await readYear(file, store)] as const)
+async function readYears(
+  files: ReadonlyMap<number, StoredFile>,
+  context: ReadContext,
+): Promise<Map<number, StoredYear>> {
+  const read = [...files].map(async ([year, file]) => [year, await readYear(file, context)] as const)
   const years = new Map<number, StoredYear>()
   for (const [year, stored] of await Promise.all(read)) {
-    // A file that is gone since the listing counts as absent.
+    // A file that was removed since the listing counts as absent.
     if (stored !== undefined) years.set(year, stored)
   }
   return years
 }
 
 /** Reads the footer of a year file in one request; undefined if the file is gone. */
-export async function readYear(file: StoredFile, store: Store): Promise<StoredYear | undefined> {
-  const stored = await readTail(file, store)
+export async function readYear(file: StoredFile, context: ReadContext): Promise<StoredYear | undefined> {
+  const stored = await readTail(file, context)
   return stored === undefined || 'problem' in stored ? stored : { file, footer: stored.footer }
 }
 
@@ -107,7 +110,7 @@ export async function findNewestSession(
     if (partition?.kind === 'year' && partition.year > (newestYear?.year ?? 0))
       newestYear = { year: partition.year, file }
   }
-  const stored = newestYear && (await readYear(newestYear.file, store))
+  const stored = newestYear && (await readYear(newestYear.file, { store, dataset }))
   const newestInYear = stored !== undefined && 'footer' in stored ? stored.footer.span.to : undefined
   return [newestDay, newestInYear]
     .filter((date) => date !== undefined)
