@@ -133,8 +133,10 @@ async function outcomeWithoutRows(
   const context = { symbol: plan.symbol, windows: [], isWanted: () => false, recentFrom: newest }
   const checked = validateRows(dataset, [], context)
   const outcome = buildOutcome({ plan, checked, results: [], closedDays: [] })
+  // Days between two bars on which another exchange may have been closed are nothing to warn of.
+  const isExpected = plan.tradesElsewhere && to !== undefined && to < newest
   const lateWarning = `FMP has no data from ${from} to ${to}; the newest stored is ${newest}.`
-  return { ...outcome, through: newest, lateWarning }
+  return { ...outcome, through: newest, lateWarning: isExpected ? undefined : lateWarning }
 }
 
 /** The checked rows, grouped by planned file, newest file first. */
