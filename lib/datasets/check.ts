@@ -76,7 +76,7 @@ export type RowFindings = {
 /** The warnings about rejects and suspects. */
 export function rowWarnings({ rejects, suspects, firstSuspicion }: RowFindings): readonly string[] {
   const [first] = rejects
-  const of = first?.date == null ? '' : ` (${first.date})`
+  const of = typeof first?.date === 'string' ? ` (${first.date})` : ''
   const rejectsText = first && `${counted(rejects.length, 'row')} rejected, the first${of}: ${first.reason}.`
   const suspectsText = `${counted(suspects, 'row')} stored that look wrong, the first is ${firstSuspicion}.`
   return [rejectsText, suspects > 0 ? suspectsText : undefined].filter((text) => text !== undefined)

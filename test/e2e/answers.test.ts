@@ -62,8 +62,8 @@ describe.concurrent('a newest bar that came and was rejected (NEGV)', () => {
 
   test('of every symbol is not told as a day that FMP does not have yet', async () => {
     const symbols = ['NA', 'NB', 'NC', 'ND', 'NE', 'NF']
-    const row = (symbol: string) => ({ ...priceCases.NEGV.full[0], symbol })
-    await using stage = await setStage({ onRequest: ({ symbol }) => Response.json([row(symbol)]) })
+    const [row] = priceCases.NEGV.full
+    await using stage = await setStage({ onRequest: ({ symbol }) => Response.json([{ ...row, symbol }]) })
     const run = await stage.run(['--tickers', symbols.join(','), '--no-adj-close'], { now: NOW })
     expect(run.code).toBe(1)
     expect(metricsOf(run)).toMatchObject({ run_errors: [], errors: 6, rejected_rows: 6, through_date: null })
@@ -162,6 +162,7 @@ describe.concurrent('an answer that is not of the vendor', () => {
     ],
     ['a page with 503', 503, '<html>Down</html>', /HTTP 503\. A web page came\. It begins: “<html>Down/, 'stops'],
     ['a firewall’s words', 403, 'Forbidden by policy', /HTTP 403\. It says: “Forbidden by policy”/, 'stops'],
+    ['a captive portal', 302, 'Moved', /was redirected to nowhere \(HTTP 302\)/, 'stops'],
     ['an empty refusal', 403, '', /HTTP 403\./, 'stops'],
     ['an error in another field', 400, '{"errors":["bad"]}', /HTTP 400\. It begins: “{"errors":\["bad"\]}”/, 'goes on'],
     [
@@ -182,7 +183,7 @@ describe.concurrent('an answer that is not of the vendor', () => {
       'goes on',
     ],
   ]
-  test.each(replies)('%s (%d) is quoted', async (_, status, body, says, course) => {
+  test.each(replies)('%s (%d) is quoted', async (...[, status, body, says, course]) => {
     await using stage = await setStage({ onRequest: () => new Response(body, { status }) })
     const run = await stage.run(['--tickers', symbolsOf(25).join(','), '--no-adj-close'])
     expect(run.code).toBe(1)
@@ -192,17 +193,17 @@ describe.concurrent('an answer that is not of the vendor', () => {
   })
 })
 
+/** The one row of the newest document of the cases. */
+async function documentOf({ lake }: Stage, symbol: string): Promise<unknown> {
+  const folder = `raw/fundamentals/type=income/symbol=${symbol}/year=2024/docdate=2024-09-28`
+  const bytes = await lake.bytes(`${folder}/${symbol}-2024-09-28.parquet`)
+  const rows = await rowsIn(bytes, createStatement(INCOME, { prefix: 'raw' }).columns)
+  expect(rows).toHaveLength(1)
+  return rows[0]
+}
+
 describe.concurrent('statements', () => {
   const asked = ['--dataset', 'income', '--period', 'annual']
-
-  /** The one row of the newest document of the cases. */
-  async function documentOf({ lake }: Stage, symbol: string): Promise<unknown> {
-    const folder = `raw/fundamentals/type=income/symbol=${symbol}/year=2024/docdate=2024-09-28`
-    const bytes = await lake.bytes(`${folder}/${symbol}-2024-09-28.parquet`)
-    const rows = await rowsIn(bytes, createStatement(INCOME, { prefix: 'raw' }).columns)
-    expect(rows).toHaveLength(1)
-    return rows[0]
-  }
 
   test('of two rows of one document the later accepted one is stored, whatever the order (DUPACC)', async () => {
     const rows = statementCases.DUPACC['income-statement']
@@ -234,12 +235,13 @@ describe.concurrent('statements', () => {
   })
 })
 
+const bar = (symbol: string, date: string) => ({ symbol, date, open: 1, high: 2, low: 1, close: 2, volume: 3 })
+const answer =
+  (dates: readonly string[]) =>
+  ({ symbol, from = '', to = '' }: FmpRequestInfo) =>
+    Response.json(dates.filter((date) => from <= date && date <= to).map((date) => bar(symbol, date)))
+
 describe.concurrent('symbols of other exchanges', () => {
-  const bar = (symbol: string, date: string) => ({ symbol, date, open: 1, high: 2, low: 1, close: 2, volume: 3 })
-  const answer =
-    (dates: readonly string[]) =>
-    ({ symbol, from = '', to = '' }: FmpRequestInfo) =>
-      Response.json(dates.filter((date) => from <= date && date <= to).map((date) => bar(symbol, date)))
   // New York is closed on Monday, 2024-09-02; London was on Monday, 2024-08-26.
   const LONDON = ['2024-08-23', '2024-08-27', '2024-08-28', '2024-08-29', '2024-08-30', '2024-09-02', '2024-09-03']
   const range = ['--no-adj-close', '--from-date', '2024-08-23', '--to-date', '2024-09-03']

@@ -158,10 +158,13 @@ function partitionNamed(key: string): Partition | undefined {
 
 /** The rows of `full`, each with the adjusted close of its date, or without the field if there is none. */
 function withAdjustedClose(full: readonly RawRow[], adjusted: readonly RawRow[]): readonly RawRow[] {
-  // The two replies may write one day in two ways.
-  const dayOf = ({ date }: RawRow): unknown => (typeof date === 'string' ? (midnightDay(date) ?? date) : date)
   const closes = new Map(adjusted.map((row) => [dayOf(row), row['adjClose']]))
   return full.map((row) => ({ ...row, adjClose: closes.get(dayOf(row)) }))
+}
+
+/** The day of a row, because two replies may write one day in two ways; else its date as it came. */
+function dayOf({ date }: RawRow): unknown {
+  return typeof date === 'string' ? (midnightDay(date) ?? date) : date
 }
 
 function checkPrice(symbol: string, raw: RawRow): RowCheck {

@@ -4,6 +4,7 @@ import { GetObjectCommand, ListObjectsV2Command, type GetObjectCommandOutput } f
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { IngestError } from '../../core/errors.ts'
+import { grouped } from '../../core/text.ts'
 import { compareKeys, type ByteRange, type Metadata, type Store, type StoredFile } from '../store.ts'
 import {
   checkCreateOnly,
@@ -170,7 +171,7 @@ async function readBody(operation: Operation, response: GetObjectCommandOutput, 
 }
 
 function tooLarge({ location }: Operation, size: number, maxBytes: number): IngestError {
-  const message = `${location}: ${size} bytes or more, but at most ${maxBytes} are read.`
+  const message = `${location}: ${grouped(size)} bytes or more, but at most ${grouped(maxBytes)} are read.`
   return new IngestError(message, {
     kind: 'store',
     scope: 'symbol',
