@@ -40,7 +40,10 @@ export function checkRows(dataset: Dataset, raw: readonly RawRow[], symbol: stri
     const [kept, left] = isNewer ? [{ ...checked, raw: candidate }, before?.raw] : [before, candidate]
     good.set(primaryKey, kept)
     if (left !== undefined)
-      reject(left, `a ${isNewer ? 'later' : 'newer'} row has the same ${dataset.primaryKey.join(' and ')}`)
+      reject(
+        left,
+        `a ${dataset.isNewer === undefined ? 'later' : 'newer'} row has the same ${dataset.primaryKey.join(' and ')}`,
+      )
   }
   return { good: [...good.values()], rejects, unknownFields: unknownFieldsOf(dataset, raw) }
 }

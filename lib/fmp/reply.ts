@@ -58,7 +58,7 @@ function quoting(refusal: Refusal, lead: string, excerpt: string): Refusal {
 
 /** A refusal that something else sent than the vendor. */
 function notVendors(refusal: Refusal): Refusal {
-  const hint = 'A firewall or a proxy on the way may have sent it: check the network and FMP_BASE_URL.'
+  const hint = 'A firewall or a proxy on the way may have answered in its place: check the network and FMP_BASE_URL.'
   return { ...refusal, hint: refusal.hint ?? hint, data: { isNotVendors: true } }
 }
 

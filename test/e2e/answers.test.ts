@@ -7,7 +7,7 @@ import { readRows as rowsIn } from '../../lib/parquet/parquet.ts'
 import priceCases from '../fixtures/cases/prices.json'
 import statementCases from '../fixtures/cases/statements.json'
 import { barsFor, dayKey, yearKey } from '../support/bars.ts'
-import { readRows } from '../support/lakes/lake.ts'
+import { priceKeys, readRows } from '../support/lakes/lake.ts'
 import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
 import type { FmpRequestInfo } from '../support/servers/vendor.ts'
 
@@ -133,7 +133,7 @@ describe.concurrent('an answer that is not of the vendor', () => {
     expect(run.stderr).toContain(
       "HTTP 403. A web page came. It begins: “<!DOCTYPE html> <html><head><title>Access Denied</title></head><body>Blocked by policy 7.</body></html>” None of the run's first 20 calls was answered by FMP.",
     )
-    expect(run.stderr).toContain('A firewall or a proxy on the way may have sent it')
+    expect(run.stderr).toContain('A firewall or a proxy on the way may have answered in its place')
     // One line for the nineteen symbols before the one that stopped the run.
     expect(run.stderr.match(/^❌ /gm)).toHaveLength(1)
     expect(run.stderr).toMatch(/^❌ 19 symbols \(S0, S1, .*S18\): /m)
@@ -274,6 +274,18 @@ describe.concurrent('symbols of other exchanges', () => {
     const forced = await stage.run(['--tickers', 'VOD.L', '--force', ...range], { now: '2024-10-02T13:00:00Z' })
     expect(forced.changed).toContain(dayKey('VOD.L', '2024-09-02'))
     expect(forced.changed).toHaveLength(7)
+  })
+
+  test('killed after any of its files and run again has the days of a run never disturbed', async () => {
+    await using stage = await setStage({ onRequest: answer(LONDON) })
+    await stage.run(['--tickers', 'VOD.L', ...range], { now: NOW })
+    const whole = await priceKeys(stage.lake)
+    const oldestFirst = whole.toSorted((a, b) => a.slice(-18).localeCompare(b.slice(-18)))
+    for (let left = 0; left < oldestFirst.length; left += 1) {
+      for (const key of oldestFirst.slice(left)) await stage.lake.remove(key)
+      await stage.run(['--tickers', 'VOD.L', ...range], { now: NOW })
+      expect(await priceKeys(stage.lake)).toEqual(whole)
+    }
   })
 
   test('that have the newest session are not asked for their holidays again by a run without dates', async () => {

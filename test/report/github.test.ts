@@ -183,6 +183,17 @@ describe('the step summary', () => {
     expect(text).toContain('| C | 2024-09-12 |\n| D | none |')
   })
 
+  test('shows seventy symbols that say the same in one row, and the rejects file', () => {
+    const missing = [day('2024-09-12')]
+    const many = Array.from({ length: 70 }, (_, index) =>
+      done(`S${index}`, { missing, errors: [failed(`The answer for S${index} is no list`)] }),
+    )
+    const text = seen(summaryOf(many))
+    expect(text).toContain('### Failed symbols (70)')
+    expect(text.match(/^\| 70 symbols \(S0, .*S69\) \| The answer for S0 is no list \|$/gm)).toHaveLength(1)
+    expect(text.match(/^\| 70 symbols \(S0, .*S69\) \| 2024-09-12 \|$/gm)).toHaveLength(1)
+  })
+
   test('does not list everybody when nobody has the newest session', () => {
     expect(summaryOf([done('A', { through: day('2024-09-12') })])).not.toContain('Without the newest')
   })

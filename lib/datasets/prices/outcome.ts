@@ -25,8 +25,16 @@ export function surveyedOutcome(plan: SymbolPlan): SymbolOutcome {
     counts: plan.surveyedCounts,
     surveyedCounts: plan.surveyedCounts,
     first: plan.storedSpan?.from,
-    through: plan.newest,
+    through: storedThrough(plan),
   }
+}
+
+/** The newest bar that was stored before the run, in files of either kind. */
+function storedThrough({ newest, newestDay }: SymbolPlan): IsoDate | undefined {
+  return [newest, newestDay]
+    .filter((date) => date !== undefined)
+    .toSorted()
+    .at(-1)
 }
 
 /** The outcome if all planned sessions end with one fate: the symbol failed, or the run stopped before it. */
@@ -72,7 +80,10 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
   const written = results.filter(({ result }) => isResult(result, 'written'))
   const kept = results.filter(({ result }) => isResult(result, 'written') || isResult(result, 'already'))
   const keptSpan = spanOf(kept.flatMap(({ rows }) => rows.map(({ date }) => date)))
-  const through = rangeAround([keptSpan, plan.newest && { from: plan.newest, to: plan.newest }])?.to
+  const through = [keptSpan?.to, storedThrough(plan)]
+    .filter((date) => date !== undefined)
+    .toSorted()
+    .at(-1)
   const shrunk = results.flatMap(({ key, result }) => (isResult(result, 'shrink') ? [{ key, ...result }] : []))
   const missing = missingSessions(facts, rejected, barSpan)
   const differing = results.filter(({ result }) => isResult(result, 'already') && result.differs).length

@@ -1,7 +1,7 @@
 // Plans what to fetch and what to write, from what the user asked for and what is stored. Plain data, no I/O.
 
 import type { Calendar } from '../../core/calendar.ts'
-import { ZERO_COUNTS, withFate, type Counts } from '../../core/outcome.ts'
+import { ZERO_COUNTS, totalCount, withFate, type Counts } from '../../core/outcome.ts'
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
 import type { Footer } from '../../parquet/parquet.ts'
@@ -40,9 +40,12 @@ export type SymbolPlan = {
   readonly storedSpan: DateRange | undefined
   /** The newest stored session of the range. */
   readonly newest: IsoDate | undefined
+  /** The newest day file of the range. A backfill does not count it as its newest session. */
+  readonly newestDay: IsoDate | undefined
   /**
    * A nightly run takes the newest stored session as its high-water mark. So files are written one by one, oldest first,
-   * each after the one before it is stored: a kill then leaves no missing session before the mark.
+   * each after the one before it is stored: a kill then leaves no missing session before the mark. The days on which only
+   * another exchange trades are asked for with the session after them, so they too are stored before it.
    */
   readonly writesOldestFirst: boolean
   /** Whether the symbol trades on other days than the calendar's: what it has on them is kept, what it lacks is not missing. */
@@ -118,6 +121,9 @@ function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan 
   const sessions = range === undefined ? [] : calendar.sessions(range)
   const toFetch = isForced ? sessions : sessionsToFetch(stored, sessions, context)
   const storedDays = [...days].toSorted()
+  const alreadyStored = isForced
+    ? ZERO_COUNTS
+    : withFate(ZERO_COUNTS, 'already_stored', sessions.filter((session) => days.has(session)).length)
   const shared = sharedFields(stored, range, context)
   const spans = toFetch.map((date) => ({ from: date, to: date }))
   const fetched = fetchFields(shared.tradesElsewhere && range ? withClosedDays(spans, range, calendar) : spans, dataset)
@@ -131,10 +137,10 @@ function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan 
     ...shared,
     ...fetched,
     files: files.toReversed(),
-    surveyedCounts: withFate(ZERO_COUNTS, 'already_stored', sessions.length - toFetch.length),
+    surveyedCounts: withFate(alreadyStored, 'no_data', sessions.length - toFetch.length - totalCount(alreadyStored)),
     errors: [],
     storedSpan: span(storedDays[0], storedDays.at(-1)),
-    writesOldestFirst: period.lookbackFrom !== undefined,
+    writesOldestFirst: period.lookbackFrom !== undefined || shared.tradesElsewhere,
     yearsStored: [],
   }
 }
@@ -195,12 +201,13 @@ function foreignYearError(year: number, { symbol, years }: StoredSessions): Inge
 }
 
 function sharedFields(
-  { symbol, newest }: StoredSessions,
+  { symbol, newest, days }: StoredSessions,
   range: DateRange | undefined,
   { dataset, calendar }: PlanContext,
 ) {
   const recentFrom = range && calendar.sessionsBack(range.to, RECENT_SESSIONS)
-  return { symbol, dataset, range, newest, recentFrom, tradesElsewhere: tradesElsewhere(symbol) }
+  const newestDay = [...days].toSorted().at(-1)
+  return { symbol, dataset, range, newest, newestDay, recentFrom, tradesElsewhere: tradesElsewhere(symbol) }
 }
 
 function fetchFields(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {

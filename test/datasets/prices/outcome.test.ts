@@ -38,6 +38,7 @@ function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partia
     errors: [],
     storedSpan: undefined,
     newest: undefined,
+    newestDay: undefined,
     writesOldestFirst: false,
     yearsStored: [],
     tradesElsewhere: false,
