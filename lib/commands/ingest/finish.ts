@@ -4,7 +4,8 @@ import { annotations, failuresIn, jobLimitWarnings, sendToActions } from '../../
 import { stepSummary } from '../../report/step-summary.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
 import { afterGrace } from '../../pipeline/interrupt.ts'
-import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
+import type { Metrics } from '../../report/contract.ts'
+import { buildMetrics, rejectsKeyOf, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
 import type { RunResult, Job } from '../../pipeline/pipeline.ts'
 import type { Progress } from '../../report/progress.ts'
 import { callsOf, summaryText } from '../../report/summary.ts'
@@ -41,10 +42,7 @@ export async function finishRun(
   const judged = jobs.map((job) => job.judge(ended.filter(({ dataset }) => dataset === job.dataset)))
   const outcomes = judged.flatMap((judgement) => judgement.outcomes)
   const sharedErrors = judged.flatMap(({ error }) => error ?? [])
-  for (const { symbol, errors, lateWarning } of outcomes) {
-    for (const error of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(error, symbol)
-    if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
-  }
+  progress.symbols(outcomes)
   for (const error of sharedErrors) progress.fail(error)
   if (stoppedBy !== undefined) progress.stopped(stoppedBy)
   const unknownFields = [...new Set(outcomes.flatMap((outcome) => outcome.unknownFields))]
@@ -80,6 +78,7 @@ export async function finishRun(
     metrics,
     stoppedBy,
     metricsLocation: stored && store.locate(stored.key),
+    rejectsLocation: rejectsLocationOf(stored, metrics, store),
     isRejectsFileLost: stored?.rejectsError !== undefined,
     freshness: judged.find(({ freshness }) => freshness !== undefined)?.freshness,
     jobs,
@@ -122,6 +121,16 @@ async function reportElsewhere(ending: Ending, { outcomes, errors, summary }: Ac
   const report = { annotations: annotations(runErrors, failures), summary: text }
   const error = await sendToActions(config.actionsJob, report, effects)
   if (error !== undefined) progress.warn(describeError(error))
+}
+
+/** Where the rejected rows are, if there are any and their file was written. */
+function rejectsLocationOf(
+  stored: { readonly key: string; readonly rejectsError: IngestError | undefined } | undefined,
+  { rejected_rows: rejectedRows }: Metrics,
+  store: Store,
+): string | undefined {
+  if (stored === undefined || stored.rejectsError !== undefined || rejectedRows === 0) return undefined
+  return store.locate(rejectsKeyOf(stored.key))
 }
 
 /** How long an interrupted run waits for its metrics to be written. */

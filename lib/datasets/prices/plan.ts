@@ -1,7 +1,7 @@
 // Plans what to fetch and what to write, from what the user asked for and what is stored. Plain data, no I/O.
 
 import type { Calendar } from '../../core/calendar.ts'
-import { ZERO_COUNTS, withFate, type Counts } from '../../core/outcome.ts'
+import { ZERO_COUNTS, totalCount, withFate, type Counts } from '../../core/outcome.ts'
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
 import type { Footer } from '../../parquet/parquet.ts'
@@ -11,11 +11,12 @@ import { replaceableOf, yearPart, type Replaceable } from './year-files.ts'
 import type { SessionDataset, Partition } from './schema.ts'
 import { actionOn, type FileAction } from '../file-action.ts'
 import { addSurveyed, yearsWithStatus, type YearPart } from './year-status.ts'
+import { closedDaysIn, tradesElsewhere, withClosedDays } from './exchange.ts'
 
 /** A file that the run may write. Day files without a stored version are shared by all symbols, because plans are long. */
 export type PlannedFile = {
   readonly partition: Partition
-  /** The sessions whose fates this file decides, oldest first. */
+  /** The sessions whose fates this file decides, oldest first; none for a day on which only another exchange may trade. */
   readonly sessions: readonly IsoDate[]
   /** The stored version, if there is one. */
   readonly stored: Replaceable | undefined
@@ -39,11 +40,16 @@ export type SymbolPlan = {
   readonly storedSpan: DateRange | undefined
   /** The newest stored session of the range. */
   readonly newest: IsoDate | undefined
+  /** The newest day file of the range. A backfill does not count it as its newest session. */
+  readonly newestDay: IsoDate | undefined
   /**
    * A nightly run takes the newest stored session as its high-water mark. So files are written one by one, oldest first,
-   * each after the one before it is stored: a kill then leaves no missing session before the mark.
+   * each after the one before it is stored: a kill then leaves no missing session before the mark. The days on which only
+   * another exchange trades are asked for with the session after them, so they too are stored before it.
    */
   readonly writesOldestFirst: boolean
+  /** Whether the symbol trades on other days than the calendar's: what it has on them is kept, what it lacks is not missing. */
+  readonly tradesElsewhere: boolean
   /** Years with a stored file. */
   readonly yearsStored: readonly number[]
   /** The first of the last five sessions of the range. */
@@ -69,7 +75,7 @@ export function planSessions(surveyed: readonly StoredSessions[], context: PlanC
   const shared = {
     ...context,
     years: yearsOf(context),
-    newDay: createNewDayFiles(actionOn(undefined, context.isForced)),
+    newDay: createNewDayFiles(context),
   }
   return surveyed
     .map((stored) => (context.mode === 'daily' ? planDays(stored, shared) : planYears(stored, shared)))
@@ -92,10 +98,17 @@ function yearsOf({ period: { range }, calendar }: PlanContext): readonly YearPar
   })
 }
 
-function createNewDayFiles(action: FileAction): PlanningContext['newDay'] {
+function createNewDayFiles({ calendar, isForced }: PlanContext): PlanningContext['newDay'] {
   const files = new Map<IsoDate, PlannedFile>()
+  const action = actionOn(undefined, isForced)
   return (date) => {
-    const file = files.get(date) ?? { partition: { kind: 'day', date }, sessions: [date], stored: undefined, action }
+    const sessions = () => (calendar.isSession(date) ? [date] : [])
+    const file = files.get(date) ?? {
+      partition: { kind: 'day', date },
+      sessions: sessions(),
+      stored: undefined,
+      action,
+    }
     files.set(date, file)
     return file
   }
@@ -106,25 +119,44 @@ function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan 
   const { days } = stored
   const range = daysRange(stored, period)
   const sessions = range === undefined ? [] : calendar.sessions(range)
-  const toFetch = isForced ? sessions : sessions.filter((session) => !days.has(session))
+  const toFetch = isForced ? sessions : sessionsToFetch(stored, sessions, context)
   const storedDays = [...days].toSorted()
-  const files = toFetch.map((date): PlannedFile => {
+  const alreadyStored = isForced
+    ? ZERO_COUNTS
+    : withFate(ZERO_COUNTS, 'already_stored', sessions.filter((session) => days.has(session)).length)
+  const shared = sharedFields(stored, range, context)
+  const spans = toFetch.map((date) => ({ from: date, to: date }))
+  const fetched = fetchFields(shared.tradesElsewhere && range ? withClosedDays(spans, range, calendar) : spans, dataset)
+  const closedDays = shared.tradesElsewhere ? fetched.windows.flatMap((window) => closedDaysIn(window, calendar)) : []
+  const dates = [...toFetch, ...closedDays.filter((date) => isForced || !days.has(date))].toSorted()
+  const files = dates.map((date): PlannedFile => {
     const file = context.newDay(date)
     return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
   })
   return {
-    ...sharedFields(stored, range, context),
-    ...fetchFields(
-      toFetch.map((date) => ({ from: date, to: date })),
-      dataset,
-    ),
+    ...shared,
+    ...fetched,
     files: files.toReversed(),
-    surveyedCounts: withFate(ZERO_COUNTS, 'already_stored', sessions.length - toFetch.length),
+    surveyedCounts: withFate(alreadyStored, 'no_data', sessions.length - toFetch.length - totalCount(alreadyStored)),
     errors: [],
     storedSpan: span(storedDays[0], storedDays.at(-1)),
-    writesOldestFirst: period.lookbackFrom !== undefined,
+    writesOldestFirst: period.lookbackFrom !== undefined || shared.tradesElsewhere,
     yearsStored: [],
   }
+}
+
+/**
+ * The sessions without a day file. A run without dates leaves those of a symbol of another exchange that has the newest one:
+ * it would ask for that exchange's holidays again, and a run that needs the newest session asks for them with it.
+ */
+function sessionsToFetch(
+  { symbol, days }: StoredSessions,
+  sessions: readonly IsoDate[],
+  { period }: PlanContext,
+): readonly IsoDate[] {
+  const newest = sessions.at(-1)
+  const isUpToDate = newest !== undefined && days.has(newest) && period.lookbackFrom !== undefined
+  return isUpToDate && tradesElsewhere(symbol) ? [] : sessions.filter((session) => !days.has(session))
 }
 
 /** With dates: the range itself. Without: back to the lookback, or further back to the newest stored session. */
@@ -169,12 +201,13 @@ function foreignYearError(year: number, { symbol, years }: StoredSessions): Inge
 }
 
 function sharedFields(
-  { symbol, newest }: StoredSessions,
+  { symbol, newest, days }: StoredSessions,
   range: DateRange | undefined,
   { dataset, calendar }: PlanContext,
 ) {
   const recentFrom = range && calendar.sessionsBack(range.to, RECENT_SESSIONS)
-  return { symbol, dataset, range, newest, recentFrom }
+  const newestDay = [...days].toSorted().at(-1)
+  return { symbol, dataset, range, newest, newestDay, recentFrom, tradesElsewhere: tradesElsewhere(symbol) }
 }
 
 function fetchFields(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {

@@ -14,6 +14,7 @@ import {
   type IsoDate,
 } from '../../core/dates.ts'
 import type { Footer } from '../../parquet/parquet.ts'
+import { grouped } from '../../core/text.ts'
 import type { StoredYear } from './survey.ts'
 
 /** A year without a bar for its last session is fetched again until this many sessions after it: the bar may come late. */
@@ -127,5 +128,5 @@ function rowsBefore(date: IsoDate, stored: Footer, calendar: Calendar): number {
 }
 
 function describeRows(rows: number, { from, to }: DateRange): string {
-  return `${rows} rows ${from} to ${to}`
+  return `${grouped(rows)} rows ${from} to ${to}`
 }

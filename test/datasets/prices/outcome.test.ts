@@ -38,8 +38,10 @@ function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partia
     errors: [],
     storedSpan: undefined,
     newest: undefined,
+    newestDay: undefined,
     writesOldestFirst: false,
     yearsStored: [],
+    tradesElsewhere: false,
     recentFrom: XNYS.sessionsBack(range.to, 5),
     ...changes,
   }
