@@ -44,7 +44,9 @@ export type ErrorScope = 'attempt' | 'symbol' | 'run'
 /** What the code needs of an error beside its kind. */
 export type ErrorData = {
   /** Of kind `plan-limit`: how many rows a call may ask for. */
-  readonly allowedRows: number
+  readonly allowedRows?: number
+  /** Of kind `interrupted`: the exit code of the signal. */
+  readonly exitCode?: 129 | 130 | 143
 }
 
 export type ErrorDetails = {

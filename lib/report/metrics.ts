@@ -10,10 +10,12 @@ import {
 } from '../core/outcome.ts'
 import { utcDate, type DateRange } from '../core/dates.ts'
 import { describeError, IngestError } from '../core/errors.ts'
-import { targetLocation, tickersLocation, type Config, type DatasetName } from '../core/config.ts'
+import { targetLocation, tickersLocation, type Config } from '../core/config.ts'
+import type { Job } from '../pipeline/pipeline.ts'
 import type { Store } from '../store/store.ts'
 import { oneLine } from '../core/text.ts'
 import type { DatasetTotals, Findings, Metrics, SymbolResult } from './contract.ts'
+import { endOf, type EndFacts } from './exit-code.ts'
 
 /** Incremented when a field changes its meaning or is removed. */
 const SCHEMA_VERSION = 1
@@ -22,7 +24,7 @@ const SCHEMA_VERSION = 1
 const MAX_SUFFIX = 1_000
 
 /** All that the metrics of a run are built from. */
-export type RunFacts = {
+export type RunFacts = EndFacts & {
   readonly config: Config
   readonly version: string
   readonly runUuid: string
@@ -31,9 +33,10 @@ export type RunFacts = {
   readonly durationSeconds: number
   /** The dates as widened; without dates, from the earliest of all symbols. Undefined if no session was asked for. */
   readonly range: DateRange | undefined
+  readonly jobs: readonly Pick<Job, 'dataset' | 'unit'>[]
   readonly outcomes: readonly SymbolOutcome[]
+  /** Without failed writes of the run's own files. */
   readonly runErrors: readonly IngestError[]
-  readonly stoppedBy: IngestError | undefined
   readonly http: VendorStats
   readonly recoveredWrites: number
 }
@@ -41,16 +44,23 @@ export type RunFacts = {
 /** The metrics document, with its fields in the order in which they are written. */
 export function buildMetrics(facts: RunFacts): Metrics {
   const { config, outcomes, stoppedBy, http } = facts
-  const counts = outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), ZERO_COUNTS)
+  const datasets = facts.jobs.map((job) => datasetTotals(job, outcomes))
+  // Counts and dates are of sessions only: documents are counted by dataset.
+  const totals = datasets.filter(({ unit }) => unit === 'sessions')
+  const counts = totals.reduce((sum, total) => addCounts(sum, total.counts), ZERO_COUNTS)
+  const ofSessions = outcomes.filter((outcome) => totals.some((total) => total.dataset === outcome.dataset))
+  const runErrors = [...facts.runErrors, ...facts.lostFiles]
   const total = (valueOf: (outcome: SymbolOutcome) => number) =>
     outcomes.reduce((sum, outcome) => sum + valueOf(outcome), 0)
+  const errors = total((outcome) => outcome.errors.length) + runErrors.length
   return {
-    run_id: new Date(facts.startMs).toISOString().replace('Z', '+00:00'),
+    run_id: `${new Date(facts.startMs).toISOString().slice(0, 19)}+00:00`,
     date_range: { from: facts.range?.from ?? null, to: facts.range?.to ?? null },
+    ...endOf(errors, facts),
     symbols_processed: distinct(outcomes) - distinct(outcomes.filter(({ isFinished }) => !isFinished)),
     files_written: total(({ filesWritten }) => filesWritten),
     rows_written: total(({ rowsWritten }) => rowsWritten),
-    errors: total(({ errors }) => errors.length),
+    errors,
     duration_seconds: Math.round(facts.durationSeconds * 1_000) / 1_000,
     results: outcomes.map(symbolResult),
     schema_version: SCHEMA_VERSION,
@@ -58,10 +68,10 @@ export function buildMetrics(facts: RunFacts): Metrics {
     run_uuid: facts.runUuid,
     mode: config.dates.mode,
     dataset: config.datasets.join(','),
-    datasets: config.datasets.map((name) => datasetTotals(name, outcomes)),
+    datasets,
     settings: settingsOf(config),
     now_overridden: config.nowMs !== undefined,
-    run_errors: facts.runErrors.map(describeError),
+    run_errors: runErrors.map(describeError),
     counts,
     sessions: totalCount(counts),
     symbols: distinct(outcomes),
@@ -73,9 +83,9 @@ export function buildMetrics(facts: RunFacts): Metrics {
       wouldShrink: total(({ wouldShrink }) => wouldShrink),
       differing: total(({ differing }) => differing),
     }),
-    first_date: outcomes.flatMap(({ first }) => first ?? []).toSorted()[0] ?? null,
+    first_date: ofSessions.flatMap(({ first }) => first ?? []).toSorted()[0] ?? null,
     through_date:
-      outcomes
+      ofSessions
         .flatMap(({ through }) => through ?? [])
         .toSorted()
         .at(-1) ?? null,
@@ -85,7 +95,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     gate_wait_seconds: Math.round(http.gateWaitMs) / 1_000,
     recovered_writes: facts.recoveredWrites,
     stopped_by: stoppedBy?.kind ?? null,
-    interrupted: stoppedBy?.kind === 'interrupted',
+    interrupted: facts.interruptCode !== undefined,
   }
 }
 
@@ -110,13 +120,13 @@ function distinct(outcomes: readonly SymbolOutcome[]): number {
   return new Set(outcomes.map(({ symbol }) => symbol)).size
 }
 
-/** The totals of one dataset. Its counts are sessions of prices, or documents of statements. */
-function datasetTotals(dataset: DatasetName, all: readonly SymbolOutcome[]): DatasetTotals {
+function datasetTotals({ dataset, unit }: RunFacts['jobs'][number], all: readonly SymbolOutcome[]): DatasetTotals {
   const outcomes = all.filter((outcome) => outcome.dataset === dataset)
   const total = (valueOf: (outcome: SymbolOutcome) => number) =>
     outcomes.reduce((sum, outcome) => sum + valueOf(outcome), 0)
   return {
     dataset,
+    unit,
     files_written: total(({ filesWritten }) => filesWritten),
     rows_written: total(({ rowsWritten }) => rowsWritten),
     restated: total(({ restated }) => restated),
@@ -174,8 +184,7 @@ export async function storeMetrics(
   { outcomes, startMs }: RunFacts,
   redact: (text: string) => string,
 ): Promise<{ readonly key: string; readonly rejectsError: IngestError | undefined }> {
-  const encoder = new TextEncoder()
-  const stem = await createFirstFree(store, stemOf(startMs), encoder.encode(`${toJson(metrics, redact, 2)}\n`))
+  const stem = await createFirstFree(store, stemOf(startMs), encodeDocument(metrics, redact))
   const rejects = outcomes.flatMap((outcome) => outcome.rejects)
   if (rejects.length > 0) {
     const lines = rejects.map((reject) => `${toJson(withRedactedNames(reject, redact), redact)}\n`).join('')
@@ -187,6 +196,22 @@ export async function storeMetrics(
     return { key: `${stem}.json`, rejectsError }
   }
   return { key: `${stem}.json`, rejectsError: undefined }
+}
+
+/** Replaces the run's own document, whose end differs from what it said. Throws an IngestError if the store fails. */
+export async function replaceMetrics(
+  store: Store,
+  key: string,
+  metrics: Metrics,
+  redact: (text: string) => string,
+): Promise<void> {
+  await store.replace(key, encodeDocument(metrics, redact), {})
+}
+
+const encoder = new TextEncoder()
+
+function encodeDocument(metrics: Metrics, redact: (text: string) => string): Uint8Array {
+  return encoder.encode(`${toJson(metrics, redact, 2)}\n`)
 }
 
 /**

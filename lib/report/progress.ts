@@ -37,8 +37,8 @@ export interface Progress {
   stopped(error: IngestError): void
   /** Called when the work begins. */
   begin(work: Workload): void
-  /** Called after each call for a symbol. */
-  called(symbol: string): void
+  /** Called after each call for a symbol of one dataset. */
+  called(task: Pick<SymbolOutcome, 'symbol' | 'dataset'>): void
   /** Called when a symbol of one dataset has ended. Prints its messages, except those that depend on other symbols. */
   ended(outcome: SymbolOutcome): void
   /** Removes the live line, before the summary is printed. */
@@ -88,8 +88,9 @@ export function createProgress(output: Output): Progress {
       begunMs = clock.elapsedMs()
       printedMs = begunMs
     },
-    called(symbol) {
-      callsUnderWay.set(symbol, (callsUnderWay.get(symbol) ?? 0) + 1)
+    called(task) {
+      const name = taskName(task)
+      callsUnderWay.set(name, (callsUnderWay.get(name) ?? 0) + 1)
       showProgress()
     },
     clear,
@@ -97,7 +98,7 @@ export function createProgress(output: Output): Progress {
       ended += 1
       // Counts all planned calls: a symbol that failed early does not make the rest.
       callsOfEnded += outcome.plannedCalls
-      callsUnderWay.delete(outcome.symbol)
+      callsUnderWay.delete(taskName(outcome))
       files += outcome.filesWritten
       for (const text of warningsIn(outcome)) warn(text)
       // No-data errors wait: only when all symbols are fetched is it known whether they are errors of the symbol.
@@ -106,6 +107,11 @@ export function createProgress(output: Output): Progress {
       showProgress()
     },
   }
+}
+
+/** A symbol may be under way in several datasets at once. */
+function taskName({ symbol, dataset }: Pick<SymbolOutcome, 'symbol' | 'dataset'>): string {
+  return `${dataset} ${symbol}`
 }
 
 /** `10 symbols`, or `40 done (10 symbols × 4 datasets)`. */

@@ -1,10 +1,9 @@
 // The texts of a run for people: the plan line, the dry run and the summary. No I/O.
 
-import { ZERO_COUNTS, addCounts } from '../core/outcome.ts'
 import { grouped } from '../core/text.ts'
 import { type Config } from '../core/config.ts'
-import { errorsIn, type Ending } from './exit-code.ts'
-import type { DatasetTotals, DryRun } from './contract.ts'
+import type { Ending } from './exit-code.ts'
+import type { DryRun } from './contract.ts'
 import type { Job } from '../pipeline/pipeline.ts'
 
 const RULE = '='.repeat(60)
@@ -70,8 +69,8 @@ export function summaryText(ending: Ending): string {
 /** The entries of the summary: those of every run, then those that are not zero or empty, then the duration. */
 export function summaryEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
   const { metrics, freshness } = ending
-  // Sessions only: each dataset of documents has a line of its own.
-  const counts = totalsOf('sessions', ending).reduce((sum, total) => addCounts(sum, total.counts), ZERO_COUNTS)
+  // Of sessions only: each dataset of documents has a line of its own.
+  const { counts } = metrics
   const through =
     freshness === undefined
       ? ''
@@ -93,7 +92,7 @@ export function summaryEntries(ending: Ending): readonly (readonly [label: strin
     ['📊 Symbols', String(metrics.symbols_processed)],
     ['📁 Files written', String(metrics.files_written)],
     ['📝 Rows written', String(metrics.rows_written)],
-    ['❌ Errors', String(errorsIn(ending))],
+    ['❌ Errors', String(metrics.errors)],
     ...documentEntries(ending),
     ...optional.flatMap(([label, value]) => {
       if (value === 0 || value === '') return []
@@ -103,15 +102,11 @@ export function summaryEntries(ending: Ending): readonly (readonly [label: strin
   ]
 }
 
-function totalsOf(unit: Job['unit'], { metrics, jobs }: Ending): readonly DatasetTotals[] {
-  const units = new Map(jobs.map((job) => [job.dataset, job.unit]))
-  return metrics.datasets.filter(({ dataset }) => units.get(dataset) === unit)
-}
-
 /** One line for each dataset of documents. */
-function documentEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
-  const { force } = ending.metrics.settings
-  return totalsOf('documents', ending).map(({ dataset, counts, restated }) => {
+function documentEntries({ metrics }: Ending): readonly (readonly [label: string, value: string])[] {
+  const { force } = metrics.settings
+  const ofDocuments = metrics.datasets.filter(({ unit }) => unit === 'documents')
+  return ofDocuments.map(({ dataset, counts, restated }) => {
     const parts: readonly (readonly [number, string])[] = [
       [counts.stored - restated, force ? 'written' : 'new'],
       [restated, 'restated'],
@@ -127,9 +122,8 @@ function documentEntries(ending: Ending): readonly (readonly [label: string, val
 }
 
 /** How the run ended, in a few words. */
-export function headline(ending: Ending): string {
-  const { stoppedBy } = ending
-  if (stoppedBy?.kind === 'interrupted') return '🛑 Ingestion Interrupted'
+export function headline({ metrics, stoppedBy }: Pick<Ending, 'metrics' | 'stoppedBy'>): string {
+  if (metrics.interrupted) return '🛑 Ingestion Interrupted'
   if (stoppedBy !== undefined) return `🛑 Ingestion Stopped Early (${stoppedBy.kind})`
-  return errorsIn(ending) > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
+  return metrics.errors > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
 }

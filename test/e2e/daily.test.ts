@@ -51,7 +51,7 @@ describe.concurrent('a nightly run', () => {
     expect(first.stderr).toContain('--backfill')
     expect(first.changed).toEqual(DEFAULT_SYMBOLS.map((symbol) => dayKey(symbol, '2024-09-16')).toSorted())
     expect(metricsOf(first)).toMatchObject({
-      run_id: '2024-09-17T13:00:00.000+00:00',
+      run_id: '2024-09-17T13:00:00+00:00',
       date_range: { from: '2024-09-16', to: '2024-09-16' },
       symbols_processed: 10,
       calls: 20,

@@ -61,6 +61,7 @@ function barsOf(...dates: readonly string[]): readonly RawRow[] {
 function answering(bars: Bars): Answer {
   return async ({ symbol, query, name }: Ask, reservation: Reservation) => {
     reservation.spend()
+    reservation.countMade()
     const window = { from: query['from'] ?? '', to: query['to'] ?? '' }
     const rows = (bars[symbol] ?? []).filter(({ date }) => String(date) >= window.from && String(date) <= window.to)
     return name === 'full' ? rows.map((row) => ({ ...row, adjClose: undefined })) : rows
@@ -96,6 +97,7 @@ async function ingest({
     ...changes,
   }
   const steps: PipelineEffects = {
+    onFetched: () => undefined,
     onOutcome: (outcome) => ended.push(outcome),
     maxWorkers: 3,
     admit: createUploads({
@@ -142,6 +144,7 @@ function failing(bars: Bars, failures: Readonly<Record<string, unknown>>): Answe
     const thrown = failures[ask.symbol] ?? failures[`${ask.symbol} ${ask.name}`]
     if (thrown === undefined) return await answer(ask, reservation)
     reservation.spend()
+    reservation.countMade()
     throw thrown
   }
 }
@@ -479,7 +482,7 @@ test('each symbol tells of its calls: those made, whatever came of them', async 
   const usual = failing(ALL, { B: failure('payload', 'symbol') })
   const ask: Answer = async (call, reservation) => {
     // One retry.
-    if (call.symbol === 'A' && call.name === 'full') reservation.spendExtra()
+    if (call.symbol === 'A' && call.name === 'full') reservation.countMade()
     return await usual(call, reservation)
   }
   const ran = await ingest({ symbols: ['A', 'B', 'C', 'D', 'E'], ask, maxCalls: 6, maxWorkers: 1 })

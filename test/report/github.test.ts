@@ -100,9 +100,12 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     startMs: at(NOW),
     durationSeconds: 45.16,
     range: span('2024-09-13..2024-09-13'),
+    jobs: [PRICES_JOB],
     outcomes,
     runErrors: [],
     stoppedBy: undefined,
+    interruptCode: undefined,
+    lostFiles: [],
     http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
   })
@@ -113,9 +116,7 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     metrics,
     stoppedBy: undefined,
     metricsLocation,
-    isRejectsFileLost: false,
     freshness,
-    jobs: [PRICES_JOB],
   }
   const { runErrors = [], warnings = [] } = changes
   return stepSummary({ ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, config })

@@ -20,9 +20,12 @@ function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
     startMs: START,
     durationSeconds: 45.2,
     range: span('2024-09-23..2024-09-27'),
+    jobs: [{ dataset: 'prices', unit: 'sessions' }],
     outcomes: [],
     runErrors: [],
     stoppedBy: undefined,
+    interruptCode: undefined,
+    lostFiles: [],
     http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
@@ -43,12 +46,14 @@ const Counts = v.strictObject({
 
 /** Section 10 of the design. New fields may come; none may go. */
 const Document = v.looseObject({
-  run_id: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$/)),
+  run_id: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$/)),
   date_range: v.strictObject({ from: date, to: date }),
   symbols_processed: count,
   files_written: count,
   rows_written: count,
   errors: count,
+  status: v.picklist(['ok', 'failed', 'stopped', 'interrupted']),
+  exit_code: count,
   duration_seconds: v.number(),
   results: v.array(
     v.looseObject({
@@ -147,7 +152,7 @@ describe('buildMetrics()', () => {
       symbols: 3,
       files_written: 4,
       rows_written: 253,
-      errors: 1,
+      errors: 2,
       run_errors: ['It broke. Mend it.'],
       counts: { ...ZERO_COUNTS, stored: 253, already_stored: 1, failed: 1, rejected: 1, not_reached: 5 },
       sessions: 261,
@@ -167,9 +172,42 @@ describe('buildMetrics()', () => {
     ])
   })
 
-  test('tells when it was, and what was asked for', () => {
-    expect(buildMetrics(factsOf())).toMatchObject({
-      run_id: '2024-10-01T00:00:00.000+00:00',
+  test('counts failed writes of its own files as errors of the run', () => {
+    const lostFiles = [new IngestError('No place.', { kind: 'store', scope: 'run' })]
+    expect(buildMetrics(factsOf({ outcomes: OUTCOMES, lostFiles }))).toMatchObject({
+      errors: 2,
+      run_errors: ['No place.'],
+      status: 'failed',
+      exit_code: 1,
+    })
+  })
+
+  test('adds no documents to sessions, and takes its dates from prices', () => {
+    const statement = outcomeOf('AAPL', {
+      dataset: 'income',
+      counts: { ...ZERO_COUNTS, stored: 36 },
+      first: day('1985-09-30'),
+      through: day('2034-06-30'),
+      calls: 1,
+    })
+    const jobs = [
+      { dataset: 'prices', unit: 'sessions' },
+      { dataset: 'income', unit: 'documents' },
+    ] as const
+    const config = configOf({ datasets: ['prices', 'income'] })
+    const metrics = buildMetrics(factsOf({ config, jobs, outcomes: [...OUTCOMES, statement] }))
+    expect(metrics).toMatchObject({ sessions: 261, first_date: '2010-01-04', through_date: '2024-09-27' })
+    expect(metrics.datasets.map(({ unit, counts }) => [unit, counts.stored])).toEqual([
+      ['sessions', 253],
+      ['documents', 36],
+    ])
+    const alone = buildMetrics(factsOf({ config, jobs: jobs.slice(1), outcomes: [statement] }))
+    expect(alone).toMatchObject({ sessions: 0, counts: ZERO_COUNTS, first_date: null, through_date: null })
+  })
+
+  test('tells when it was, in whole seconds, and what was asked for', () => {
+    expect(buildMetrics(factsOf({ startMs: START + 999 }))).toMatchObject({
+      run_id: '2024-10-01T00:00:00+00:00',
       date_range: { from: '2024-09-23', to: '2024-09-27' },
       duration_seconds: 45.2,
       now_overridden: false,
@@ -197,7 +235,8 @@ describe('buildMetrics()', () => {
     ['interrupted', 'interrupted', true],
   ] as const)('stopped by %p says so', (kind, stopped_by, interrupted) => {
     const stoppedBy = kind && new IngestError('stop', { kind, scope: 'run' })
-    expect(buildMetrics(factsOf({ stoppedBy }))).toMatchObject({ stopped_by, interrupted })
+    const interruptCode = interrupted ? 130 : undefined
+    expect(buildMetrics(factsOf({ stoppedBy, interruptCode }))).toMatchObject({ stopped_by, interrupted })
   })
 
   test('names every setting but no secret', () => {

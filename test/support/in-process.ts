@@ -64,5 +64,7 @@ export async function runInProcess(options: InProcessOptions): Promise<InProcess
     said.stderr += `❌ ${describeError(error)}\n`
     return error.kind === 'usage' ? 2 : 1
   })
+  // A defect that ends the work is reported with the run.
+  if (said.stderr.includes('💥')) throw new Error(said.stderr)
   return { code, ...said, files: store.files, calls }
 }

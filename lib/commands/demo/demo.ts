@@ -22,7 +22,7 @@ No key, no bucket and no network beyond this machine are used.
  * Backfills all symbols over their whole history, runs the nightly mode an hour later, then fetches statements. Returns
  * the exit code: the first that is not 0.
  */
-export async function runDemo(folder: string, effects: Effects): Promise<0 | 1 | 3> {
+export async function runDemo(folder: string, effects: Effects): Promise<number> {
   await effects.print(INTRODUCTION)
   const server = await startDemoServer()
   try {

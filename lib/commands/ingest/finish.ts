@@ -3,14 +3,15 @@
 import { annotations, failuresIn, jobLimitWarnings, sendToActions, stepSummary } from '../../report/github.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
 import { afterGrace } from '../../pipeline/interrupt.ts'
-import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
+import { buildMetrics, replaceMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
 import type { RunResult, Job } from '../../pipeline/pipeline.ts'
 import type { Progress } from '../../report/progress.ts'
 import { callsOf, summaryText } from '../../report/summary.ts'
 import type { Config } from '../../core/config.ts'
 import type { Store } from '../../store/store.ts'
-import { exitCodeOf, type Ending } from '../../report/exit-code.ts'
+import type { Ending, InterruptCode } from '../../report/exit-code.ts'
 import type { Effects } from '../effects.ts'
+import { defectText } from '../streams.ts'
 import type { SymbolOutcome, VendorStats } from '../../core/outcome.ts'
 import { rangeAround } from '../../core/dates.ts'
 
@@ -31,64 +32,87 @@ export type Run = {
   readonly redact: (text: string) => string
 }
 
-/** Finishes a run and returns its exit code. `http` counts the calls that it made. */
+/** Finishes a run and returns its exit code, unless it is interrupted later. `http` counts the calls that it made. */
 export async function finishRun(
   { outcomes: ended, stoppedBy, bug }: RunResult,
   run: Run & { readonly http: VendorStats },
-): Promise<0 | 1 | 3> {
-  const { config, effects, jobs, progress, store } = run
+): Promise<number> {
+  const { effects, jobs, progress, store, redact } = run
   const judged = jobs.map((job) => job.judge(ended.filter(({ dataset }) => dataset === job.dataset)))
   const outcomes = judged.flatMap((judgement) => judgement.outcomes)
   const sharedErrors = judged.flatMap(({ error }) => error ?? [])
-  for (const { symbol, errors, lateWarning } of outcomes) {
-    for (const error of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(error, symbol)
-    if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
-  }
+  tellOutcomes(outcomes, progress)
   for (const error of sharedErrors) progress.fail(error)
+  // A defect is told by its trace, below the summary.
   if (stoppedBy !== undefined) progress.stopped(stoppedBy)
-  const unknownFields = [...new Set(outcomes.flatMap((outcome) => outcome.unknownFields))]
-  if (unknownFields.length > 0) {
-    progress.note(`FMP sends fields that are not stored: ${unknownFields.join(', ')}.`)
-  }
 
+  const stopping = stoppedBy ?? bugErrorOf(bug)
   const facts: RunFacts = {
-    config,
+    config: run.config,
     version: effects.version,
     runUuid: run.runUuid,
     startMs: run.startMs,
     durationSeconds: (effects.clock.elapsedMs() - run.begunMs) / 1_000,
     range: rangeAround(jobs.map(({ range }) => range)),
+    jobs,
     outcomes,
-    runErrors: [...sharedErrors, runErrorOf(stoppedBy), bugErrorOf(bug)].filter((found) => found !== undefined),
-    stoppedBy,
+    runErrors: [...sharedErrors, runErrorOf(stopping)].filter((found) => found !== undefined),
+    stoppedBy: stopping,
+    interruptCode: interruptCodeOf(effects.interruption),
+    lostFiles: [],
     http: run.http,
     recoveredWrites: store.recoveredWrites(),
   }
-  const metrics = buildMetrics(facts)
-  // Nobody waits for the requests in flight any more, and the metrics must not be queued behind them.
-  if (effects.interruption.aborted) store.abortInFlight?.()
-  const failures: IngestError[] = []
-  const stored = await storeMetrics(withWriteDeadline(run), metrics, facts, run.redact).catch((failure: unknown) => {
-    if (!(failure instanceof IngestError)) throw failure
-    failures.push(failure)
-    return undefined
-  })
-  if (stored?.rejectsError !== undefined) failures.push(stored.rejectsError)
-  for (const failure of failures) progress.fail(failure)
-  const ending: Ending = {
-    metrics,
-    stoppedBy,
-    metricsLocation: stored && store.locate(stored.key),
-    isRejectsFileLost: stored?.rejectsError !== undefined,
-    freshness: judged.find(({ freshness }) => freshness !== undefined)?.freshness,
-    jobs,
-  }
+  const { metrics, metricsLocation, lostFiles } = await leaveMetrics(facts, run)
+  const freshness = judged.find((judgement) => judgement.freshness !== undefined)?.freshness
+  const ending: Ending = { metrics, stoppedBy: stopping, metricsLocation, freshness }
   progress.clear()
-  const summary = run.redact(summaryText(ending))
-  await effects.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
-  const all = [...sharedErrors, stoppedBy, bugErrorOf(bug), ...failures].filter((found) => found !== undefined)
-  await reportToActions(ending, { outcomes, errors: all, summary }, run)
-  return exitCodeOf(ending)
+  const summary = redact(summaryText(ending))
+  await effects.print(run.config.isJson ? `${toJson(metrics, redact)}\n` : summary)
+  const errors = [...sharedErrors, stopping, ...lostFiles].filter((found) => found !== undefined)
+  await reportToActions(ending, { outcomes, errors, summary }, run)
+  if (bug !== undefined) effects.printError(redact(defectText(bug)))
+  return metrics.exit_code
+}
+
+/** Prints what could not be judged before all symbols had ended. */
+function tellOutcomes(outcomes: readonly SymbolOutcome[], progress: Progress): void {
+  for (const { symbol, errors, lateWarning } of outcomes) {
+    for (const error of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(error, symbol)
+    if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
+  }
+  const unknownFields = [...new Set(outcomes.flatMap((outcome) => outcome.unknownFields))]
+  if (unknownFields.length > 0) {
+    progress.note(`FMP sends fields that are not stored: ${unknownFields.join(', ')}.`)
+  }
+}
+
+/** The metrics as they are at the run's end, where they are stored, and the errors of the run's own files. */
+type LeftMetrics = Pick<Ending, 'metrics' | 'metricsLocation'> & { readonly lostFiles: readonly IngestError[] }
+
+/**
+ * Stores the metrics and the rejected rows. Where that fails, or the user interrupts it, the run ends otherwise than the
+ * stored document says: it is then replaced.
+ */
+async function leaveMetrics(facts: RunFacts, run: Run): Promise<LeftMetrics> {
+  const { effects, progress, redact } = run
+  // Nobody waits for the requests in flight any more, and the metrics must not be queued behind them.
+  if (effects.interruption.aborted) run.store.abortInFlight?.()
+  const store = withWriteDeadline(run)
+  const lostFiles: IngestError[] = []
+  const lose = (failure: unknown): undefined => {
+    if (!(failure instanceof IngestError)) throw failure
+    lostFiles.push(failure)
+    progress.fail(failure)
+  }
+  const first = buildMetrics(facts)
+  const stored = await storeMetrics(store, first, facts, redact).catch(lose)
+  if (stored?.rejectsError !== undefined) lose(stored.rejectsError)
+  const interruptCode = interruptCodeOf(effects.interruption)
+  const isAsStored = lostFiles.length === 0 && interruptCode === facts.interruptCode
+  const metrics = isAsStored ? first : buildMetrics({ ...facts, interruptCode, lostFiles: [...lostFiles] })
+  if (stored !== undefined && !isAsStored) await replaceMetrics(store, stored.key, metrics, redact).catch(lose)
+  return { metrics, metricsLocation: stored && store.locate(stored.key), lostFiles }
 }
 
 /** What is reported to GitHub Actions besides the ending. */
@@ -131,7 +155,14 @@ function withWriteDeadline({ store, effects }: Run): Store {
   return {
     ...store,
     create: async (key, ...file) => await Promise.race([store.create(key, ...file), giveUp(key)]),
+    replace: async (key, ...file) => await Promise.race([store.replace(key, ...file), giveUp(key)]),
   }
+}
+
+/** The exit code of the signal that interrupted the run; undefined if none did. */
+function interruptCodeOf({ aborted, reason }: AbortSignal): InterruptCode | undefined {
+  if (!aborted) return undefined
+  return (reason instanceof IngestError ? reason.data?.exitCode : undefined) ?? 130
 }
 
 /** What stopped the run, if that is an error. A spent budget and an interrupt are not. */
