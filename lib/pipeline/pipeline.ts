@@ -95,6 +95,8 @@ export type Job = {
   readonly range: DateRange | undefined
   /** Notes for the user, printed before the first call. */
   readonly notes: readonly string[]
+  /** Warnings about what is stored, printed before the first call. */
+  readonly warnings: readonly string[]
   /** Problems that the survey found in the store, by symbol. */
   readonly errors: readonly { readonly symbol: string; readonly error: IngestError }[]
   /** Every key that may be written; a pattern for a symbol whose keys depend on the reply. */

@@ -161,7 +161,10 @@ const METRICS = object(
     datasets: list(DATASET_TOTALS, 'The totals of each dataset'),
     settings: SETTINGS_SHOWN,
     now_overridden: flag('Whether --now replaced the clock'),
-    run_errors: list(text('Message and hint'), 'Errors of the run as a whole: key, store, quota, a day that nobody has'),
+    run_errors: list(
+      text('Message and hint'),
+      'Errors of the run as a whole: key, store, quota, a day that nobody has',
+    ),
     counts: countsOf('sessions of prices'),
     sessions: count('The sum of counts'),
     symbols: count('Symbols in the list'),

@@ -81,7 +81,7 @@ async function ingest({
     dates === 'none' ? resolvePeriod(askedDates({ mode }), XNYS, at(NOW)) : periodOf(mode, dates, NOW)
   const dataset = prices()
   const { store } = shelf
-  const scope = { store, dataset, mode, period }
+  const scope = { store, dataset, calendar: XNYS, mode, period }
   const plans = planSessions(await surveySessions(symbols, scope), { dataset, calendar: XNYS, mode, period, isForced })
   const asks: string[] = []
   const ended: SymbolOutcome[] = []

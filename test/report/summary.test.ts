@@ -16,6 +16,7 @@ function jobOf(changes: Partial<Job>): Job {
     calls: 0,
     range: undefined,
     notes: [],
+    warnings: [],
     errors: [],
     keys: () => [],
     stored: () => [],

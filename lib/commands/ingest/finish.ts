@@ -135,7 +135,8 @@ async function reportToActions(ending: Ending, { outcomes, errors, summary }: Ac
   const freshness = ending.freshness && { ...ending.freshness, late: ending.freshness.late.map(redacted) }
   const failures = failuresIn(shown, redact)
   const runErrors = errors.map((error) => redact(describeError(error)))
-  const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(run.jobs), config)]
+  const stored = run.jobs.flatMap((job) => job.warnings)
+  const warnings = [...config.warnings, ...stored, ...jobLimitWarnings(callsOf(run.jobs), config)]
   const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, config })
   const report = { annotations: annotations(runErrors, failures), summary: text }
   const error = await sendToActions(config.actionsJob, report, effects)

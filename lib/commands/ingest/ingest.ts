@@ -61,6 +61,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<numbe
     effects,
   )
   for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
+  for (const warning of jobs.flatMap(({ warnings }) => warnings)) progress.warn(warning)
   const { runUuid } = storeOptions
   const run: Run = {
     config,

@@ -35,7 +35,7 @@ export function outcomeWithFate(
   fate: 'failed' | 'not_reached',
   errors: readonly IngestError[],
 ): SymbolOutcome {
-  const planned = plan.files.reduce((sum, { sessions }) => sum + sessions.length, 0)
+  const planned = plan.files.reduce((sum, { sessions, isExtra }) => sum + (isExtra ? 0 : sessions.length), 0)
   const base = surveyedOutcome(plan)
   return {
     ...base,
@@ -107,6 +107,7 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
 
 /** The fates of a file's sessions. `written` is undefined if no row was fetched for the file. */
 function fatesOf(file: PlannedFile, written: FileResult | undefined, fateOfAbsent: FateOf): Counts {
+  if (written === undefined && file.isExtra) return ZERO_COUNTS
   if (written === undefined) {
     return file.stored === undefined ? countFates(file, fateOfAbsent) : fatesOfKept(file, 'no_data')
   }
@@ -174,7 +175,9 @@ function missingSessions({ plan: { files }, checked, results }: OutcomeFacts, ba
     ...withheld,
   ])
   // Sessions in a stored file that is kept are not missing, even if the vendor no longer has them.
-  const sessions = files.flatMap((file) => (file.stored === undefined || written.has(file) ? file.sessions : []))
+  const sessions = files.flatMap((file) =>
+    !file.isExtra && (file.stored === undefined || written.has(file)) ? file.sessions : [],
+  )
   return sessions.filter((session) => isWithin(session, barSpan) && !accounted.has(session)).toSorted()
 }
 

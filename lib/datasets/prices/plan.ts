@@ -2,11 +2,12 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import { ZERO_COUNTS, withFate, type Counts } from '../../core/outcome.ts'
-import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
-import type { Footer } from '../../parquet/parquet.ts'
 import type { Period } from '../../core/period.ts'
 import type { StoredSessions } from './survey.ts'
+import { footersOf } from './stored-years.ts'
+import { oldestKnown, planNight, type Night } from './nightly.ts'
 import { replaceableOf, yearPart, type Replaceable } from './year-files.ts'
 import type { SessionDataset, Partition } from './schema.ts'
 import { actionOn, type FileAction } from '../file-action.ts'
@@ -20,6 +21,8 @@ export type PlannedFile = {
   /** The stored version, if there is one. */
   readonly stored: Replaceable | undefined
   readonly action: FileAction
+  /** Whether it came at no extra call and is counted only if it has a row. */
+  readonly isExtra: boolean
 }
 
 export type SymbolPlan = {
@@ -44,6 +47,8 @@ export type SymbolPlan = {
    * each after the one before it is stored: a kill then leaves no missing session before the mark.
    */
   readonly writesOldestFirst: boolean
+  /** Sessions between stored ones that this run does not reach, from the first to the last; undefined if there are none. */
+  readonly holeBeyond: DateRange | undefined
   /** Years with a stored file. */
   readonly yearsStored: readonly number[]
   /** The first of the last five sessions of the range. */
@@ -95,42 +100,52 @@ function yearsOf({ period: { range }, calendar }: PlanContext): readonly YearPar
 function createNewDayFiles(action: FileAction): PlanningContext['newDay'] {
   const files = new Map<IsoDate, PlannedFile>()
   return (date) => {
-    const file = files.get(date) ?? { partition: { kind: 'day', date }, sessions: [date], stored: undefined, action }
+    const partition = { kind: 'day', date } as const
+    const file = files.get(date) ?? { partition, sessions: [date], stored: undefined, action, isExtra: false }
     files.set(date, file)
     return file
   }
 }
 
 function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan {
-  const { dataset, calendar, period, isForced } = context
-  const { days } = stored
-  const range = daysRange(stored, period)
+  const { dataset, calendar, period } = context
+  const { days, newest } = stored
+  const { range, toFetch, extra, holeBeyond } = sessionsToFetch(stored, context)
   const sessions = range === undefined ? [] : calendar.sessions(range)
-  const toFetch = isForced ? sessions : sessions.filter((session) => !days.has(session))
-  const storedDays = [...days].toSorted()
-  const files = toFetch.map((date): PlannedFile => {
-    const file = context.newDay(date)
-    return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
-  })
+  const files = [
+    ...extra.map((date): PlannedFile => ({ ...context.newDay(date), isExtra: true })),
+    ...toFetch.map((date): PlannedFile => {
+      const file = context.newDay(date)
+      return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
+    }),
+  ]
   return {
     ...sharedFields(stored, range, context),
     ...fetchFields(
-      toFetch.map((date) => ({ from: date, to: date })),
+      [...extra, ...toFetch].map((date) => ({ from: date, to: date })),
       dataset,
     ),
     files: files.toReversed(),
     surveyedCounts: withFate(ZERO_COUNTS, 'already_stored', sessions.length - toFetch.length),
     errors: [],
-    storedSpan: span(storedDays[0], storedDays.at(-1)),
+    storedSpan: span(oldestKnown(stored), newest),
     writesOldestFirst: period.lookbackFrom !== undefined,
+    holeBeyond,
     yearsStored: [],
   }
 }
 
-/** With dates: the range itself. Without: back to the lookback, or further back to the newest stored session. */
-function daysRange({ newest }: StoredSessions, { range, lookbackFrom }: Period): DateRange | undefined {
-  if (range === undefined || lookbackFrom === undefined) return range
-  return { from: newest === undefined ? range.to : earlierOf(lookbackFrom, newest), to: range.to }
+/** With dates: the sessions of the range that have no day file. */
+function sessionsToFetch(
+  stored: StoredSessions,
+  { calendar, period: { range, lookbackFrom }, isForced }: PlanContext,
+): Omit<Night, 'range'> & { readonly range: DateRange | undefined } {
+  if (range !== undefined && lookbackFrom !== undefined) {
+    return planNight(stored, { calendar, range, lookbackFrom, isForced })
+  }
+  const sessions = range === undefined ? [] : calendar.sessions(range)
+  const toFetch = isForced ? sessions : sessions.filter((session) => !stored.days.has(session))
+  return { range, toFetch, extra: [], holeBeyond: undefined }
 }
 
 function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan {
@@ -138,7 +153,7 @@ function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan
   const { range } = period
   const years = range === undefined ? [] : yearsWithStatus(stored, { ...context, range, today: period.today })
   const toFetch = years.filter(({ status }) => status === 'fetch').toReversed()
-  const [oldest] = footersOf(stored)
+  const [oldest] = footersOf(stored.years)
     .map((footer) => footer.span.from)
     .toSorted()
   return {
@@ -152,6 +167,7 @@ function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan
     errors: years.flatMap(({ year, status }) => (status === 'foreign' ? [foreignYearError(year, stored)] : [])),
     storedSpan: span(oldest, stored.newest),
     writesOldestFirst: false,
+    holeBeyond: undefined,
     yearsStored: [...stored.years.keys()],
   }
 }
@@ -159,7 +175,7 @@ function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan
 function plannedYear({ year, sessions }: YearPart, { years }: StoredSessions, isForced: boolean): PlannedFile {
   const file = years.get(year)
   const stored = file && replaceableOf(file)
-  return { partition: { kind: 'year', year }, sessions, stored, action: actionOn(stored, isForced) }
+  return { partition: { kind: 'year', year }, sessions, stored, action: actionOn(stored, isForced), isExtra: false }
 }
 
 function foreignYearError(year: number, { symbol, years }: StoredSessions): IngestError {
@@ -193,10 +209,6 @@ export function coverSpans(spans: readonly DateRange[]): readonly DateRange[] {
     else windows.push({ from, to })
   }
   return windows
-}
-
-function footersOf({ years }: StoredSessions): readonly Footer[] {
-  return [...years.values()].flatMap((year) => ('footer' in year ? [year.footer] : []))
 }
 
 function span(from: IsoDate | undefined, to: IsoDate | undefined): DateRange | undefined {

@@ -14,7 +14,7 @@ import {
   type IsoDate,
 } from '../../core/dates.ts'
 import type { Footer } from '../../parquet/parquet.ts'
-import type { StoredYear } from './survey.ts'
+import type { StoredYear } from './stored-years.ts'
 
 /** A year without a bar for its last session is fetched again until this many sessions after it: the bar may come late. */
 const LATE_BAR_SESSIONS = 5

@@ -5,9 +5,10 @@ import { addDays, dateOf, isWithin, yearOf, yearsIn, type DateRange, type IsoDat
 import type { Footer } from '../../../lib/parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import { coverSpans, planSessions, type PlanContext, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
-import type { StoredSessions, StoredYear } from '../../../lib/datasets/prices/survey.ts'
+import type { StoredYear } from '../../../lib/datasets/prices/stored-years.ts'
+import type { StoredSessions } from '../../../lib/datasets/prices/survey.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
-import { askedDates, at, day, footerOf, periodOf, prices, span, storedFile } from '../../support/samples.ts'
+import { askedDates, at, day, footerOf, periodOf, prices, span, storedFile, storedSessions } from '../../support/samples.ts'
 import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 
 const PRICES = prices()
@@ -20,7 +21,7 @@ function contextOf(period: Period, changes: Partial<PlanContext> = {}): PlanCont
 }
 
 function holding(symbol: string, changes: Partial<StoredSessions> = {}): StoredSessions {
-  return { symbol, days: new Set(), years: new Map(), newest: undefined, ...changes }
+  return storedSessions(symbol, changes)
 }
 
 function heldDays(symbol: string, dates: readonly IsoDate[]): StoredSessions {

@@ -6,11 +6,11 @@ import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import {
   findNewestSession,
-  readYear,
   surveySessions,
   type StoredSessions,
   type SurveyContext,
 } from '../../../lib/datasets/prices/survey.ts'
+import { readYear } from '../../../lib/datasets/prices/stored-years.ts'
 import { openShelf, putDays, putYear, type Shelf } from '../../support/folder-store.ts'
 import { askedDates, at, day, periodOf, priceRow, prices, span } from '../../support/samples.ts'
 
@@ -49,7 +49,7 @@ function watched(store: Store): Reads {
 }
 
 function scope(mode: SurveyContext['mode'], period: Period, store = shelf.store): SurveyContext {
-  return { store, dataset: PRICES, mode, period }
+  return { store, dataset: PRICES, calendar: XNYS, mode, period }
 }
 
 async function surveyOne(symbol: string, where: SurveyContext): Promise<StoredSessions> {
