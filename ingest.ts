@@ -40,7 +40,8 @@ async function main(): Promise<number> {
   }
   if (line.kind !== 'run') return 0
 
-  const { resolveBundle, resolveConfig, resolveDemoFolder, resolveSchemaName, unsetEmpty } = await import('./lib/cli/resolve.ts')
+  const { resolveBundle, resolveConfig, resolveDemoFolder, resolveSchemaName, unsetEmpty } =
+    await import('./lib/cli/resolve.ts')
   if (line.command === 'schema') {
     const { schemaNames, schemaText } = await import('./lib/commands/schema.ts')
     await print(schemaText(resolveSchemaName(line, schemaNames)))

@@ -1,11 +1,13 @@
 import { expect, test } from 'bun:test'
 import { IngestError, type ErrorKind } from '../../lib/core/errors.ts'
-import { endOf } from '../../lib/report/exit-code.ts'
+import { endOf, type EndFacts } from '../../lib/report/exit-code.ts'
 
 const failure = (kind: ErrorKind) => new IngestError(kind, { kind, scope: 'run' })
 const lost = [failure('store')]
 
-test.each([
+type End = [what: string, errors: number, stoppedBy: ErrorKind | undefined, lostFiles: readonly IngestError[]]
+
+test.each<[...End, EndFacts['interruptCode'], ReturnType<typeof endOf>['status'], number]>([
   ['nothing failed', 0, undefined, [], undefined, 'ok', 0],
   ['a symbol failed', 1, undefined, [], undefined, 'failed', 1],
   ['the budget was spent', 0, 'budget', [], undefined, 'stopped', 3],
@@ -20,7 +22,7 @@ test.each([
   ['SIGTERM came', 0, 'interrupted', [], 143, 'interrupted', 143],
   ['SIGHUP came', 0, 'interrupted', [], 129, 'interrupted', 129],
   ['a signal came after something else had stopped it, and all failed', 9, 'quota', lost, 130, 'interrupted', 130],
-] as const)('endOf() a run of which %s', (_, errors, kind, lostFiles, interruptCode, status, exit_code) => {
+])('endOf() a run of which %s', (...[, errors, kind, lostFiles, interruptCode, status, exit_code]) => {
   const stoppedBy = kind === undefined ? undefined : failure(kind)
-  expect(endOf(errors, { stoppedBy, lostFiles, interruptCode })).toEqual({ status, exit_code })
+  expect(endOf(errors, { stoppedBy, lostFiles, interruptCode })).toMatchObject({ status, exit_code })
 })

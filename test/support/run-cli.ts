@@ -5,6 +5,7 @@ import { expect } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { schemaErrors } from './json-schema.ts'
 import PQueue from 'p-queue'
 import { XNYS } from '../../lib/core/calendar.ts'
 import { isIsoDate, type IsoDate } from '../../lib/core/dates.ts'
@@ -342,6 +343,7 @@ async function checkRun(run: Run, { args, lake, after, isShared, isLossy }: Chec
     expect({ requests: requests.length, changed }).toEqual({ requests: 0, changed: [] })
     return
   }
+  expect(schemaErrors('metrics', metrics)).toEqual([])
   checkAccount(metrics)
   checkExitCode(run, metrics)
   if (args.includes('--json')) expect(JSON.parse(stdout)).toEqual(metrics)
@@ -392,8 +394,9 @@ function checkAccount(metrics: Metrics): void {
   expect(metrics.errors).toBe(sum(results.map(({ errors }) => errors.length)) + metrics.run_errors.length)
   expect(metrics.calls).toBe(sum(results.map(({ calls }) => calls)))
   expect(metrics.calls).toBe(sum(metrics.datasets.map(({ calls }) => calls)))
-  const dates = ofPrices.flatMap(({ first_date: first, through_date: through }) => [first ?? [], through ?? []].flat())
-  expect([metrics.first_date ?? [], metrics.through_date ?? []].flat().every((date) => dates.includes(date))).toBe(true)
+  const dates = (field: 'first_date' | 'through_date') => ofPrices.flatMap((result) => result[field] ?? []).toSorted()
+  expect(metrics.first_date).toBe(dates('first_date')[0] ?? null)
+  expect(metrics.through_date).toBe(dates('through_date').at(-1) ?? null)
   expect(metrics.symbols_processed).toBeLessThanOrEqual(results.length)
   if (metrics.stopped_by === null) expect(metrics.symbols_processed).toBe(metrics.symbols)
   if (counts.not_reached > 0) expect(metrics.stopped_by).not.toBeNull()

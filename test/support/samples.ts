@@ -5,7 +5,7 @@ import type { AskedDates, Config, StatementName } from '../../lib/core/config.ts
 import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import type { RawRow, Row } from '../../lib/core/dataset.ts'
 import { createPrices, type PricesOptions, type SessionDataset } from '../../lib/datasets/prices/schema.ts'
-import { footersOf } from '../../lib/datasets/prices/stored-years.ts'
+import { footersOf } from '../../lib/datasets/prices/year-files.ts'
 import type { StoredSessions } from '../../lib/datasets/prices/survey.ts'
 import type { Statement } from '../../lib/datasets/statements/schema.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/core/dates.ts'

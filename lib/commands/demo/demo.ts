@@ -10,7 +10,7 @@ import { STATEMENTS } from '../../datasets/datasets.ts'
 
 /** A Saturday morning in New York. The last session before it is the last one of the embedded prices. */
 const FRESH_MS = Date.UTC(2013, 2, 2, 14)
-const HOUR_MS = 3_600_000
+const WEEK_MS = 7 * 86_400_000
 
 const INTRODUCTION = `This is a demo on historical data: daily prices of five symbols, 2000 to 2013, from Quandl's public-domain WIKI
 database. Unlike FMP's, its prices are as traded (a split shows as a jump in close); adjClose is adjusted.
@@ -19,7 +19,7 @@ No key, no bucket and no network beyond this machine are used.
 `
 
 /**
- * Backfills all symbols over their whole history, runs the nightly mode an hour later, then fetches statements. Returns
+ * Backfills all symbols up to a week before the end, runs the nightly mode at the end, then fetches statements. Returns
  * the exit code: the first that is not 0.
  */
 export async function runDemo(folder: string, effects: Effects): Promise<number> {
@@ -28,7 +28,7 @@ export async function runDemo(folder: string, effects: Effects): Promise<number>
   try {
     await effects.print('1. A backfill of the whole history, one file per symbol and year\n\n')
     const backfill = await runIngest(demoConfig(folder, server, 'backfill'), effects)
-    await effects.print('\n2. The nightly run an hour later, one file per symbol and session\n\n')
+    await effects.print('\n2. The nightly run a week later, one file per symbol and session\n\n')
     const daily = await runIngest(demoConfig(folder, server, 'daily'), effects)
     await effects.print(`\n3. Company statements (${SYNTHETIC}), one file per symbol, statement and date\n\n`)
     const statements = await runIngest(statementsConfig(folder, server), effects)
@@ -62,7 +62,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     allowsUnsafeStore: false,
     withAdjClose: true,
     maxCalls: undefined,
-    nowMs: mode === 'backfill' ? FRESH_MS : FRESH_MS + HOUR_MS,
+    nowMs: mode === 'backfill' ? FRESH_MS - WEEK_MS : FRESH_MS,
     apiKey: server.key,
     api: 'stable',
     apiBaseUrl: server.url,

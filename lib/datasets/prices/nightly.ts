@@ -2,7 +2,7 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import { earlierOf, isWithin, laterOf, wholeYear, type DateRange, type IsoDate } from '../../core/dates.ts'
-import { footersOf } from './stored-years.ts'
+import { footersOf } from './year-files.ts'
 import type { StoredSessions } from './survey.ts'
 
 export type NightContext = {

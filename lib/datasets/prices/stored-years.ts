@@ -6,9 +6,7 @@ import type { Period } from '../../core/period.ts'
 import { readDates, type Footer } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import { readTail, type StoredTail } from '../stored-file.ts'
-
-/** A year file with its footer, or with the problem why its footer cannot be used. */
-export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
+import type { StoredYear } from './year-files.ts'
 
 /** The sessions that a year file holds: those of `span`, without `gaps`. */
 export type HeldSessions = { readonly span: DateRange; readonly gaps: ReadonlySet<IsoDate> }
@@ -95,17 +93,4 @@ export async function readYear(file: StoredFile, store: Store): Promise<StoredYe
 /** Without the bytes, which would stay in memory. */
 function withoutTail(stored: StoredTail): StoredYear {
   return 'problem' in stored ? stored : { file: stored.file, footer: stored.footer }
-}
-
-/** The footers that were read, of files of this program. */
-export function footersOf(years: ReadonlyMap<number, StoredYear>): readonly Footer[] {
-  return [...years.values()].flatMap((year) => ('footer' in year ? [year.footer] : []))
-}
-
-/** The newest date in these year files. */
-export function newestIn(years: ReadonlyMap<number, StoredYear>): IsoDate | undefined {
-  return footersOf(years)
-    .map(({ span }) => span.to)
-    .toSorted()
-    .at(-1)
 }

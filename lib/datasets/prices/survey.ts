@@ -6,7 +6,8 @@ import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import type { SessionDataset } from './schema.ts'
 import { surveyEach } from '../stored-file.ts'
-import { newestIn, readYear, readYears, surveyYears, type YearsFound } from './stored-years.ts'
+import { readYear, readYears, surveyYears, type YearsFound } from './stored-years.ts'
+import { newestIn } from './year-files.ts'
 
 /** The stored sessions of one symbol. */
 export type StoredSessions = YearsFound & {

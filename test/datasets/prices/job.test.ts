@@ -58,9 +58,10 @@ describe('planPrices()', () => {
     })
   })
 
-  test('has the note on newcomers, which a dry run leaves out', async () => {
-    expect((await plan({}, NIGHTLY)).notes).toEqual([expect.stringMatching(/^\^GSPC has nothing stored/)])
-    expect((await plan({ isDryRun: true }, NIGHTLY)).notes).toEqual([])
+  test('has the note on newcomers, in a dry run too', async () => {
+    for (const isDryRun of [false, true]) {
+      expect((await plan({ isDryRun }, NIGHTLY)).notes).toEqual([expect.stringMatching(/^\^GSPC has nothing stored/)])
+    }
   })
 })
 
@@ -71,11 +72,11 @@ const note = (symbols: readonly string[], changes = {}) => newcomersNote(newcome
 describe('the note on newcomers', () => {
   test('gives one command that backfills them all', () => {
     expect(note(['AAPL', 'BRK-B'], { target: { kind: 's3', bucket: 'my-bucket' } })).toBe(
-      '2 symbols have nothing stored in the last 250 sessions and get the last session only. Their history: ' +
+      '2 symbols have nothing stored in the last 250 sessions and get the last session only: --lookback 5 fills no sessions before the first stored one. Their history: ' +
         'ingest --backfill --backfill-days 1825 --tickers AAPL,BRK-B --out s3://my-bucket',
     )
     expect(note(['AAPL'])).toBe(
-      'AAPL has nothing stored in the last 250 sessions and gets the last session only. Its history: ' +
+      'AAPL has nothing stored in the last 250 sessions and gets the last session only: --lookback 5 fills no sessions before the first stored one. Its history: ' +
         'ingest --backfill --backfill-days 1825 --tickers AAPL --out ./lake',
     )
   })
@@ -90,6 +91,18 @@ describe('the note on newcomers', () => {
     expect(note(many, { tickers: { kind: 'flag', list: many.join(',') } })).toContain(` --tickers ${many.join(',')} `)
     expect(note(many.slice(0, 20))).toContain(` --tickers ${many.slice(0, 20).join(',')} `)
     expect(note(many.slice(0, 21))).toContain(' --tickers-path tickers.csv ')
+  })
+
+  test.each([
+    [3, 250],
+    [250, 250],
+    [300, 300],
+  ])('says with --lookback %d how far it has looked', (lookback, reach) => {
+    const dates = askedDates({ lookback })
+    const text = newcomersNote(newcomers(['AAPL']), resolvePeriod(dates, XNYS, at(NOW)), configOf({ dates }))
+    expect(text).toStartWith(
+      `AAPL has nothing stored in the last ${reach} sessions and gets the last session only: --lookback ${lookback} fills`,
+    )
   })
 
   test('keeps what the run was told of the adjusted close', () => {

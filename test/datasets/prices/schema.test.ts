@@ -230,7 +230,9 @@ describe('keys', () => {
   })
 
   test('are read back for every year and session, whatever the symbol', () => {
-    const symbols = parseTickerFlag('AAPL,BRK-B,0700.HK,^GSPC,EURUSD=X,2024-01-01,A-2024-01-02,1A,X-20,9-9-2020').symbols
+    const symbols = parseTickerFlag(
+      'AAPL,BRK-B,0700.HK,^GSPC,EURUSD=X,2024-01-01,A-2024-01-02,1A,X-20,9-9-2020',
+    ).symbols
     const dates = [1990, 2000, 2024, 2035].flatMap((year) => [
       ...XNYS.sessions({ from: day(`${year}-01-01`), to: day(`${year}-12-31`) }),
     ])

@@ -123,16 +123,19 @@ describe('daily, with dates', () => {
 })
 
 describe('daily, without dates', () => {
-  test('takes the newest day file, and reads no footer where there is one', async () => {
-    await putYear(shelf, rows(['2024-09-12']))
+  test('takes the newest of day files and of the newest year file, and reads no footer where there is no year file', async () => {
     await putDays(shelf, rows(['2023-10-02', '2024-08-01']))
     const spy = watched(shelf.store)
-    const held = await surveyOne('AAPL', scope('daily', NIGHTLY, spy.store))
-    expect(held.newest).toBe(day('2024-08-01'))
+    expect((await surveyOne('AAPL', scope('daily', NIGHTLY, spy.store))).newest).toBe(day('2024-08-01'))
     expect(spy.reads).toEqual([])
+    await putYear(shelf, rows(['2024-07-12']))
+    expect((await surveyOne('AAPL', scope('daily', NIGHTLY, spy.store))).newest).toBe(day('2024-08-01'))
+    await putYear(shelf, rows(['2024-09-12']))
+    expect((await surveyOne('AAPL', scope('daily', NIGHTLY, spy.store))).newest).toBe(day('2024-09-12'))
+    expect([spy.reads.length, spy.lists.length]).toEqual([2, 3])
   })
 
-  test('else the footer of the newest year file, and reads only that', async () => {
+  test('reads the footer of the newest year file only', async () => {
     await putYear(shelf, rows(['2023-12-29', '2023-12-28']))
     const newest = await putYear(shelf, rows(['2024-08-29', '2024-08-28']))
     const spy = watched(shelf.store)

@@ -4,7 +4,7 @@ import { dateOf, wholeYear, yearOf, yearsIn, type DateRange, type IsoDate } from
 import type { Footer } from '../../../lib/parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import { planSessions, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
-import type { StoredYear } from '../../../lib/datasets/prices/stored-years.ts'
+import type { StoredYear } from '../../../lib/datasets/prices/year-files.ts'
 import type { StoredSessions } from '../../../lib/datasets/prices/survey.ts'
 import { askedRange, isFinished, isKnownEmpty, shrinkage, yearPart } from '../../../lib/datasets/prices/year-files.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
