@@ -61,12 +61,16 @@ export function planNight(stored: StoredSessions, context: NightContext): Night 
 
 /** The oldest stored bar that the survey knows of. */
 export function oldestKnown({ days, earlierDays, years }: StoredSessions): IsoDate | undefined {
-  return [...days, ...earlierDays, ...footersOf(years).map(({ span }) => span.from)].toSorted()[0]
+  return earliestOf([...days, ...earlierDays, ...footersOf(years).map(({ span }) => span.from)])
 }
 
 /** A date that is no later than the first stored session, and the same if all files were read. */
 function firstStored(stored: StoredSessions): IsoDate | undefined {
-  return [oldestKnown(stored) ?? [], ...stored.unreadYears.map((year) => wholeYear(year).from)].flat().toSorted()[0]
+  return earliestOf([oldestKnown(stored) ?? [], ...stored.unreadYears.map((year) => wholeYear(year).from)].flat())
+}
+
+function earliestOf(dates: readonly IsoDate[]): IsoDate | undefined {
+  return dates.reduce<IsoDate | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined)
 }
 
 /** The sessions, oldest first, that neither have a day file nor lie in dates that a year file answers for. */

@@ -10,9 +10,8 @@ import {
   type StoredSessions,
   type SurveyContext,
 } from '../../../lib/datasets/prices/survey.ts'
-import { readYear } from '../../../lib/datasets/prices/stored-years.ts'
 import { openShelf, putDays, putYear, type Shelf } from '../../support/folder-store.ts'
-import { askedDates, at, day, periodOf, priceRow, prices, span } from '../../support/samples.ts'
+import { askedDates, at, day, periodOf, priceRow, prices } from '../../support/samples.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const PRICES = prices()
@@ -241,12 +240,4 @@ describe('newestEver()', () => {
     await putDays(shelf, rows(['2020-01-02'], 'OTHER'))
     expect<string | undefined>(await findNewestSession('AAPL', where())).toBe(expected)
   })
-})
-
-test('readYear() reads the end of the file in one request', async () => {
-  const key = await putYear(shelf, rows(['2023-06-05']), { asked: span('2020-01-01..2023-12-31') })
-  const [file] = await shelf.store.list('raw/')
-  if (file === undefined) throw new Error('There is no file')
-  const found = await readYear(file, shelf.store)
-  expect(found).toMatchObject({ file: { key }, footer: { rows: 1, asked: span('2020-01-01..2023-12-31') } })
 })
