@@ -12,7 +12,7 @@ type Command = {
 }
 
 export const DEMO = {
-  folder: { flag: '--out', hint: 'DIR', value: 'folder', default: './lake', help: 'folder to store in' },
+  folder: { flag: '--out', hint: 'DIR', value: 'folder', default: './demo-lake', help: 'folder to store in' },
 } as const satisfies Settings
 
 export const DATABRICKS = {
@@ -64,7 +64,7 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
     description: 'the same program on embedded historical data: no key, no bucket',
     settings: DEMO,
     examples: [
-      ['historical prices into ./lake, no key, no bucket', 'ingest demo'],
+      ['historical prices into ./demo-lake, no key, no bucket', 'ingest demo'],
       ['the same elsewhere', 'ingest demo --out /tmp/lake'],
     ],
   },

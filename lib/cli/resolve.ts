@@ -16,7 +16,14 @@ import { bucketOf, SCHEMAS, type Value } from './schemas.ts'
 import { FLAGS, type Setting } from './settings.ts'
 import { VARIABLES } from './variables.ts'
 import { usageError, type IngestError } from '../core/errors.ts'
-import type { ActionsJob, BundleSettings, Config, Target, TickerSource } from '../core/config.ts'
+import {
+  type ActionsJob,
+  type BundleSettings,
+  type Config,
+  type Target,
+  type TickerSource,
+  CREATOR,
+} from '../core/config.ts'
 import { oneLine } from '../core/text.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -42,6 +49,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
       lookback: read(FLAGS.lookback),
     },
     fileNote: undefined,
+    creator: CREATOR,
     datasets: read(FLAGS.datasets),
     periods: read(FLAGS.periods),
     isForced: read(FLAGS.isForced),

@@ -2,13 +2,14 @@
 
 import { createReadStream } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import process from 'node:process'
 import type { Clock } from '../core/clock.ts'
 import { createEncoder, createThreadEncoder } from '../parquet/encoder.ts'
 import { errnoOf, IngestError, usageError } from '../core/errors.ts'
 import type { Fetch } from '../core/fetch.ts'
 import type { FileSettings, Encoder } from '../parquet/parquet.ts'
-import type { Config, Target } from '../core/config.ts'
+import { type Config, type Target, CREATOR } from '../core/config.ts'
 import { withGcTrigger } from '../store/gc-trigger.ts'
 import type { Store } from '../store/store.ts'
 import { print, printError } from './streams.ts'
@@ -70,17 +71,17 @@ export function openEffects({ version, stop, interruption, encoderScript }: Effe
     openStore: async (...args) => withGcTrigger(await openStore(...args)),
     readTextFile,
     openEncoder: (settings, files) =>
-      files < MANY_FILES ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
+      files < MIN_FILES_FOR_THREAD ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
     appendText,
   }
 }
 
 /**
- * From so many files on, the encoder thread gains more than its start costs, 20 ms and 30 MB. 12,580 day files into S3 at
- * 20 ms take 2.8 s with it and 3.6 without, which is more than s5cmd's 2.7, and callbacks of the event loop wait 16 ms instead
- * of 142 (99th percentile). On a busy machine they take 5.8 s of CPU and 144 MB with it, 6.7 s and 151 MB without.
+ * With so many files, the encoder thread gains more than its start costs: 20 ms and 30 MB. 12,580 day files into S3 at 20 ms
+ * take 2.8 s with it and 3.6 s without, where s5cmd takes 2.7; callbacks of the event loop wait 16 ms instead of 142 (99th
+ * percentile). On a busy machine they take 5.8 s of CPU and 144 MB with it, 6.7 s and 151 MB without.
  */
-const MANY_FILES = 1_000
+const MIN_FILES_FOR_THREAD = 1_000
 
 const send: Fetch = async (url, init) => await fetch(url, init)
 
@@ -109,6 +110,7 @@ const clock: Effects['clock'] = {
 async function openStore(target: Target, config: Config, options: StoreOptions): Promise<Store> {
   // Imported when needed: the S3 client alone takes longer to load than all the rest.
   if (target.kind === 'folder') {
+    if (config.creator === CREATOR) await refuseDemoLake(target.folder)
     const { openFolderStore } = await import('../store/folder/folder.ts')
     return await openFolderStore({
       folder: target.folder,
@@ -131,6 +133,14 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
     random: Math.random,
     ...options,
   })
+}
+
+/** The file by which the demo marks its folder: prices of 2012 must not pass for the user's own. */
+export const DEMO_MARK = 'DEMO.txt'
+
+async function refuseDemoLake(folder: string): Promise<void> {
+  if (!(await Bun.file(join(folder, DEMO_MARK)).exists())) return
+  throw usageError(`${oneLine(folder)} is a lake of the demo (${DEMO_MARK}).`, 'Name another folder with --out.')
 }
 
 async function readTextFile(path: string, maxBytes: number): Promise<string | undefined> {

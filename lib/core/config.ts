@@ -2,6 +2,9 @@
 
 import type { IsoDate } from './dates.ts'
 
+/** The writer's name in a file's `created_by`. A file of another writer is foreign. */
+export const CREATOR = 'fmp-ingest'
+
 /** The vendor's API host: the default of FMP_BASE_URL. */
 export const FMP_BASE_URL = 'https://financialmodelingprep.com'
 
@@ -53,6 +56,8 @@ export type Config = {
   readonly dates: AskedDates
   /** At least one, in the order of `DATASET_NAMES`. */
   readonly datasets: readonly DatasetName[]
+  /** The writer's name in the files of the run: the demo has its own. */
+  readonly creator: string
   /** Written into every file's footer (`note`). Only the demo sets it. */
   readonly fileNote: string | undefined
   /** The periods of statements to fetch. */
@@ -81,7 +86,7 @@ export type Config = {
   readonly warnings: readonly string[]
   /** Texts that must never be printed or stored. */
   readonly secrets: readonly string[]
-  /** `AWS_DEFAULT_REGION`: used where the SDK finds no region. */
+  /** `AWS_DEFAULT_REGION`: used if the SDK finds no region. */
   readonly defaultRegion: string | undefined
   readonly hasCustomEndpoint: boolean
   /** Undefined outside GitHub Actions. */
@@ -91,7 +96,7 @@ export type Config = {
 /** The settings of `ingest databricks`. */
 export type BundleSettings = {
   readonly folder: string
-  /** Undefined when no bucket is set: the bundle then says that it is missing. */
+  /** Undefined if no bucket is set: the bundle then says that it is missing. */
   readonly bucket: string | undefined
   /** Key prefix of the data, without slashes at its ends; may be empty. */
   readonly prefix: string

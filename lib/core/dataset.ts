@@ -1,4 +1,4 @@
-// What a dataset is: which API calls fetch it, which rows are valid, which columns its files have and where they are stored.
+// What a dataset is: the API calls that fetch it, its valid rows, the columns of its files, and where they are stored.
 
 import type { DatasetName } from './config.ts'
 import type { IsoDate } from './dates.ts'
@@ -33,6 +33,8 @@ export type RowCheck = { readonly row: Row; readonly suspicions: readonly string
 /** What all datasets have in common. */
 export interface Dataset {
   readonly name: DatasetName
+  /** The writer's name in its files; a file of another writer is foreign. */
+  readonly creator: string
   readonly columns: readonly Column[]
   /** Fields that at least one row of a reply must have. When no row has one, the vendor has changed its API. */
   readonly requiredFields: readonly string[]

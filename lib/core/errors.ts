@@ -6,7 +6,7 @@ export type ErrorKind =
   | 'usage'
   // ingest.ts, commands/ingest/ and report/: the run is reported as interrupted, and not as failed.
   | 'interrupted'
-  // fmp/calls.ts: FMP has not answered, so it may be down for every symbol.
+  // fmp/calls.ts: FMP has not replied, so it may be down for every symbol.
   | 'network'
   | 'timeout'
   // fmp/calls.ts: with scope `attempt` all calls pause. report/exit-code.ts: a run stopped by it ends with exit code 3.

@@ -64,7 +64,7 @@ export type SymbolOutcome = {
   readonly rowsWritten: number
   readonly errors: readonly IngestError[]
   readonly warnings: readonly string[]
-  /** Warns that this symbol lacks the newest session of the range. It is printed only if other symbols have that session. */
+  /** Warns that this symbol lacks the newest session of the range. Printed only if other symbols have that session. */
   readonly lateWarning: string | undefined
   readonly counts: Counts
   /** Sessions without a bar between two bars, oldest first. */

@@ -72,9 +72,9 @@ export type RowFindings = {
 /** The warnings about rejects and suspects. */
 export function rowWarnings({ rejects, suspects, firstSuspicion }: RowFindings): readonly string[] {
   const [first] = rejects
-  const rejected = first && `${counted(rejects.length, 'row')} rejected, the first (${first.date}): ${first.reason}.`
-  const suspect = `${counted(suspects, 'row')} stored that look wrong, the first is ${firstSuspicion}.`
-  return [rejected, suspects > 0 ? suspect : undefined].filter((text) => text !== undefined)
+  const rejectsText = first && `${counted(rejects.length, 'row')} rejected, the first (${first.date}): ${first.reason}.`
+  const suspectsText = `${counted(suspects, 'row')} stored that look wrong, the first is ${firstSuspicion}.`
+  return [rejectsText, suspects > 0 ? suspectsText : undefined].filter((text) => text !== undefined)
 }
 
 /** The error of a symbol none of whose `received` rows can be stored. `title` names the dataset, unless it is prices. */

@@ -1,6 +1,7 @@
 // Stored files of any dataset: how their footers are read, many at once, and the error of a file that keeps changing.
 
 import { mapLimit } from '../core/concurrency.ts'
+import type { Dataset } from '../core/dataset.ts'
 import { IngestError } from '../core/errors.ts'
 import { readFooter, type EncodedFile, type Footer } from '../parquet/parquet.ts'
 import type { Metadata, Store, StoredFile } from '../store/store.ts'
@@ -25,12 +26,19 @@ export type StoredTail = { readonly file: StoredFile } & (
   | { readonly problem: string }
 )
 
+/** Where a file is read and whose it must be. */
+export type ReadContext = { readonly store: Store; readonly dataset: Pick<Dataset, 'creator'> }
+
 /** Reads the tail of a file in one request; undefined if the file is gone. `firstYear` is that of readFooter. */
-export async function readTail(file: StoredFile, store: Store, firstYear?: number): Promise<StoredTail | undefined> {
+export async function readTail(
+  file: StoredFile,
+  { store, dataset }: ReadContext,
+  firstYear?: number,
+): Promise<StoredTail | undefined> {
   const tail = await store.read(file.key, { suffixBytes: FOOTER_BYTES }, FOOTER_BYTES).catch(problemOf)
   if (tail === undefined) return undefined
   if ('problem' in tail) return { file, problem: tail.problem }
-  const footer = readFooter(tail, firstYear)
+  const footer = readFooter(tail, { creator: dataset.creator, ...(firstYear === undefined ? {} : { firstYear }) })
   return 'problem' in footer ? { file, problem: footer.problem } : { file, footer, tail }
 }
 

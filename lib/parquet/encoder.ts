@@ -1,6 +1,6 @@
 // Encodes files: in this thread, or in a thread of its own if there are thousands.
 //
-// The thread is kept for runs of thousands of day files (see MANY_FILES in commands/effects.ts).
+// The thread is kept for runs of thousands of day files (see MIN_FILES_FOR_THREAD in commands/effects.ts).
 
 import { encodeFile, type EncodedFile, type Encoder, type FileDraft, type FileSettings } from './parquet.ts'
 

@@ -3,6 +3,7 @@
 import { parquetReadObjects, type SchemaElement } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { createHash } from 'node:crypto'
+import { CREATOR } from '../core/config.ts'
 import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
 import {
   dateOfDay,
@@ -18,9 +19,6 @@ import {
 import { boundsOf, readMetadata } from './metadata.ts'
 import type { Slice } from './thrift.ts'
 
-/** The writer's name in a file's `created_by`; only files that begin with it are this program's. */
-export const CREATOR = 'fmp-ingest'
-
 export type FileContent = {
   readonly columns: readonly Column[]
   /** Newest first, at least one. */
@@ -32,10 +30,12 @@ export type FileContent = {
   readonly version: string
   /** A text for people, kept in the footer. */
   readonly note?: string | undefined
+  /** The writer's name for `created_by`; `CREATOR` if absent. */
+  readonly creator?: string | undefined
 }
 
 /** What is the same for all files of a run. */
-export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' | 'note'>
+export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' | 'note' | 'creator'>
 
 /** A file's bytes, and the hash of its rows (`rows-sha256`). */
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
@@ -96,7 +96,7 @@ export function encodeParquet(content: FileContent): Uint8Array {
     statistics: true,
     rowGroupSize: rows.length,
     kvMetadata,
-    createdBy: `${CREATOR} version ${content.version}`,
+    createdBy: `${content.creator ?? CREATOR} version ${content.version}`,
   })
   return new Uint8Array(buffer)
 }
@@ -173,14 +173,17 @@ export type Footer = {
 
 /**
  * The footer of a file of this program, or a sentence that says why the file is none. `bytes` are the end of the file with
- * the whole footer; a file with dates before `firstYear` is not accepted.
+ * the whole footer. A file of another writer than `creator` is not accepted, nor one with dates before `firstYear`.
  */
-export function readFooter(bytes: Uint8Array, firstYear: number = FIRST_YEAR): Footer | { readonly problem: string } {
+export function readFooter(
+  bytes: Uint8Array,
+  { creator = CREATOR, firstYear = FIRST_YEAR }: { readonly creator?: string; readonly firstYear?: number } = {},
+): Footer | { readonly problem: string } {
   const tail = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const metadata = readMetadata(tail)
   if (metadata === undefined) return { problem: 'is not a readable Parquet file' }
   const { createdBy, rows, keyValues } = metadata
-  if (!createdBy.startsWith(`${CREATOR} `)) {
+  if (!createdBy.startsWith(`${creator} `)) {
     return { problem: `was not written by this program (created_by is ${JSON.stringify(createdBy.slice(0, 100))})` }
   }
   const dates = boundsOf(metadata, 'date')

@@ -182,8 +182,8 @@ export async function ingestAll(tasks: readonly Task[], effects: PipelineEffects
   }
 
   const ingest = async (task: Task): Promise<SymbolOutcome> => {
-    const known = task.outcomeWithoutFetch()
-    if (known !== undefined) return known
+    const surveyed = task.outcomeWithoutFetch()
+    if (surveyed !== undefined) return surveyed
     const { outcome } = await workers.run(async () => {
       const slot = await admit(task.rows)
       return await startTask(task, slot)

@@ -10,7 +10,7 @@ export type Ending = {
   readonly stoppedBy: IngestError | undefined
   /** The path or URL of the metrics document; undefined if it could not be written. */
   readonly metricsLocation: string | undefined
-  /** That of the dataset of sessions, if the run has one. */
+  /** The freshness of the dataset of sessions, if the run has one. */
   readonly freshness: Freshness | undefined
 }
 

@@ -33,8 +33,8 @@ type ActionsEffects = {
 }
 
 /**
- * Sends a report to GitHub Actions; does nothing if `job` is undefined. Resolves with the error of a step summary that could
- * not be written: the error is returned, because other output says all that the summary says. Rejects with a defect only.
+ * Sends a report to GitHub Actions; does nothing if `job` is undefined. Resolves with an IngestError if the step summary
+ * could not be written: that is not thrown, because other output contains all of it. Rejects with a defect only.
  */
 export async function sendToActions(
   job: Pick<ActionsJob, 'summaryPath'> | undefined,

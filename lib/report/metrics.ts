@@ -26,13 +26,13 @@ export type RunFacts = EndFacts & {
   readonly outcomes: readonly SymbolOutcome[]
   /** Without failed writes of the run's own files. */
   readonly runErrors: readonly IngestError[]
-  readonly http: VendorStats
+  readonly vendorStats: VendorStats
   readonly recoveredWrites: number
 }
 
 /** The metrics document, with its fields in the order in which they are written. */
 export function buildMetrics(facts: RunFacts): Metrics {
-  const { config, outcomes, stoppedBy, http } = facts
+  const { config, outcomes, stoppedBy, vendorStats } = facts
   const datasets = facts.jobs.map((job) => datasetTotals(job, outcomes))
   // Counts and dates are of sessions only: documents are counted by dataset.
   const totals = datasets.filter(({ unit }) => unit === 'sessions')
@@ -78,10 +78,10 @@ export function buildMetrics(facts: RunFacts): Metrics {
         .flatMap(({ through }) => through ?? [])
         .toSorted()
         .at(-1) ?? null,
-    calls: http.calls,
-    retries: http.retries,
-    refused_calls: http.limited,
-    gate_wait_seconds: Math.round(http.gateWaitMs) / 1_000,
+    calls: vendorStats.calls,
+    retries: vendorStats.retries,
+    refused_calls: vendorStats.limited,
+    gate_wait_seconds: Math.round(vendorStats.gateWaitMs) / 1_000,
     recovered_writes: facts.recoveredWrites,
     stopped_by: stoppedBy?.kind ?? null,
     interrupted: facts.interruptCode !== undefined,

@@ -220,7 +220,7 @@ describe('helpText()', () => {
 
   test('of the demo names its one option', async () => {
     const help = await helpText('demo', '1.2.3')
-    expect(help).toMatch(/^ +--out=<DIR>.*default: \.\/lake/m)
+    expect(help).toMatch(/^ +--out=<DIR>.*default: \.\/demo-lake/m)
     expect(help).not.toContain('--force')
   })
 })

@@ -1,13 +1,13 @@
 // The demo as a user runs it: no key, no bucket, two runs over the embedded prices, in little memory.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { parquetMetadata } from 'hyparquet'
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { STATEMENTS } from '../../lib/datasets/datasets.ts'
-import { disposableFolder, folderLake, priceKeys, readRows } from '../support/lake.ts'
-import { measureCli, ROOT, runCli } from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { folderLake, priceKeys, readRows } from '../support/lakes/lake.ts'
+import { makeTempFolder, type TempFolder } from '../support/lakes/temp-folder.ts'
+import { measureCli, ROOT, runCli } from '../support/runs/process.ts'
 
 const CSV = join(ROOT, 'lib/commands/demo/wiki-prices.csv.gz')
 const MAX_PEAK_BYTES = 200_000_000
@@ -18,13 +18,20 @@ function asNumbers(line: string): string {
   return [symbol, date, ...numbers.map(Number)].join(',')
 }
 
+let folder: TempFolder
+let first: Awaited<ReturnType<typeof measureCli>>
+beforeAll(async () => {
+  folder = await makeTempFolder()
+  first = await measureCli(['demo', '--out', join(folder.path, 'lake')])
+})
+afterAll(async () => await folder.remove())
+
 test('the demo’s lake equals the source CSV row by row, and the demo run again finds everything there', async () => {
-  await using folder = await disposableFolder()
   const out = join(folder.path, 'lake')
-  const run = await runCli(['demo', '--out', out], { cwd: folder.path })
+  const run = first
   expect(run.code).toBe(0)
-  expect(run.stdout.match(/✅ Ingestion Complete/g)).toHaveLength(3)
-  expect(run.stdout.match(/❌ Errors: 0/g)).toHaveLength(3)
+  expect(run.stdout.match(/✅ Ingestion Complete/g)).toHaveLength(4)
+  expect(run.stdout.match(/❌ Errors: 0/g)).toHaveLength(4)
 
   const text = new TextDecoder().decode(Bun.gunzipSync(await Bun.file(CSV).bytes()))
   const source = text.trimEnd().split('\n').slice(1).toSorted()
@@ -35,7 +42,12 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
   )
   expect(lines.toSorted()).toEqual(source.map(asNumbers).toSorted())
 
-  for (const { name } of STATEMENTS) expect(run.stdout).toContain(`\n🧾 ${name}: 20 new\n`)
+  // Four documents a symbol: three in autumn, one later, and one of all is restated.
+  for (const { name } of STATEMENTS) {
+    expect(run.stdout).toContain(`\n🧾 ${name}: 15 new\n`)
+    const restated = name === 'income' ? ', 1 restated, 14' : ', 15'
+    expect(run.stdout).toContain(`\n🧾 ${name}: 5 new${restated} already stored\n`)
+  }
   // Statements say of themselves that nobody's figures are in them.
   expect(run.stdout + run.stderr).toContain('3. Company statements (synthetic')
   const [document = ''] = await Array.fromAsync(new Bun.Glob('raw/fundamentals/**/*.parquet').scan(out))
@@ -54,23 +66,44 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
   const before = (await priceKeys(lake)).length
   const again = await runCli(['demo', '--out', out], { cwd: folder.path })
   expect(again.code).toBe(0)
-  expect(again.stdout.match(/📁 Files written: 0/g)).toHaveLength(3)
+  expect(again.stdout.match(/📁 Files written: 0/g)).toHaveLength(4)
   expect(await priceKeys(lake)).toHaveLength(before)
 })
 
-test('the demo’s peak memory stays under 200 MB', async () => {
-  await using folder = await disposableFolder()
-  const { code, peakBytes } = await measureCli(['demo', '--out', join(folder.path, 'lake')])
-  expect(code).toBe(0)
+test('the demo’s peak memory stays under 200 MB', () => {
+  const { peakBytes } = first
   expect(peakBytes).toBeLessThan(MAX_PEAK_BYTES)
   // Less would be no measurement.
   expect(peakBytes).toBeGreaterThan(50_000_000)
 })
 
 test('the demo refuses what it does not know', async () => {
-  await using folder = await disposableFolder()
   const run = await runCli(['demo', '--backfill', '--out', 's3://bucket'], { cwd: folder.path })
   expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 2, stdout: '' })
   expect(run.stderr).toContain('--backfill')
   expect(run.stderr).toContain('--out')
+})
+
+test('the program takes the demo’s lake for none of its own, and the demo takes no other folder', async () => {
+  const demo = async (out: string) => await runCli(['demo', '--out', out], { cwd: folder.path })
+  const args = ['--tickers', 'AAPL', '--backfill', '--from-date', '2012-01-01', '--to-date', '2012-12-31']
+  const ingest = async (out: string) =>
+    await runCli([...args, '--dry-run', '--out', out, '--now', '2013-03-02T14:00:00Z'], { cwd: folder.path })
+  const refused = await ingest('lake')
+  expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 2, stdout: '' })
+  expect(refused.stderr).toBe('❌ lake is a lake of the demo (DEMO.txt). Name another folder with --out.\n')
+
+  // Copied elsewhere without the mark: each file says whose it is.
+  await cp(join(folder.path, 'lake/raw'), join(folder.path, 'copy/raw'), { recursive: true })
+  const foreign = await ingest('copy')
+  expect(foreign.code).toBe(1)
+  expect(foreign.stderr).toContain('created_by is "fmp-ingest-demo version')
+
+  for (const out of ['copy', '.']) {
+    const other = await demo(out)
+    expect({ code: other.code, stdout: other.stdout }).toEqual({ code: 2, stdout: '' })
+    expect(other.stderr).toMatch(/The demo writes into a folder of its own, and \S+ holds \w+\. Name another folder/)
+  }
+  await Bun.write(join(folder.path, 'file'), 'x')
+  expect((await demo('file')).stderr).toMatch(/^❌ .*cannot be used \(ENOTDIR\)\. Name another folder/)
 })

@@ -11,7 +11,7 @@ import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
 import type { Config } from '../../lib/core/config.ts'
-import { at, configOf, day, outcomeOf, span } from '../support/samples.ts'
+import { at, configOf, day, outcomeOf, span } from '../support/values.ts'
 import { judgeNewestSession } from '../../lib/datasets/prices/newest-session.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
@@ -106,7 +106,7 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     stoppedBy: undefined,
     interruptCode: undefined,
     lostFiles: [],
-    http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
+    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
   })
   const metricsLocation = 'place' in changes ? changes.place : 's3://my-bucket/logs/ingest/date=2024-09-16/run-1.json'

@@ -5,9 +5,9 @@ import { createRedactor } from '../../lib/core/text.ts'
 import { buildMetrics, type RunFacts } from '../../lib/report/metrics.ts'
 import { replaceMetrics, storeMetrics } from '../../lib/report/metrics-file.ts'
 import type { Store } from '../../lib/store/store.ts'
-import { keysIn, openShelf, type Shelf } from '../support/folder-store.ts'
+import { keysIn, openShelf, type Shelf } from '../support/lakes/folder-store.ts'
 import { schemaErrors } from '../support/json-schema.ts'
-import { at, configOf, failureOf, outcomeOf, span } from '../support/samples.ts'
+import { at, configOf, failureOf, outcomeOf, span } from '../support/values.ts'
 
 /** 2024-10-01T00:00:00Z. */
 const START = 1_727_740_800_000
@@ -26,7 +26,7 @@ function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
     stoppedBy: undefined,
     interruptCode: undefined,
     lostFiles: [],
-    http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
+    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
   }

@@ -3,7 +3,7 @@ import { ZERO_COUNTS } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics, type RunFacts } from '../../lib/report/metrics.ts'
 import { schemaErrors } from '../support/json-schema.ts'
-import { configOf, day, outcomeOf, span } from '../support/samples.ts'
+import { configOf, day, outcomeOf, span } from '../support/values.ts'
 
 /** 2024-10-01T00:00:00Z. */
 const START = 1_727_740_800_000
@@ -22,7 +22,7 @@ function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
     stoppedBy: undefined,
     interruptCode: undefined,
     lostFiles: [],
-    http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
+    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
   }
@@ -155,8 +155,8 @@ describe('buildMetrics()', () => {
   })
 
   test('rounds durations to milliseconds', () => {
-    const http = { calls: 7, retries: 2, limited: 1, gateWaitMs: 1_234.567 }
-    expect(buildMetrics(factsOf({ durationSeconds: 1.23456, http }))).toMatchObject({
+    const vendorStats = { calls: 7, retries: 2, limited: 1, gateWaitMs: 1_234.567 }
+    expect(buildMetrics(factsOf({ durationSeconds: 1.23456, vendorStats }))).toMatchObject({
       duration_seconds: 1.235,
       gate_wait_seconds: 1.235,
       calls: 7,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError, type ErrorKind } from '../../lib/core/errors.ts'
 import { buildMetrics, type RunFacts } from '../../lib/report/metrics.ts'
-import { at, configOf, day, outcomeOf, span } from '../support/samples.ts'
+import { at, configOf, day, outcomeOf, span } from '../support/values.ts'
 import { judgeNewestSession } from '../../lib/datasets/prices/newest-session.ts'
 import type { Job } from '../../lib/pipeline/pipeline.ts'
 import { callsOf, dryRunJson, dryRunText, planLine, summaryText } from '../../lib/report/summary.ts'
@@ -100,7 +100,7 @@ function ending(
     stoppedBy: undefined,
     interruptCode: undefined,
     lostFiles: [],
-    http: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
+    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
   }

@@ -1,9 +1,14 @@
 // The demo: the real program over public-domain prices and made-up statements, which a server in this process sends it.
 
-import type { IsoDate } from '../../core/dates.ts'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { utcDate, type IsoDate } from '../../core/dates.ts'
+import { errnoOf, usageError, type IngestError } from '../../core/errors.ts'
+import { oneLine } from '../../core/text.ts'
+import { showPrices, showStatements } from './show.ts'
 import { runIngest } from '../ingest/ingest.ts'
 import type { Config } from '../../core/config.ts'
-import type { Effects } from '../effects.ts'
+import { DEMO_MARK, type Effects } from '../effects.ts'
 import { SYNTHETIC } from './statements.ts'
 import { startDemoServer, type DemoServer } from './server.ts'
 import { STATEMENTS } from '../../datasets/datasets.ts'
@@ -18,25 +23,98 @@ No key, no bucket and no network beyond this machine are used.
 
 `
 
+/** The demo's name in the files that it writes: the program itself takes them for foreign. */
+const DEMO_CREATOR = 'fmp-ingest-demo'
+
+/** Before the last quarter of 2012 was reported. */
+const AUTUMN_MS = Date.UTC(2012, 10, 20, 14)
+
+/** One part of the demo: its title, its run, and what there is to see afterwards. */
+type Part = { readonly title: string; readonly config: Config; readonly show?: () => Promise<string> }
+
 /**
- * Backfills all symbols up to a week before the end, runs the nightly mode at the end, then fetches statements. Returns
- * the exit code: the first that is not 0.
+ * Backfills all symbols up to a week before the end, runs the nightly mode at the end, then fetches statements as they were
+ * in autumn and as they are. Returns the first exit code that is not 0. Throws a usage error for a folder that holds
+ * anything but a lake of the demo.
  */
 export async function runDemo(folder: string, effects: Effects): Promise<number> {
+  await claimFolder(folder)
   await effects.print(INTRODUCTION)
   const server = await startDemoServer()
   try {
-    await effects.print('1. A backfill of the whole history, one file per symbol and year\n\n')
-    const backfill = await runIngest(demoConfig(folder, server, 'backfill'), effects)
-    await effects.print('\n2. The nightly run a week later, one file per symbol and session\n\n')
-    const daily = await runIngest(demoConfig(folder, server, 'daily'), effects)
-    await effects.print(`\n3. Company statements (${SYNTHETIC}), one file per symbol, statement and date\n\n`)
-    const statements = await runIngest(statementsConfig(folder, server), effects)
+    const codes: number[] = []
+    for (const [index, { title, config, show }] of partsOf(folder, server).entries()) {
+      server.setToday(utcDate(config.nowMs ?? FRESH_MS))
+      await effects.print(`${index === 0 ? '' : '\n'}${index + 1}. ${title}\n\n`)
+      codes.push(await runIngest(config, effects))
+      if (show !== undefined) await effects.print(`\n${await show()}`)
+    }
     await effects.print(closing(folder))
-    return [backfill, daily, statements].find((code) => code !== 0) ?? 0
+    return codes.find((code) => code !== 0) ?? 0
   } finally {
     await server.stop()
   }
+}
+
+function partsOf(folder: string, server: DemoServer): readonly Part[] {
+  const [symbol = ''] = server.symbols
+  return [
+    {
+      title: 'A backfill of the history up to the last week, one file per symbol and year',
+      config: demoConfig(folder, server, 'backfill'),
+      show: async () => `${noDataNote(server)}\n`,
+    },
+    {
+      title: 'The nightly run a week later, one file per symbol and session',
+      config: demoConfig(folder, server, 'daily'),
+      show: async () => await showPrices(folder, server.symbols, DEMO_CREATOR),
+    },
+    {
+      title: `Company statements (${SYNTHETIC}), as they were on ${utcDate(AUTUMN_MS)}`,
+      config: statementsConfig(folder, server, AUTUMN_MS),
+    },
+    {
+      title: `The same on ${utcDate(FRESH_MS)}: what is new, and one statement restated`,
+      config: statementsConfig(folder, server, FRESH_MS),
+      show: async () =>
+        `${symbol}'s income statements. A backtest may use a row from its acceptedDate on:\n\n` +
+        (await showStatements(folder, symbol, DEMO_CREATOR)),
+    },
+  ]
+}
+
+/** Why a part of the sessions asked for has no data. */
+function noDataNote({ firstDates }: DemoServer): string {
+  const begins = [...firstDates].map(([symbol, date]) => `${symbol} ${date}`).join(', ')
+  return `"No data" are the sessions of these years before a symbol's first bar (${begins}).`
+}
+
+const MARK_TEXT = 'Data of the demo of fmp-ingest: historical prices as traded, and made-up statements. Not for use.\n'
+
+/** Makes the folder the demo's. Throws a usage error for one that holds anything else. */
+async function claimFolder(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(noneIfAbsent)
+  const own = names.includes(DEMO_MARK) ? ['raw', 'logs', '.ingest-tmp', DEMO_MARK] : []
+  const strange = names.find((name) => !own.includes(name))
+  if (strange !== undefined) {
+    const hint = 'Name another folder with --out.'
+    throw usageError(
+      `The demo writes into a folder of its own, and ${oneLine(folder)} holds ${oneLine(strange)}.`,
+      hint,
+    )
+  }
+  await Bun.write(join(folder, DEMO_MARK), MARK_TEXT).catch((error: unknown) => {
+    throw errnoOf(error) === undefined ? error : unusable(folder, error)
+  })
+}
+
+function noneIfAbsent(error: unknown): readonly string[] {
+  if (errnoOf(error) === 'ENOENT') return []
+  throw errnoOf(error) === undefined ? error : unusable('The folder', error)
+}
+
+function unusable(folder: string, error: unknown): IngestError {
+  return usageError(`${oneLine(folder)} cannot be used (${errnoOf(error)}).`, 'Name another folder with --out.')
 }
 
 function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfill'): Config {
@@ -52,6 +130,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     target: { kind: 'folder', folder },
     prefix: 'raw',
     fileNote: undefined,
+    creator: DEMO_CREATOR,
     datasets: ['prices'],
     periods: [],
     skipsBadTickers: false,
@@ -79,11 +158,12 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
 }
 
 /** The warning is printed at the start, so that nobody takes these figures for real ones. */
-function statementsConfig(folder: string, server: DemoServer): Config {
+function statementsConfig(folder: string, server: DemoServer, nowMs: number): Config {
   return {
     ...demoConfig(folder, server, 'daily'),
     datasets: STATEMENTS.map(({ name }) => name),
     periods: ['annual', 'quarter'],
+    nowMs,
     fileNote: SYNTHETIC,
     warnings: [`These statements are ${SYNTHETIC}.`],
   }
@@ -93,7 +173,7 @@ function statementsConfig(folder: string, server: DemoServer): Config {
 function closing(folder: string): string {
   const files = `${folder.replaceAll("'", "''")}/raw/prices/**/*.parquet`
   return `
-The files are under ${folder}/raw/prices and ${folder}/raw/fundamentals (the latter ${SYNTHETIC}), what the three runs did under ${folder}/logs/ingest.
+The files are under ${folder}/raw/prices and ${folder}/raw/fundamentals (the latter ${SYNTHETIC}), what the runs did under ${folder}/logs/ingest.
 A look at them with DuckDB (a date may stand in a year file and a day file: the row with the newest ingest_ts counts):
 
   SELECT symbol, count(*) AS sessions, min(date) AS first, max(date) AS last, arg_max(adjClose, date) AS last_adj_close

@@ -14,6 +14,10 @@ export type DemoServer = {
   /** The first and last day that any symbol has a bar for, YYYY-MM-DD. */
   readonly firstDate: string
   readonly lastDate: string
+  /** The first day of each symbol. */
+  readonly firstDates: ReadonlyMap<string, string>
+  /** From now on statements are as they were on this day. */
+  setToday(date: string): void
   stop(): Promise<void>
 }
 
@@ -36,7 +40,12 @@ export async function startDemoServer(): Promise<DemoServer> {
   const compressed = await Bun.file(wikiPrices).bytes()
   const bars = parseBars(new TextDecoder().decode(Bun.gunzipSync(compressed)))
   const key = crypto.randomUUID()
-  const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: (request) => answer(request, key, bars) })
+  let today = '9999-12-31'
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    fetch: (request) => answer(request, { key, bars, today }),
+  })
   const dates = [...bars.values()].flat().map(({ date }) => date)
   return {
     url: `http://127.0.0.1:${server.port}`,
@@ -44,6 +53,8 @@ export async function startDemoServer(): Promise<DemoServer> {
     symbols: [...bars.keys()],
     firstDate: dates.reduce((a, b) => (a < b ? a : b)),
     lastDate: dates.reduce((a, b) => (a > b ? a : b)),
+    firstDates: new Map([...bars].map(([symbol, ofSymbol]) => [symbol, ofSymbol.at(-1)?.date ?? ''])),
+    setToday: (date) => (today = date),
     stop: () => server.stop(true),
   }
 }
@@ -61,8 +72,10 @@ function parseBar(line: string): Bar {
   return { date, open, high, low, close, volume, adjClose }
 }
 
+type Served = { readonly key: string; readonly bars: ReadonlyMap<string, readonly Bar[]>; readonly today: string }
+
 /** Status and body like the vendor's: 401 and a message for a wrong key, 404 and an empty list for an unknown path. */
-function answer(request: Request, key: string, bars: ReadonlyMap<string, readonly Bar[]>): Response {
+function answer(request: Request, { key, bars, today }: Served): Response {
   const { pathname, searchParams } = new URL(request.url)
   if (request.headers.get('apikey') !== key) {
     return Response.json(
@@ -70,16 +83,13 @@ function answer(request: Request, key: string, bars: ReadonlyMap<string, readonl
       { status: 401 },
     )
   }
-  const statement = syntheticRows(
-    pathname.replace('/stable/', ''),
-    searchParams.get('symbol') ?? '',
-    searchParams.get('period') ?? '',
-  )
+  const symbol = searchParams.get('symbol') ?? ''
+  const period = searchParams.get('period') ?? ''
+  const statement = syntheticRows(pathname.replace('/stable/', ''), { symbol, period, today })
   if (statement !== undefined) return Response.json(statement)
   if (request.method !== 'GET' || (pathname !== FULL_PATH && pathname !== ADJUSTED_PATH)) {
     return Response.json([], { status: 404 })
   }
-  const symbol = searchParams.get('symbol') ?? ''
   const from = searchParams.get('from') ?? ''
   const to = searchParams.get('to') ?? '9999-12-31'
   const asked = (bars.get(symbol) ?? []).filter(({ date }) => from <= date && date <= to)

@@ -36,7 +36,7 @@ export type Run = {
 /** Finishes a run and returns its exit code, unless it is interrupted later. `http` counts the calls that it made. */
 export async function finishRun(
   { outcomes: ended, stoppedBy, bug }: RunResult,
-  run: Run & { readonly http: VendorStats },
+  run: Run & { readonly vendorStats: VendorStats },
 ): Promise<number> {
   const { effects, jobs, progress, store, redact } = run
   const judged = jobs.map((job) => job.judge(ended.filter(({ dataset }) => dataset === job.dataset)))
@@ -61,7 +61,7 @@ export async function finishRun(
     stoppedBy: stopping,
     interruptCode: interruptCodeOf(effects.interruption),
     lostFiles: [],
-    http: run.http,
+    vendorStats: run.vendorStats,
     recoveredWrites: store.recoveredWrites(),
   }
   const { metrics, metricsLocation, lostFiles } = await leaveMetrics(facts, run)

@@ -44,7 +44,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<numbe
     effects,
   )
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
-  for (const place of left) progress.warn(`Left out of the ticker list: ${place}.`)
+  for (const cell of left) progress.warn(`Left out of the ticker list: ${cell}.`)
   const store = await openStore(config.target)
   for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
@@ -54,7 +54,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<numbe
       store,
       calendar: XNYS,
       period,
-      fileSettings: { ingestMs: startMs, version: effects.version, note: config.fileNote },
+      fileSettings: { ingestMs: startMs, version: effects.version, note: config.fileNote, creator: config.creator },
       unlessStopped: async (work) => await unlessStopped(work, effects),
       onNote: progress.note,
     }),
@@ -79,8 +79,8 @@ export async function runIngest(config: Config, effects: Effects): Promise<numbe
 
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
-  const { http, result } = await execute(run)
-  return await finishRun(result, { ...run, http })
+  const { vendorStats, result } = await execute(run)
+  return await finishRun(result, { ...run, vendorStats })
 }
 
 async function dryRun({ config, effects, progress, jobs }: Run): Promise<0 | 1> {
@@ -90,7 +90,7 @@ async function dryRun({ config, effects, progress, jobs }: Run): Promise<0 | 1> 
   return errors.length > 0 ? 1 : 0
 }
 
-async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult }> {
+async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: RunResult }> {
   const { config, effects, progress, jobs } = run
   const { clock, random, stop, interruption } = effects
   const fmp = createFmp({
@@ -126,5 +126,5 @@ async function execute(run: Run): Promise<{ http: VendorStats; result: RunResult
     maxWorkers: config.maxWorkers,
   })
   for (const encoder of encoders) encoder.close()
-  return { http: fmp.stats(), result }
+  return { vendorStats: fmp.stats(), result }
 }

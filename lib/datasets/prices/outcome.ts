@@ -105,15 +105,15 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
   }
 }
 
-/** The fates of a file's sessions. `written` is undefined if no row was fetched for the file. */
-function fatesOf(file: PlannedFile, written: FileResult | undefined, fateOfAbsent: FateOf): Counts {
-  if (written === undefined && file.isExtra) return ZERO_COUNTS
-  if (written === undefined) {
+/** The fates of a file's sessions. `uploaded` is undefined if no row was fetched for the file. */
+function fatesOf(file: PlannedFile, uploaded: FileResult | undefined, fateOfAbsent: FateOf): Counts {
+  if (uploaded === undefined && file.isExtra) return ZERO_COUNTS
+  if (uploaded === undefined) {
     return file.stored === undefined ? countFates(file, fateOfAbsent) : fatesOfKept(file, 'no_data')
   }
-  const { result, rows } = written
-  if (result === undefined || isNotReached(result)) return countFates(file, () => 'not_reached')
-  if (result instanceof IngestError) return countFates(file, () => 'failed')
+  const { result, rows } = uploaded
+  if (result === undefined || isNotReached(result)) return withFate(ZERO_COUNTS, 'not_reached', file.sessions.length)
+  if (result instanceof IngestError) return withFate(ZERO_COUNTS, 'failed', file.sessions.length)
   const dates = new Set(rows.map(({ date }) => date))
   const fatesWith = (present: Fate) =>
     countFates(file, (session) => (dates.has(session) ? present : fateOfAbsent(session)))

@@ -68,7 +68,7 @@ const MAX_WINDOW_YEARS = 10
 /** The last sessions of the range, for which the vendor may add the adjusted close later. */
 const RECENT_SESSIONS = 5
 
-/** One plan per symbol. Symbols with the oldest newest stored session come first; ties keep the order of the list. */
+/** One plan per symbol: first symbols without stored sessions, then by newest stored session, oldest first. */
 export function planSessions(surveyed: readonly StoredSessions[], context: PlanContext): readonly SymbolPlan[] {
   const shared = {
     ...context,

@@ -14,6 +14,7 @@ import {
 } from '../../core/dataset.ts'
 import { hiveValue } from '../keys.ts'
 import { whereTrue } from '../../core/text.ts'
+import { CREATOR } from '../../core/config.ts'
 
 /** The part of a symbol's sessions that one file holds. */
 export type Partition =
@@ -41,6 +42,8 @@ export type PricesOptions = {
   readonly withAdjClose: boolean
   /** Key prefix of the data, without slashes at its ends; may be empty. */
   readonly prefix: string
+  /** The writer's name in the files; `CREATOR` if absent. */
+  readonly creator?: string
 }
 
 type PriceRow = {
@@ -98,7 +101,7 @@ const RawPrice = v.object({
 })
 
 /** The prices dataset for the settings of one run. */
-export function createPrices({ api, withAdjClose, prefix }: PricesOptions): SessionDataset {
+export function createPrices({ api, withAdjClose, prefix, creator = CREATOR }: PricesOptions): SessionDataset {
   const root = prefix === '' ? 'prices' : `${prefix}/prices`
   const variants = withAdjClose && api === 'stable' ? ['full', 'dividend-adjusted'] : ['full']
   const folder = (symbol: string) => `${root}/symbol=${hiveValue(symbol)}/`
@@ -111,6 +114,7 @@ export function createPrices({ api, withAdjClose, prefix }: PricesOptions): Sess
 
   return {
     name: 'prices',
+    creator,
     columns: COLUMNS,
     callsPerWindow: variants.length,
     requiredFields: FIELDS,

@@ -4,8 +4,8 @@ import type { Calendar } from '../../core/calendar.ts'
 import { isWithin, laterOf, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import type { Period } from '../../core/period.ts'
 import { readDates, type Footer } from '../../parquet/parquet.ts'
-import type { Store, StoredFile } from '../../store/store.ts'
-import { readTail, type StoredTail } from '../stored-file.ts'
+import type { StoredFile } from '../../store/store.ts'
+import { readTail, type ReadContext, type StoredTail } from '../stored-file.ts'
 import type { StoredYear } from './year-files.ts'
 
 /** The sessions that a year file holds: those of `span`, without `gaps`. */
@@ -21,7 +21,7 @@ export type YearsFound = {
   readonly unreadYears: readonly number[]
 }
 
-type YearsContext = { readonly store: Store; readonly calendar: Calendar; readonly period: Period }
+type YearsContext = ReadContext & { readonly calendar: Calendar; readonly period: Period }
 
 /** More than a year file of a series that trades every day takes. */
 const MAX_YEAR_BYTES = 1_048_576
@@ -42,7 +42,7 @@ export async function surveyYears(
   const years = new Map<number, StoredYear>()
   const heldInYears: HeldSessions[] = []
   for (const [year, file] of files) {
-    const stored = isNeeded(year) ? await readTail(file, context.store) : undefined
+    const stored = isNeeded(year) ? await readTail(file, context) : undefined
     if (stored === undefined) continue
     const held = 'footer' in stored ? await heldSessions(stored, days, { ...context, lookbackFrom }) : undefined
     if (held !== undefined) heldInYears.push(held)
@@ -76,17 +76,17 @@ async function heldSessions(
 /** Reads the footers of year files, one request each. A file that is gone since the listing is left out. */
 export async function readYears(
   files: ReadonlyMap<number, StoredFile>,
-  store: Store,
+  context: ReadContext,
 ): Promise<ReadonlyMap<number, StoredYear>> {
-  const read = [...files].map(async ([year, file]) => [year, await readYear(file, store)] as const)
+  const read = [...files].map(async ([year, file]) => [year, await readYear(file, context)] as const)
   const years = new Map<number, StoredYear>()
   for (const [year, stored] of await Promise.all(read)) if (stored !== undefined) years.set(year, stored)
   return years
 }
 
 /** Reads the footer of a year file in one request; undefined if the file is gone. */
-export async function readYear(file: StoredFile, store: Store): Promise<StoredYear | undefined> {
-  const stored = await readTail(file, store)
+export async function readYear(file: StoredFile, context: ReadContext): Promise<StoredYear | undefined> {
+  const stored = await readTail(file, context)
   return stored && withoutTail(stored)
 }
 

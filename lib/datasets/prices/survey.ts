@@ -40,7 +40,7 @@ async function surveySymbol(symbol: string, context: SurveyContext): Promise<Sto
   const { mode, period } = context
   const { days, earlierDays, yearFiles } = await listFiles(symbol, context)
   if (mode === 'backfill') {
-    const years = await readYears(yearFiles, context.store)
+    const years = await readYears(yearFiles, context)
     return { symbol, days, earlierDays, years, heldInYears: [], unreadYears: [], newest: newestIn(years) }
   }
   const found = await surveyYears(yearFiles, days, context)
@@ -100,7 +100,7 @@ export async function findNewestSession(
     if (partition?.kind === 'year' && partition.year > (newestYear?.year ?? 0))
       newestYear = { year: partition.year, file }
   }
-  const stored = newestYear && (await readYear(newestYear.file, store))
+  const stored = newestYear && (await readYear(newestYear.file, { store, dataset }))
   const newestInYear = stored !== undefined && 'footer' in stored ? stored.footer.span.to : undefined
   return [newestDay, newestInYear]
     .filter((date) => date !== undefined)

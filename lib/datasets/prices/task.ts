@@ -36,10 +36,10 @@ export function sessionTask(plan: SymbolPlan, context: SessionContext): Task {
   }
 }
 
-const storeNothing =
-  (outcome: SymbolOutcome): StoreFetched =>
-  async () =>
-    outcome
+/** For a symbol without anything to store. */
+function storeNothing(outcome: SymbolOutcome): StoreFetched {
+  return async () => outcome
+}
 
 /** Fetches all windows before any file is written. */
 async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call): Promise<StoreFetched> {
@@ -71,8 +71,8 @@ async function storeSymbol(
     prepare: encode,
     write: async (file: FileRows, encoded: EncodedFile) => await writeFile(file, encoded, context),
   }
-  // Stored files are replaced before new ones are created. The oldest stored year may claim empty years before it: if a kill
-  // came before that and after older files were created, it would no longer be the oldest and never be extended again.
+  // Stored files are replaced before new ones are created. The oldest stored year may claim empty years before it. If a kill
+  // came after older files were created and before it is replaced, it would no longer be the oldest and never claim them.
   const [stored, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
   const replaced = await slot.uploadAll(stored, writer)
   const created = await (facts.plan.writesOldestFirst ? slot.uploadOldestFirst : slot.uploadAll)(fresh, writer)

@@ -126,6 +126,6 @@ async function readStored(
 ): Promise<Replaceable | undefined> {
   // `after` is exclusive, and the key without its last character sorts right before the key.
   const [listed] = await store.list(dataset.folder(symbol), key.slice(0, -1), key)
-  const stored = listed && (await readYear(listed, store))
+  const stored = listed && (await readYear(listed, { store, dataset }))
   return stored && replaceableOf(stored)
 }

@@ -54,7 +54,7 @@ export async function surveyDocuments(
   return { symbol, documents: new Map(dated.toSorted(([a], [b]) => (a < b ? -1 : 1))) }
 }
 
-/** One plan per symbol. Symbols with the oldest newest stored document come first; ties keep the order of the list. */
+/** One plan per symbol: first symbols without stored documents, then by newest stored document, oldest first. */
 export function planDocuments(
   surveyed: readonly StoredDocuments[],
   context: DocumentPlanContext,

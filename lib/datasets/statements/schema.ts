@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import { parseIsoDate, type IsoDate } from '../../core/dates.ts'
-import type { ReportPeriod, StatementName } from '../../core/config.ts'
+import { type ReportPeriod, type StatementName, CREATOR } from '../../core/config.ts'
 import { amount, date, newYorkTime, text } from '../fields.ts'
 import {
   INGEST_TS,
@@ -47,6 +47,8 @@ export type Statement = {
 export type StatementOptions = {
   /** Key prefix of the data, without slashes at its ends; may be empty. */
   readonly prefix: string
+  /** The writer's name in the files; `CREATOR` if absent. */
+  readonly creator?: string
 }
 
 /** The columns before the amounts, in FMP's order. */
@@ -94,7 +96,10 @@ const COMMON_SCHEMA = {
 }
 
 /** The dataset of one statement for the settings of one run. */
-export function createStatement(statement: Statement, { prefix }: StatementOptions): DocumentDataset {
+export function createStatement(
+  statement: Statement,
+  { prefix, creator = CREATOR }: StatementOptions,
+): DocumentDataset {
   const { name, path, amounts } = statement
   const v3Names = new Map(Object.entries({ ...V3_COMMON_NAMES, ...statement.v3Names }))
   const schema = v.object({ ...COMMON_SCHEMA, ...Object.fromEntries(amounts.map((field) => [field, amount(field)])) })
@@ -106,6 +111,7 @@ export function createStatement(statement: Statement, { prefix }: StatementOptio
 
   return {
     name,
+    creator,
     title: statement.title,
     columns: [
       ...COMMON_COLUMNS,

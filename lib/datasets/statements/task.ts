@@ -51,7 +51,7 @@ function surveyedOutcome(plan: DocumentPlan): SymbolOutcome {
   }
 }
 
-/** The same with one more document of this fate: nobody knows how many there would have been, but at least the next one. */
+/** The outcome with one more document of this fate: at least one was due, and nobody knows how many there are. */
 function outcomeWithFate(plan: DocumentPlan, fate: Fate, errors: readonly IngestError[]): SymbolOutcome {
   const base = surveyedOutcome(plan)
   return { ...base, isFinished: fate !== 'not_reached', errors, counts: withFate(base.counts, fate) }
@@ -144,10 +144,10 @@ function buildOutcome(plan: DocumentPlan, { raw, checked, results }: OutcomeFact
 }
 
 /** Counts every document once: by its write, else as rejected if all its rows were, else as stored before. */
-function countsOf({ documents }: DocumentPlan, { rejects }: CheckedRows, tried: OutcomeFacts['results']): Counts {
+function countsOf({ documents }: DocumentPlan, { rejects }: CheckedRows, results: OutcomeFacts['results']): Counts {
   const fates = new Map<string, Fate>([...documents.keys()].map((date) => [date, 'already_stored']))
   for (const { date } of rejects) if (!fates.has(date ?? '')) fates.set(date ?? '', 'rejected')
-  for (const { date, result } of tried) fates.set(date, fateOf(result))
+  for (const { date, result } of results) fates.set(date, fateOf(result))
   return [...fates.values()].reduce((counts, fate) => withFate(counts, fate), ZERO_COUNTS)
 }
 

@@ -39,7 +39,7 @@ const OLDEST_YEAR = 1900
 /** Far more than the rows of one date need. */
 const MAX_DOCUMENT_BYTES = 4 * 1_048_576
 
-/** Stores a document; `sha` is the hash of its rows. Throws an IngestError: of the run if the store fails, else of the symbol. */
+/** Stores a document with the hash of its rows. Throws an IngestError: of the run if the store fails, else of the symbol. */
 export async function writeDocument(
   document: DocumentFile,
   sha: string,
@@ -72,7 +72,7 @@ type StoredDocument = DocumentFile & { readonly stored: StoredFile; readonly sha
 
 /** Replaces a stored document. Undefined if its file was changed or removed since it was listed. */
 async function refresh(document: StoredDocument, context: DocumentWriteContext): Promise<DocumentResult | undefined> {
-  const found = await readTail(document.stored, context.store, OLDEST_YEAR)
+  const found = await readTail(document.stored, context, OLDEST_YEAR)
   if (found === undefined) return undefined
   return document.action === 'overwrite'
     ? await overwrite(document, found, context)

@@ -7,7 +7,7 @@ import { planNight, type Night } from '../../../lib/datasets/prices/nightly.ts'
 import type { StoredSessions } from '../../../lib/datasets/prices/survey.ts'
 import { newestIn, type StoredYear } from '../../../lib/datasets/prices/year-files.ts'
 import { forRandomCases, wholeBetween } from '../../support/random.ts'
-import { day, footerOf, span, storedFile, storedSessions } from '../../support/samples.ts'
+import { day, footerOf, span, storedFile, storedSessions } from '../../support/values.ts'
 
 /** The reach of a run on Monday 2024-09-16: 250 sessions. */
 const REACH = span('2023-09-18..2024-09-13')

@@ -11,7 +11,7 @@ import {
   type FileResult,
 } from '../../../lib/datasets/prices/outcome.ts'
 import type { PlannedFile, SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
-import { day, footerOf, prices, rawPrice, span } from '../../support/samples.ts'
+import { day, footerOf, prices, rawPrice, span } from '../../support/values.ts'
 import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 import { validateRows } from '../../../lib/datasets/prices/validate.ts'
 import { actionOn } from '../../../lib/datasets/file-action.ts'
@@ -93,7 +93,7 @@ describe('before anything was done', () => {
     newest: day('2024-09-06'),
   })
 
-  test('nothingDone() is what the plan knows', () => {
+  test('surveyedOutcome() is what the survey found', () => {
     expect(surveyedOutcome(plan)).toMatchObject({
       symbol: 'AAPL',
       isFinished: true,
@@ -110,7 +110,7 @@ describe('before anything was done', () => {
     })
   })
 
-  test('allOpen() lets all open sessions end alike', () => {
+  test('outcomeWithFate() gives all planned sessions one fate', () => {
     const more = new IngestError('y', { kind: 'payload', scope: 'symbol' })
     expect(outcomeWithFate(plan, 'failed', [more])).toMatchObject({
       isFinished: true,

@@ -18,7 +18,7 @@ import {
   span,
   storedFile,
   storedSessions,
-} from '../../support/samples.ts'
+} from '../../support/values.ts'
 import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 
 const PRICES = prices()

@@ -7,8 +7,8 @@ import type { IsoDate } from '../../../lib/core/dates.ts'
 import { resolvePeriod } from '../../../lib/core/period.ts'
 import { readYear, surveyYears, type YearsFound } from '../../../lib/datasets/prices/stored-years.ts'
 import type { Store, StoredFile } from '../../../lib/store/store.ts'
-import { openShelf, putYear, type Shelf } from '../../support/folder-store.ts'
-import { askedDates, at, day, periodOf, priceRow, prices, span } from '../../support/samples.ts'
+import { openShelf, putYear, type Shelf } from '../../support/lakes/folder-store.ts'
+import { askedDates, at, day, periodOf, priceRow, prices, span } from '../../support/values.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 
@@ -46,7 +46,7 @@ async function survey({ now = NOW, lookback = 5, days = [], store = shelf.store 
   const files = new Map<number, StoredFile>()
   for (const file of await shelf.store.list('raw/')) files.set(Number(/year=(\d+)/.exec(file.key)?.[1]), file)
   const period = resolvePeriod(askedDates({ lookback }), XNYS, at(now))
-  const context = { store: watched, calendar: XNYS, period }
+  const context = { store: watched, dataset: prices(), calendar: XNYS, period }
   return { ...(await surveyYears(files, new Set(days.map(day)), context)), reads }
 }
 
@@ -117,7 +117,7 @@ describe('the sessions of year files', () => {
     const period = periodOf('daily', '2024-09-09..2024-09-13', NOW)
     const store: Store = { ...shelf.store, read: async () => await Promise.reject(new Error('read')) }
     const files = new Map(file && [[2024, file]])
-    expect((await surveyYears(files, new Set(), { store, calendar: XNYS, period })).heldInYears).toEqual([])
+    expect((await surveyYears(files, new Set(), { store, dataset: prices(), calendar: XNYS, period })).heldInYears).toEqual([])
   })
 })
 
@@ -125,7 +125,7 @@ test('readYear() reads the end of the file in one request', async () => {
   const key = await putYear(shelf, [priceRow('2023-06-05')], { asked: span('2020-01-01..2023-12-31') })
   const [file] = await shelf.store.list('raw/')
   if (file === undefined) throw new Error('There is no file')
-  const found = await readYear(file, shelf.store)
+  const found = await readYear(file, { store: shelf.store, dataset: prices() })
   expect(found).toMatchObject({ file: { key }, footer: { rows: 1, asked: span('2020-01-01..2023-12-31') } })
   expect(Object.keys(found ?? {}).toSorted()).toEqual(['file', 'footer'])
   expect(prices().partitionOf('AAPL', key)).toMatchObject({ kind: 'year' })

@@ -18,8 +18,8 @@ import {
   putYear,
   type Shelf,
   type Written,
-} from '../../support/folder-store.ts'
-import { at, day, failureOf, priceRow, prices, span } from '../../support/samples.ts'
+} from '../../support/lakes/folder-store.ts'
+import { at, day, failureOf, priceRow, prices, span } from '../../support/values.ts'
 import type { Encoder } from '../../../lib/parquet/parquet.ts'
 import { actionOn } from '../../../lib/datasets/file-action.ts'
 
@@ -86,7 +86,7 @@ function wantedYear(rows: readonly Row[], stored: FileRows['file']['stored'], as
 /** What the survey would know of the year file that is stored now. */
 async function surveyed(): Promise<NonNullable<FileRows['file']['stored']>> {
   const [file] = await shelf.store.list('raw/')
-  const stored = file && (await readYear(file, shelf.store))
+  const stored = file && (await readYear(file, { store: shelf.store, dataset: PRICES }))
   if (stored === undefined) throw new Error('There is no file')
   return replaceableOf(stored)
 }

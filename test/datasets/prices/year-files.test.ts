@@ -8,7 +8,7 @@ import type { StoredYear } from '../../../lib/datasets/prices/year-files.ts'
 import type { StoredSessions } from '../../../lib/datasets/prices/survey.ts'
 import { askedRange, isFinished, isKnownEmpty, shrinkage, yearPart } from '../../../lib/datasets/prices/year-files.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
-import { askedDates, at, day, footerOf, prices, span, storedFile, storedSessions } from '../../support/samples.ts'
+import { askedDates, at, day, footerOf, prices, span, storedFile, storedSessions } from '../../support/values.ts'
 
 const seenFrom = (range: string, today: string) => ({ calendar: XNYS, range: span(range), today: day(today) })
 

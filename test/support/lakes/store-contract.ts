@@ -1,7 +1,7 @@
 // The store contract: what every store promises, as a suite that runs over any place that can be opened and emptied.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import type { Store, StoredFile } from '../../lib/store/store.ts'
-import { failureOf } from './samples.ts'
+import type { Store, StoredFile } from '../../../lib/store/store.ts'
+import { failureOf } from '../values.ts'
 
 /** Stores on one and the same place, as several runs would open it. */
 export type Place = { open(): Promise<Store>; close(): Promise<void> }
@@ -180,7 +180,7 @@ export function describeStore(kind: string, openPlace: () => Promise<Place>): vo
         }
         const races = await Promise.all(keys.map(race))
         expect(races.filter(({ winners, text }) => winners.length !== 1 || winners[0] !== text)).toEqual([])
-      }, 60_000)
+      })
     })
 
     describe('replace()', () => {
