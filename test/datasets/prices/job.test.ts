@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import type { Config } from '../../../lib/core/config.ts'
 import { resolvePeriod } from '../../../lib/core/period.ts'
-import { newcomersNote, planPrices } from '../../../lib/datasets/prices/job.ts'
+import { holeWarnings, newcomersNote, planPrices } from '../../../lib/datasets/prices/job.ts'
 import { createMemoryStore } from '../../support/lakes/memory-store.ts'
 import { askedDates, at, configOf, periodOf, prices, span, day } from '../../support/values.ts'
 
@@ -118,5 +118,34 @@ describe('the note on newcomers', () => {
   test('is none where all have something, or dates were given', () => {
     expect(newcomersNote([{ symbol: 'AAPL', newest: day('2024-09-12') }], NIGHTLY, configOf())).toBeUndefined()
     expect(newcomersNote(newcomers(['AAPL']), WEEK, configOf())).toBeUndefined()
+  })
+})
+
+describe('the warning about holes', () => {
+  const hole = span('2023-03-01..2023-05-31')
+  const warnings = (symbols: readonly string[], changes = {}) =>
+    holeWarnings(
+      symbols.map((symbol) => ({ symbol, holeBeyond: hole })),
+      NIGHTLY,
+      configOf(changes),
+    )
+
+  test('is one for all symbols with the same hole', () => {
+    expect(warnings(['A', 'B'])).toEqual([
+      'A, B: there is nothing stored from 2023-03-01 to 2023-05-31, though older and newer sessions are; this run reaches back to 2023-09-18 only. To fill it: ingest --from-date 2023-03-01 --to-date 2023-05-31 --tickers A,B --out ./lake',
+    ])
+    expect(warnings(Array.from({ length: 70 }, (_, index) => `S${index}`))).toEqual([
+      expect.stringMatching(/^70 symbols have nothing stored from .* --tickers-path tickers.csv --out .\/lake$/),
+    ])
+    const other = { symbol: 'C', holeBeyond: span('2023-02-01..2023-02-28') }
+    expect(holeWarnings([{ symbol: 'A', holeBeyond: hole }, other], NIGHTLY, configOf())).toHaveLength(2)
+  })
+
+  test('is none where there is no hole', () => {
+    expect(holeWarnings([{ symbol: 'A', holeBeyond: undefined }], NIGHTLY, configOf())).toEqual([])
+  })
+
+  test('keeps what the run was told of the adjusted close', () => {
+    expect(warnings(['A'], { withAdjClose: false })[0]).toEndWith(' --no-adj-close')
   })
 })

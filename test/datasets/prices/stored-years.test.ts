@@ -24,7 +24,7 @@ function rowsOf(dates: string, { without = [] as readonly string[], and = [] as 
   return all
     .toSorted()
     .toReversed()
-    .map((date) => priceRow(date))
+    .map((date, index) => priceRow(date, { volume: index * 7_919_317, open: 10 + index / 7, close: 10 + index / 3 }))
 }
 
 type Survey = {
@@ -117,7 +117,9 @@ describe('the sessions of year files', () => {
     const period = periodOf('daily', '2024-09-09..2024-09-13', NOW)
     const store: Store = { ...shelf.store, read: async () => await Promise.reject(new Error('read')) }
     const files = new Map(file && [[2024, file]])
-    expect((await surveyYears(files, new Set(), { store, dataset: prices(), calendar: XNYS, period })).heldInYears).toEqual([])
+    expect(
+      (await surveyYears(files, new Set(), { store, dataset: prices(), calendar: XNYS, period })).heldInYears,
+    ).toEqual([])
   })
 })
 
