@@ -369,6 +369,7 @@ describe('what stops a run', () => {
   })
 
   test('a defect in mid-run is told once, with its trace, and counts what was not reached', async () => {
+    let page = ''
     const defect = new TypeError('x is not a function')
     const create: Store['create'] = async (key, bytes, metadata) => {
       if (isPriceKey(key)) throw defect
@@ -377,10 +378,16 @@ describe('what stops a run', () => {
     const ran = await run({
       bars: { AAPL: barsOf(WEEK) },
       store: { ...shelf.store, create },
-      effects: { clock: patientClock() },
+      config: {
+        actionsJob: { summaryPath: 'summary.md', timeoutMinutes: undefined, roleDurationSeconds: undefined },
+      },
+      effects: { clock: patientClock(), appendText: async (_, text) => void (page += text) },
     })
     expect(ran.code).toBe(1)
     expect(ran.stderr.match(/💥/gu)).toHaveLength(1)
+    expect(ran.stderr.match(/^::error /gm)).toHaveLength(1)
+    expect(page.match(/^## /gm)).toHaveLength(1)
+    expect(page).toContain('Stopped Early')
     expect(ran.stderr).toContain('TypeError: x is not a function')
     expect(ran.stdout).toStartWith('🛑 Ingestion Stopped Early (bug)\n')
     expect(ran.stdout).toContain('🛑 Sessions not reached: 1\n')
