@@ -130,7 +130,7 @@ const SETTINGS_SHOWN = object(
 )
 
 /** How a run ended, in one word. */
-export const STATUSES = ['ok', 'failed', 'stopped', 'interrupted'] as const
+const STATUSES = ['ok', 'failed', 'stopped', 'interrupted'] as const
 
 const METRICS = object(
   {
@@ -206,7 +206,6 @@ export type Findings = Pick<Metrics, keyof typeof FINDINGS>
 export type SymbolResult = TypeOf<typeof SYMBOL_RESULT>
 export type DatasetTotals = TypeOf<typeof DATASET_TOTALS>
 export type Metrics = TypeOf<typeof METRICS>
-export type Status = Metrics['status']
 export type DryRun = TypeOf<typeof DRY_RUN>
 
 /** A document with its schema. */

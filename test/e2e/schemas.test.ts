@@ -23,6 +23,8 @@ async function expectMetrics(run: Run, expected: object): Promise<void> {
   expect(schemaErrors(await printed('metrics'), metricsOf(run))).toEqual([])
 }
 
+const refuseTheFourth = ({ n }: { n: number }) => (n === 4 ? recordedError('invalid-key') : undefined)
+
 describe.concurrent('ingest schema', () => {
   test('lists the schemas, one a line with what it describes', async () => {
     const run = await runCli(['schema'])
@@ -89,16 +91,11 @@ describe.concurrent('the metrics', () => {
     })
     const run = await stage.run(LIST, { env: { MAX_WORKERS: '3' } })
     await expectMetrics(run, { status: 'failed', exit_code: 1, errors: 1, stopped_by: 'key', calls: 1 })
-    expect(
-      metricsOf(run)
-        .results.map(({ calls }) => calls)
-        .toSorted(),
-    ).toEqual([0, 0, 1])
+    expect(metricsOf(run).results.reduce((sum, { calls }) => sum + calls, 0)).toBe(1)
   })
 
   test('of a run that meets its end while others wait at the gate', async () => {
-    const onRequest = ({ n }: { n: number }) => (n === 4 ? recordedError('invalid-key') : undefined)
-    await using stage = await setStage({ bars: barsFor(THREE, DAY, DAY), onRequest })
+    await using stage = await setStage({ bars: barsFor(THREE, DAY, DAY), onRequest: refuseTheFourth })
     const run = await stage.run(LIST, { env: { MAX_WORKERS: '3', RATE_LIMIT_SECONDS: '15' } })
     await expectMetrics(run, { status: 'failed', stopped_by: 'key', calls: 4 })
     expect(metricsOf(run).results.reduce((sum, { calls }) => sum + calls, 0)).toBe(4)

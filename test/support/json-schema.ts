@@ -10,9 +10,8 @@ for (const { name, schema } of SCHEMA_DOCUMENTS) ajv.addSchema(schema, name)
 export function schemaErrors(schema: string | object, document: unknown): readonly string[] {
   const validate = typeof schema === 'string' ? ajv.getSchema(schema) : new Ajv2020({ strict: true }).compile(schema)
   if (validate === undefined) throw new Error('There is no such schema')
-  if (validate(document) === true) return []
-  const where = (params: unknown) => JSON.stringify(params)
+  if (validate(document)) return []
   return (validate.errors ?? []).map(
-    ({ instancePath, message, params }) => `${instancePath} ${message} ${where(params)}`,
+    ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
   )
 }
