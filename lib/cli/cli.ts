@@ -111,7 +111,8 @@ function keyHint(flag: string): string {
   return /key|token/i.test(flag) ? ' The API key is read from FMP_API_KEY only.' : ''
 }
 
-function suggestion(name: string, known: readonly string[]): string {
+/** ` (did you mean x?)`, if a known word is near the one that was written; else nothing. */
+export function suggestion(name: string, known: readonly string[]): string {
   const near = known
     .map((other) => ({ other, distance: editDistance(name, other) }))
     .toSorted((a, b) => a.distance - b.distance)[0]

@@ -2,8 +2,8 @@
 // reader of flags and environment.
 
 import * as v from 'valibot'
-import type { CommandLine, Flags } from './cli.ts'
-import { DATABRICKS, DEMO } from './commands.ts'
+import { suggestion, type CommandLine, type Flags } from './cli.ts'
+import { DATABRICKS, DEMO, SCHEMA } from './commands.ts'
 import {
   contradictions,
   misplacedSettings,
@@ -161,6 +161,17 @@ export function resolveDemoFolder(line: RunLine): string {
   const folder = createReader(line.flags, {}, problems).read(DEMO.folder)
   if (problems.length > 0) throw usageErrorOf(problems)
   return folder
+}
+
+/** The name of the schema to print; undefined for the list of all. Throws a usage error that names every problem. */
+export function resolveSchemaName(line: RunLine, known: readonly string[]): string | undefined {
+  const problems = [...line.problems]
+  const name = createReader(line.flags, {}, problems).read(SCHEMA.name)
+  if (name !== undefined && !known.includes(name)) {
+    problems.push(`unknown schema ${quoted(name)}${suggestion(name, known)}, expected one of ${known.join(', ')}.`)
+  }
+  if (problems.length > 0) throw usageErrorOf(problems)
+  return name
 }
 
 /** What the Databricks bundle is to be written for. Throws a usage error that names every problem. */

@@ -26,6 +26,11 @@ export async function print(text: string): Promise<void> {
   }
 }
 
+/** What is printed of a defect: an error that is no IngestError, with its stack trace. */
+export function defectText(error: unknown): string {
+  return `💥 This is a defect of the program, please report it.\n${Bun.inspect(error)}\n`
+}
+
 function stdoutError(error: Error & { readonly code?: string }): IngestError {
   const message = `The output could not be written to stdout (${error.code ?? error.name}); the run itself has ended.`
   return new IngestError(message, { kind: 'output', scope: 'run', cause: error })

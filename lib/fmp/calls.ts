@@ -45,8 +45,9 @@ export function createCalls(options: CallsOptions): Calls {
   const startup = createStartup()
   const counts = { calls: 0, retries: 0, limited: 0 }
 
-  async function attempt<T>({ request, interpret }: Call<T>, epoch: Epoch): Promise<T> {
+  async function attempt<T>({ request, interpret, reservation }: Call<T>, epoch: Epoch): Promise<T> {
     counts.calls += 1
+    reservation.countMade()
     let reply: HttpReply | undefined
     try {
       reply = await sendRequest(request, options)

@@ -38,8 +38,8 @@ export interface Progress {
   stopped(error: IngestError): void
   /** Called when the work begins. */
   begin(work: Workload): void
-  /** Called after each call for a symbol. */
-  called(symbol: string): void
+  /** Called after each call for a symbol of one dataset. */
+  called(task: Pick<SymbolOutcome, 'symbol' | 'dataset'>): void
   /** Called when a symbol of one dataset has ended. */
   ended(outcome: SymbolOutcome): void
   /** Prints the warnings and errors of all symbols, when the run has ended: then it is known how many say the same. */
@@ -93,8 +93,9 @@ export function createProgress(output: Output): Progress {
       begunMs = clock.elapsedMs()
       printedMs = begunMs
     },
-    called(symbol) {
-      callsUnderWay.set(symbol, (callsUnderWay.get(symbol) ?? 0) + 1)
+    called(task) {
+      const name = taskName(task)
+      callsUnderWay.set(name, (callsUnderWay.get(name) ?? 0) + 1)
       showProgress()
     },
     clear,
@@ -102,7 +103,7 @@ export function createProgress(output: Output): Progress {
       ended += 1
       // Counts all planned calls: a symbol that failed early does not make the rest.
       callsOfEnded += outcome.plannedCalls
-      callsUnderWay.delete(outcome.symbol)
+      callsUnderWay.delete(taskName(outcome))
       files += outcome.filesWritten
       if (outcome.errors.some(({ kind }) => kind !== 'no-data')) failed += 1
       showProgress()
@@ -113,6 +114,11 @@ export function createProgress(output: Output): Progress {
       for (const text of errors) printLine(`❌ ${text}`)
     },
   }
+}
+
+/** A symbol may be under way in several datasets at once. */
+function taskName({ symbol, dataset }: Pick<SymbolOutcome, 'symbol' | 'dataset'>): string {
+  return `${dataset} ${symbol}`
 }
 
 /** `10 symbols`, or `40 done (10 symbols × 4 datasets)`. */

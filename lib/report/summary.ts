@@ -1,10 +1,9 @@
 // The texts of a run for people: the plan line, the dry run and the summary. No I/O.
 
-import { ZERO_COUNTS, addCounts } from '../core/outcome.ts'
 import { grouped } from '../core/text.ts'
 import { type Config } from '../core/config.ts'
-import { errorsIn, type Ending } from './exit-code.ts'
-import type { DatasetTotals, DryRun } from './contract.ts'
+import type { Ending } from './exit-code.ts'
+import type { DryRun } from './contract.ts'
 import type { Freshness, Job } from '../pipeline/pipeline.ts'
 
 const RULE = '='.repeat(60)
@@ -70,8 +69,8 @@ export function summaryText(ending: Ending): string {
 /** The entries of the summary: those of every run, then those that are not zero or empty, then the duration. */
 export function summaryEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
   const { metrics, freshness } = ending
-  // Sessions only: each dataset of documents has a line of its own.
-  const counts = totalsOf('sessions', ending).reduce((sum, total) => addCounts(sum, total.counts), ZERO_COUNTS)
+  // Of sessions only: each dataset of documents has a line of its own.
+  const { counts } = metrics
   const optional: readonly (readonly [string, number | string])[] = [
     ['⏭️  Already stored', counts.already_stored],
     ['∅  No data', counts.no_data],
@@ -90,7 +89,7 @@ export function summaryEntries(ending: Ending): readonly (readonly [label: strin
     ['📊 Symbols', grouped(metrics.symbols_processed)],
     ['📁 Files written', grouped(metrics.files_written)],
     ['📝 Rows written', grouped(metrics.rows_written)],
-    ['❌ Errors', grouped(errorsIn(ending))],
+    ['❌ Errors', grouped(metrics.errors)],
     ...documentEntries(ending),
     ...optional.flatMap(([label, value]) => {
       if (value === 0 || value === '') return []
@@ -110,15 +109,11 @@ function throughText({ newest, symbols, late }: Freshness): string {
   return `${stored} (${grouped(holders)} of ${grouped(symbols)} symbols)`
 }
 
-function totalsOf(unit: Job['unit'], { metrics, jobs }: Ending): readonly DatasetTotals[] {
-  const units = new Map(jobs.map((job) => [job.dataset, job.unit]))
-  return metrics.datasets.filter(({ dataset }) => units.get(dataset) === unit)
-}
-
 /** One line for each dataset of documents. */
-function documentEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
-  const { force } = ending.metrics.settings
-  return totalsOf('documents', ending).map(({ dataset, counts, restated }) => {
+function documentEntries({ metrics }: Ending): readonly (readonly [label: string, value: string])[] {
+  const { force } = metrics.settings
+  const ofDocuments = metrics.datasets.filter(({ unit }) => unit === 'documents')
+  return ofDocuments.map(({ dataset, counts, restated }) => {
     const parts: readonly (readonly [number, string])[] = [
       [counts.stored - restated, force ? 'written' : 'new'],
       [restated, 'restated'],
@@ -134,9 +129,8 @@ function documentEntries(ending: Ending): readonly (readonly [label: string, val
 }
 
 /** How the run ended, in a few words. */
-export function headline(ending: Ending): string {
-  const { stoppedBy } = ending
-  if (stoppedBy?.kind === 'interrupted') return '🛑 Ingestion Interrupted'
+export function headline({ metrics, stoppedBy }: Pick<Ending, 'metrics' | 'stoppedBy'>): string {
+  if (metrics.interrupted) return '🛑 Ingestion Interrupted'
   if (stoppedBy !== undefined) return `🛑 Ingestion Stopped Early (${stoppedBy.kind})`
-  return errorsIn(ending) > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
+  return metrics.errors > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
 }

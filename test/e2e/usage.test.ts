@@ -127,7 +127,7 @@ describe.concurrent('a ticker list', () => {
 describe.concurrent('a dry run', () => {
   test('prints every key, the totals and what is stored, without key, call or write', async () => {
     await using stage = await setStage({ bars: barsFor(['AAPL'], '2024-01-02', '2024-09-16') })
-    await stage.run(['--tickers', 'AAPL'])
+    await stage.run(['--tickers', 'AAPL', '--from-date', '2024-09-12', '--to-date', '2024-09-13'])
     const before = await stage.lake.keys()
     const asked = stage.fmp.requests.length
     const options = { env: { FMP_API_KEY: '' } }
@@ -136,10 +136,11 @@ describe.concurrent('a dry run', () => {
     // The newcomer comes first, as in a real run.
     expect(daily.stdout.split('\n').slice(0, 3)).toEqual([
       dayKey('MSFT', '2024-09-16'),
-      dayKey('AAPL', '2024-09-13'),
+      dayKey('AAPL', '2024-09-16'),
       '',
     ])
-    expect(daily.stdout).toContain('AAPL: 1 day files')
+    expect(daily.stderr).toContain('MSFT has nothing stored in the last 250 sessions')
+    expect(daily.stdout).toContain('AAPL: 2 day files')
     expect(daily.stdout).toMatch(/Calls: 4\n/)
     const json = await stage.run(['--dry-run', '--json', '--tickers', 'AAPL', '--backfill', '--no-adj-close'], {
       env: { FMP_API_KEY: '', RATE_LIMIT_SECONDS: '', S3_RAW_PREFIX: '/my/prices/' },

@@ -105,9 +105,12 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     startMs: at(NOW),
     durationSeconds: 45.16,
     range: span('2024-09-13..2024-09-13'),
+    jobs: [PRICES_JOB],
     outcomes,
     runErrors: [],
     stoppedBy: undefined,
+    interruptCode: undefined,
+    lostFiles: [],
     vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
   })
@@ -118,9 +121,7 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     metrics,
     stoppedBy: undefined,
     metricsLocation,
-    isRejectsFileLost: false,
     freshness,
-    jobs: [PRICES_JOB],
   }
   const { runErrors = [], warnings = [], notes = [] } = changes
   const facts = { ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, notes, config }

@@ -50,7 +50,7 @@ describe('what is said', () => {
     progress.warn('a warning')
     progress.begin(work(2))
     clock.advance(600_000)
-    progress.called('AAPL')
+    progress.called(outcomeOf('AAPL'))
     progress.symbols([outcomeOf('AAPL', { warnings: ['odd'], errors: [failure('payload')] })])
     progress.stopped(new IngestError('Stopped.', { kind: 'quota', scope: 'run' }))
     expect(lines()).toEqual(['❌ AAPL: It broke. Mend it.', '🛑 Stopped.'])
@@ -130,15 +130,28 @@ describe('how far it is', () => {
     expect(lines()).toEqual([expect.stringContaining('2 of 40 done (10 symbols × 4 datasets), 3 of 50 calls, 0 files')])
   })
 
+  test('counts the calls of a symbol that is under way in two datasets, of which one has ended', () => {
+    const { progress, clock, lines } = listen()
+    progress.begin({ symbols: 2, datasets: 2, calls: 6, rateLimitSeconds: 0 })
+    const income = outcomeOf('AAPL', { dataset: 'income', plannedCalls: 1, calls: 1 })
+    progress.called(outcomeOf('AAPL'))
+    progress.called(income)
+    progress.called(outcomeOf('AAPL'))
+    progress.ended(income)
+    clock.advance(30_000)
+    progress.called(outcomeOf('MSFT'))
+    expect(lines()).toEqual([expect.stringContaining('1 of 4 done (2 symbols × 2 datasets), 4 of 6 calls')])
+  })
+
   test('is a plain line now and then where no terminal is', () => {
     const { progress, clock, lines } = listen()
     progress.begin(work(100))
     for (let minute = 0; minute < 4; minute += 1) {
       for (let index = 0; index < 6; index += 1) {
         clock.advance(5_000)
-        progress.called('A')
+        progress.called(outcomeOf('A'))
         clock.advance(5_000)
-        progress.called('A')
+        progress.called(outcomeOf('A'))
         progress.ended(outcomeOf('A', { filesWritten: 1, plannedCalls: 2 }))
       }
     }
@@ -156,7 +169,7 @@ describe('how far it is', () => {
   ])('says how long the calls left take: %s', (_, calls, minutes) => {
     const { progress, clock, lines } = listen()
     progress.begin({ symbols: 3, datasets: 1, calls: 240, rateLimitSeconds: 15 })
-    for (let call = 0; call < calls; call += 1) progress.called('B')
+    for (let call = 0; call < calls; call += 1) progress.called(outcomeOf('B'))
     clock.advance(30_000)
     progress.ended(outcomeOf('A'))
     expect(lines()).toEqual([`⏳ 1 of 3 symbols, ${calls} of 240 calls, 0 files, about ${minutes} min left`])
@@ -165,11 +178,11 @@ describe('how far it is', () => {
   test('takes the calls that a failed symbol has not made for done', () => {
     const { progress, clock, lines } = listen()
     progress.begin({ symbols: 3, datasets: 1, calls: 12, rateLimitSeconds: 60 })
-    progress.called('A')
-    progress.called('B')
+    progress.called(outcomeOf('A'))
+    progress.called(outcomeOf('B'))
     progress.ended(outcomeOf('A', { plannedCalls: 4, calls: 2 }))
     clock.advance(30_000)
-    progress.called('B')
+    progress.called(outcomeOf('B'))
     expect(lines()).toEqual(['⏳ 1 of 3 symbols, 6 of 12 calls, 0 files, about 6 min left'])
   })
 

@@ -16,6 +16,7 @@ function jobOf(changes: Partial<Job>): Job {
     calls: 0,
     range: undefined,
     notes: [],
+    warnings: [],
     errors: [],
     keys: () => [],
     stored: () => [],
@@ -93,9 +94,12 @@ function ending(
     startMs: at(NOW),
     durationSeconds: 45.16,
     range: span('2024-09-13..2024-09-13'),
+    jobs: [jobOf({})],
     outcomes,
     runErrors: [],
     stoppedBy: undefined,
+    interruptCode: undefined,
+    lostFiles: [],
     vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
@@ -104,9 +108,7 @@ function ending(
     metrics: buildMetrics(facts),
     stoppedBy: facts.stoppedBy,
     metricsLocation,
-    isRejectsFileLost: false,
     freshness: judgeNewestSession(outcomes, { newest: NEWEST, lastSession: NEWEST, mode: 'daily' }).freshness,
-    jobs: [jobOf({})],
   }
 }
 
@@ -204,11 +206,11 @@ describe('the summary', () => {
     expect(summaryText(ending([outcome], { runErrors: [error('key')] }))).toContain('❌ Errors: 3\n')
   })
 
-  test.each([
+  test.each<[string, Partial<RunFacts>, RegExp]>([
     ['errors', { runErrors: [error('session-absent')] }, /^\S+ +Ingestion .*[Ee]rrors/],
     ['a spent budget', { stoppedBy: error('budget') }, /^\S+ +Ingestion Stopped Early \(budget\)/],
     ['a quota', { stoppedBy: error('quota'), runErrors: [error('quota')] }, /^\S+ +Ingestion Stopped Early \(quota\)/],
-    ['an interrupt', { stoppedBy: error('interrupted') }, /^\S+ +Ingestion Interrupted/],
+    ['an interrupt', { stoppedBy: error('interrupted'), interruptCode: 130 }, /^\S+ +Ingestion Interrupted/],
   ])('with %s says so in its first line', (_, changes, expected) => {
     const text = summaryText(ending([done('A')], changes))
     expect(text).toMatch(expected)
@@ -216,14 +218,14 @@ describe('the summary', () => {
   })
 
   test('without metrics says so, and that not all is well', () => {
-    const text = summaryText({ ...ending([done('A')]), metricsLocation: undefined })
+    const text = summaryText({ ...ending([done('A')], { lostFiles: [error('store')] }), metricsLocation: undefined })
     expect(text).not.toContain('Complete')
     expect(text).toContain('❌ Errors: 1\n')
     expect(text).toContain('📋 Metrics: could not be written')
   })
 
   test('without its rejected rows says that not all is well, and where the metrics are', () => {
-    const text = summaryText({ ...ending([done('A')]), isRejectsFileLost: true })
+    const text = summaryText(ending([done('A')], { lostFiles: [error('store')] }))
     expect(text).not.toContain('Complete')
     expect(text).toContain('❌ Errors: 1\n')
     expect(text).toContain('📋 Metrics: s3://my-bucket/logs/x.json')

@@ -43,7 +43,7 @@ export function outcomeWithFate(
   fate: 'failed' | 'not_reached',
   errors: readonly IngestError[],
 ): SymbolOutcome {
-  const planned = plan.files.reduce((sum, { sessions }) => sum + sessions.length, 0)
+  const planned = plan.files.reduce((sum, { sessions, isExtra }) => sum + (isExtra ? 0 : sessions.length), 0)
   const base = surveyedOutcome(plan)
   return {
     ...base,
@@ -121,6 +121,7 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
 
 /** The fates of a file's sessions. `uploaded` is undefined if no row was fetched for the file. */
 function fatesOf(file: PlannedFile, uploaded: FileResult | undefined, fateOfAbsent: FateOf): Counts {
+  if (uploaded === undefined && file.isExtra) return ZERO_COUNTS
   if (uploaded === undefined) {
     return file.stored === undefined ? countFates(file, fateOfAbsent) : fatesOfKept(file, 'no_data')
   }
@@ -214,7 +215,9 @@ function missingSessions(
   const written = new Set(results.filter(({ result }) => isResult(result, 'written')).map(({ file }) => file))
   const accounted = new Set([...rows.map(({ date }) => date), ...rejected, ...withheld])
   // Sessions in a stored file that is kept are not missing, even if the vendor no longer has them.
-  const sessions = files.flatMap((file) => (file.stored === undefined || written.has(file) ? file.sessions : []))
+  const sessions = files.flatMap((file) =>
+    !file.isExtra && (file.stored === undefined || written.has(file)) ? file.sessions : [],
+  )
   return sessions.filter((session) => isWithin(session, barSpan) && !accounted.has(session)).toSorted()
 }
 

@@ -27,6 +27,7 @@ export type SessionContext = WriteContext & {
 export function sessionTask(plan: SymbolPlan, context: SessionContext): Task {
   return {
     symbol: plan.symbol,
+    dataset: plan.dataset.name,
     calls: plan.calls,
     rows: plan.files.reduce((rows, { sessions }) => rows + sessions.length, 0),
     outcomeWithoutFetch: () => (plan.files.length === 0 ? surveyedOutcome(plan) : undefined),

@@ -42,6 +42,7 @@ export async function planStatement(
     calls: plans.reduce((sum, { calls }) => sum + calls, 0),
     range: undefined,
     notes: [],
+    warnings: [],
     errors: [],
     // Before the fetch nobody knows which documents there are, so one pattern stands for all of a symbol.
     keys: () =>

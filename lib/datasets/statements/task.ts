@@ -29,6 +29,7 @@ export function documentTask(plan: DocumentPlan, shared: Omit<DocumentContext, '
   const context = { ...shared, dataset: plan.dataset }
   return {
     symbol: plan.symbol,
+    dataset: plan.dataset.name,
     calls: plan.calls,
     rows: plan.calls * MAX_ROWS_PER_PERIOD,
     outcomeWithoutFetch: () => (plan.periods.length === 0 ? surveyedOutcome(plan) : undefined),
