@@ -51,6 +51,10 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'datasets/statements/balance.ts': ['datasets/statements/schema.test.ts', 'a list of columns'],
   'datasets/statements/cashflow.ts': ['datasets/statements/schema.test.ts', 'a list of columns'],
   'datasets/statements/income.ts': ['datasets/statements/schema.test.ts', 'a list of columns'],
+  'datasets/statements/side-fields.ts': [
+    'datasets/statements/schema.test.ts',
+    'fields, tried through the rows that have them',
+  ],
   'datasets/statements/task.ts': ['e2e/statements.test.ts', 'a whole run over a folder and a bucket'],
   'datasets/statements/write.ts': ['e2e/statements.test.ts', 'a whole run over a folder and a bucket'],
   'datasets/stored-file.ts': ['datasets/prices/survey.test.ts', 'how the survey reads files'],

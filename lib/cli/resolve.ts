@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
-import { DATABRICKS, DEMO } from './commands.ts'
+import { DATABRICKS, DEMO, SCHEMA } from './commands.ts'
 import {
   contradictions,
   misplacedSettings,
@@ -15,7 +15,7 @@ import {
 import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
 import { bucketOf, SCHEMAS, type Value } from './schemas.ts'
 import { FLAGS, type Setting } from './settings.ts'
-import { nearValue } from './suggestions.ts'
+import { nearValue, nearWord } from './suggestions.ts'
 import { VARIABLES } from './variables.ts'
 import { usageError, type IngestError } from '../core/errors.ts'
 import {
@@ -165,6 +165,19 @@ export function resolveDemoFolder(line: RunLine): string {
   const folder = createReader(line.flags, {}, problems).read(DEMO.folder)
   if (problems.length > 0) throw usageErrorOf(problems)
   return folder
+}
+
+/** The name of the schema to print; undefined for the list of all. Throws a usage error that names every problem. */
+export function resolveSchemaName(line: RunLine, known: readonly string[]): string | undefined {
+  const problems = [...line.problems]
+  const name = createReader(line.flags, {}, problems).read(SCHEMA.name)
+  if (name !== undefined && !known.includes(name)) {
+    const near = nearWord(name, known)
+    const meant = near === undefined ? '' : ` (did you mean ${near}?)`
+    problems.push(`unknown schema ${quoted(name)}${meant}, expected one of ${known.join(', ')}.`)
+  }
+  if (problems.length > 0) throw usageErrorOf(problems)
+  return name
 }
 
 /** What the Databricks bundle is to be written for. Throws a usage error that names every problem. */

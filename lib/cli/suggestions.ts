@@ -169,7 +169,8 @@ const WORDS: { readonly [schema in SchemaName]?: readonly string[] } = {
   switch: ['true', 'false'],
 }
 
-function nearWord(value: string, accepted: readonly string[]): string | undefined {
+/** The word that somebody meant among those that are accepted; undefined where no guess is good. */
+export function nearWord(value: string, accepted: readonly string[]): string | undefined {
   const plain = plainWord(value)
   return (
     accepted.find((word) => word === plain) ??

@@ -35,6 +35,11 @@ export async function print(text: string): Promise<void> {
   }
 }
 
+/** What is printed of a defect: an error that is no IngestError, with its stack trace. */
+export function defectText(error: unknown): string {
+  return `💥 This is a defect of the program, please report it.\n${Bun.inspect(error)}\n`
+}
+
 function stdoutError(error: Error): IngestError {
   const code = errnoOf(error) ?? error.name
   const message = `The output could not be written to stdout (${code}); the run itself has ended.`

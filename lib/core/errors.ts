@@ -46,7 +46,11 @@ export type ErrorScope = 'attempt' | 'symbol' | 'run'
 /** What the code needs of an error beside its kind. */
 export type ErrorData = {
   /** Of kind `plan-limit`: how many rows a call may ask for. */
-  readonly allowedRows: number
+  readonly allowedRows?: number
+  /** The reply is not the vendor's, but that of a firewall or a proxy on the way. */
+  readonly isNotVendors?: true
+  /** Of kind `interrupted`: the exit code of the signal. */
+  readonly exitCode?: 129 | 130 | 143
 }
 
 export type ErrorDetails = {

@@ -17,8 +17,6 @@ export type FmpOptions = Endpoint &
   Omit<CallsOptions, 'gate'> & {
     /** The most attempts that the run may send; undefined means no limit. */
     readonly maxCalls: number | undefined
-    /** Called with the symbol after each call that brought its rows. */
-    readonly onFetched?: (symbol: string) => void
   }
 
 /** FMP for one run. */
@@ -48,9 +46,7 @@ export function createFmp(options: FmpOptions): Fmp {
     reserve,
     fetchRows: async (ask, reservation) => {
       const interpret = (reply: HttpReply) => rowsOf(reply, ask, options)
-      const rows = await calls.make(requestOf(ask, options), interpret, reservation)
-      options.onFetched?.(ask.symbol)
-      return rows
+      return await calls.make(requestOf(ask, options), interpret, reservation)
     },
     nextCall: gate.nextCall,
     stats: calls.stats,

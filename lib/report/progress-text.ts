@@ -24,6 +24,8 @@ export type Position = {
   /** Calls that were made, or that an ended symbol does not make any more. */
   called: number
   files: number
+  /** Symbols of one dataset that have failed. */
+  failed: number
 }
 
 /** What a run waits for, besides its work. */
@@ -48,10 +50,15 @@ export function totalOf({ symbols, datasets }: Workload): number {
 
 /** The line of a log. */
 export function logText(work: Workload, at: Position, nowMs: number): string {
-  const done = `${at.ended} of ${totalText(work)}, ${at.called} of ${work.calls} calls, ${at.files} files`
+  const done = [
+    `${grouped(at.ended)} of ${totalText(work)}`,
+    `${grouped(at.called)} of ${grouped(work.calls)} calls`,
+    `${grouped(at.files)} files`,
+    ...failedText(at),
+  ].join(', ')
   // Calls take most of the time. Assumes the speed so far, but no more than the rate limit.
   const secondsLeft = callsLeft(work, at) * paceSeconds(work, at, nowMs)
-  return `⏳ ${done}, about ${Math.ceil(secondsLeft / 60)} min left`
+  return `⏳ ${done}, about ${grouped(Math.ceil(secondsLeft / 60))} min left`
 }
 
 /** What the live line says of a wait, the longest text first. */
@@ -72,7 +79,7 @@ export function workTexts(work: Workload, at: Position, nowMs: number): readonly
   const next = nextText(work, at, nowMs)
   const left = leftText(work, at, nowMs)
   const variants = [
-    [symbols[0], calls[0], counted(at.files, 'file'), next, left && `about ${left}`],
+    [symbols[0], calls[0], counted(at.files, 'file'), ...failedText(at), next, left && `about ${left}`],
     [symbols[0], calls[0], next, left],
     [`${symbols[1]} ${unit}`, calls[1], next, left],
     [symbols[1], calls[1], next.replace(/^.*?(?=next)/, ''), left],
@@ -103,6 +110,10 @@ function leftText(work: Workload, at: Position, nowMs: number): string {
   const pace = paceSeconds(work, at, work.rateLimitSeconds === 0 ? nowMs : at.calledMs)
   const seconds = nextSeconds > 0 ? nextSeconds + (calls - 1) * pace : calls * pace
   return `${seconds < MIN_MINUTES_SECONDS ? `${Math.ceil(seconds)} s` : durationText(seconds)} left`
+}
+
+function failedText({ failed }: Position): readonly string[] {
+  return failed === 0 ? [] : [`${grouped(failed)} failed`]
 }
 
 function callsLeft(work: Workload, { called }: Position): number {

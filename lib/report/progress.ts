@@ -2,6 +2,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import { describeError, type IngestError } from '../core/errors.ts'
+import { symbolLines } from './messages.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
 import { createLiveLine, type Terminal } from './live-line.ts'
 import { logText, totalOf, waitTexts, workTexts, type Position, type Wait, type Workload } from './progress-text.ts'
@@ -33,10 +34,12 @@ export interface Progress {
   stepped(): void
   /** Called when the work begins. */
   begin(work: Workload): void
-  /** Called after each call for a symbol. */
-  called(symbol: string): void
-  /** Called when a symbol of one dataset has ended. Prints its messages, except those that depend on other symbols. */
+  /** Called after each call for a symbol of one dataset. */
+  called(task: Pick<SymbolOutcome, 'symbol' | 'dataset'>): void
+  /** Called when a symbol of one dataset has ended. */
   ended(outcome: SymbolOutcome): void
+  /** Prints the warnings and errors of all symbols, when the run has ended: then it is known how many say the same. */
+  symbols(outcomes: readonly SymbolOutcome[]): void
   /** Removes the live line and stops its timer, before the summary is printed. */
   clear(): void
 }
@@ -73,7 +76,7 @@ export function createProgress(output: Output): Progress {
     note: (text) => say(`ℹ️  ${text}`),
     warn,
     fail(error, symbol) {
-      printLine(symbol === undefined ? `❌ ${describeError(error)}` : failedLine(symbol, error, 0))
+      printLine(`❌ ${symbol === undefined ? '' : `${symbol}: `}${describeError(error)}`)
     },
     stopped: (error) => printLine(`🛑 ${describeError(error)}`),
     waiting(what, steps) {
@@ -89,8 +92,8 @@ export function createProgress(output: Output): Progress {
       printedMs = begin()
       if (!isQuiet) start()
     },
-    called(symbol) {
-      countCall(symbol)
+    called(task) {
+      countCall(task)
       showProgress()
     },
     clear() {
@@ -99,18 +102,19 @@ export function createProgress(output: Output): Progress {
     },
     ended(outcome) {
       countEnd(outcome)
-      for (const text of warningsIn(outcome)) warn(text)
-      // No-data errors wait: only when all symbols are fetched is it known whether they are errors of the symbol.
-      const [first, ...others] = outcome.errors.filter(({ kind }) => kind !== 'no-data')
-      if (first !== undefined) printLine(failedLine(outcome.symbol, first, others.length))
       showProgress()
+    },
+    symbols(outcomes) {
+      const { warnings, errors } = symbolLines(outcomes)
+      for (const text of warnings) warn(text)
+      for (const text of errors) printLine(`❌ ${text}`)
     },
   }
 }
 
 /** Counts how far the work is. */
 function createPosition(clock: Clock) {
-  const at: Position = { begunMs: 0, calledMs: 0, ended: 0, called: 0, files: 0 }
+  const at: Position = { begunMs: 0, calledMs: 0, ended: 0, called: 0, files: 0, failed: 0 }
   let callsOfEnded = 0
   const callsUnderWay = new Map<string, number>()
   const countCalls = (): void => {
@@ -124,29 +128,24 @@ function createPosition(clock: Clock) {
       at.calledMs = at.begunMs
       return at.begunMs
     },
-    countCall(symbol: string): void {
-      callsUnderWay.set(symbol, (callsUnderWay.get(symbol) ?? 0) + 1)
+    countCall(task: Pick<SymbolOutcome, 'symbol' | 'dataset'>): void {
+      const name = taskName(task)
+      callsUnderWay.set(name, (callsUnderWay.get(name) ?? 0) + 1)
       countCalls()
     },
-    countEnd({ symbol, plannedCalls, filesWritten }: SymbolOutcome): void {
+    countEnd(outcome: SymbolOutcome): void {
       at.ended += 1
       // Counts all planned calls: a symbol that failed early does not make the rest.
-      callsOfEnded += plannedCalls
-      callsUnderWay.delete(symbol)
+      callsOfEnded += outcome.plannedCalls
+      callsUnderWay.delete(taskName(outcome))
       countCalls()
-      at.files += filesWritten
+      at.files += outcome.filesWritten
+      if (outcome.errors.some(({ kind }) => kind !== 'no-data')) at.failed += 1
     },
   }
 }
 
-function warningsIn({ symbol, warnings, errors }: SymbolOutcome): readonly string[] {
-  const isNothingValid = errors.some(({ kind }) => kind === 'validation')
-  const lines = warnings.map((text) => `${symbol}: ${text}`)
-  return isNothingValid ? [...lines, `No valid data after validation: ${symbol}`] : lines
-}
-
-/** The line of a failed symbol: its first error, and how many more the metrics hold. */
-function failedLine(symbol: string, error: IngestError, more: number): string {
-  const others = more === 0 ? '' : ` (and ${more} more, see the metrics)`
-  return `❌ ${symbol}: ${describeError(error)}${others}`
+/** A symbol may be under way in several datasets at once. */
+function taskName({ symbol, dataset }: Pick<SymbolOutcome, 'symbol' | 'dataset'>): string {
+  return `${dataset} ${symbol}`
 }

@@ -9,13 +9,14 @@ import type { Job } from '../pipeline/pipeline.ts'
 import { inActionsWords, rerunCommand } from './actions-words.ts'
 import type { Metrics } from './contract.ts'
 import type { Ending } from './exit-code.ts'
-import { commandCode, escaped, section, someOf, table } from './markdown.ts'
+import { commandCode, escaped, section, someOf, symbolSection, table } from './markdown.ts'
+import type { Message } from './messages.ts'
 import { headline, planLine, summaryEntries } from './summary.ts'
 
 export type SummaryFacts = {
   readonly ending: Ending
   readonly outcomes: readonly SymbolOutcome[]
-  readonly failures: readonly (readonly [symbol: string, reason: string])[]
+  readonly failures: readonly Message[]
   /** Errors of the run, in sentences. */
   readonly runErrors: readonly string[]
   /** Warnings that were printed before the first call. */
@@ -39,22 +40,22 @@ export function stepSummary(facts: SummaryFacts): string {
     ...runErrors.map((text) => `> ❌ ${escaped(inActionsWords(text))}`),
     table(['', ''], [...runEntries(ending.metrics), ...summaryEntries(ending)]),
     whatNext(ending, config),
-    section(
+    symbolSection(
       'Failed symbols',
       ['Symbol', 'Why'],
-      failures.map(([symbol, reason]) => [symbol, inActionsWords(reason)]),
+      failures.map(([symbol, reason]) => [symbol, inActionsWords(reason)] as const),
     ),
     section('Warnings', ['What', 'Symbols'], warningsIn(outcomes)),
-    section(
+    symbolSection(
       'Missing sessions',
       ['Symbol', 'Sessions without a bar'],
-      gaps.map(({ symbol, missing }) => [symbol, someOf(missing)]),
+      gaps.map(({ symbol, missing }) => [symbol, someOf(missing)] as const),
     ),
     // If no symbol has it, that is an error of the run, which is listed above.
-    section(
+    symbolSection(
       `Without the newest session, ${newest}`,
       ['Symbol', 'Newest stored'],
-      late.length === symbols ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none']),
+      late.length === symbols ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none'] as const),
     ),
     metricsLine(ending.metricsLocation, metricsPage),
   ]

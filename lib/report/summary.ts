@@ -1,12 +1,11 @@
 // The texts of a run for people: the plan line, the dry run and the summary. No I/O.
 
-import { ZERO_COUNTS, addCounts } from '../core/outcome.ts'
 import type { DateRange } from '../core/dates.ts'
 import { counted, grouped } from '../core/text.ts'
 import { type Config } from '../core/config.ts'
-import { errorsIn, type Ending } from './exit-code.ts'
-import type { DatasetTotals, DryRun } from './contract.ts'
-import type { Job } from '../pipeline/pipeline.ts'
+import type { Ending } from './exit-code.ts'
+import type { DryRun } from './contract.ts'
+import type { Freshness, Job } from '../pipeline/pipeline.ts'
 
 const RULE = '='.repeat(60)
 
@@ -106,48 +105,51 @@ export function summaryText(ending: Ending): string {
 /** The entries of the summary: those of every run, then those that are not zero or empty, then the duration. */
 export function summaryEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
   const { metrics, freshness } = ending
-  // Sessions only: each dataset of documents has a line of its own.
-  const counts = totalsOf('sessions', ending).reduce((sum, total) => addCounts(sum, total.counts), ZERO_COUNTS)
-  const through =
-    freshness === undefined
-      ? ''
-      : `${freshness.newest} (${grouped(freshness.symbols - freshness.late.length)} of ${grouped(metrics.symbols)} symbols)`
+  // Of sessions only: each dataset of documents has a line of its own.
+  const { counts } = metrics
   const optional: readonly (readonly [string, number | string])[] = [
     ['⏭️  Already stored', counts.already_stored],
     ['∅  No data', counts.no_data],
     ['🕳️  Missing', counts.missing],
     ['💥 Failed sessions', counts.failed],
     ['🛑 Sessions not reached', counts.not_reached],
-    ['📅 Through', through],
+    ['📅 Through', freshness === undefined ? '' : throughText(freshness)],
     ['⚠️  Rejected rows', metrics.rejected_rows],
+    ['🗑️  Rejects file', ending.rejectsLocation ?? ''],
     ['⚠️  Suspect rows', metrics.suspect_rows],
     ['⚠️  Rows without adjClose', metrics.rows_without_adj_close],
     ['⚠️  Files that would shrink', metrics.would_shrink],
     ['⚠️  Files of another run that differ', metrics.differing_files],
   ]
   return [
-    ['📊 Symbols', String(metrics.symbols_processed)],
-    ['📁 Files written', String(metrics.files_written)],
-    ['📝 Rows written', String(metrics.rows_written)],
-    ['❌ Errors', String(errorsIn(ending))],
+    ['📊 Symbols', grouped(metrics.symbols_processed)],
+    ['📁 Files written', grouped(metrics.files_written)],
+    ['📝 Rows written', grouped(metrics.rows_written)],
+    ['❌ Errors', grouped(metrics.errors)],
     ...documentEntries(ending),
     ...optional.flatMap(([label, value]) => {
       if (value === 0 || value === '') return []
       return [[label, typeof value === 'number' ? grouped(value) : value] as const]
     }),
-    ['⏱️  Duration', `${metrics.duration_seconds.toFixed(1)}s`],
+    ['⏱️  Duration', `${grouped(metrics.duration_seconds, 1)}s`],
   ]
 }
 
-function totalsOf(unit: Job['unit'], { metrics, jobs }: Ending): readonly DatasetTotals[] {
-  const units = new Map(jobs.map((job) => [job.dataset, job.unit]))
-  return metrics.datasets.filter(({ dataset }) => units.get(dataset) === unit)
+/** The newest stored date, and how many symbols have it: that is not always the newest session asked for. */
+function throughText({ newest, symbols, late }: Freshness): string {
+  const fresh = symbols - late.length
+  const dates = late.flatMap(({ through }) => through ?? []).toSorted()
+  const stored = fresh > 0 ? newest : dates.at(-1)
+  if (stored === undefined) return ''
+  const holders = fresh > 0 ? fresh : dates.filter((date) => date === stored).length
+  return `${stored} (${grouped(holders)} of ${grouped(symbols)} symbols)`
 }
 
 /** One line for each dataset of documents. */
-function documentEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
-  const { force } = ending.metrics.settings
-  return totalsOf('documents', ending).map(({ dataset, counts, restated }) => {
+function documentEntries({ metrics }: Ending): readonly (readonly [label: string, value: string])[] {
+  const { force } = metrics.settings
+  const ofDocuments = metrics.datasets.filter(({ unit }) => unit === 'documents')
+  return ofDocuments.map(({ dataset, counts, restated }) => {
     const parts: readonly (readonly [number, string])[] = [
       [counts.stored - restated, force ? 'written' : 'new'],
       [restated, 'restated'],
@@ -163,9 +165,8 @@ function documentEntries(ending: Ending): readonly (readonly [label: string, val
 }
 
 /** How the run ended, in a few words. */
-export function headline(ending: Ending): string {
-  const { stoppedBy } = ending
-  if (stoppedBy?.kind === 'interrupted') return '🛑 Ingestion Interrupted'
+export function headline({ metrics, stoppedBy }: Pick<Ending, 'metrics' | 'stoppedBy'>): string {
+  if (metrics.interrupted) return '🛑 Ingestion Interrupted'
   if (stoppedBy !== undefined) return `🛑 Ingestion Stopped Early (${stoppedBy.kind})`
-  return errorsIn(ending) > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
+  return metrics.errors > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
 }

@@ -133,7 +133,7 @@ describe.concurrent('a ticker list', () => {
 describe.concurrent('a dry run', () => {
   test('prints the totals, what is stored and, with --keys, every key, without API key, call or write', async () => {
     await using stage = await setStage({ bars: barsFor(['AAPL'], '2024-01-02', '2024-09-16') })
-    await stage.run(['--tickers', 'AAPL'])
+    await stage.run(['--tickers', 'AAPL', '--from-date', '2024-09-12', '--to-date', '2024-09-13'])
     const before = await stage.lake.keys()
     const asked = stage.fmp.requests.length
     const options = { env: { FMP_API_KEY: '' } }
@@ -142,7 +142,7 @@ describe.concurrent('a dry run', () => {
     const daily = await stage.run([...args, '--keys'], options)
     expect(daily.code).toBe(0)
     // The newcomer comes first, as in a real run.
-    const keys = [dayKey('MSFT', '2024-09-16'), dayKey('AAPL', '2024-09-13')]
+    const keys = [dayKey('MSFT', '2024-09-16'), dayKey('AAPL', '2024-09-16')]
     expect(daily.stdout).toBe(`${plain.stdout}\n${keys.join('\n')}\n`)
     expect(plain.stdout.split('\n').slice(0, 4)).toEqual([
       'Files: 2',
@@ -150,7 +150,8 @@ describe.concurrent('a dry run', () => {
       'Time: 4 calls, no rate limit',
       'With --backfill: 2 files, 4 calls; whole years, 2024-01-01 to 2024-09-16',
     ])
-    expect(daily.stdout).toContain('AAPL: 1 day files')
+    expect(daily.stderr).toContain('MSFT has nothing stored in the last 250 sessions')
+    expect(daily.stdout).toContain('AAPL: 2 day files')
     expect(daily.stdout).toMatch(/Calls: 4\n/)
     const json = await stage.run(['--dry-run', '--json', '--tickers', 'AAPL', '--backfill', '--no-adj-close'], {
       env: { FMP_API_KEY: '', RATE_LIMIT_SECONDS: '', S3_RAW_PREFIX: '/my/prices/' },

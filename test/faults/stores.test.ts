@@ -61,9 +61,9 @@ describe.concurrent('a store that is out of order for ever', () => {
     }
     const run = await stage.spawn(LIST, { warp: 10 }).done
     expect(run.code).toBe(0)
-    expect(lines(run.stderr, '⚠️')).toEqual([
-      expect.stringMatching(/Waiting for the store for more than 5 s: .*: no answer yet\. The run goes on/),
-    ])
+    // On a busy machine a later request may seem slow too.
+    const [first] = lines(run.stderr, '⚠️')
+    expect(first).toMatch(/Waiting for the store for more than 5 s: .*: no answer yet\. The run goes on/)
   })
 
   test('but a run without a long wait says nothing of one', async () => {

@@ -69,7 +69,7 @@ describe('the budget', () => {
     const failure = await failureOf(get('AAPL', mine))
     expect(failure).toMatchObject({ kind: 'budget', scope: 'run', hint: expect.stringContaining('--max-calls') })
     expect(server.requests).toHaveLength(2)
-    expect([mine.spent(), other.spent()]).toEqual([2, 0])
+    expect([mine.made(), other.made()]).toEqual([2, 0])
   })
 
   test('so is a call that was refused for the call limit', async () => {

@@ -53,7 +53,7 @@ describe('the live line', () => {
   test('says the time left in seconds under two minutes, and counts it down between calls', () => {
     const { clock, gate, progress, begin, line } = terminalOf(100)
     begin({ symbols: 4, calls: 8 })
-    for (let call = 0; call < 3; call += 1) progress.called('A')
+    for (let call = 0; call < 3; call += 1) progress.called(outcomeOf('A'))
     const left: string[] = []
     for (const seconds of [15, 14, 13]) {
       gate.next = { inMs: seconds * 1_000, isPaused: false }
@@ -104,8 +104,8 @@ describe('the live line', () => {
   test('tells a slow store once all calls are made, and how long it takes', () => {
     const { clock, progress, begin, line } = terminalOf(100)
     begin({ symbols: 1, calls: 2 })
-    progress.called('A')
-    progress.called('A')
+    progress.called(outcomeOf('A'))
+    progress.called(outcomeOf('A'))
     clock.advance(1_000)
     expect(line()).toBe('⏳ 0 of 1 symbols, 2 of 2 calls, 0 files, storing')
     clock.advance(30_000)
@@ -180,7 +180,7 @@ describe('in the width of the terminal', () => {
         begin({ ...LARGE, datasets })
         gate.next = { inMs: 59_000, isPaused }
         clock.advance(1_000)
-        progress.called('A')
+        progress.called(outcomeOf('A'))
         clock.advance(1_000)
         for (const text of said) {
           expect(text).not.toContain('\n')

@@ -17,6 +17,7 @@ function jobOf(changes: Partial<Job>): Job {
     callsOfTasks: () => [],
     range: undefined,
     notes: [],
+    warnings: [],
     errors: [],
     keys: () => [],
     stored: () => [],
@@ -125,9 +126,12 @@ function ending(
     startMs: at(NOW),
     durationSeconds: 45.16,
     range: span('2024-09-13..2024-09-13'),
+    jobs: [jobOf({})],
     outcomes,
     runErrors: [],
     stoppedBy: undefined,
+    interruptCode: undefined,
+    lostFiles: [],
     vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
@@ -136,9 +140,7 @@ function ending(
     metrics: buildMetrics(facts),
     stoppedBy: facts.stoppedBy,
     metricsLocation,
-    isRejectsFileLost: false,
     freshness: judgeNewestSession(outcomes, { newest: NEWEST, lastSession: NEWEST, mode: 'daily' }).freshness,
-    jobs: [jobOf({})],
   }
 }
 
@@ -169,6 +171,33 @@ describe('the summary', () => {
       RULE,
       '',
     ])
+  })
+
+  test('writes every number with its thousands, and says where the rejected rows are', () => {
+    const counts = { ...ZERO_COUNTS, stored: 1_234 }
+    const big = Array.from({ length: 1_200 }, (_, index) =>
+      done(`S${index}`, { filesWritten: 1_234, rowsWritten: 12_560, counts }),
+    )
+    const rejectsLocation = 's3://my-bucket/logs/x.rejects.jsonl'
+    const text = summaryText({ ...ending(big, { durationSeconds: 36_015.04 }), rejectsLocation })
+    expect(text).toContain('Symbols: 1,200\n')
+    expect(text).toContain('Files written: 1,480,800\n')
+    expect(text).toContain('Rows written: 15,072,000\n')
+    expect(text).toContain('Through: 2024-09-13 (1,200 of 1,200 symbols)\n')
+    expect(text).toContain('Duration: 36,015.0s\n')
+    expect(text).toContain(`Rejects file: ${rejectsLocation}\n`)
+    expect(text).not.toMatch(/: \d{4,}(?!-)/)
+  })
+
+  test.each([
+    [['2024-09-12', '2024-09-11', undefined], '2024-09-12 (1 of 3 symbols)'],
+    [['2024-09-13', '2024-09-13', '2024-09-11'], '2024-09-13 (2 of 3 symbols)'],
+    [['2024-09-12'], '2024-09-12 (1 of 1 symbols)'],
+    [[undefined, undefined], undefined],
+  ])('says through which stored date, and how many have it: %p', (dates, expected) => {
+    const outcomes = dates.map((date, index) => done(`S${index}`, { through: date === undefined ? date : day(date) }))
+    const [line] = summaryText(ending(outcomes)).match(/(?<=Through: ).*/) ?? []
+    expect(line).toBe(expected)
   })
 
   test('has a line for each kind of news', () => {
@@ -209,11 +238,11 @@ describe('the summary', () => {
     expect(summaryText(ending([outcome], { runErrors: [error('key')] }))).toContain('❌ Errors: 3\n')
   })
 
-  test.each([
+  test.each<[string, Partial<RunFacts>, RegExp]>([
     ['errors', { runErrors: [error('session-absent')] }, /^\S+ +Ingestion .*[Ee]rrors/],
     ['a spent budget', { stoppedBy: error('budget') }, /^\S+ +Ingestion Stopped Early \(budget\)/],
     ['a quota', { stoppedBy: error('quota'), runErrors: [error('quota')] }, /^\S+ +Ingestion Stopped Early \(quota\)/],
-    ['an interrupt', { stoppedBy: error('interrupted') }, /^\S+ +Ingestion Interrupted/],
+    ['an interrupt', { stoppedBy: error('interrupted'), interruptCode: 130 }, /^\S+ +Ingestion Interrupted/],
   ])('with %s says so in its first line', (_, changes, expected) => {
     const text = summaryText(ending([done('A')], changes))
     expect(text).toMatch(expected)
@@ -221,14 +250,14 @@ describe('the summary', () => {
   })
 
   test('without metrics says so, and that not all is well', () => {
-    const text = summaryText({ ...ending([done('A')]), metricsLocation: undefined })
+    const text = summaryText({ ...ending([done('A')], { lostFiles: [error('store')] }), metricsLocation: undefined })
     expect(text).not.toContain('Complete')
     expect(text).toContain('❌ Errors: 1\n')
     expect(text).toContain('📋 Metrics: could not be written')
   })
 
   test('without its rejected rows says that not all is well, and where the metrics are', () => {
-    const text = summaryText({ ...ending([done('A')]), isRejectsFileLost: true })
+    const text = summaryText(ending([done('A')], { lostFiles: [error('store')] }))
     expect(text).not.toContain('Complete')
     expect(text).toContain('❌ Errors: 1\n')
     expect(text).toContain('📋 Metrics: s3://my-bucket/logs/x.json')

@@ -5,6 +5,8 @@ import type { AskedDates, Config, StatementName } from '../../lib/core/config.ts
 import { blankOutcome, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import type { RawRow, Row } from '../../lib/core/dataset.ts'
 import { createPrices, type PricesOptions, type SessionDataset } from '../../lib/datasets/prices/schema.ts'
+import { footersOf } from '../../lib/datasets/prices/year-files.ts'
+import type { StoredSessions } from '../../lib/datasets/prices/survey.ts'
 import type { Statement } from '../../lib/datasets/statements/schema.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/core/dates.ts'
 import { IngestError } from '../../lib/core/errors.ts'
@@ -65,6 +67,14 @@ export function footerOf(dates: string, changes: Partial<Footer> = {}): Footer {
     asked: undefined,
     ...changes,
   }
+}
+
+/** What a survey that finds nothing knows of a symbol; year files whose footers are given are whole. */
+export function storedSessions(symbol: string, changes: Partial<StoredSessions> = {}): StoredSessions {
+  const { years = new Map() } = changes
+  const heldInYears = footersOf(years).map((footer) => ({ span: footer.span, gaps: new Set<IsoDate>() }))
+  const nothing = { days: new Set<IsoDate>(), earlierDays: [], unreadYears: [], newest: undefined }
+  return { symbol, years, heldInYears, ...nothing, ...changes }
 }
 
 export function storedFile(key: string, tag = 'tag'): StoredFile {

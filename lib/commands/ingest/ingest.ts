@@ -21,10 +21,11 @@ import { planJobs, type JobsContext } from '../../datasets/datasets.ts'
 import { createRedactor, userAgentOf } from '../../core/text.ts'
 
 /**
- * Runs an ingest and returns the exit code that it has unless it was interrupted. Throws an IngestError if something fails
- * before the first call (of kind 'usage' for the user's mistakes). A defect of this program is thrown as it is.
+ * Runs an ingest and returns its exit code. Throws an IngestError if something fails before the first call (of kind 'usage'
+ * for the user's mistakes). A defect of this program that ends the work is reported with the run; any other is thrown as it
+ * is.
  */
-export async function runIngest(config: Config, effects: Effects): Promise<0 | 1 | 3> {
+export async function runIngest(config: Config, effects: Effects): Promise<number> {
   const begunMs = effects.clock.elapsedMs()
   const startMs = config.nowMs ?? effects.nowMs
   const redact = createRedactor(config.secrets)
@@ -51,7 +52,7 @@ type Start = Pick<Run, 'config' | 'effects' | 'startMs' | 'begunMs' | 'progress'
   readonly period: Period
 }
 
-async function ingestSymbols({ period, ...start }: Start): Promise<0 | 1 | 3> {
+async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   const { config, effects, startMs, progress } = start
   const storeOptions = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
   const openStore = (target: Target) => effects.openStore(target, config, storeOptions)
@@ -81,6 +82,7 @@ async function ingestSymbols({ period, ...start }: Start): Promise<0 | 1 | 3> {
   }
   const jobs = await unlessStopped(planJobs(symbols, context), effects)
   for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
+  for (const warning of jobs.flatMap(({ warnings }) => warnings)) progress.warn(warning)
   const { runUuid } = storeOptions
   const run: Run = { ...start, runUuid, symbols: symbols.length, jobs, store }
   if (config.isDryRun) return await dryRun(run, await planBackfill(run, symbols, context))
@@ -88,9 +90,7 @@ async function ingestSymbols({ period, ...start }: Start): Promise<0 | 1 | 3> {
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
   const { vendorStats, result } = await execute(run)
-  const code = await finishRun(result, { ...run, vendorStats })
-  if (result.bug !== undefined) throw result.bug
-  return code
+  return await finishRun(result, { ...run, vendorStats })
 }
 
 /** What `--backfill` would make of a daily dry run: its prices planned once more. Undefined where nobody reads it. */
@@ -143,7 +143,6 @@ async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: Ru
     signal: stop.signal,
     redact: run.redact,
     onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
-    onFetched: progress.called,
   })
   progress.begin({
     symbols: run.symbols,
@@ -162,6 +161,7 @@ async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: Ru
   const tasks = jobs.flatMap((job) => job.tasks({ openEncoder }))
   const result = await ingestAll(tasks, {
     fmp,
+    onFetched: progress.called,
     onOutcome: progress.ended,
     stop,
     admit: uploads.admit,

@@ -46,6 +46,7 @@ export async function planStatement(
     callsOfTasks: () => plans.map(({ calls }) => calls),
     range: undefined,
     notes: [],
+    warnings: [],
     errors: [],
     // Before the fetch nobody knows which documents there are, so one pattern stands for all of a symbol.
     keys: () =>

@@ -1,7 +1,9 @@
 // Sends the SDK's own requests by the program's fetch, as wire.ts sends the others: with the same proxy, certificates and
 // timeout. Requests to STS for credentials go the same way.
 import { Readable } from 'node:stream'
+import { IngestError } from '../../core/errors.ts'
 import type { Fetch } from '../../core/fetch.ts'
+import { oneLine } from '../../core/text.ts'
 import { timedOut } from './deadline.ts'
 import { encodePart } from './sigv4.ts'
 
@@ -71,5 +73,13 @@ function urlOf({ protocol, hostname, port, path, query = {} }: Request): string 
     [values].flat().map((value) => (value === null ? encodePart(name) : `${encodePart(name)}=${encodePart(value)}`)),
   )
   const host = port === undefined ? hostname : `${hostname}:${port}`
-  return `${protocol}//${host}${path}${terms.length === 0 ? '' : `?${terms.join('&')}`}`
+  const url = `${protocol}//${host}${path}`
+  // fetch would resolve `..` and ask another bucket, with the signature of the path as it stands.
+  if (new URL(url).pathname !== path) throw climbingError(path)
+  return terms.length === 0 ? url : `${url}?${terms.join('&')}`
+}
+
+function climbingError(path: string): IngestError {
+  const message = `${oneLine(path)}: a key with . or .. between its slashes is not asked for`
+  return new IngestError(message, { kind: 'store', scope: 'run', hint: 'Name the file without them.' })
 }

@@ -3,6 +3,7 @@
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3'
 import type { Readable } from 'node:stream'
 import { IngestError } from '../../core/errors.ts'
+import { grouped } from '../../core/text.ts'
 import type { ByteRange } from '../store.ts'
 import { operationOn, type Bucket } from './bucket.ts'
 import { errorCode, unexpectedResponse, type Operation } from './errors.ts'
@@ -82,7 +83,7 @@ async function readBody(response: GetObjectCommandOutput, limit: WholeLimit): Pr
 }
 
 function tooLargeError({ location }: Operation, size: number, maxBytes: number): IngestError {
-  const message = `${location}: ${size} bytes or more, but at most ${maxBytes} are read.`
+  const message = `${location}: ${grouped(size)} bytes or more, but at most ${grouped(maxBytes)} are read.`
   return new IngestError(message, {
     kind: 'store',
     scope: 'symbol',

@@ -158,7 +158,7 @@ describe('a run', () => {
     const ran = await run({ bars, config: { isQuiet: true } })
     expect(ran.code).toBe(1)
     expect(ran.stderr.trimEnd().split('\n')).toEqual([expect.stringContaining('FMP has no bars for 2024-09-13 yet')])
-    expect(await metricsIn(shelf.folder, ran.keys)).toMatchObject({ errors: 0, counts: { no_data: 5, failed: 0 } })
+    expect(await metricsIn(shelf.folder, ran.keys)).toMatchObject({ errors: 1, counts: { no_data: 5, failed: 0 } })
   })
 
   test('in which the day waits for its adjusted close everywhere says so, and stores the older ones', async () => {
@@ -289,7 +289,7 @@ describe('a run', () => {
       'raw/prices/symbol=AAPL/year=2020/month=03/AAPL-2020-03-02.parquet',
     ])
     expect(await metricsIn(shelf.folder, ran.keys)).toMatchObject({
-      run_id: '2020-03-03T12:00:00.000+00:00',
+      run_id: '2020-03-03T12:00:00+00:00',
       now_overridden: true,
     })
   })
@@ -353,7 +353,7 @@ describe('what stops a run', () => {
     expect(ran.code).toBe(1)
     expect(ran.urls).toHaveLength(1)
     const metrics = await metricsIn(shelf.folder, ran.keys)
-    expect(metrics).toMatchObject({ stopped_by: 'key', counts: { not_reached: 2 }, errors: 0 })
+    expect(metrics).toMatchObject({ stopped_by: 'key', counts: { not_reached: 2 }, errors: 1 })
     expect(metrics.run_errors).toHaveLength(1)
     expect(ran.stdout + ran.stderr + JSON.stringify(metrics)).not.toContain(KEY)
     expect(ran.stdout).not.toContain('Complete')
@@ -428,19 +428,31 @@ describe('what stops a run', () => {
     expect(ran.stdout).toContain('run-1726491600.json\n')
   })
 
-  test('a defect is thrown once the metrics are written', async () => {
+  test('a defect in mid-run is told once, with its trace, and counts what was not reached', async () => {
+    let page = ''
     const defect = new TypeError('x is not a function')
     const create: Store['create'] = async (key, bytes, metadata) => {
       if (isPriceKey(key)) throw defect
       return await shelf.store.create(key, bytes, metadata)
     }
-    const running = run({
+    const ran = await run({
       bars: { AAPL: barsOf(WEEK) },
       store: { ...shelf.store, create },
-      effects: { clock: patientClock() },
+      config: {
+        actionsJob: { summaryPath: 'summary.md', timeoutMinutes: undefined, roleDurationSeconds: undefined },
+      },
+      effects: { clock: patientClock(), appendText: async (_, text) => void (page += text) },
     })
-    expect(await running.catch((error: unknown) => error)).toBe(defect)
+    expect(ran.code).toBe(1)
+    expect(ran.stderr.match(/💥/gu)).toHaveLength(1)
+    expect(ran.stderr.match(/^::error /gm)).toHaveLength(1)
+    expect(page.match(/^## /gm)).toHaveLength(1)
+    expect(page).toContain('Stopped Early')
+    expect(ran.stderr).toContain('TypeError: x is not a function')
+    expect(ran.stdout).toStartWith('🛑 Ingestion Stopped Early (bug)\n')
+    expect(ran.stdout).toContain('🛑 Sessions not reached: 1\n')
     const metrics = await metricsIn(shelf.folder, await keysIn(shelf))
+    expect(metrics).toMatchObject({ status: 'failed', exit_code: 1, errors: 1, stopped_by: 'bug' })
     expect(metrics.run_errors).toEqual([expect.stringContaining('defect')])
     expect(metrics.counts.not_reached).toBe(1)
   })

@@ -35,6 +35,7 @@ async function runJob(job: Job, { amounts }: Statement): Promise<readonly string
   const { outcomes } = await ingestAll(job.tasks({ openEncoder: createEncoder }), {
     stop,
     admit: createUploads({ stop, interruption: stop.signal, clock: createFakeClock(), maxUploads: 4 }).admit,
+    onFetched: () => undefined,
     onOutcome: () => undefined,
     maxWorkers: 1,
     fmp: {

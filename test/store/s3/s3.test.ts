@@ -674,7 +674,7 @@ describe('a read', () => {
     fake.put('p/big', new Uint8Array(5_000_000))
     for (let index = 0; index < 3; index += 1) {
       const error = await failureOf(store.read('p/big', undefined, 1_000))
-      expect(error.message).toContain('at most 1000 are read')
+      expect(error.message).toContain('at most 1,000 are read')
       expect(error.scope).toBe('symbol')
     }
     expect(await store.read('p/big', { suffixBytes: 8 }, 1_000)).toEqual(new Uint8Array(8))
@@ -684,7 +684,7 @@ describe('a read', () => {
     const store = await open({ concurrency: 1 })
     fake.put('p/big', new Uint8Array(5_000_000))
     script('get', [{ action: 'chunked' }, { action: 'chunked' }])
-    expect((await failureOf(store.read('p/big', undefined, 1_000))).message).toContain('at most 1000 are read')
+    expect((await failureOf(store.read('p/big', undefined, 1_000))).message).toContain('at most 1,000 are read')
     expect(await store.read('p/big', undefined, 5_000_000)).toHaveLength(5_000_000)
   })
 })
