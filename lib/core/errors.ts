@@ -50,7 +50,7 @@ export type ErrorData = {
   /** The reply is not the vendor's, but that of a firewall or a proxy on the way. */
   readonly isNotVendors?: true
   /** Of kind `interrupted`: the exit code of the signal. */
-  readonly exitCode?: 129 | 130 | 143
+  readonly exitCode?: 130 | 143
 }
 
 export type ErrorDetails = {

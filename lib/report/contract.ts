@@ -147,7 +147,7 @@ const METRICS = object(
       STATUSES,
       'ok: nothing failed and nothing was left. failed: see errors. stopped: at a quota, the bandwidth or --max-calls; the next run goes on. interrupted: by a signal',
     ),
-    exit_code: oneNumberOf([0, 1, 3, 129, 130, 143], 'The exit code of the program'),
+    exit_code: oneNumberOf([0, 1, 3, 130, 143], 'The exit code of the program'),
     symbols_processed: count('Symbols that were stored, skipped or failed'),
     files_written: count('Files written, of all datasets'),
     rows_written: count('Rows in these files'),
