@@ -2,8 +2,8 @@
 // reader of flags and environment.
 
 import * as v from 'valibot'
-import { suggestion, type CommandLine, type Flags } from './cli.ts'
-import { DATABRICKS, DEMO, SCHEMA } from './commands.ts'
+import type { CommandLine, Flags } from './cli.ts'
+import { DATABRICKS, DEMO } from './commands.ts'
 import {
   contradictions,
   misplacedSettings,
@@ -29,7 +29,7 @@ import { oneLine } from '../core/text.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-type RunLine = Extract<CommandLine, { kind: 'run' }>
+export type RunLine = Extract<CommandLine, { kind: 'run' }>
 
 /**
  * The settings of a run. Throws one usage error that names every problem: of argv, of values, of contradictions and of
@@ -163,17 +163,6 @@ export function resolveDemoFolder(line: RunLine): string {
   return folder
 }
 
-/** The name of the schema to print; undefined for the list of all. Throws a usage error that names every problem. */
-export function resolveSchemaName(line: RunLine, known: readonly string[]): string | undefined {
-  const problems = [...line.problems]
-  const name = createReader(line.flags, {}, problems).read(SCHEMA.name)
-  if (name !== undefined && !known.includes(name)) {
-    problems.push(`unknown schema ${quoted(name)}${suggestion(name, known)}, expected one of ${known.join(', ')}.`)
-  }
-  if (problems.length > 0) throw usageErrorOf(problems)
-  return name
-}
-
 /** What the Databricks bundle is to be written for. Throws a usage error that names every problem. */
 export function resolveBundle(line: RunLine, environment: Environment): BundleSettings {
   const problems = [...line.problems]
@@ -228,7 +217,7 @@ export function unsetEmpty(environment: Record<string, string | undefined>): voi
 }
 
 /** The usage error that names all problems of a call. */
-function usageErrorOf(problems: readonly string[]): IngestError {
+export function usageErrorOf(problems: readonly string[]): IngestError {
   const list = problems.map((problem) => `\n  ${oneLine(problem)}`).join('')
   const many = problems.length === 1 ? 'One problem' : `${problems.length} problems`
   return usageError(`${many}, nothing was called (see --help):${list}`)
