@@ -1,7 +1,6 @@
 // `ingest schema`: the schemas of the documents that other programs read.
 
 import { suggestion } from '../cli/cli.ts'
-import { SCHEMA } from '../cli/commands.ts'
 import { usageErrorOf, type RunLine } from '../cli/resolve.ts'
 import { SCHEMA_DOCUMENTS } from '../report/contract.ts'
 
@@ -10,7 +9,7 @@ import { SCHEMA_DOCUMENTS } from '../report/contract.ts'
  * names every problem.
  */
 export function schemaText({ flags, problems }: Pick<RunLine, 'flags' | 'problems'>): string {
-  const name = flags.get(SCHEMA.name.flag)
+  const name = flags.get('NAME')
   const found = SCHEMA_DOCUMENTS.find((document) => document.name === name)
   const isUnknown = name !== undefined && found === undefined
   const all = isUnknown ? [...problems, unknownName(name)] : problems
