@@ -130,7 +130,7 @@ function storeSettings({ isGiven, read }: Reader) {
     allowsUnsafeStore: read(FLAGS.allowsUnsafeStore),
     uploadConcurrency: read(VARIABLES.uploadConcurrency),
     defaultRegion: read(VARIABLES.defaultRegion),
-    hasCustomEndpoint: (read(VARIABLES.endpoint) ?? read(VARIABLES.anyEndpoint)) !== undefined,
+    addressingStyle: read(VARIABLES.addressingStyle),
   } as const
 }
 

@@ -73,6 +73,7 @@ export const SCHEMAS = {
     v.transform((period): readonly ReportPeriod[] => (period === 'both' ? ['annual', 'quarter'] : [period])),
   ),
   api: v.pipe(trimmed, v.picklist(['stable', 'v3'], 'stable or v3')),
+  addressingStyle: v.pipe(trimmed, v.picklist(['path', 'virtual'], 'path or virtual')),
   baseUrl: v.pipe(
     trimmed,
     v.check(isBaseUrl, 'an https:// address (http:// only on loopback), without key or query'),

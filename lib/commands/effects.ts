@@ -89,9 +89,10 @@ const send: Fetch = async (url, init) => await fetch(url, init)
 
 /** Requests to this machine bypass any proxy, which would see the API key in plain text. */
 function bypassProxyForLoopback(): void {
-  for (const name of ['NO_PROXY', 'no_proxy']) {
-    process.env[name] = [process.env[name], 'localhost', '127.0.0.1', '[::1]', '::1'].filter(Boolean).join(',')
-  }
+  // The runtime reads one of the two names, so both get what either had.
+  const { NO_PROXY, no_proxy: lowerCase } = process.env
+  const hosts = [NO_PROXY, lowerCase, 'localhost', '127.0.0.1', '[::1]', '::1'].filter(Boolean).join(',')
+  for (const name of ['NO_PROXY', 'no_proxy']) process.env[name] = hosts
 }
 
 const clock: Effects['clock'] = {
@@ -127,7 +128,7 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
     fetch: send,
     nowMs: Date.now,
     region: config.defaultRegion,
-    hasCustomEndpoint: config.hasCustomEndpoint,
+    addressingStyle: config.addressingStyle,
     environment: process.env,
     concurrency: config.uploadConcurrency,
     allowUnsafe: config.allowsUnsafeStore,

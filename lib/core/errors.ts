@@ -47,6 +47,8 @@ export type ErrorData = {
   readonly allowedRows?: number
   /** Of kind `interrupted`: the exit code of the signal. */
   readonly exitCode?: 129 | 130 | 143
+  /** The reply is not the vendor's, but that of a firewall or a proxy on the way. */
+  readonly isNotVendors?: true
 }
 
 export type ErrorDetails = {

@@ -2,6 +2,7 @@
 // first of them is sent, so that no symbol is left half fetched. Retries are paid from the calls that no symbol has reserved.
 
 import { IngestError } from '../core/errors.ts'
+import { counted, grouped } from '../core/text.ts'
 
 /** The calls reserved for one symbol. */
 export type Reservation = {
@@ -69,8 +70,10 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
   return {
     reserve(symbol, calls) {
       if (calls > unreserved) {
-        const needed = `${calls} ${calls === 1 ? 'call' : 'calls'}`
-        return budgetError(`${symbol} needs ${needed} and --max-calls leaves ${unreserved}: stopped before it.`)
+        const needed = counted(calls, 'call')
+        return budgetError(
+          `${symbol} needs ${needed} and --max-calls leaves ${grouped(unreserved)}: stopped before it.`,
+        )
       }
       unreserved -= calls
       return open(symbol, calls)

@@ -130,7 +130,7 @@ function redirected({ url, what }: HttpRequest, response: Response, redact: (tex
   const shownTarget = target === undefined ? 'nowhere' : oneLine(redact(`${target.origin}${target.pathname}`), 200)
   const message = `The request for ${what} was redirected to ${shownTarget} (HTTP ${response.status}), which is not followed.`
   const hint = 'Check FMP_BASE_URL: the key goes to no other address than that.'
-  return new IngestError(message, { kind: 'request', scope: 'symbol', hint })
+  return new IngestError(message, { kind: 'request', scope: 'symbol', hint, data: { isNotVendors: true } })
 }
 
 function timedOut({ url, what }: HttpRequest, timeoutMs: number): IngestError {

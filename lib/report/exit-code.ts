@@ -10,6 +10,8 @@ export type Ending = {
   readonly stoppedBy: IngestError | undefined
   /** The path or URL of the metrics document; undefined if it could not be written. */
   readonly metricsLocation: string | undefined
+  /** The path or URL of the rejects file, if one was written. */
+  readonly rejectsLocation?: string | undefined
   /** The freshness of the dataset of sessions, if the run has one. */
   readonly freshness: Freshness | undefined
 }

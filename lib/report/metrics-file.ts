@@ -25,7 +25,7 @@ export async function storeMetrics(
   const rejects = outcomes.flatMap((outcome) => outcome.rejects)
   if (rejects.length > 0) {
     const lines = rejects.map((reject) => `${toJson(withRedactedNames(reject, redact), redact)}\n`).join('')
-    const rejectsKey = `${stem}.rejects.jsonl`
+    const rejectsKey = rejectsKeyOf(`${stem}.json`)
     const rejectsError = await store.create(rejectsKey, encoder.encode(lines), {}).then(
       (result) => (result === 'created' ? undefined : keyTakenError(`${store.locate(rejectsKey)} is there already`)),
       (error: unknown) => asIngestError(error),
@@ -33,6 +33,11 @@ export async function storeMetrics(
     return { key: `${stem}.json`, rejectsError }
   }
   return { key: `${stem}.json`, rejectsError: undefined }
+}
+
+/** The key of the rejects file of a metrics document. */
+export function rejectsKeyOf(metricsKey: string): string {
+  return metricsKey.replace(/\.json$/, '.rejects.jsonl')
 }
 
 /** Replaces the run's own document, whose end differs from what it said. Throws an IngestError if the store fails. */

@@ -2,7 +2,8 @@
 
 import type { Clock } from '../core/clock.ts'
 import { describeError, type IngestError } from '../core/errors.ts'
-import { oneLine } from '../core/text.ts'
+import { grouped, oneLine } from '../core/text.ts'
+import { symbolLines } from './messages.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
 
 /** The time between two updates of the live line on a terminal. */
@@ -39,8 +40,10 @@ export interface Progress {
   begin(work: Workload): void
   /** Called after each call for a symbol of one dataset. */
   called(task: Pick<SymbolOutcome, 'symbol' | 'dataset'>): void
-  /** Called when a symbol of one dataset has ended. Prints its messages, except those that depend on other symbols. */
+  /** Called when a symbol of one dataset has ended. */
   ended(outcome: SymbolOutcome): void
+  /** Prints the warnings and errors of all symbols, when the run has ended: then it is known how many say the same. */
+  symbols(outcomes: readonly SymbolOutcome[]): void
   /** Removes the live line, before the summary is printed. */
   clear(): void
 }
@@ -56,6 +59,7 @@ export function createProgress(output: Output): Progress {
   let callsOfEnded = 0
   const callsUnderWay = new Map<string, number>()
   let files = 0
+  let failed = 0
 
   const warn = (text: string): void => {
     if (!isQuiet) printLine(`⚠️ ${text}`)
@@ -70,8 +74,9 @@ export function createProgress(output: Output): Progress {
     // Calls take most of the time. Assumes the speed so far, but no more than the rate limit.
     const callsLeft = Math.max(0, work.calls - called)
     const secondsLeft = callsLeft * Math.max((nowMs - begunMs) / 1_000 / Math.max(1, called), work.rateLimitSeconds)
-    const done = `${ended} of ${totalOf(work)}, ${called} of ${work.calls} calls, ${files} files`
-    showLiveLine(`⏳ ${done}, about ${Math.ceil(secondsLeft / 60)} min left`)
+    const failures = failed === 0 ? '' : `, ${grouped(failed)} failed`
+    const done = `${grouped(ended)} of ${totalOf(work)}, ${grouped(called)} of ${grouped(work.calls)} calls, ${grouped(files)} files${failures}`
+    showLiveLine(`⏳ ${done}, about ${grouped(Math.ceil(secondsLeft / 60))} min left`)
   }
 
   return {
@@ -80,7 +85,7 @@ export function createProgress(output: Output): Progress {
     },
     warn,
     fail(error, symbol) {
-      printLine(symbol === undefined ? `❌ ${describeError(error)}` : failedLine(symbol, error, 0))
+      printLine(`❌ ${symbol === undefined ? '' : `${symbol}: `}${describeError(error)}`)
     },
     stopped: (error) => printLine(`🛑 ${describeError(error)}`),
     begin(ahead) {
@@ -100,11 +105,13 @@ export function createProgress(output: Output): Progress {
       callsOfEnded += outcome.plannedCalls
       callsUnderWay.delete(taskName(outcome))
       files += outcome.filesWritten
-      for (const text of warningsIn(outcome)) warn(text)
-      // No-data errors wait: only when all symbols are fetched is it known whether they are errors of the symbol.
-      const [first, ...others] = outcome.errors.filter(({ kind }) => kind !== 'no-data')
-      if (first !== undefined) printLine(failedLine(outcome.symbol, first, others.length))
+      if (outcome.errors.some(({ kind }) => kind !== 'no-data')) failed += 1
       showProgress()
+    },
+    symbols(outcomes) {
+      const { warnings, errors } = symbolLines(outcomes)
+      for (const text of warnings) warn(text)
+      for (const text of errors) printLine(`❌ ${text}`)
     },
   }
 }
@@ -117,20 +124,8 @@ function taskName({ symbol, dataset }: Pick<SymbolOutcome, 'symbol' | 'dataset'>
 /** `10 symbols`, or `40 done (10 symbols × 4 datasets)`. */
 function totalOf({ symbols, datasets }: Workload): string {
   return datasets === 1
-    ? `${symbols} symbols`
-    : `${symbols * datasets} done (${symbols} symbols × ${datasets} datasets)`
-}
-
-function warningsIn({ symbol, warnings, errors }: SymbolOutcome): readonly string[] {
-  const isNothingValid = errors.some(({ kind }) => kind === 'validation')
-  const lines = warnings.map((text) => `${symbol}: ${text}`)
-  return isNothingValid ? [...lines, `No valid data after validation: ${symbol}`] : lines
-}
-
-/** The line of a failed symbol: its first error, and how many more the metrics hold. */
-function failedLine(symbol: string, error: IngestError, more: number): string {
-  const others = more === 0 ? '' : ` (and ${more} more, see the metrics)`
-  return `❌ ${symbol}: ${describeError(error)}${others}`
+    ? `${grouped(symbols)} symbols`
+    : `${grouped(symbols * datasets)} done (${grouped(symbols)} symbols × ${datasets} datasets)`
 }
 
 /** Prints lines on stderr and, on a terminal, a live line below them. */

@@ -4,7 +4,7 @@ import { grouped } from '../core/text.ts'
 import { type Config } from '../core/config.ts'
 import type { Ending } from './exit-code.ts'
 import type { DryRun } from './contract.ts'
-import type { Job } from '../pipeline/pipeline.ts'
+import type { Freshness, Job } from '../pipeline/pipeline.ts'
 
 const RULE = '='.repeat(60)
 
@@ -71,35 +71,42 @@ export function summaryEntries(ending: Ending): readonly (readonly [label: strin
   const { metrics, freshness } = ending
   // Of sessions only: each dataset of documents has a line of its own.
   const { counts } = metrics
-  const through =
-    freshness === undefined
-      ? ''
-      : `${freshness.newest} (${grouped(freshness.symbols - freshness.late.length)} of ${grouped(metrics.symbols)} symbols)`
   const optional: readonly (readonly [string, number | string])[] = [
     ['⏭️  Already stored', counts.already_stored],
     ['∅  No data', counts.no_data],
     ['🕳️  Missing', counts.missing],
     ['💥 Failed sessions', counts.failed],
     ['🛑 Sessions not reached', counts.not_reached],
-    ['📅 Through', through],
+    ['📅 Through', freshness === undefined ? '' : throughText(freshness)],
     ['⚠️  Rejected rows', metrics.rejected_rows],
+    ['🗑️  Rejects file', ending.rejectsLocation ?? ''],
     ['⚠️  Suspect rows', metrics.suspect_rows],
     ['⚠️  Rows without adjClose', metrics.rows_without_adj_close],
     ['⚠️  Files that would shrink', metrics.would_shrink],
     ['⚠️  Files of another run that differ', metrics.differing_files],
   ]
   return [
-    ['📊 Symbols', String(metrics.symbols_processed)],
-    ['📁 Files written', String(metrics.files_written)],
-    ['📝 Rows written', String(metrics.rows_written)],
-    ['❌ Errors', String(metrics.errors)],
+    ['📊 Symbols', grouped(metrics.symbols_processed)],
+    ['📁 Files written', grouped(metrics.files_written)],
+    ['📝 Rows written', grouped(metrics.rows_written)],
+    ['❌ Errors', grouped(metrics.errors)],
     ...documentEntries(ending),
     ...optional.flatMap(([label, value]) => {
       if (value === 0 || value === '') return []
       return [[label, typeof value === 'number' ? grouped(value) : value] as const]
     }),
-    ['⏱️  Duration', `${metrics.duration_seconds.toFixed(1)}s`],
+    ['⏱️  Duration', `${grouped(metrics.duration_seconds, 1)}s`],
   ]
+}
+
+/** The newest stored date, and how many symbols have it: that is not always the newest session asked for. */
+function throughText({ newest, symbols, late }: Freshness): string {
+  const fresh = symbols - late.length
+  const dates = late.flatMap(({ through }) => through ?? []).toSorted()
+  const stored = fresh > 0 ? newest : dates.at(-1)
+  if (stored === undefined) return ''
+  const holders = fresh > 0 ? fresh : dates.filter((date) => date === stored).length
+  return `${stored} (${grouped(holders)} of ${grouped(symbols)} symbols)`
 }
 
 /** One line for each dataset of documents. */

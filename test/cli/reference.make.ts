@@ -82,7 +82,7 @@ const ENVIRONMENT_NOTES = [
   'An empty variable is an unset one. A flag goes before its variable. `bun run` reads `.env` in the current folder; the compiled binary reads none, and says so when the key is missing.',
   'Of AWS the usual variables count: `AWS_REGION`, `AWS_PROFILE`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_ROLE_ARN` with `AWS_WEB_IDENTITY_TOKEN_FILE`, and the files that `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name. An S3 target without a region is a usage error.',
   'With a custom endpoint (any S3-compatible store) the region defaults to `us-east-1` and addresses are path-style. The store must honour create-only writes (`If-None-Match: *`), which the first write of a run proves.',
-  'The runtime reads `HTTPS_PROXY` and `NO_PROXY` for proxies (loopback is never asked through one), and `NODE_EXTRA_CA_CERTS` for certificate authorities of your own.',
+  'The runtime reads `HTTPS_PROXY` and `NO_PROXY` for proxies, to FMP and to S3 alike (loopback is never asked through one), and `NODE_EXTRA_CA_CERTS` for certificate authorities of your own.',
 ]
 
 const AUTO_INSTALL =

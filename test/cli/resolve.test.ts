@@ -95,7 +95,7 @@ describe('what is set', () => {
     [{ FMP_BASE_URL: 'http://localhost:1' }, { apiBaseUrl: 'http://localhost:1' }],
     [{ FMP_BASE_URL: 'http://[::1]:1' }, { apiBaseUrl: 'http://[::1]:1' }],
     [{ AWS_DEFAULT_REGION: 'eu-west-1' }, { defaultRegion: 'eu-west-1' }],
-    [{ AWS_ENDPOINT_URL_S3: 'https://s3.example' }, { hasCustomEndpoint: true }],
+    [{ S3_ADDRESSING_STYLE: 'virtual' }, { addressingStyle: 'virtual' }],
     [{ AWS_SECRET_ACCESS_KEY: 'one', AWS_SESSION_TOKEN: 'two' }, { secrets: [KEY, 'one', 'two'] }],
     [{ FMP_API_KEY: ` ${KEY}\n` }, { apiKey: KEY }],
   ]

@@ -51,7 +51,7 @@ describe('what is said', () => {
     progress.begin(work(2))
     clock.advance(600_000)
     progress.called(outcomeOf('AAPL'))
-    progress.ended(outcomeOf('AAPL', { warnings: ['odd'], errors: [failure('payload')] }))
+    progress.symbols([outcomeOf('AAPL', { warnings: ['odd'], errors: [failure('payload')] })])
     progress.stopped(new IngestError('Stopped.', { kind: 'quota', scope: 'run' }))
     expect(lines()).toEqual(['❌ AAPL: It broke. Mend it.', '🛑 Stopped.'])
   })
@@ -78,38 +78,45 @@ describe('what is said', () => {
 describe('the end of a symbol', () => {
   test('says its warnings and its error, each with the symbol', () => {
     const { progress, lines } = listen()
-    progress.begin(work(1))
-    progress.ended(
+    progress.symbols([
       outcomeOf('AAPL', { warnings: ['one.', 'two.'], errors: [failure('payload')], lateWarning: 'late.' }),
-    )
+    ])
     expect(lines().map((line) => line.replace(/^(\S+) +/, '$1 '))).toEqual([
       '⚠️ AAPL: one.',
       '⚠️ AAPL: two.',
+      '⚠️ AAPL: late.',
       '❌ AAPL: It broke. Mend it.',
     ])
   })
 
   test('says in the agreed words that nothing was valid', () => {
     const { progress, lines } = listen()
-    progress.begin(work(1))
-    progress.ended(outcomeOf('AAPL', { errors: [failure('validation')] }))
+    progress.symbols([outcomeOf('AAPL', { errors: [failure('validation')] })])
     expect(lines()).toEqual(['⚠️ No valid data after validation: AAPL', '❌ AAPL: It broke. Mend it.'])
   })
 
   test('is one line for a failed one, which counts the errors that only the metrics name', () => {
     const { progress, lines } = listen()
-    progress.begin(work(2))
     const errors = ['First.', 'Second.', 'Third.'].map((message) => failure('payload', message))
-    progress.ended(outcomeOf('AAPL', { errors }))
-    progress.ended(outcomeOf('MSFT', { errors: [failure('no-data'), failure('payload', 'Its own.')] }))
-    expect(lines()).toEqual(['❌ AAPL: First. Mend it. (and 2 more, see the metrics)', '❌ MSFT: Its own. Mend it.'])
+    progress.symbols([
+      outcomeOf('AAPL', { errors }),
+      outcomeOf('MSFT', { errors: [failure('no-data'), failure('payload', 'Its own.')] }),
+    ])
+    expect(lines()).toEqual([
+      '❌ AAPL: First. Mend it. (and 2 more, see the metrics)',
+      '❌ MSFT: Its own. Mend it.',
+      '❌ MSFT: It broke. Mend it.',
+    ])
   })
 
-  test('keeps back what the end of the run may change: that there is no data', () => {
-    const { progress, said } = listen()
-    progress.begin(work(1))
-    progress.ended(outcomeOf('AAPL', { errors: [failure('no-data')] }))
-    expect(said).toEqual([])
+  test('keeps back what the end of the run may change, and counts what failed', () => {
+    const { progress, clock, lines } = listen()
+    progress.begin(work(3))
+    progress.ended(outcomeOf('AAPL', { errors: [failure('no-data')], warnings: ['odd'] }))
+    expect(lines()).toEqual([])
+    clock.advance(30_000)
+    progress.ended(outcomeOf('MSFT', { errors: [failure('payload')] }))
+    expect(lines()).toEqual([expect.stringContaining('2 of 3 symbols, 0 of 6 calls, 0 files, 1 failed, about')])
   })
 })
 

@@ -141,6 +141,33 @@ describe('the summary', () => {
     ])
   })
 
+  test('writes every number with its thousands, and says where the rejected rows are', () => {
+    const counts = { ...ZERO_COUNTS, stored: 1_234 }
+    const big = Array.from({ length: 1_200 }, (_, index) =>
+      done(`S${index}`, { filesWritten: 1_234, rowsWritten: 12_560, counts }),
+    )
+    const rejectsLocation = 's3://my-bucket/logs/x.rejects.jsonl'
+    const text = summaryText({ ...ending(big, { durationSeconds: 36_015.04 }), rejectsLocation })
+    expect(text).toContain('Symbols: 1,200\n')
+    expect(text).toContain('Files written: 1,480,800\n')
+    expect(text).toContain('Rows written: 15,072,000\n')
+    expect(text).toContain('Through: 2024-09-13 (1,200 of 1,200 symbols)\n')
+    expect(text).toContain('Duration: 36,015.0s\n')
+    expect(text).toContain(`Rejects file: ${rejectsLocation}\n`)
+    expect(text).not.toMatch(/: \d{4,}(?!-)/)
+  })
+
+  test.each([
+    [['2024-09-12', '2024-09-11', undefined], '2024-09-12 (1 of 3 symbols)'],
+    [['2024-09-13', '2024-09-13', '2024-09-11'], '2024-09-13 (2 of 3 symbols)'],
+    [['2024-09-12'], '2024-09-12 (1 of 1 symbols)'],
+    [[undefined, undefined], undefined],
+  ])('says through which stored date, and how many have it: %p', (dates, expected) => {
+    const outcomes = dates.map((date, index) => done(`S${index}`, { through: date === undefined ? date : day(date) }))
+    const [line] = summaryText(ending(outcomes)).match(/(?<=Through: ).*/) ?? []
+    expect(line).toBe(expected)
+  })
+
   test('has a line for each kind of news', () => {
     const counts = {
       stored: 1,

@@ -121,7 +121,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
     warnings: [],
     secrets: ['key-of-a-test-0123456789'],
     defaultRegion: undefined,
-    hasCustomEndpoint: false,
+    addressingStyle: undefined,
     actionsJob: undefined,
     ...changes,
   }

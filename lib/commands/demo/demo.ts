@@ -152,7 +152,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     warnings: [],
     secrets: [server.key],
     defaultRegion: undefined,
-    hasCustomEndpoint: false,
+    addressingStyle: undefined,
     actionsJob: undefined,
   }
 }

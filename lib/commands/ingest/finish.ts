@@ -5,7 +5,8 @@ import { stepSummary } from '../../report/step-summary.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
 import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, type RunFacts } from '../../report/metrics.ts'
-import { replaceMetrics, storeMetrics, toJson } from '../../report/metrics-file.ts'
+import { rejectsKeyOf, replaceMetrics, storeMetrics, toJson } from '../../report/metrics-file.ts'
+import type { Metrics } from '../../report/contract.ts'
 import type { RunResult, Job } from '../../pipeline/pipeline.ts'
 import type { Progress } from '../../report/progress.ts'
 import { callsOf, summaryText } from '../../report/summary.ts'
@@ -43,7 +44,8 @@ export async function finishRun(
   const judged = jobs.map((job) => job.judge(ended.filter(({ dataset }) => dataset === job.dataset)))
   const outcomes = judged.flatMap((judgement) => judgement.outcomes)
   const sharedErrors = judged.flatMap(({ error }) => error ?? [])
-  tellOutcomes(outcomes, progress)
+  progress.symbols(outcomes)
+  noteUnknownFields(outcomes, progress)
   for (const error of sharedErrors) progress.fail(error)
   // A defect is told by its trace, below the summary.
   if (stoppedBy !== undefined) progress.stopped(stoppedBy)
@@ -65,9 +67,10 @@ export async function finishRun(
     vendorStats: run.vendorStats,
     recoveredWrites: store.recoveredWrites(),
   }
-  const { metrics, metricsLocation, lostFiles } = await leaveMetrics(facts, run)
+  const { lostFiles, ...left } = await leaveMetrics(facts, run)
   const freshness = judged.find((judgement) => judgement.freshness !== undefined)?.freshness
-  const ending: Ending = { metrics, stoppedBy: stopping, metricsLocation, freshness }
+  const ending: Ending = { ...left, stoppedBy: stopping, freshness }
+  const { metrics } = left
   progress.clear()
   const summary = redact(summaryText(ending))
   await effects.print(run.config.isJson ? `${toJson(metrics, redact)}\n` : summary)
@@ -77,12 +80,7 @@ export async function finishRun(
   return metrics.exit_code
 }
 
-/** Prints what could not be judged before all symbols had ended. */
-function tellOutcomes(outcomes: readonly SymbolOutcome[], progress: Progress): void {
-  for (const { symbol, errors, lateWarning } of outcomes) {
-    for (const error of errors.filter(({ kind }) => kind === 'no-data')) progress.fail(error, symbol)
-    if (lateWarning !== undefined) progress.warn(`${symbol}: ${lateWarning}`)
-  }
+function noteUnknownFields(outcomes: readonly SymbolOutcome[], progress: Progress): void {
   const unknownFields = [...new Set(outcomes.flatMap((outcome) => outcome.unknownFields))]
   if (unknownFields.length > 0) {
     progress.note(`FMP sends fields that are not stored: ${unknownFields.join(', ')}.`)
@@ -90,7 +88,9 @@ function tellOutcomes(outcomes: readonly SymbolOutcome[], progress: Progress): v
 }
 
 /** The metrics as they are at the run's end, where they are stored, and the errors of the run's own files. */
-type LeftMetrics = Pick<Ending, 'metrics' | 'metricsLocation'> & { readonly lostFiles: readonly IngestError[] }
+type LeftMetrics = Pick<Ending, 'metrics' | 'metricsLocation' | 'rejectsLocation'> & {
+  readonly lostFiles: readonly IngestError[]
+}
 
 /**
  * Stores the metrics and the rejected rows. Where that fails, or the user interrupts it, the run ends otherwise than the
@@ -114,7 +114,12 @@ async function leaveMetrics(facts: RunFacts, run: Run): Promise<LeftMetrics> {
   const isAsStored = lostFiles.length === 0 && interruptCode === facts.interruptCode
   const metrics = isAsStored ? first : buildMetrics({ ...facts, interruptCode, lostFiles: [...lostFiles] })
   if (stored !== undefined && !isAsStored) await replaceMetrics(store, stored.key, metrics, redact).catch(lose)
-  return { metrics, metricsLocation: stored && store.locate(stored.key), lostFiles }
+  return {
+    metrics,
+    metricsLocation: stored && store.locate(stored.key),
+    rejectsLocation: rejectsLocationOf(stored, metrics, store),
+    lostFiles,
+  }
 }
 
 /** What is reported to GitHub Actions besides the ending. */
@@ -141,11 +146,23 @@ async function reportElsewhere(ending: Ending, { outcomes, errors, summary }: Ac
   const stored = run.jobs.flatMap((job) => job.warnings)
   const warnings = [...config.warnings, ...stored, ...jobLimitWarnings(callsOf(run.jobs), config)]
   const notes = run.jobs.flatMap((job) => job.notes).map(redact)
-  const facts = { ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, notes, config }
-  const text = stepSummary(facts)
+  const { metricsLocation } = ending
+  const metricsPage = metricsLocation === undefined ? undefined : run.store.webPage?.(metricsLocation)
+  const about = { ending: { ...ending, freshness }, outcomes: shown, failures, config, metricsPage }
+  const text = stepSummary({ ...about, runErrors, warnings, notes })
   const report = { annotations: annotations(runErrors, failures), summary: text }
   const error = await sendToActions(config.actionsJob, report, effects)
   if (error !== undefined) progress.warn(describeError(error))
+}
+
+/** Where the rejected rows are, if there are any and their file was written. */
+function rejectsLocationOf(
+  stored: { readonly key: string; readonly rejectsError: IngestError | undefined } | undefined,
+  { rejected_rows: rejectedRows }: Metrics,
+  store: Store,
+): string | undefined {
+  if (stored === undefined || stored.rejectsError !== undefined || rejectedRows === 0) return undefined
+  return store.locate(rejectsKeyOf(stored.key))
 }
 
 /** How long an interrupted run waits for its metrics to be written. */

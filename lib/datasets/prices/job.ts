@@ -4,10 +4,11 @@ import type { Calendar } from '../../core/calendar.ts'
 import { targetLocation, tickersLocation, type Config } from '../../core/config.ts'
 import { rangeAround } from '../../core/dates.ts'
 import type { Period } from '../../core/period.ts'
-import { grouped, shellWord } from '../../core/text.ts'
+import { grouped, listed, shellWord } from '../../core/text.ts'
 import type { FileSettings } from '../../parquet/parquet.ts'
 import type { Job } from '../../pipeline/pipeline.ts'
 import type { Store } from '../../store/store.ts'
+import { tradesElsewhere } from './exchange.ts'
 import { judgeNewestSession } from './newest-session.ts'
 import { planSessions, type SymbolPlan } from './plan.ts'
 import { createPrices } from './schema.ts'
@@ -71,7 +72,14 @@ function storedLine({ symbol, days, years, newest }: StoredSessions, mode: 'dail
 function notesOf(plans: readonly SymbolPlan[], { config, period }: PricesContext): readonly string[] {
   if (period.range === undefined) return ['There is no finished session in these dates: nothing to fetch.']
   const newcomers = newcomersNote(plans, period, config)
-  return newcomers === undefined ? [] : [newcomers]
+  return [elsewhereNote(plans), newcomers].filter((note) => note !== undefined)
+}
+
+/** One note for all symbols of other exchanges: the calendar does not know their sessions. */
+function elsewhereNote(plans: readonly SymbolPlan[]): string | undefined {
+  const symbols = plans.map(({ symbol }) => symbol).filter(tradesElsewhere)
+  if (symbols.length === 0) return undefined
+  return `The calendar has New York's sessions only. Of symbols that trade elsewhere (${listed(symbols, MAX_SYMBOLS_NAMED)}) bars of other days are kept when a fetch brings them, and no day is called missing: whether such a series is whole is not known.`
 }
 
 /** With more symbols than this, the command names the ticker list instead. */
@@ -90,7 +98,7 @@ export function newcomersNote(
   const [who, whose] =
     symbols.length === 1
       ? [`${symbols[0]} has ${nothing} and gets`, 'Its']
-      : [`${symbols.length} symbols have ${nothing} and get`, 'Their']
+      : [`${grouped(symbols.length)} symbols have ${nothing} and get`, 'Their']
   const command = commandFor(['--backfill', '--backfill-days', '1825'], symbols, config)
   return `${who} the last session only: --lookback ${lookback} fills no sessions before the first stored one. ${whose} history: ${command}`
 }
@@ -105,7 +113,7 @@ export function holeWarnings(
   return [...Map.groupBy(holes, ({ from, to }) => `${from} to ${to}`)].map(([dates, ofDates]) => {
     const symbols = ofDates.map(({ symbol }) => symbol)
     const [{ from, to } = { from: '', to: '' }] = ofDates
-    const who = symbols.length > 3 ? `${symbols.length} symbols have` : `${symbols.join(', ')}: there is`
+    const who = symbols.length > 3 ? `${grouped(symbols.length)} symbols have` : `${symbols.join(', ')}: there is`
     const command = commandFor(['--from-date', from, '--to-date', to], symbols, config)
     return `${who} nothing stored from ${dates}, though older and newer sessions are; this run reaches back to ${range?.from} only. To fill it: ${command}`
   })

@@ -11,11 +11,12 @@ import { footersOf, replaceableOf, yearPart, type Replaceable } from './year-fil
 import type { SessionDataset, Partition } from './schema.ts'
 import { actionOn, type FileAction } from '../file-action.ts'
 import { addSurveyed, yearsWithStatus, type YearPart } from './year-status.ts'
+import { closedDaysIn, tradesElsewhere, withClosedDays } from './exchange.ts'
 
 /** A file that the run may write. Day files without a stored version are shared by all symbols, because plans are long. */
 export type PlannedFile = {
   readonly partition: Partition
-  /** The sessions whose fates this file decides, oldest first. */
+  /** The sessions whose fates this file decides, oldest first; none for a day on which only another exchange may trade. */
   readonly sessions: readonly IsoDate[]
   /** The stored version, if there is one. */
   readonly stored: Replaceable | undefined
@@ -41,13 +42,18 @@ export type SymbolPlan = {
   readonly storedSpan: DateRange | undefined
   /** The newest stored session of the range. */
   readonly newest: IsoDate | undefined
+  /** The newest day file of the range. A backfill does not count it as its newest session. */
+  readonly newestDay: IsoDate | undefined
   /**
    * A nightly run takes the newest stored session as its high-water mark. So files are written one by one, oldest first,
-   * each after the one before it is stored: a kill then leaves no missing session before the mark.
+   * each after the one before it is stored: a kill then leaves no missing session before the mark. The days on which only
+   * another exchange trades are asked for with the session after them, so they too are stored before it.
    */
   readonly writesOldestFirst: boolean
   /** Sessions between stored ones that this run does not reach, from the first to the last; undefined if there are none. */
   readonly holeBeyond: DateRange | undefined
+  /** Whether the symbol trades on other days than the calendar's: what it has on them is kept, what it lacks is not missing. */
+  readonly tradesElsewhere: boolean
   /** Years with a stored file. */
   readonly yearsStored: readonly number[]
   /** The first of the last five sessions of the range. */
@@ -73,7 +79,7 @@ export function planSessions(surveyed: readonly StoredSessions[], context: PlanC
   const shared = {
     ...context,
     years: yearsOf(context),
-    newDay: createNewDayFiles(actionOn(undefined, context.isForced)),
+    newDay: createNewDayFiles(context),
   }
   return surveyed
     .map((stored) => (context.mode === 'daily' ? planDays(stored, shared) : planYears(stored, shared)))
@@ -96,45 +102,54 @@ function yearsOf({ period: { range }, calendar }: PlanContext): readonly YearPar
   })
 }
 
-function createNewDayFiles(action: FileAction): PlanningContext['newDay'] {
+function createNewDayFiles({ calendar, isForced }: PlanContext): PlanningContext['newDay'] {
   const files = new Map<IsoDate, PlannedFile>()
+  const action = actionOn(undefined, isForced)
   return (date) => {
-    const partition = { kind: 'day', date } as const
-    const file = files.get(date) ?? { partition, sessions: [date], stored: undefined, action, isExtra: false }
+    const sessions = () => (calendar.isSession(date) ? [date] : [])
+    const file = files.get(date) ?? {
+      partition: { kind: 'day', date },
+      sessions: sessions(),
+      stored: undefined,
+      action,
+      isExtra: false,
+    }
     files.set(date, file)
     return file
   }
 }
 
 function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan {
-  const { dataset, calendar, period } = context
+  const { dataset, calendar, period, isForced } = context
   const { days, newest } = stored
-  const { range, toFetch, extra, holeBeyond } = sessionsToFetch(stored, context)
+  const { range, toFetch, extra, held, holeBeyond } = sessionsToFetch(stored, context)
   const sessions = range === undefined ? [] : calendar.sessions(range)
-  const files = [
-    ...extra.map((date): PlannedFile => ({ ...context.newDay(date), isExtra: true })),
-    ...toFetch.map((date): PlannedFile => {
-      const file = context.newDay(date)
-      return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
-    }),
-  ]
+  const shared = sharedFields(stored, range, context)
+  const spans = [...extra, ...toFetch].map((date) => ({ from: date, to: date }))
+  const fetched = fetchFields(shared.tradesElsewhere && range ? withClosedDays(spans, range, calendar) : spans, dataset)
+  const closedDays = shared.tradesElsewhere ? fetched.windows.flatMap((window) => closedDaysIn(window, calendar)) : []
+  const extraDates = new Set(extra)
+  const alreadyStored = withFate(ZERO_COUNTS, 'already_stored', held)
+  const dates = [...extra, ...toFetch, ...closedDays.filter((date) => isForced || !days.has(date))].toSorted()
+  const files = dates.map((date): PlannedFile => {
+    const file = context.newDay(date)
+    if (extraDates.has(date)) return { ...file, isExtra: true }
+    return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
+  })
   return {
-    ...sharedFields(stored, range, context),
-    ...fetchFields(
-      [...extra, ...toFetch].map((date) => ({ from: date, to: date })),
-      dataset,
-    ),
+    ...shared,
+    ...fetched,
     files: files.toReversed(),
-    surveyedCounts: withFate(ZERO_COUNTS, 'already_stored', sessions.length - toFetch.length),
+    surveyedCounts: withFate(alreadyStored, 'no_data', sessions.length - toFetch.length - held),
     errors: [],
     storedSpan: span(oldestKnown(stored), newest),
-    writesOldestFirst: period.lookbackFrom !== undefined,
+    writesOldestFirst: period.lookbackFrom !== undefined || shared.tradesElsewhere,
     holeBeyond,
     yearsStored: [],
   }
 }
 
-/** With dates: the sessions of the range that have no day file. */
+/** With dates: the sessions of the range that have no day file. Without: see nightly.ts. */
 function sessionsToFetch(
   stored: StoredSessions,
   { calendar, period: { range, lookbackFrom }, isForced }: PlanContext,
@@ -144,7 +159,7 @@ function sessionsToFetch(
   }
   const sessions = range === undefined ? [] : calendar.sessions(range)
   const toFetch = isForced ? sessions : sessions.filter((session) => !stored.days.has(session))
-  return { range, toFetch, extra: [], holeBeyond: undefined }
+  return { range, toFetch, extra: [], held: sessions.length - toFetch.length, holeBeyond: undefined }
 }
 
 function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan {
@@ -184,12 +199,13 @@ function foreignYearError(year: number, { symbol, years }: StoredSessions): Inge
 }
 
 function sharedFields(
-  { symbol, newest }: StoredSessions,
+  { symbol, newest, days }: StoredSessions,
   range: DateRange | undefined,
   { dataset, calendar }: PlanContext,
 ) {
   const recentFrom = range && calendar.sessionsBack(range.to, RECENT_SESSIONS)
-  return { symbol, dataset, range, newest, recentFrom }
+  const newestDay = [...days].toSorted().at(-1)
+  return { symbol, dataset, range, newest, newestDay, recentFrom, tradesElsewhere: tradesElsewhere(symbol) }
 }
 
 function fetchFields(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {

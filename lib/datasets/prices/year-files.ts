@@ -15,6 +15,7 @@ import {
 } from '../../core/dates.ts'
 import type { Footer } from '../../parquet/parquet.ts'
 import type { StoredFile } from '../../store/store.ts'
+import { grouped } from '../../core/text.ts'
 
 /** A year without a bar for its last session is fetched again until this many sessions after it: the bar may come late. */
 const LATE_BAR_SESSIONS = 5
@@ -143,5 +144,5 @@ function rowsBefore(date: IsoDate, stored: Footer, calendar: Calendar): number {
 }
 
 function describeRows(rows: number, { from, to }: DateRange): string {
-  return `${rows} rows ${from} to ${to}`
+  return `${grouped(rows)} rows ${from} to ${to}`
 }

@@ -22,7 +22,7 @@ export type Part = {
   readonly range: string
   readonly maxBytes: number
   /** The error of a response with more than `maxBytes`; if not given, such a response is read no further. */
-  readonly tooLarge?: (bytes: number) => Error
+  readonly tooLarge?: (bytes: number, status: number) => Error
 }
 
 /** Each function sends one request once, without retries, and rejects with an error in the SDK's shape. */
@@ -98,8 +98,6 @@ export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOption
         redirect: 'manual',
         signal,
         decompress: false,
-        // The SDK's own requests use no proxy, and all requests of a run must go the same way.
-        proxy: false,
       } as const
       const response = await fetch(`${url.protocol}//${host}${target}`, init)
       const isGood = response.status === 200 || (method === 'GET' && response.status === 206)
@@ -144,7 +142,7 @@ async function readBytes(response: Response, { maxBytes, tooLarge }: Part): Prom
   if (announced > maxBytes) {
     const nothing = await discard(response)
     if (tooLarge === undefined) return nothing
-    throw tooLarge(announced)
+    throw tooLarge(announced, response.status)
   }
   const chunks: Uint8Array[] = []
   let size = 0
@@ -152,7 +150,7 @@ async function readBytes(response: Response, { maxBytes, tooLarge }: Part): Prom
     size += chunk.length
     if (size > maxBytes) {
       if (tooLarge === undefined) break
-      throw tooLarge(size)
+      throw tooLarge(size, response.status)
     }
     chunks.push(chunk)
   }

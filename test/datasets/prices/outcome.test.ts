@@ -38,9 +38,11 @@ function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partia
     errors: [],
     storedSpan: undefined,
     newest: undefined,
+    newestDay: undefined,
     writesOldestFirst: false,
     holeBeyond: undefined,
     yearsStored: [],
+    tradesElsewhere: false,
     recentFrom: XNYS.sessionsBack(range.to, 5),
     ...changes,
   }

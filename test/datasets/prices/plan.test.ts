@@ -69,6 +69,44 @@ const keysOf = ({ symbol, dataset, files }: SymbolPlan): string[] =>
 const askedYears = ({ files }: SymbolPlan): number[] =>
   files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : []))
 
+describe('a symbol of another exchange', () => {
+  const weeks = contextOf(periodOf('daily', '2024-08-30..2024-09-04', MORNING))
+
+  test('has a file for each day of its windows, stored oldest first, and sessions of the calendar only', () => {
+    const plan = planOne(holding('VOD.L'), weeks)
+    expect(plan.files.map(({ partition, sessions }) => [partition, sessions.length])).toEqual(
+      [
+        ['04', 1],
+        ['03', 1],
+        ['02', 0],
+        ['01', 0],
+        ['31', 0],
+        ['30', 1],
+      ].map(([date, count]) => [
+        { kind: 'day', date: day(`2024-0${String(date) > '09' ? 8 : 9}-${date}`) },
+        Number(count),
+      ]),
+    )
+    expect(plan).toMatchObject({ tradesElsewhere: true, writesOldestFirst: true, calls: 2 })
+    expect(planOne(holding('VOD'), weeks)).toMatchObject({ tradesElsewhere: false, writesOldestFirst: false })
+  })
+
+  test('takes stored closed days for stored', () => {
+    const plan = planOne(heldDays('VOD.L', [day('2024-09-02'), day('2024-09-04')]), weeks)
+    expect(texts(plan.windows)).toEqual(['2024-08-30..2024-09-03'])
+    expect(keysOf(plan).map((key) => key.slice(-10, -8))).toEqual(['03', '01', '31', '30'])
+    expect(plan.surveyedCounts).toMatchObject({ already_stored: 1, no_data: 0 })
+  })
+
+  test('is left by a run without dates once it has the newest session', () => {
+    const nightly = contextOf(resolvePeriod(askedDates({ mode: 'daily' }), XNYS, at(MORNING)))
+    const held = [day('2024-09-11'), day('2024-09-13')]
+    const plan = planOne(heldDays('VOD.L', held), nightly)
+    expect(plan).toMatchObject({ files: [], calls: 0, surveyedCounts: { already_stored: 2, no_data: 3 } })
+    expect(planOne(heldDays('VOD', held), nightly).files).toHaveLength(3)
+  })
+})
+
 describe('daily, with dates', () => {
   const week = contextOf(periodOf('daily', '2024-09-09..2024-09-13', MORNING))
 

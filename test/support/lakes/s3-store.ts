@@ -20,7 +20,6 @@ export function openTestStore(options: Partial<S3StoreOptions> = {}): Promise<St
     bucket: 'test-bucket',
     fetch: async (url, init) => await fetch(url, init),
     nowMs: Date.now,
-    hasCustomEndpoint: true,
     environment: process.env,
     runUuid: crypto.randomUUID(),
     concurrency: 8,

@@ -46,7 +46,7 @@ export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call): Cli {
       fetch: async (url, init) => await fetch(url, init),
       nowMs: Date.now,
       region: config.defaultRegion,
-      hasCustomEndpoint: config.hasCustomEndpoint,
+      addressingStyle: config.addressingStyle,
       environment: env,
       concurrency: config.uploadConcurrency,
       allowUnsafe: config.allowsUnsafeStore,
