@@ -102,8 +102,8 @@ describe('a symbol of another exchange', () => {
     const nightly = contextOf(resolvePeriod(askedDates({ mode: 'daily' }), XNYS, at(MORNING)))
     const held = [day('2024-09-11'), day('2024-09-13')]
     const plan = planOne(heldDays('VOD.L', held), nightly)
-    expect(plan).toMatchObject({ files: [], calls: 0, surveyedCounts: { already_stored: 2, no_data: 3 } })
-    expect(planOne(heldDays('VOD', held), nightly).files).toHaveLength(3)
+    expect(plan).toMatchObject({ files: [], calls: 0, surveyedCounts: { already_stored: 2, no_data: 1 } })
+    expect(planOne(heldDays('VOD', held), nightly).files).toHaveLength(1)
   })
 })
 
