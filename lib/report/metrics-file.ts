@@ -10,19 +10,28 @@ import type { RunFacts } from './metrics.ts'
 /** The most documents with one start second: far more runs than can start in one. */
 const MAX_SUFFIX = 1_000
 
+/** The keys of what was stored, and the error if the rejects file could not be. */
+type StoredMetrics = {
+  readonly key: string
+  readonly rejectsKey: string | undefined
+  readonly rejectsError: IngestError | undefined
+}
+
 /**
  * Stores the document at the first free key, and the rejected rows, if there are any, in a file with the same stem. Both
- * are redacted. Returns the document's key, and the error if only the rejects file could not be stored. Throws an
- * IngestError if the document cannot be stored.
+ * are redacted. Returns the keys of both, and the error if only the rejects file could not be stored. Throws an IngestError
+ * if the document cannot be stored.
  */
 export async function storeMetrics(
   store: Store,
   metrics: Metrics,
   { outcomes, startMs }: RunFacts,
   redact: (text: string) => string,
-): Promise<{ readonly key: string; readonly rejectsError: IngestError | undefined }> {
+): Promise<StoredMetrics> {
   const stem = await createFirstFree(store, stemOf(startMs), encodeDocument(metrics, redact))
+  const key = `${stem}.json`
   const rejects = outcomes.flatMap((outcome) => outcome.rejects)
+<<<<<<< HEAD
   if (rejects.length > 0) {
     const lines = rejects.map((reject) => `${toJson(withRedactedNames(reject, redact), redact)}\n`).join('')
     const rejectsKey = rejectsKeyOf(`${stem}.json`)
@@ -31,8 +40,19 @@ export async function storeMetrics(
       (error: unknown) => asIngestError(error),
     )
     return { key: `${stem}.json`, rejectsError }
+=======
+  if (rejects.length === 0) return { key, rejectsKey: undefined, rejectsError: undefined }
+  const lines = rejects.map((reject) => `${toJson(withRedactedNames(reject, redact), redact)}\n`).join('')
+  const rejectsKey = `${stem}.rejects.jsonl`
+  try {
+    if ((await store.create(rejectsKey, encoder.encode(lines), {})) === 'created') {
+      return { key, rejectsKey, rejectsError: undefined }
+    }
+    throw keyTakenError(`${store.locate(rejectsKey)} is there already`)
+  } catch (error) {
+    return { key, rejectsKey: undefined, rejectsError: asIngestError(error) }
+>>>>>>> main
   }
-  return { key: `${stem}.json`, rejectsError: undefined }
 }
 
 /** The key of the rejects file of a metrics document. */

@@ -94,8 +94,7 @@ export function createProgress(output: Output): Progress {
       printedMs = begunMs
     },
     called(task) {
-      const name = taskName(task)
-      callsUnderWay.set(name, (callsUnderWay.get(name) ?? 0) + 1)
+      callsUnderWay.set(taskName(task), (callsUnderWay.get(taskName(task)) ?? 0) + 1)
       showProgress()
     },
     clear,

@@ -62,7 +62,11 @@ describe('storeMetrics()', () => {
   const textAt = async (key: string) => await Bun.file(join(shelf.folder, key)).text()
 
   test('takes the UTC date and the unix second of the start', async () => {
-    expect(await store()).toEqual({ key: `${STEM}.json`, rejectsError: undefined })
+    expect(await store()).toEqual({
+      key: `${STEM}.json`,
+      rejectsKey: `${STEM}.rejects.jsonl`,
+      rejectsError: undefined,
+    })
     expect(JSON.parse(await textAt(`${STEM}.json`))).toEqual(JSON.parse(JSON.stringify(buildMetrics(facts))))
     const late = factsOf({ startMs: at('2024-12-31T23:59:59.999-05:00') })
     expect((await store(late)).key).toBe('logs/ingest/date=2025-01-01/run-1735707599.json')
@@ -121,7 +125,7 @@ describe('storeMetrics()', () => {
       return await shelf.store.create(key, bytes, metadata)
     }
     const stored = await storeMetrics({ ...shelf.store, create }, buildMetrics(facts), facts, asItIs)
-    expect(stored).toEqual({ key: `${STEM}.json`, rejectsError: broken })
+    expect(stored).toEqual({ key: `${STEM}.json`, rejectsKey: undefined, rejectsError: broken })
     expect(await keysIn(shelf)).toEqual([`${STEM}.json`])
   })
 

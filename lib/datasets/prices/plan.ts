@@ -2,7 +2,11 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import { ZERO_COUNTS, withFate, type Counts } from '../../core/outcome.ts'
+<<<<<<< HEAD
 import { yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
+=======
+import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
+>>>>>>> main
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
 import type { Period } from '../../core/period.ts'
 import type { StoredSessions } from './survey.ts'
@@ -50,10 +54,20 @@ export type SymbolPlan = {
    * another exchange trades are asked for with the session after them, so they too are stored before it.
    */
   readonly writesOldestFirst: boolean
+<<<<<<< HEAD
   /** Sessions between stored ones that this run does not reach, from the first to the last; undefined if there are none. */
   readonly holeBeyond: DateRange | undefined
   /** Whether the symbol trades on other days than the calendar's: what it has on them is kept, what it lacks is not missing. */
   readonly tradesElsewhere: boolean
+=======
+  /** Whether the symbol trades on other days than the calendar's: what it has on them is kept, what it lacks is not missing. */
+  readonly tradesElsewhere: boolean
+  /**
+   * Sessions between stored ones that this run does not reach, from the first to the last; undefined if there are none, or
+   * if it is not known on which days the symbol trades.
+   */
+  readonly holeBeyond: DateRange | undefined
+>>>>>>> main
   /** Years with a stored file. */
   readonly yearsStored: readonly number[]
   /** The first of the last five sessions of the range. */
@@ -106,10 +120,13 @@ function createNewDayFiles({ calendar, isForced }: PlanContext): PlanningContext
   const files = new Map<IsoDate, PlannedFile>()
   const action = actionOn(undefined, isForced)
   return (date) => {
+<<<<<<< HEAD
     const sessions = () => (calendar.isSession(date) ? [date] : [])
+=======
+>>>>>>> main
     const file = files.get(date) ?? {
       partition: { kind: 'day', date },
-      sessions: sessions(),
+      sessions: calendar.isSession(date) ? [date] : [],
       stored: undefined,
       action,
       isExtra: false,
@@ -122,6 +139,7 @@ function createNewDayFiles({ calendar, isForced }: PlanContext): PlanningContext
 function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan {
   const { dataset, calendar, period, isForced } = context
   const { days, newest } = stored
+<<<<<<< HEAD
   const { range, toFetch, extra, held, holeBeyond } = sessionsToFetch(stored, context)
   const sessions = range === undefined ? [] : calendar.sessions(range)
   const shared = sharedFields(stored, range, context)
@@ -134,32 +152,77 @@ function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan 
   const files = dates.map((date): PlannedFile => {
     const file = context.newDay(date)
     if (extraDates.has(date)) return { ...file, isExtra: true }
+=======
+  const { range, toFetch, lacking, extra, holeBeyond } = sessionsToFetch(stored, context)
+  const sessions = range === undefined ? [] : calendar.sessions(range)
+  const shared = sharedFields(stored, range, context)
+  const spans = [...extra, ...toFetch].map((date) => ({ from: date, to: date }))
+  const reach = range && { ...range, from: earlierOf(range.from, extra[0] ?? range.from) }
+  const fetched = fetchFields(shared.tradesElsewhere && reach ? withClosedDays(spans, reach, calendar) : spans, dataset)
+  const closedDays = shared.tradesElsewhere ? fetched.windows.flatMap((window) => closedDaysIn(window, calendar)) : []
+  const dates = [...extra, ...toFetch, ...closedDays.filter((date) => isForced || !days.has(date))].toSorted()
+  const atNoCall = new Set(extra)
+  const files = dates.map((date): PlannedFile => {
+    const file = context.newDay(date)
+    if (atNoCall.has(date)) return { ...file, isExtra: true }
+>>>>>>> main
     return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
   })
+  const alreadyStored = withFate(ZERO_COUNTS, 'already_stored', sessions.length - lacking)
   return {
     ...shared,
     ...fetched,
     files: files.toReversed(),
+<<<<<<< HEAD
     surveyedCounts: withFate(alreadyStored, 'no_data', sessions.length - toFetch.length - held),
     errors: [],
     storedSpan: span(oldestKnown(stored), newest),
     writesOldestFirst: period.lookbackFrom !== undefined || shared.tradesElsewhere,
     holeBeyond,
+=======
+    surveyedCounts: withFate(alreadyStored, 'no_data', lacking - toFetch.length),
+    errors: [],
+    storedSpan: span(oldestKnown(stored), newest),
+    writesOldestFirst: period.lookbackFrom !== undefined || shared.tradesElsewhere,
+    holeBeyond: shared.tradesElsewhere ? undefined : holeBeyond,
+>>>>>>> main
     yearsStored: [],
   }
 }
 
+<<<<<<< HEAD
 /** With dates: the sessions of the range that have no day file. Without: see nightly.ts. */
 function sessionsToFetch(
   stored: StoredSessions,
   { calendar, period: { range, lookbackFrom }, isForced }: PlanContext,
 ): Omit<Night, 'range'> & { readonly range: DateRange | undefined } {
+=======
+/** `lacking`: how many sessions of the range are to be fetched or, of a symbol of another exchange, may be its holidays. */
+type DaysToFetch = Omit<Night, 'range'> & { readonly range: DateRange | undefined; readonly lacking: number }
+
+/**
+ * With dates: the sessions of the range that have no day file. A run without dates leaves those of a symbol of another
+ * exchange that has the newest one: it would ask for that exchange's holidays again, and a run that needs the newest session
+ * asks for them with it.
+ */
+function sessionsToFetch(stored: StoredSessions, context: PlanContext): DaysToFetch {
+  const { calendar, isForced } = context
+  const { range, lookbackFrom } = context.period
+>>>>>>> main
   if (range !== undefined && lookbackFrom !== undefined) {
-    return planNight(stored, { calendar, range, lookbackFrom, isForced })
+    const night = planNight(stored, { calendar, range, lookbackFrom, isForced })
+    const lacking = night.toFetch.length
+    const isUpToDate = night.toFetch.at(-1) !== calendar.sessions(night.range).at(-1)
+    if (isUpToDate && tradesElsewhere(stored.symbol)) return { ...night, lacking, toFetch: [], extra: [] }
+    return { ...night, lacking }
   }
   const sessions = range === undefined ? [] : calendar.sessions(range)
   const toFetch = isForced ? sessions : sessions.filter((session) => !stored.days.has(session))
+<<<<<<< HEAD
   return { range, toFetch, extra: [], held: sessions.length - toFetch.length, holeBeyond: undefined }
+=======
+  return { range, toFetch, lacking: toFetch.length, extra: [], holeBeyond: undefined }
+>>>>>>> main
 }
 
 function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan {
