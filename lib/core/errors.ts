@@ -45,17 +45,10 @@ export type ErrorScope = 'attempt' | 'symbol' | 'run'
 export type ErrorData = {
   /** Of kind `plan-limit`: how many rows a call may ask for. */
   readonly allowedRows?: number
-<<<<<<< HEAD
-  /** Of kind `interrupted`: the exit code of the signal. */
-  readonly exitCode?: 129 | 130 | 143
-  /** The reply is not the vendor's, but that of a firewall or a proxy on the way. */
-  readonly isNotVendors?: true
-=======
   /** The reply is not the vendor's, but that of a firewall or a proxy on the way. */
   readonly isNotVendors?: true
   /** Of kind `interrupted`: the exit code of the signal. */
   readonly exitCode?: 129 | 130 | 143
->>>>>>> main
 }
 
 export type ErrorDetails = {

@@ -31,16 +31,6 @@ export async function storeMetrics(
   const stem = await createFirstFree(store, stemOf(startMs), encodeDocument(metrics, redact))
   const key = `${stem}.json`
   const rejects = outcomes.flatMap((outcome) => outcome.rejects)
-<<<<<<< HEAD
-  if (rejects.length > 0) {
-    const lines = rejects.map((reject) => `${toJson(withRedactedNames(reject, redact), redact)}\n`).join('')
-    const rejectsKey = rejectsKeyOf(`${stem}.json`)
-    const rejectsError = await store.create(rejectsKey, encoder.encode(lines), {}).then(
-      (result) => (result === 'created' ? undefined : keyTakenError(`${store.locate(rejectsKey)} is there already`)),
-      (error: unknown) => asIngestError(error),
-    )
-    return { key: `${stem}.json`, rejectsError }
-=======
   if (rejects.length === 0) return { key, rejectsKey: undefined, rejectsError: undefined }
   const lines = rejects.map((reject) => `${toJson(withRedactedNames(reject, redact), redact)}\n`).join('')
   const rejectsKey = `${stem}.rejects.jsonl`
@@ -51,13 +41,7 @@ export async function storeMetrics(
     throw keyTakenError(`${store.locate(rejectsKey)} is there already`)
   } catch (error) {
     return { key, rejectsKey: undefined, rejectsError: asIngestError(error) }
->>>>>>> main
   }
-}
-
-/** The key of the rejects file of a metrics document. */
-export function rejectsKeyOf(metricsKey: string): string {
-  return metricsKey.replace(/\.json$/, '.rejects.jsonl')
 }
 
 /** Replaces the run's own document, whose end differs from what it said. Throws an IngestError if the store fails. */

@@ -5,12 +5,7 @@ import { stepSummary } from '../../report/step-summary.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
 import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, type RunFacts } from '../../report/metrics.ts'
-<<<<<<< HEAD
-import { rejectsKeyOf, replaceMetrics, storeMetrics, toJson } from '../../report/metrics-file.ts'
-import type { Metrics } from '../../report/contract.ts'
-=======
 import { replaceMetrics, storeMetrics, toJson } from '../../report/metrics-file.ts'
->>>>>>> main
 import type { RunResult, Job } from '../../pipeline/pipeline.ts'
 import type { Progress } from '../../report/progress.ts'
 import { callsOf, summaryText } from '../../report/summary.ts'
@@ -49,11 +44,7 @@ export async function finishRun(
   const outcomes = judged.flatMap((judgement) => judgement.outcomes)
   const sharedErrors = judged.flatMap(({ error }) => error ?? [])
   progress.symbols(outcomes)
-<<<<<<< HEAD
-  noteUnknownFields(outcomes, progress)
-=======
   tellUnknownFields(outcomes, progress)
->>>>>>> main
   for (const error of sharedErrors) progress.fail(error)
   // A defect is told by its trace, below the summary.
   if (stoppedBy !== undefined) progress.stopped(stoppedBy)
@@ -76,15 +67,9 @@ export async function finishRun(
     recoveredWrites: store.recoveredWrites(),
   }
   const { lostFiles, ...left } = await leaveMetrics(facts, run)
-<<<<<<< HEAD
-  const freshness = judged.find((judgement) => judgement.freshness !== undefined)?.freshness
-  const ending: Ending = { ...left, stoppedBy: stopping, freshness }
-  const { metrics } = left
-=======
   const { metrics } = left
   const freshness = judged.find((judgement) => judgement.freshness !== undefined)?.freshness
   const ending: Ending = { ...left, stoppedBy: stopping, freshness }
->>>>>>> main
   progress.clear()
   const summary = redact(summaryText(ending))
   await effects.print(run.config.isJson ? `${toJson(metrics, redact)}\n` : summary)
@@ -94,22 +79,14 @@ export async function finishRun(
   return metrics.exit_code
 }
 
-<<<<<<< HEAD
-function noteUnknownFields(outcomes: readonly SymbolOutcome[], progress: Progress): void {
-=======
 function tellUnknownFields(outcomes: readonly SymbolOutcome[], progress: Progress): void {
->>>>>>> main
   const unknownFields = [...new Set(outcomes.flatMap((outcome) => outcome.unknownFields))]
   if (unknownFields.length > 0) {
     progress.note(`FMP sends fields that are not stored: ${unknownFields.join(', ')}.`)
   }
 }
 
-<<<<<<< HEAD
-/** The metrics as they are at the run's end, where they are stored, and the errors of the run's own files. */
-=======
 /** The metrics as they are at the run's end, where the run's own files are, and the errors of those that are lost. */
->>>>>>> main
 type LeftMetrics = Pick<Ending, 'metrics' | 'metricsLocation' | 'rejectsLocation'> & {
   readonly lostFiles: readonly IngestError[]
 }
@@ -136,17 +113,8 @@ async function leaveMetrics(facts: RunFacts, run: Run): Promise<LeftMetrics> {
   const isAsStored = lostFiles.length === 0 && interruptCode === facts.interruptCode
   const metrics = isAsStored ? first : buildMetrics({ ...facts, interruptCode, lostFiles: [...lostFiles] })
   if (stored !== undefined && !isAsStored) await replaceMetrics(store, stored.key, metrics, redact).catch(lose)
-<<<<<<< HEAD
-  return {
-    metrics,
-    metricsLocation: stored && store.locate(stored.key),
-    rejectsLocation: rejectsLocationOf(stored, metrics, store),
-    lostFiles,
-  }
-=======
   const locate = (key: string | undefined) => (key === undefined ? undefined : store.locate(key))
   return { metrics, metricsLocation: locate(stored?.key), rejectsLocation: locate(stored?.rejectsKey), lostFiles }
->>>>>>> main
 }
 
 /** What is reported to GitHub Actions besides the ending. */

@@ -71,12 +71,7 @@ function storedLine({ symbol, days, years, newest }: StoredSessions, mode: 'dail
 
 function notesOf(plans: readonly SymbolPlan[], { config, period }: PricesContext): readonly string[] {
   if (period.range === undefined) return ['There is no finished session in these dates: nothing to fetch.']
-<<<<<<< HEAD
-  const newcomers = newcomersNote(plans, period, config)
-  return [elsewhereNote(plans), newcomers].filter((note) => note !== undefined)
-=======
   return [elsewhereNote(plans), newcomersNote(plans, period, config)].filter((note) => note !== undefined)
->>>>>>> main
 }
 
 /** One note for all symbols of other exchanges: the calendar does not know their sessions. */

@@ -2,7 +2,6 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import { earlierOf, isWithin, laterOf, wholeYear, type DateRange, type IsoDate } from '../../core/dates.ts'
-import { tradesElsewhere } from './exchange.ts'
 import { footersOf } from './year-files.ts'
 import type { StoredSessions } from './survey.ts'
 
@@ -19,8 +18,6 @@ export type Night = {
   readonly range: DateRange
   /** The sessions to fetch, oldest first. */
   readonly toFetch: readonly IsoDate[]
-  /** How many sessions of `range` are stored and stay as they are. */
-  readonly held: number
   /**
    * Sessions before `range` that are not stored either and come at no extra call. A run that was killed while it filled a
    * long hole may leave a short one: so the next run fills that too.
@@ -43,8 +40,7 @@ export function planNight(stored: StoredSessions, context: NightContext): Night 
     stored.heldInYears.some((held) => isWithin(session, held.span) && !held.gaps.has(session))
   const nightFrom = (from: IsoDate) => {
     const sessions = calendar.sessions({ from, to: range.to })
-    const toFetch = isForced ? sessions : sessions.filter((day) => !isHeld(day))
-    return { range: { from, to: range.to }, toFetch, held: sessions.length - toFetch.length }
+    return { range: { from, to: range.to }, toFetch: isForced ? sessions : sessions.filter((day) => !isHeld(day)) }
   }
   if (newest === undefined) return { ...nightFrom(range.to), extra: [], holeBeyond: undefined }
 
@@ -53,11 +49,7 @@ export function planNight(stored: StoredSessions, context: NightContext): Night 
   const older = unanswered(stored, { from: first, to: recentFrom }, calendar)
   const minLength = calendar.sessions({ from: lookbackFrom, to: range.to }).length + 1
   const long = longHoles(older, minLength, calendar)
-  const hole = long.find((session) => session >= range.from)
-  const open = nightFrom(hole ?? recentFrom)
-  // Those of another exchange that has the newest session are its holidays, or come with the next session.
-  const isUpToDate = tradesElsewhere(stored.symbol) && hole === undefined && isHeld(range.to) && !isForced
-  const night = isUpToDate ? { ...open, toFetch: [] } : open
+  const night = nightFrom(long.find((session) => session >= range.from) ?? recentFrom)
   const beyond = long.filter((session) => session < range.from)
   const [from, to] = [beyond[0], beyond.at(-1)]
   return {

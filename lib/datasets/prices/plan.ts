@@ -2,11 +2,7 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import { ZERO_COUNTS, withFate, type Counts } from '../../core/outcome.ts'
-<<<<<<< HEAD
-import { yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
-=======
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
->>>>>>> main
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
 import type { Period } from '../../core/period.ts'
 import type { StoredSessions } from './survey.ts'
@@ -54,12 +50,6 @@ export type SymbolPlan = {
    * another exchange trades are asked for with the session after them, so they too are stored before it.
    */
   readonly writesOldestFirst: boolean
-<<<<<<< HEAD
-  /** Sessions between stored ones that this run does not reach, from the first to the last; undefined if there are none. */
-  readonly holeBeyond: DateRange | undefined
-  /** Whether the symbol trades on other days than the calendar's: what it has on them is kept, what it lacks is not missing. */
-  readonly tradesElsewhere: boolean
-=======
   /** Whether the symbol trades on other days than the calendar's: what it has on them is kept, what it lacks is not missing. */
   readonly tradesElsewhere: boolean
   /**
@@ -67,7 +57,6 @@ export type SymbolPlan = {
    * if it is not known on which days the symbol trades.
    */
   readonly holeBeyond: DateRange | undefined
->>>>>>> main
   /** Years with a stored file. */
   readonly yearsStored: readonly number[]
   /** The first of the last five sessions of the range. */
@@ -120,10 +109,6 @@ function createNewDayFiles({ calendar, isForced }: PlanContext): PlanningContext
   const files = new Map<IsoDate, PlannedFile>()
   const action = actionOn(undefined, isForced)
   return (date) => {
-<<<<<<< HEAD
-    const sessions = () => (calendar.isSession(date) ? [date] : [])
-=======
->>>>>>> main
     const file = files.get(date) ?? {
       partition: { kind: 'day', date },
       sessions: calendar.isSession(date) ? [date] : [],
@@ -139,20 +124,6 @@ function createNewDayFiles({ calendar, isForced }: PlanContext): PlanningContext
 function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan {
   const { dataset, calendar, period, isForced } = context
   const { days, newest } = stored
-<<<<<<< HEAD
-  const { range, toFetch, extra, held, holeBeyond } = sessionsToFetch(stored, context)
-  const sessions = range === undefined ? [] : calendar.sessions(range)
-  const shared = sharedFields(stored, range, context)
-  const spans = [...extra, ...toFetch].map((date) => ({ from: date, to: date }))
-  const fetched = fetchFields(shared.tradesElsewhere && range ? withClosedDays(spans, range, calendar) : spans, dataset)
-  const closedDays = shared.tradesElsewhere ? fetched.windows.flatMap((window) => closedDaysIn(window, calendar)) : []
-  const extraDates = new Set(extra)
-  const alreadyStored = withFate(ZERO_COUNTS, 'already_stored', held)
-  const dates = [...extra, ...toFetch, ...closedDays.filter((date) => isForced || !days.has(date))].toSorted()
-  const files = dates.map((date): PlannedFile => {
-    const file = context.newDay(date)
-    if (extraDates.has(date)) return { ...file, isExtra: true }
-=======
   const { range, toFetch, lacking, extra, holeBeyond } = sessionsToFetch(stored, context)
   const sessions = range === undefined ? [] : calendar.sessions(range)
   const shared = sharedFields(stored, range, context)
@@ -165,7 +136,6 @@ function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan 
   const files = dates.map((date): PlannedFile => {
     const file = context.newDay(date)
     if (atNoCall.has(date)) return { ...file, isExtra: true }
->>>>>>> main
     return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
   })
   const alreadyStored = withFate(ZERO_COUNTS, 'already_stored', sessions.length - lacking)
@@ -173,30 +143,15 @@ function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan 
     ...shared,
     ...fetched,
     files: files.toReversed(),
-<<<<<<< HEAD
-    surveyedCounts: withFate(alreadyStored, 'no_data', sessions.length - toFetch.length - held),
-    errors: [],
-    storedSpan: span(oldestKnown(stored), newest),
-    writesOldestFirst: period.lookbackFrom !== undefined || shared.tradesElsewhere,
-    holeBeyond,
-=======
     surveyedCounts: withFate(alreadyStored, 'no_data', lacking - toFetch.length),
     errors: [],
     storedSpan: span(oldestKnown(stored), newest),
     writesOldestFirst: period.lookbackFrom !== undefined || shared.tradesElsewhere,
     holeBeyond: shared.tradesElsewhere ? undefined : holeBeyond,
->>>>>>> main
     yearsStored: [],
   }
 }
 
-<<<<<<< HEAD
-/** With dates: the sessions of the range that have no day file. Without: see nightly.ts. */
-function sessionsToFetch(
-  stored: StoredSessions,
-  { calendar, period: { range, lookbackFrom }, isForced }: PlanContext,
-): Omit<Night, 'range'> & { readonly range: DateRange | undefined } {
-=======
 /** `lacking`: how many sessions of the range are to be fetched or, of a symbol of another exchange, may be its holidays. */
 type DaysToFetch = Omit<Night, 'range'> & { readonly range: DateRange | undefined; readonly lacking: number }
 
@@ -208,7 +163,6 @@ type DaysToFetch = Omit<Night, 'range'> & { readonly range: DateRange | undefine
 function sessionsToFetch(stored: StoredSessions, context: PlanContext): DaysToFetch {
   const { calendar, isForced } = context
   const { range, lookbackFrom } = context.period
->>>>>>> main
   if (range !== undefined && lookbackFrom !== undefined) {
     const night = planNight(stored, { calendar, range, lookbackFrom, isForced })
     const lacking = night.toFetch.length
@@ -218,11 +172,7 @@ function sessionsToFetch(stored: StoredSessions, context: PlanContext): DaysToFe
   }
   const sessions = range === undefined ? [] : calendar.sessions(range)
   const toFetch = isForced ? sessions : sessions.filter((session) => !stored.days.has(session))
-<<<<<<< HEAD
-  return { range, toFetch, extra: [], held: sessions.length - toFetch.length, holeBeyond: undefined }
-=======
   return { range, toFetch, lacking: toFetch.length, extra: [], holeBeyond: undefined }
->>>>>>> main
 }
 
 function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan {

@@ -14,13 +14,8 @@ import {
   type IsoDate,
 } from '../../core/dates.ts'
 import type { Footer } from '../../parquet/parquet.ts'
-<<<<<<< HEAD
-import type { StoredFile } from '../../store/store.ts'
-import { grouped } from '../../core/text.ts'
-=======
 import { grouped } from '../../core/text.ts'
 import type { StoredFile } from '../../store/store.ts'
->>>>>>> main
 
 /** A year without a bar for its last session is fetched again until this many sessions after it: the bar may come late. */
 const LATE_BAR_SESSIONS = 5
