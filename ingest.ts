@@ -43,10 +43,10 @@ async function main(): Promise<number> {
   }
   if (line.kind !== 'run') return 0
 
-  const { resolveBundle, resolveDemoFolder, resolveSchemaName } = await import('./lib/cli/resolve.ts')
+  const { resolveBundle, resolveDemoFolder } = await import('./lib/cli/resolve.ts')
   if (line.command === 'schema') {
-    const { schemaNames, schemaText } = await import('./lib/commands/schema.ts')
-    await print(schemaText(resolveSchemaName(line, schemaNames)))
+    const { schemaText } = await import('./lib/commands/schema.ts')
+    await print(schemaText(line))
     return 0
   }
   if (line.command === 'databricks') {

@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
-import { DATABRICKS, DEMO, SCHEMA } from './commands.ts'
+import { DATABRICKS, DEMO } from './commands.ts'
 import {
   contradictions,
   misplacedSettings,
@@ -15,7 +15,7 @@ import {
 import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
 import { bucketOf, SCHEMAS, type Value } from './schemas.ts'
 import { FLAGS, type Setting } from './settings.ts'
-import { nearValue, nearWord } from './suggestions.ts'
+import { didYouMean, nearValue } from './suggestions.ts'
 import { VARIABLES } from './variables.ts'
 import { usageError, type IngestError } from '../core/errors.ts'
 import {
@@ -30,7 +30,7 @@ import { oneLine } from '../core/text.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-type RunLine = Extract<CommandLine, { kind: 'run' }>
+export type RunLine = Extract<CommandLine, { kind: 'run' }>
 
 /**
  * The settings of a run. Throws one usage error that names every problem: of argv, of values, of contradictions and of
@@ -92,8 +92,7 @@ function createReader(flags: Flags, environment: Environment, problems: string[]
       const isHidden = setting.value === 'baseUrl' || setting.isSecret === true
       const shown = isHidden ? 'is not accepted' : `is ${quoted(given.text)}`
       const near = isHidden ? undefined : nearValue(setting.value, given.text)
-      const meant = near === undefined ? '' : ` (did you mean ${near}?)`
-      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}${meant}.`)
+      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}${didYouMean(near)}.`)
     }
     return setting.default === undefined ? undefined : v.parse(schema, setting.default)
   }
@@ -167,19 +166,6 @@ export function resolveDemoFolder(line: RunLine): string {
   return folder
 }
 
-/** The name of the schema to print; undefined for the list of all. Throws a usage error that names every problem. */
-export function resolveSchemaName(line: RunLine, known: readonly string[]): string | undefined {
-  const problems = [...line.problems]
-  const name = createReader(line.flags, {}, problems).read(SCHEMA.name)
-  if (name !== undefined && !known.includes(name)) {
-    const near = nearWord(name, known)
-    const meant = near === undefined ? '' : ` (did you mean ${near}?)`
-    problems.push(`unknown schema ${quoted(name)}${meant}, expected one of ${known.join(', ')}.`)
-  }
-  if (problems.length > 0) throw usageErrorOf(problems)
-  return name
-}
-
 /** What the Databricks bundle is to be written for. Throws a usage error that names every problem. */
 export function resolveBundle(line: RunLine, environment: Environment): BundleSettings {
   const problems = [...line.problems]
@@ -234,7 +220,7 @@ export function unsetEmpty(environment: Record<string, string | undefined>): voi
 }
 
 /** The usage error that names all problems of a call. */
-function usageErrorOf(problems: readonly string[]): IngestError {
+export function usageErrorOf(problems: readonly string[]): IngestError {
   const list = problems.map((problem) => `\n  ${oneLine(problem)}`).join('')
   const many = problems.length === 1 ? 'One problem' : `${problems.length} problems`
   return usageError(`${many}, nothing was called (see --help):${list}`)
