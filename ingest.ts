@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   // Everything else is loaded when it is used, so that help and version do not wait for it.
   if (line.kind === 'help') {
     const { helpText } = await import('./lib/cli/help.ts')
-    await print(helpText(line.command, version, await stdoutColumns()))
+    await print(await helpText(line.command, version, await stdoutColumns()))
   }
   if (line.kind !== 'run') return 0
 
