@@ -102,13 +102,13 @@ export const EXIT_CODES: readonly (readonly [codes: string, short: string, full:
   [
     '130, 143',
     'interrupted',
-    'interrupted (SIGINT, SIGTERM); writes in flight were finished, metrics written; a second signal exits at once',
+    'interrupted (SIGINT; SIGTERM, SIGHUP); writes in flight were finished, metrics written; a second signal exits at once',
   ],
 ]
 
 /** What the value of a setting is when it is not given, for people; undefined where there is nothing to say. */
 export function fallbackOf({ flag, variable, default: preset, otherwise }: Setting): string | undefined {
-  const fromVariable = flag !== undefined && variable !== undefined ? `$${variable}` : undefined
+  const fromVariable = flag !== undefined && variable !== '' && variable !== undefined ? `$${variable}` : undefined
   const last = preset === SWITCH.default ? undefined : (preset ?? otherwise)
   return [fromVariable, last].filter((part) => part !== undefined).join(', else ') || undefined
 }

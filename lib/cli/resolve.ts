@@ -15,6 +15,7 @@ import {
 import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
 import { bucketOf, SCHEMAS, type Value } from './schemas.ts'
 import { FLAGS, type Setting } from './settings.ts'
+import { nearValue } from './suggestions.ts'
 import { VARIABLES } from './variables.ts'
 import { usageError, type IngestError } from '../core/errors.ts'
 import {
@@ -40,7 +41,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
   const reader = createReader(line.flags, environment, problems)
   const { read } = reader
   const config: Config = {
-    tickers: tickerSource(read(FLAGS.tickers), read(FLAGS.tickersPath)),
+    tickers: tickerSource(reader),
     skipsBadTickers: read(FLAGS.skipsBadTickers),
     dates: {
       mode: read(FLAGS.backfill) ? 'backfill' : 'daily',
@@ -55,6 +56,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     periods: read(FLAGS.periods),
     isForced: read(FLAGS.isForced),
     isDryRun: read(FLAGS.isDryRun),
+    showsKeys: read(FLAGS.showsKeys),
     isJson: read(FLAGS.isJson),
     isQuiet: read(FLAGS.isQuiet),
     withAdjClose: !read(FLAGS.noAdjClose),
@@ -89,7 +91,9 @@ function createReader(flags: Flags, environment: Environment, problems: string[]
       // An address may carry a password or a key.
       const isHidden = setting.value === 'baseUrl' || setting.isSecret === true
       const shown = isHidden ? 'is not accepted' : `is ${quoted(given.text)}`
-      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}.`)
+      const near = isHidden ? undefined : nearValue(setting.value, given.text)
+      const meant = near === undefined ? '' : ` (did you mean ${near}?)`
+      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}${meant}.`)
     }
     return setting.default === undefined ? undefined : v.parse(schema, setting.default)
   }
@@ -223,8 +227,11 @@ export function usageErrorOf(problems: readonly string[]): IngestError {
   return usageError(`${many}, nothing was called (see --help):${list}`)
 }
 
-function tickerSource(list: string | undefined, path: string): TickerSource {
+function tickerSource({ read }: Reader): TickerSource {
+  const list = read(FLAGS.tickers)
+  // What --tickers overrides need not be right.
   if (list !== undefined) return { kind: 'flag', list }
+  const path = read(FLAGS.tickersPath)
   const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(path) ?? []
   return bucket !== undefined && key !== undefined ? { kind: 's3', bucket, key } : { kind: 'file', path }
 }

@@ -1,6 +1,6 @@
 // `ingest schema`: the schemas of the documents that other programs read.
 
-import { suggestion } from '../cli/cli.ts'
+import { nearWord } from '../cli/cli.ts'
 import { usageErrorOf, type RunLine } from '../cli/resolve.ts'
 import { SCHEMA_DOCUMENTS } from '../report/contract.ts'
 
@@ -21,5 +21,7 @@ export function schemaText({ flags, problems }: Pick<RunLine, 'flags' | 'problem
 function unknownName(name: string): string {
   const known = SCHEMA_DOCUMENTS.map((document) => document.name)
   const shown = JSON.stringify(name.slice(0, 100))
-  return `unknown schema ${shown}${suggestion(name, known)}, expected one of ${known.join(', ')}.`
+  const near = nearWord(name, known)
+  const meant = near === undefined ? '' : ` (did you mean ${near}?)`
+  return `unknown schema ${shown}${meant}, expected one of ${known.join(', ')}.`
 }

@@ -67,6 +67,8 @@ export type Config = {
   readonly prefix: string
   readonly isForced: boolean
   readonly isDryRun: boolean
+  /** Whether a dry run prints the keys too. */
+  readonly showsKeys: boolean
   readonly isJson: boolean
   readonly isQuiet: boolean
   readonly allowsUnsafeStore: boolean

@@ -23,6 +23,8 @@ export type ErrorKind =
   | 'no-data'
   // datasets/statements/: with --force its rows are not kept; the newest document of the symbol is still written.
   | 'foreign-file'
+  // ingest.ts: exit code 141, and nothing is said. commands/ingest/finish.ts: the run keeps its exit code.
+  | 'closed-output'
   // report/progress.ts: a line of its own for a symbol without any valid row.
   | 'validation'
 
@@ -48,7 +50,7 @@ export type ErrorData = {
   /** The reply is not the vendor's, but that of a firewall or a proxy on the way. */
   readonly isNotVendors?: true
   /** Of kind `interrupted`: the exit code of the signal. */
-  readonly exitCode?: 129 | 130 | 143
+  readonly exitCode?: 130 | 143
 }
 
 export type ErrorDetails = {

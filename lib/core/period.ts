@@ -37,7 +37,10 @@ export type Period = {
   readonly notes: readonly string[]
 }
 
-/** Computes the dates of a run. Throws a usage error if the instant or a date is outside the calendar's years. */
+/**
+ * Computes the dates of a run. Throws a usage error if the instant or a date is outside the calendar's
+ * years, or all dates are in the future.
+ */
 export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: number): Period {
   const today = newYorkClock(nowMs).date
   if (yearOf(today) < FIRST_YEAR || yearOf(today) > LAST_YEAR) {
@@ -53,6 +56,9 @@ export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: numb
       `--backfill-days ${asked.backfillDays} reaches back to ${from}`,
       `The first year is ${FIRST_YEAR}.`,
     )
+  }
+  if (from !== undefined && from > today) {
+    throw usageError(`--from-date ${from} is in the future: today is ${today} in New York.`, 'Give an earlier date.')
   }
   const notes = unfinishedNotes({ from, to: asked.toDate }, calendar, finished)
   if (asked.mode === 'backfill') {

@@ -67,6 +67,11 @@ export function counted(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
 }
 
+/** How the program names itself to a server, in the form of the header `User-Agent`. */
+export function userAgentOf(version: string): string {
+  return `fmp-ingest/${version}`
+}
+
 /** `A, B, C`, or `A, B and 1,234 more`: as many words as `most` allows. */
 export function listed(words: readonly string[], most: number): string {
   const shown = words.slice(0, most).join(', ')

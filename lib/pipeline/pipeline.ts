@@ -91,6 +91,8 @@ export type Job = {
   readonly unit: 'sessions' | 'documents'
   /** API calls of all symbols, retries aside. */
   readonly calls: number
+  /** API calls of each task, in their order: a budget pays for a whole task or not for it at all. */
+  readonly callsOfTasks: () => readonly number[]
   /** From the earliest to the latest date of all symbols; undefined if the dataset is not fetched by dates. */
   readonly range: DateRange | undefined
   /** Notes for the user, printed before the first call. */

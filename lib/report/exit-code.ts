@@ -25,8 +25,8 @@ export type EndFacts = {
   readonly lostFiles: readonly IngestError[]
 }
 
-/** 128 and the signal's number: SIGHUP, SIGINT, SIGTERM. */
-export type InterruptCode = 129 | 130 | 143
+/** 128 and the signal's number: SIGINT, SIGTERM. SIGHUP counts as SIGTERM. */
+export type InterruptCode = 130 | 143
 
 /** Errors that end when a quota is renewed: the next run goes on. */
 const RESUMABLE_KINDS: ReadonlySet<string> = new Set(['quota', 'bandwidth', 'budget'])

@@ -1,6 +1,7 @@
 // The texts of a run for people: the plan line, the dry run and the summary. No I/O.
 
-import { grouped } from '../core/text.ts'
+import type { DateRange } from '../core/dates.ts'
+import { counted, grouped } from '../core/text.ts'
 import { type Config } from '../core/config.ts'
 import type { Ending } from './exit-code.ts'
 import type { DryRun } from './contract.ts'
@@ -26,17 +27,52 @@ export function durationText(seconds: number): string {
     : `${grouped(Math.floor(minutes / 60))} h ${minutes % 60} min`
 }
 
-/** The dry run as text: one key per line, then totals and what is stored. */
-export function dryRunText(jobs: readonly Job[], { rateLimitSeconds }: Pick<Config, 'rateLimitSeconds'>): string {
+/** What a dry run tells besides the plan itself. */
+type DryRunSettings = Pick<Config, 'rateLimitSeconds' | 'maxCalls' | 'showsKeys'>
+
+/** The same dates as a backfill. */
+export type BackfillInstead = { readonly jobs: readonly Job[]; readonly range: DateRange }
+
+/** The dry run as text: totals, what a backfill would make of it, what is stored and, on demand, one key per line. */
+export function dryRunText(jobs: readonly Job[], settings: DryRunSettings, instead?: BackfillInstead): string {
+  const { rateLimitSeconds, maxCalls, showsKeys } = settings
   const keys = keysOf(jobs)
   const calls = callsOf(jobs)
-  const totals = [
+  const lines = [
     `Files: ${grouped(keys.length)}`,
     `Calls: ${grouped(calls)}`,
     `Time: ${planLine(calls, rateLimitSeconds)}`,
+    ...(maxCalls === undefined ? [] : [daysLine(jobs, maxCalls)]),
+    ...(instead === undefined ? [] : [insteadLine(instead, rateLimitSeconds)]),
+    'Stored:',
+    ...jobs.flatMap((job) => job.stored()).map((line) => `  ${line}`),
+    ...(showsKeys && keys.length > 0 ? ['', ...keys] : []),
   ]
-  const stored = jobs.flatMap((job) => job.stored())
-  return [...keys, '', ...totals, 'Stored:', ...stored.map((line) => `  ${line}`)].map((line) => `${line}\n`).join('')
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+/** `Days: 3, at 240 calls a day`. Retries aside. */
+function daysLine(jobs: readonly Job[], maxCalls: number): string {
+  let days = 0
+  let left = 0
+  for (const calls of jobs.flatMap((job) => job.callsOfTasks()).filter((count) => count > 0)) {
+    if (calls > maxCalls) {
+      return `Days: no number of them is enough: one symbol needs ${grouped(calls)} calls at once and --max-calls is ${grouped(maxCalls)}`
+    }
+    if (calls > left) {
+      days += 1
+      left = maxCalls
+    }
+    left -= calls
+  }
+  return `Days: ${grouped(days)}, at ${grouped(maxCalls)} calls a day (--max-calls)`
+}
+
+/** `With --backfill: 60 files, 20 calls, 5 min; whole years, 2024-01-01 to 2024-09-16`. */
+function insteadLine({ jobs, range }: BackfillInstead, rateLimitSeconds: number): string {
+  const [files, calls] = [keysOf(jobs).length, callsOf(jobs)]
+  const time = calls === 0 || rateLimitSeconds === 0 ? '' : `, ${durationText(calls * rateLimitSeconds)}`
+  return `With --backfill: ${counted(files, 'file')}, ${counted(calls, 'call')}${time}; whole years, ${range.from} to ${range.to}`
 }
 
 /** The dry run for programs. */

@@ -165,7 +165,8 @@ test('a bug in what reads a reply comes out as it is, and is not tried again', a
   const signal = new AbortController().signal
   const clock = createFakeClock()
   const gate = createRateGate({ clock, signal, intervalMs: 0 })
-  const calls = createCalls({ gate, clock, random: () => 0.5, fetch, timeoutMs: 5_000, signal, redact: String })
+  const options = { gate, clock, random: () => 0.5, fetch, timeoutMs: 5_000, userAgent: '', signal, redact: String }
+  const calls = createCalls(options)
   const interpret = (): never => {
     throw bug
   }

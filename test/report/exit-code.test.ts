@@ -20,7 +20,6 @@ test.each<[...End, EndFacts['interruptCode'], ReturnType<typeof endOf>['status']
   ['the metrics failed, which outranks the quota', 2, 'quota', lost, undefined, 'failed', 1],
   ['SIGINT came', 0, 'interrupted', [], 130, 'interrupted', 130],
   ['SIGTERM came', 0, 'interrupted', [], 143, 'interrupted', 143],
-  ['SIGHUP came', 0, 'interrupted', [], 129, 'interrupted', 129],
   ['a signal came after something else had stopped it, and all failed', 9, 'quota', lost, 130, 'interrupted', 130],
 ])('endOf() a run of which %s', (...[, errors, kind, lostFiles, interruptCode, status, exit_code]) => {
   const stoppedBy = kind === undefined ? undefined : failure(kind)

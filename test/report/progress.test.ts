@@ -13,6 +13,9 @@ function listen(changes: Partial<Output> = {}): Heard {
   const speech = {
     write: (text: string) => void said.push(text),
     isTerminal: false,
+    columns: () => 80,
+    // Tests of the clockwork hand in the clock's own.
+    every: () => () => undefined,
     isQuiet: false,
     clock,
     redact: (text: string) => text,
@@ -21,8 +24,10 @@ function listen(changes: Partial<Output> = {}): Heard {
   return { progress, clock, said, lines: () => said.join('').split('\n').slice(0, -1) }
 }
 
+const nextCall = () => ({ inMs: 0, isPaused: false })
+
 /** Work of so many symbols at two calls each, without a gate. */
-const work = (symbols: number) => ({ symbols, datasets: 1, calls: 2 * symbols, rateLimitSeconds: 0 })
+const work = (symbols: number) => ({ symbols, datasets: 1, calls: 2 * symbols, rateLimitSeconds: 0, nextCall })
 
 const failure = (kind: 'payload' | 'no-data' | 'validation', message = 'It broke.') =>
   new IngestError(message, { kind, scope: 'symbol', hint: 'Mend it.' })
@@ -123,7 +128,7 @@ describe('the end of a symbol', () => {
 describe('how far it is', () => {
   test('counts no symbol twice where there are several datasets', () => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 10, datasets: 4, calls: 50, rateLimitSeconds: 0 })
+    progress.begin({ symbols: 10, datasets: 4, calls: 50, rateLimitSeconds: 0, nextCall })
     progress.ended(outcomeOf('AAPL', { plannedCalls: 2, calls: 2 }))
     clock.advance(30_000)
     progress.ended(outcomeOf('AAPL', { dataset: 'income', plannedCalls: 1, calls: 1 }))
@@ -132,7 +137,7 @@ describe('how far it is', () => {
 
   test('counts the calls of a symbol that is under way in two datasets, of which one has ended', () => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 2, datasets: 2, calls: 6, rateLimitSeconds: 0 })
+    progress.begin({ symbols: 2, datasets: 2, calls: 6, rateLimitSeconds: 0, nextCall })
     const income = outcomeOf('AAPL', { dataset: 'income', plannedCalls: 1, calls: 1 })
     progress.called(outcomeOf('AAPL'))
     progress.called(income)
@@ -168,7 +173,7 @@ describe('how far it is', () => {
     ['something, before the first call is answered', 0, 120],
   ])('says how long the calls left take: %s', (_, calls, minutes) => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 3, datasets: 1, calls: 240, rateLimitSeconds: 15 })
+    progress.begin({ symbols: 3, datasets: 1, calls: 240, rateLimitSeconds: 15, nextCall })
     for (let call = 0; call < calls; call += 1) progress.called(outcomeOf('B'))
     clock.advance(30_000)
     progress.ended(outcomeOf('A'))
@@ -177,7 +182,7 @@ describe('how far it is', () => {
 
   test('takes the calls that a failed symbol has not made for done', () => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 3, datasets: 1, calls: 12, rateLimitSeconds: 60 })
+    progress.begin({ symbols: 3, datasets: 1, calls: 12, rateLimitSeconds: 60, nextCall })
     progress.called(outcomeOf('A'))
     progress.called(outcomeOf('B'))
     progress.ended(outcomeOf('A', { plannedCalls: 4, calls: 2 }))

@@ -14,6 +14,7 @@ function jobOf(changes: Partial<Job>): Job {
     dataset: 'prices',
     unit: 'sessions',
     calls: 0,
+    callsOfTasks: () => [],
     range: undefined,
     notes: [],
     warnings: [],
@@ -51,12 +52,8 @@ describe('the dry run', () => {
     jobOf({ dataset: 'income', calls: 1, keys: () => ['c/*.parquet'], stored: () => ['AAPL: 1 document'] }),
   ]
 
-  test('is every key, one a line, then the totals and what is stored of each symbol', () => {
-    expect(dryRunText(jobs, config).split('\n')).toEqual([
-      'a.parquet',
-      'b.parquet',
-      'c/*.parquet',
-      '',
+  test('is the totals and what is stored of each symbol, then on demand every key, one a line', () => {
+    const totals = [
       'Files: 3',
       'Calls: 4',
       'Time: 4 calls, one per 15 s: about 1 min',
@@ -64,6 +61,41 @@ describe('the dry run', () => {
       '  AAPL: 2 day files',
       '  AAPL: 1 document',
       '',
+    ]
+    expect(dryRunText(jobs, config).split('\n')).toEqual(totals)
+    // The keys only on demand, and last: what they cost comes first.
+    const keys = ['a.parquet', 'b.parquet', 'c/*.parquet', '']
+    expect(dryRunText(jobs, { ...config, showsKeys: true }).split('\n')).toEqual([...totals, ...keys])
+  })
+
+  test.each([
+    ['one symbol after the other', [2, 2, 2, 2], 4, 'Days: 2, at 4 calls a day (--max-calls)'],
+    ['a symbol is never split', [2, 2, 2, 2], 5, 'Days: 2, at 5 calls a day (--max-calls)'],
+    ['a symbol that does not fit waits for the next day', [1, 3, 1], 3, 'Days: 3, at 3 calls a day (--max-calls)'],
+    ['what is stored takes no day', [0, 0, 2], 2, 'Days: 1, at 2 calls a day (--max-calls)'],
+    ['nothing to do takes none', [0, 0], 2, 'Days: 0, at 2 calls a day (--max-calls)'],
+    ['all fit', [2, 2], 1_000, 'Days: 1, at 1,000 calls a day (--max-calls)'],
+    ['a day for each', [4, 4, 4], 4, 'Days: 3, at 4 calls a day (--max-calls)'],
+    ['500 symbols of the free plan', Array.from({ length: 500 }, () => 2), 240, 'Days: 5, at 240 calls a day'],
+    ['a symbol that no day can pay', [2, 6], 4, 'Days: no number of them is enough: one symbol needs 6 calls at once'],
+    ['the first of them', [6, 8], 4, 'needs 6 calls at once and --max-calls is 4'],
+  ])('counts the days at --max-calls: %s', (_, calls, maxCalls, expected) => {
+    const job = jobOf({ calls: calls.reduce((sum, count) => sum + count, 0), callsOfTasks: () => calls })
+    expect(dryRunText([job], { ...config, maxCalls })).toContain(expected)
+  })
+
+  test('says nothing of days without --max-calls', () => {
+    expect(dryRunText(jobs, config)).not.toContain('Days')
+  })
+
+  test('says what a backfill of the same dates would take', () => {
+    const instead = { jobs: [jobOf({ calls: 2, keys: () => ['x'] })], range: span('2024-01-01..2024-09-13') }
+    const says = 'With --backfill: 1 file, 2 calls, 30 s; whole years, 2024-01-01 to 2024-09-13'
+    expect(dryRunText(jobs, config, instead).split('\n').slice(0, 4)).toEqual([
+      'Files: 3',
+      'Calls: 4',
+      'Time: 4 calls, one per 15 s: about 1 min',
+      says,
     ])
   })
 

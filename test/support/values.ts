@@ -105,6 +105,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
     skipsBadTickers: false,
     isForced: false,
     isDryRun: false,
+    showsKeys: false,
     isJson: false,
     isQuiet: false,
     allowsUnsafeStore: false,

@@ -136,6 +136,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     skipsBadTickers: false,
     isForced: false,
     isDryRun: false,
+    showsKeys: false,
     isJson: false,
     isQuiet: false,
     allowsUnsafeStore: false,

@@ -72,7 +72,8 @@ export async function finishRun(
   const ending: Ending = { ...left, stoppedBy: stopping, freshness }
   progress.clear()
   const summary = redact(summaryText(ending))
-  await effects.print(run.config.isJson ? `${toJson(metrics, redact)}\n` : summary)
+  const { config } = run
+  await printResult(config.isJson ? `${toJson(metrics, redact)}\n` : summaryIfShown(ending, summary, config), effects)
   const errors = [...sharedErrors, stopping, ...lostFiles].filter((found) => found !== undefined)
   await reportElsewhere(ending, { outcomes, errors, summary }, run)
   if (bug !== undefined) effects.printError(redact(defectText(bug)))
@@ -97,6 +98,7 @@ type LeftMetrics = Pick<Ending, 'metrics' | 'metricsLocation' | 'rejectsLocation
  */
 async function leaveMetrics(facts: RunFacts, run: Run): Promise<LeftMetrics> {
   const { effects, progress, redact } = run
+  progress.waiting('Storing the metrics')
   // Nobody waits for the requests in flight any more, and the metrics must not be queued behind them.
   if (effects.interruption.aborted) run.store.abortInFlight?.()
   const store = withWriteDeadline(run)
@@ -117,6 +119,20 @@ async function leaveMetrics(facts: RunFacts, run: Run): Promise<LeftMetrics> {
   return { metrics, metricsLocation: locate(stored?.key), rejectsLocation: locate(stored?.rejectsKey), lostFiles }
 }
 
+/** With `--quiet` a run without a failure prints nothing. */
+function summaryIfShown({ metrics }: Ending, summary: string, { isQuiet }: Config): string {
+  return isQuiet && metrics.exit_code === 0 ? '' : summary
+}
+
+/** Prints the result of a run. A reader that has gone changes nothing: the metrics document holds what it did not take. */
+async function printResult(text: string, effects: Effects): Promise<void> {
+  try {
+    if (text !== '') await effects.print(text)
+  } catch (error) {
+    if (!(error instanceof IngestError) || error.kind !== 'closed-output') throw error
+  }
+}
+
 /** What is reported to GitHub Actions besides the ending. */
 type ActionsFacts = {
   readonly outcomes: readonly SymbolOutcome[]
@@ -131,7 +147,7 @@ async function reportElsewhere(ending: Ending, { outcomes, errors, summary }: Ac
   effects.onSummary?.(summary)
   if (config.actionsJob === undefined) return
   // With --json the workflow sends stdout to a file, so the log would not show how the run ended.
-  if (config.isJson) effects.printError(summary)
+  if (config.isJson) effects.printError(summaryIfShown(ending, summary, config))
   // Symbols are redacted too: a ticker list may contain an API key by mistake.
   const redacted = <T extends { readonly symbol: string }>(item: T) => ({ ...item, symbol: redact(item.symbol) })
   const shown = outcomes.map(redacted)

@@ -25,6 +25,8 @@ export type PricesContext = {
   readonly fileSettings: Omit<FileSettings, 'columns'>
   /** Stops waiting for work that only reads as soon as the run is stopped. */
   readonly unlessStopped: <T>(work: Promise<T>) => Promise<T>
+  /** Called after each symbol of the survey. */
+  readonly onSurveyed: () => void
 }
 
 /** Surveys the stored prices of every symbol and plans the job. Throws an IngestError if the store fails. */
@@ -32,7 +34,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
   const { config, store, calendar, period } = context
   const { mode } = config.dates
   const dataset = createPrices(config)
-  const surveyContext: SurveyContext = { store, dataset, calendar, mode, period }
+  const surveyContext: SurveyContext = { store, dataset, calendar, mode, period, onSurveyed: context.onSurveyed }
   const surveyed = await surveySessions(symbols, surveyContext)
   const plans = planSessions(surveyed, { dataset, calendar, mode, period, isForced: config.isForced })
   const newest = period.range && calendar.sessions(period.range).at(-1)
@@ -40,6 +42,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     dataset: dataset.name,
     unit: 'sessions',
     calls: plans.reduce((sum, { calls }) => sum + calls, 0),
+    callsOfTasks: () => plans.map(({ calls }) => calls),
     range: rangeAround(plans.map(({ range }) => range)),
     notes: notesOf(plans, context),
     warnings: holeWarnings(plans, period, config),

@@ -26,6 +26,8 @@ export type SurveyContext = {
   readonly calendar: Calendar
   readonly mode: 'daily' | 'backfill'
   readonly period: Period
+  /** Called after each symbol. */
+  readonly onSurveyed?: () => void
 }
 
 /** Surveys the stored sessions of every symbol. */
@@ -33,7 +35,7 @@ export async function surveySessions(
   symbols: readonly string[],
   context: SurveyContext,
 ): Promise<readonly StoredSessions[]> {
-  return await surveyEach(symbols, async (symbol) => await surveySymbol(symbol, context))
+  return await surveyEach(symbols, async (symbol) => await surveySymbol(symbol, context), context.onSurveyed)
 }
 
 async function surveySymbol(symbol: string, context: SurveyContext): Promise<StoredSessions> {

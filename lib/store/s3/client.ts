@@ -18,6 +18,8 @@ export type ConnectionOptions = SetupOptions & {
   readonly fetch: Fetch
   /** Milliseconds since 1970 on the machine's clock, whatever `--now` says. */
   readonly nowMs: () => number
+  /** The program's name and version. The SDK's own requests add it to what they say of the SDK. */
+  readonly userAgent: string
   /** How many requests may be in flight. */
   readonly concurrency: number
   readonly clock: Clock
@@ -141,6 +143,7 @@ function clientConfig(options: ConnectionOptions, { region, isPathStyle, endpoin
   return {
     region,
     maxAttempts: 1,
+    customUserAgent: options.userAgent,
     requestHandler: createFetchHandler(options.fetch, options.timeoutMs ?? TIMEOUT_MS),
     ...(isPathStyle || endpoint !== undefined ? { forcePathStyle: isPathStyle } : {}),
   }

@@ -39,6 +39,7 @@ export type WireOptions = {
   readonly fetch: Fetch
   /** How long one request may take, response included. */
   readonly timeoutMs: number
+  readonly userAgent: string
   /** Milliseconds since 1970, for signatures: the machine's own clock, whatever `--now` says. */
   readonly nowMs: () => number
 }
@@ -67,7 +68,7 @@ type Message = {
 }
 
 /** Sends nothing yet. */
-export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOptions): Wire {
+export function openWire({ client, bucket, fetch, timeoutMs, userAgent, nowMs }: WireOptions): Wire {
   let found: Promise<Destination> | undefined
   const deadline = createDeadline(timeoutMs)
 
@@ -93,7 +94,8 @@ export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOption
     return await deadline.within(async (signal) => {
       const init = {
         method,
-        headers: signed,
+        // Not signed: a proxy may change it.
+        headers: { ...signed, 'user-agent': userAgent },
         ...(body === undefined ? {} : { body }),
         redirect: 'manual',
         signal,

@@ -24,6 +24,7 @@ async function plan(changes: Partial<Config> = {}, period = WEEK) {
     period,
     fileSettings: { ingestMs: at(NOW), version: '1.2.3' },
     unlessStopped: async (work) => await work,
+    onSurveyed: () => undefined,
   })
 }
 

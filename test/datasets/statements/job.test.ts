@@ -24,6 +24,7 @@ async function planFor(statement: Statement, store: MemoryStore): Promise<Job> {
     period: periodOf('daily', '2024-11-25..2024-11-29', NOW),
     fileSettings: { ingestMs: at(NOW), version: '1.2.3', note: undefined },
     planLimits: createPlanLimits(() => undefined),
+    onSurveyed: () => undefined,
   })
 }
 

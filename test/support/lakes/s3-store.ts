@@ -21,6 +21,7 @@ export function openTestStore(options: Partial<S3StoreOptions> = {}): Promise<St
     fetch: async (url, init) => await fetch(url, init),
     nowMs: Date.now,
     environment: process.env,
+    userAgent: 'fmp-ingest/1.2.3',
     runUuid: crypto.randomUUID(),
     concurrency: 8,
     clock: createFakeClock(),

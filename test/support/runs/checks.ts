@@ -65,6 +65,7 @@ export async function checkRun(run: Run, { args, lake, after, isShared, isLossy 
   checkAccount(metrics)
   checkExitCode(run, metrics)
   if (args.includes('--json')) expect(JSON.parse(stdout)).toEqual(metrics)
+  else if (args.includes('--quiet') && code === 0) expect(`${stdout}${stderr}`).toBe('')
   else checkSummary(stdout, metrics)
   const failed = metrics.results.filter(({ errors }) => errors.length > 0).map(({ symbol }) => symbol)
   // A line of its own each, or one line for many that say the same.

@@ -48,6 +48,7 @@ export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call): Cli {
       region: config.defaultRegion,
       addressingStyle: config.addressingStyle,
       environment: env,
+      userAgent: 'fmp-ingest/0.0.0',
       concurrency: config.uploadConcurrency,
       allowUnsafe: config.allowsUnsafeStore,
       // Its requests hold time still, so its waits cannot wait for time to pass.

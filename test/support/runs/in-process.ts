@@ -27,7 +27,7 @@ export type Surroundings = Pick<Effects, 'clock' | 'fetch' | 'openStore' | 'read
   readonly random?: (() => number) | undefined
 }
 
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 } as const
 
 /**
  * Starts `ingest` here, at the instant `NOW` unless --now tells another. Other commands end at once. `done` rejects with whatever is no IngestError: a defect. A
@@ -57,6 +57,8 @@ export function startInProcess(args: readonly string[], surroundings: Surroundin
       print: async (text) => void (said.stdout += text),
       printError: (text) => void (said.stderr += text),
       isTerminal: false,
+      columns: () => undefined,
+      every: () => () => undefined,
       openEncoder: createEncoder,
     })
   }
