@@ -13,19 +13,13 @@ import {
   type Start,
 } from './checks.ts'
 import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
-import { bucketOf, SCHEMAS, type Value } from './schemas.ts'
+import { tickerSource, targetOf } from './places.ts'
+import { SCHEMAS, type Value } from './schemas.ts'
 import { FLAGS, type Setting } from './settings.ts'
-import { nearValue } from './suggestions.ts'
+import { didYouMean, nearValue } from './suggestions.ts'
 import { VARIABLES } from './variables.ts'
 import { usageError, type IngestError } from '../core/errors.ts'
-import {
-  type ActionsJob,
-  type BundleSettings,
-  type Config,
-  type Target,
-  type TickerSource,
-  CREATOR,
-} from '../core/config.ts'
+import { type ActionsJob, type BundleSettings, type Config, CREATOR } from '../core/config.ts'
 import { oneLine } from '../core/text.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -92,8 +86,7 @@ function createReader(flags: Flags, environment: Environment, problems: string[]
       const isHidden = setting.value === 'baseUrl' || setting.isSecret === true
       const shown = isHidden ? 'is not accepted' : `is ${quoted(given.text)}`
       const near = isHidden ? undefined : nearValue(setting.value, given.text)
-      const meant = near === undefined ? '' : ` (did you mean ${near}?)`
-      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}${meant}.`)
+      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}${didYouMean(near)}.`)
     }
     return setting.default === undefined ? undefined : v.parse(schema, setting.default)
   }
@@ -225,21 +218,6 @@ export function usageErrorOf(problems: readonly string[]): IngestError {
   const list = problems.map((problem) => `\n  ${oneLine(problem)}`).join('')
   const many = problems.length === 1 ? 'One problem' : `${problems.length} problems`
   return usageError(`${many}, nothing was called (see --help):${list}`)
-}
-
-function tickerSource({ read }: Reader): TickerSource {
-  const list = read(FLAGS.tickers)
-  // What --tickers overrides need not be right.
-  if (list !== undefined) return { kind: 'flag', list }
-  const path = read(FLAGS.tickersPath)
-  const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(path) ?? []
-  return bucket !== undefined && key !== undefined ? { kind: 's3', bucket, key } : { kind: 'file', path }
-}
-
-function targetOf(out: string | undefined, bucket: string | undefined): Target | undefined {
-  if (out?.startsWith('s3://') === true) return { kind: 's3', bucket: bucketOf(out) }
-  if (out !== undefined) return { kind: 'folder', folder: out }
-  return bucket === undefined ? undefined : { kind: 's3', bucket }
 }
 
 function quoted(value: string): string {

@@ -1,7 +1,7 @@
 // `ingest schema`: the schemas of the documents that other programs read.
 
-import { nearWord } from '../cli/cli.ts'
 import { usageErrorOf, type RunLine } from '../cli/resolve.ts'
+import { didYouMean, nearWord } from '../cli/suggestions.ts'
 import { SCHEMA_DOCUMENTS } from '../report/contract.ts'
 
 /**
@@ -21,7 +21,5 @@ export function schemaText({ flags, problems }: Pick<RunLine, 'flags' | 'problem
 function unknownName(name: string): string {
   const known = SCHEMA_DOCUMENTS.map((document) => document.name)
   const shown = JSON.stringify(name.slice(0, 100))
-  const near = nearWord(name, known)
-  const meant = near === undefined ? '' : ` (did you mean ${near}?)`
-  return `unknown schema ${shown}${meant}, expected one of ${known.join(', ')}.`
+  return `unknown schema ${shown}${didYouMean(nearWord(name, known))}, expected one of ${known.join(', ')}.`
 }
