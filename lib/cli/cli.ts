@@ -5,6 +5,9 @@ import type { Setting } from './settings.ts'
 import { didYouMean, nearFlag } from './suggestions.ts'
 import { isWord, unexpectedArgument, unexpectedWords } from './words.ts'
 
+// For commands that read words of their own.
+export { didYouMean, nearWord } from './suggestions.ts'
+
 /** What argv says: a text for each flag that is given (`--out`; `true` for a switch) and for an argument (`DIR`). */
 export type Flags = ReadonlyMap<string, string>
 

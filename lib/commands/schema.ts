@@ -1,7 +1,7 @@
 // `ingest schema`: the schemas of the documents that other programs read.
 
 import { usageErrorOf, type RunLine } from '../cli/resolve.ts'
-import { didYouMean, nearWord } from '../cli/suggestions.ts'
+import { didYouMean, nearWord } from '../cli/cli.ts'
 import { SCHEMA_DOCUMENTS } from '../report/contract.ts'
 
 /**
