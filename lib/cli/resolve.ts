@@ -198,7 +198,7 @@ export function secretsOf(environment: Environment, flags: Flags = new Map()): r
   )
 }
 
-/** Whom to tell of the run: no URL where nobody asks for it, where it cannot be used, and in a dry run. */
+/** The URL to ping; undefined without --ping, with an invalid one, and in a dry run. */
 export function pingSettings({ flags }: RunLine, environment: Environment) {
   const { read } = createReader(flags, environment, [])
   return { url: read(FLAGS.isDryRun) ? undefined : read(FLAGS.ping), isQuiet: read(FLAGS.isQuiet) }
