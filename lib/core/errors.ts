@@ -33,6 +33,7 @@ export type ErrorKind =
   | 'request'
   | 'payload'
   | 'store'
+  | 'past'
   | 'shrink'
   | 'session-absent'
   | 'output'

@@ -17,6 +17,7 @@ import type { VendorStats } from '../../core/outcome.ts'
 import type { Effects } from '../effects.ts'
 import { planJobs } from '../../datasets/datasets.ts'
 import { createRedactor } from '../../core/text.ts'
+import { usageError } from '../../core/errors.ts'
 
 /**
  * Runs an ingest and returns the exit code that it has unless it was interrupted. Throws an IngestError if something fails
@@ -43,6 +44,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
     effects,
   )
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
+  refuseUnknown(config.accepts, symbols)
   for (const cell of left) progress.warn(`Left out of the ticker list: ${cell}.`)
   const store = await openStore(config.target)
   for (const warning of config.warnings) progress.warn(warning)
@@ -81,6 +83,13 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   const code = await finishRun(result, { ...run, vendorStats })
   if (result.bug !== undefined) throw result.bug
   return code
+}
+
+/** Throws a usage error for symbols of --accept that the list does not have: a typo would be held back for ever. */
+function refuseUnknown(accepts: readonly string[], symbols: readonly string[]): void {
+  const unknown = accepts.filter((name) => name !== 'all' && !symbols.includes(name))
+  if (unknown.length === 0) return
+  throw usageError(`--accept names ${unknown.join(', ')}, which the ticker list does not have.`)
 }
 
 async function dryRun({ config, effects, progress, jobs }: Run): Promise<0 | 1> {

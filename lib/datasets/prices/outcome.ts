@@ -8,6 +8,7 @@ import {
   type Counts,
   type Fate,
   type SymbolOutcome,
+  type PastOutcome,
 } from '../../core/outcome.ts'
 import { isWithin, type DateRange, type IsoDate, rangeAround } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
@@ -16,6 +17,8 @@ import { shrinkErrors, warningsOf } from './warnings.ts'
 import type { FileRows, WriteResult } from './write.ts'
 import type { Uploaded } from '../../pipeline/pipeline.ts'
 import type { CheckedSessions } from './validate.ts'
+import type { Reaction } from './reaction.ts'
+import type { Compared } from './compare.ts'
 
 /** The outcome of a plan as the survey found it, before anything is fetched. */
 export function surveyedOutcome(plan: SymbolPlan): SymbolOutcome {
@@ -32,16 +35,47 @@ export function surveyedOutcome(plan: SymbolPlan): SymbolOutcome {
 /** The outcome if all planned sessions end with one fate: the symbol failed, or the run stopped before it. */
 export function outcomeWithFate(
   plan: SymbolPlan,
-  fate: 'failed' | 'not_reached',
+  fate: 'failed' | 'not_reached' | 'no_data',
   errors: readonly IngestError[],
 ): SymbolOutcome {
   const planned = plan.files.reduce((sum, { sessions }) => sum + sessions.length, 0)
   const base = surveyedOutcome(plan)
   return {
     ...base,
-    isFinished: fate === 'failed',
+    isFinished: fate !== 'not_reached',
     counts: withFate(base.counts, fate, planned),
     errors: [...base.errors, ...errors],
+  }
+}
+
+/** The outcome of a symbol whose new sessions wait: its past has moved and nobody knows why, or FMP is moving it now. */
+export function heldOutcome(plan: SymbolPlan, compared: Compared, reaction: Reaction): SymbolOutcome {
+  const outcome = outcomeWithFate(plan, reaction.errors.length > 0 ? 'failed' : 'no_data', reaction.errors)
+  return { ...outcome, warnings: reaction.warnings, past: pastOutcome(compared, reaction, []) }
+}
+
+/** What the comparison of a symbol came to. */
+function pastOutcome(
+  { past, stored, isWhole, isLook }: Compared,
+  reaction: Reaction | undefined,
+  results: readonly FileResult[],
+): PastOutcome {
+  const isWritten = (files: readonly FileRows[] = []) => {
+    const keys = new Set(files.map(({ key }) => key))
+    return results.filter(({ key, result }) => keys.has(key) && isResult(result, 'written')).length
+  }
+  return {
+    verdict: past.verdict,
+    comparedSessions: stored.pairs.length,
+    comparedFrom: stored.pairs.at(-1)?.now.date,
+    isWhole,
+    isLook,
+    steps: past.steps,
+    correctedSessions: isWritten(reaction?.corrections),
+    mendedFiles: isWritten(reaction?.mends) + (reaction?.planned.size ?? 0),
+    carriedRows: reaction?.carriedRows ?? 0,
+    isHeld: reaction?.isHeld ?? false,
+    basesDiffer: reaction?.basesDiffer ?? false,
   }
 }
 
@@ -56,6 +90,8 @@ export type OutcomeFacts = {
   readonly results: readonly FileResult[]
   /** Dates with a bar on which the market was closed. */
   readonly closedDays: readonly IsoDate[]
+  readonly compared?: Compared | undefined
+  readonly reaction?: Reaction | undefined
 }
 
 /** The outcome of a symbol that was fetched. */
@@ -80,15 +116,18 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
     isFinished: results.every(({ result }) => !isNotReached(result)),
     filesWritten: written.length,
     rowsWritten: written.reduce((sum, { rows }) => sum + rows.length, 0),
-    errors: [...plan.errors, ...shrinkErrors(shrunk), ...symbolErrors(results)],
-    warnings: warningsOf({
-      checked,
-      missing,
-      closedDays,
-      isByYear: plan.files[0]?.partition.kind === 'year',
-      differing,
-      shrunk,
-    }),
+    errors: [...plan.errors, ...shrinkErrors(shrunk), ...symbolErrors(results), ...(facts.reaction?.errors ?? [])],
+    warnings: [
+      ...(facts.reaction?.warnings ?? []),
+      ...warningsOf({
+        checked,
+        missing,
+        closedDays,
+        isByYear: plan.files[0]?.partition.kind === 'year',
+        differing,
+        shrunk,
+      }),
+    ],
     lateWarning: lateWarning(plan, checked),
     counts,
     missing,
@@ -102,6 +141,7 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
     first: rangeAround([plan.storedSpan, keptSpan])?.from,
     through,
     unknownFields: checked.unknownFields,
+    past: facts.compared && pastOutcome(facts.compared, facts.reaction, results),
   }
 }
 

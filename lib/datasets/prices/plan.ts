@@ -11,6 +11,7 @@ import { replaceableOf, yearPart, type Replaceable } from './year-files.ts'
 import type { SessionDataset, Partition } from './schema.ts'
 import { actionOn, type FileAction } from '../file-action.ts'
 import { addSurveyed, yearsWithStatus, type YearPart } from './year-status.ts'
+import type { Audit } from './audit.ts'
 
 /** A file that the run may write. Day files without a stored version are shared by all symbols, because plans are long. */
 export type PlannedFile = {
@@ -46,6 +47,8 @@ export type SymbolPlan = {
   readonly writesOldestFirst: boolean
   /** Years with a stored file. */
   readonly yearsStored: readonly number[]
+  /** Whether the run compares all that is stored of the symbol. */
+  readonly isAudited: boolean
   /** The first of the last five sessions of the range. */
   readonly recentFrom: IsoDate | undefined
 }
@@ -56,6 +59,7 @@ export type PlanContext = {
   readonly mode: 'daily' | 'backfill'
   readonly period: Period
   readonly isForced: boolean
+  readonly audit: Audit
 }
 
 /** The longest window. FMP cuts a reply at 5,000 rows, which are 13.7 years of a series that trades every day. */
@@ -124,6 +128,7 @@ function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan 
     storedSpan: span(storedDays[0], storedDays.at(-1)),
     writesOldestFirst: period.lookbackFrom !== undefined,
     yearsStored: [],
+    isAudited: context.audit(stored.symbol, toFetch),
   }
 }
 
@@ -152,6 +157,7 @@ function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan
     errors: years.flatMap(({ year, status }) => (status === 'foreign' ? [foreignYearError(year, stored)] : [])),
     storedSpan: span(oldest, stored.newest),
     writesOldestFirst: false,
+    isAudited: false,
     yearsStored: [...stored.years.keys()],
   }
 }
