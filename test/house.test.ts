@@ -25,6 +25,46 @@ const PURE_FILES = [
 
 const LIB_FILES = filesUnder('lib')
 
+/** Files of `lib/` without a test of their path: the test that covers them, and why it is that one. */
+const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: string]>> = {
+  'cli/checks.ts': ['cli/resolve.test.ts', 'checks what resolve.ts has read'],
+  'cli/commands.ts': ['cli/cli.test.ts', 'a table of commands'],
+  'cli/help.ts': ['cli/cli.test.ts', 'the text of that table'],
+  'cli/schemas.ts': ['cli/resolve.test.ts', 'forms of values, tried through the settings that have them'],
+  'cli/settings.ts': ['cli/resolve.test.ts', 'a table that resolve.ts reads'],
+  'cli/variables.ts': ['cli/resolve.test.ts', 'a table that resolve.ts reads'],
+  'cli/ticker-csv.ts': ['cli/tickers.test.ts', 'the first step of reading a list'],
+  'cli/ticker-spelling.ts': ['cli/tickers.test.ts', 'the second step of reading a list'],
+  'commands/databricks/bundle.ts': ['commands/databricks/databricks.test.ts', 'the files that the command writes'],
+  'commands/demo/demo.ts': ['e2e/demo.test.ts', 'a command, run as a process'],
+  'commands/demo/statements.ts': ['commands/demo/server.test.ts', 'rows that the server answers with'],
+  'commands/ingest/finish.ts': ['commands/ingest/ingest.test.ts', 'the end of that run'],
+  'commands/streams.ts': ['faults/process.test.ts', 'shows only where the output of a process breaks'],
+  'core/config.ts': ['cli/resolve.test.ts', 'types, and the names of the datasets'],
+  'core/dataset.ts': ['datasets/check.test.ts', 'types, and what they have in common'],
+  'datasets/datasets.ts': ['commands/ingest/ingest.test.ts', 'a list of datasets and its lookup'],
+  'datasets/fields.ts': ['datasets/statements/schema.test.ts', 'fields, tried through the rows that have them'],
+  'datasets/file-action.ts': ['datasets/prices/write.test.ts', 'two lines, decided for the writer'],
+  'datasets/prices/validate.ts': ['datasets/check.test.ts', 'the rules and their dataset in one table'],
+  'datasets/prices/year-status.ts': ['datasets/prices/plan.test.ts', 'the verdicts that the plan takes'],
+  'datasets/statements/balance.ts': ['datasets/statements/schema.test.ts', 'a list of columns'],
+  'datasets/statements/cashflow.ts': ['datasets/statements/schema.test.ts', 'a list of columns'],
+  'datasets/statements/income.ts': ['datasets/statements/schema.test.ts', 'a list of columns'],
+  'datasets/statements/task.ts': ['e2e/statements.test.ts', 'a whole run over a folder and a bucket'],
+  'datasets/statements/write.ts': ['e2e/statements.test.ts', 'a whole run over a folder and a bucket'],
+  'datasets/stored-file.ts': ['datasets/prices/survey.test.ts', 'how the survey reads files'],
+  'parquet/worker.ts': ['parquet/encoder.test.ts', 'the other end of its messages'],
+  'store/folder/errors.ts': ['store/folder/folder.test.ts', 'errors of a real file system'],
+  'store/folder/listing.ts': ['store/contract.test.ts', 'one suite for both stores'],
+  'store/gc-trigger.ts': ['store/contract.test.ts', 'a wrapper that the suite opens stores with'],
+  'store/s3/client.ts': ['store/s3/s3.test.ts', 'shows only with the requests that s3.ts makes'],
+  'store/s3/create-only.ts': ['store/s3/s3.test.ts', 'likewise'],
+  'store/s3/deadline.ts': ['store/s3/wire.test.ts', 'likewise, of wire.ts'],
+  'store/s3/errors.ts': ['store/s3/s3.test.ts', 'likewise'],
+  'store/s3/sdk-error.ts': ['store/s3/s3.test.ts', 'likewise'],
+  'store/store.ts': ['store/contract.test.ts', 'the contract, and the tag of a stored file'],
+}
+
 function filesUnder(folder: string): string[] {
   return [...new Bun.Glob('**/*.ts').scanSync({ cwd: join(ROOT, folder) })]
     .filter((name) => !name.endsWith('.d.ts'))
@@ -139,6 +179,24 @@ describe('the reference page, lib/cli/README.md,', () => {
     expect(variables.filter((name) => !names(page, name))).toEqual([])
   })
 })
+
+describe('the tests', () => {
+  const tests = new Set(new Bun.Glob('**/*.test.ts').scanSync({ cwd: join(ROOT, 'test') }))
+
+  test('have the path of the code, or the table says where else it is covered', async () => {
+    const code = await Promise.all(LIB_FILES.map(async (path) => ((await hasCode(path)) ? [path.slice(4)] : [])))
+    const alone = code.flat().filter((path) => !tests.has(path.replace(/\.ts$/, '.test.ts')))
+    // In both directions: what is covered under its own path stands in no table.
+    expect(alone).toEqual(Object.keys(COVERED_ELSEWHERE).toSorted())
+    expect(Object.values(COVERED_ELSEWHERE).filter(([covering]) => !tests.has(covering))).toEqual([])
+  })
+})
+
+/** Whether anything is left of a file when its types are gone. */
+async function hasCode(path: string): Promise<boolean> {
+  const code = new Bun.Transpiler({ loader: 'ts' }).transformSync(await read(path))
+  return code.replaceAll(/^\s*(?:import .*|export \{\s*\};?)$/gm, '').trim() !== ''
+}
 
 describe('the pure core', () => {
   test.each(PURE_FILES)('%s does no I/O, nor does what it imports', async (path) => {

@@ -7,8 +7,8 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { XNYS } from '../lib/core/calendar.ts'
 import type { Row } from '../lib/core/dataset.ts'
 import { encodeFile } from '../lib/parquet/parquet.ts'
-import { disposableFolder } from './support/lake.ts'
-import { at, priceRow, prices, span } from './support/samples.ts'
+import { disposableFolder } from './support/lakes/lake.ts'
+import { at, priceRow, prices, span } from './support/values.ts'
 import type { Partition } from '../lib/datasets/prices/schema.ts'
 
 const ROOT = join(import.meta.dir, '..')

@@ -1,14 +1,15 @@
 // The step that starts the program in the nightly workflow, run as the runner runs it: what is typed into the dispatch form
 // reaches the program as data and as nothing else, exit codes come through, and a cancel ends in metrics.
 
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { barsFor, KEY, NOW, ROOT, setS3Stage, type S3Stage } from './support/run-cli.ts'
-import { makeTempFolder, type TempFolder } from './support/temp-folder.ts'
+import { KEY, NOW } from './support/runs/in-process.ts'
+import { ROOT } from './support/runs/process.ts'
+import { barsFor } from './support/bars.ts'
+import { setS3Stage, type S3Stage } from './support/runs/stage.ts'
+import { makeTempFolder, type TempFolder } from './support/lakes/temp-folder.ts'
 import { environmentOf, readWorkflow, startScript, stepNamed, type Values } from './support/workflow.ts'
-
-setDefaultTimeout(30_000)
 
 const DAY = '2024-09-16'
 const step = stepNamed(await readWorkflow('ingest.yml'), 'Ingest')

@@ -9,8 +9,8 @@ import { FLAGS } from '../lib/cli/settings.ts'
 import { VARIABLES } from '../lib/cli/variables.ts'
 import { DATASET_WORDS, tickersLocation, type Config } from '../lib/core/config.ts'
 import actions from './fixtures/actions.json' with { type: 'json' }
-import { ROOT } from './support/run-cli.ts'
-import { makeTempFolder } from './support/temp-folder.ts'
+import { ROOT } from './support/runs/process.ts'
+import { makeTempFolder } from './support/lakes/temp-folder.ts'
 import {
   environmentOf,
   readWorkflow,

@@ -8,7 +8,7 @@ import { parseCommandLine } from '../../lib/cli/cli.ts'
 import { resolveConfig } from '../../lib/cli/resolve.ts'
 import { FLAGS, type Setting } from '../../lib/cli/settings.ts'
 import { VARIABLES } from '../../lib/cli/variables.ts'
-import { errorOf } from '../support/samples.ts'
+import { errorOf } from '../support/values.ts'
 import { PAGE, pageOf } from './reference.make.ts'
 
 const page = await Bun.file(PAGE).text()

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { IngestError } from '../../lib/core/errors.ts'
-import { runInProcess } from '../support/in-process.ts'
+import { runInProcess } from '../support/runs/in-process.ts'
 import { parseTickerFlag, parseTickers } from '../../lib/cli/tickers.ts'
 
 const fixture = async (name: string) => await Bun.file(`${import.meta.dir}/../fixtures/cases/${name}.csv`).text()

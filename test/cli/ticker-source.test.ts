@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { readSymbols, type ListEffects } from '../../lib/cli/ticker-source.ts'
 import { MAX_TICKER_LIST_BYTES } from '../../lib/cli/tickers.ts'
-import { openShelf, type Shelf } from '../support/folder-store.ts'
-import { failureOf } from '../support/samples.ts'
+import { openShelf, type Shelf } from '../support/lakes/folder-store.ts'
+import { failureOf } from '../support/values.ts'
 
 const CLOSED: ListEffects = {
   openStore: async () => await Promise.reject(new Error('no store is to be opened')),

@@ -8,7 +8,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
-import type { Lake } from '../support/lake.ts'
+import type { Lake } from '../support/lakes/lake.ts'
 import { radosgwAdmin, type ServerAddress } from './radosgw.ts'
 
 /** The server that `bun run test:s3` has started. */

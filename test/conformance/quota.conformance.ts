@@ -1,7 +1,7 @@
 // A store that has no room: the real program on a real server with a quota.
 import { expect, test } from 'bun:test'
-import { priceKeys } from '../support/lake.ts'
-import { barsFor, dayKey, sessions } from '../support/run-cli.ts'
+import { priceKeys } from '../support/lakes/lake.ts'
+import { barsFor, dayKey, sessions } from '../support/bars.ts'
 import { admin, createBucket, createUser } from './bench.ts'
 import { setStage } from './stage.ts'
 

@@ -1,8 +1,8 @@
 // What the real program says when a real store refuses: each message names the place, the cause and the cure.
 import { describe, expect, test } from 'bun:test'
-import { priceKeys } from '../support/lake.ts'
-import { barsFor, dayKey, yearKey } from '../support/run-cli.ts'
-import { startTcpProxy, type ProxyAction } from '../support/tcp-proxy.ts'
+import { priceKeys } from '../support/lakes/lake.ts'
+import { barsFor, dayKey, yearKey } from '../support/bars.ts'
+import { startTcpProxy, type ProxyAction } from '../support/servers/tcp-proxy.ts'
 import { admin, allow, createBucket, createUser, policyOfReadme, SERVER, type Bucket, type Statement } from './bench.ts'
 import { setStage, type Run, type Stage } from './stage.ts'
 

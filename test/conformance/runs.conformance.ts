@@ -10,9 +10,9 @@ import {
   PutObjectAclCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
-import { priceFiles, priceKeys, readFooter, readRows } from '../support/lake.ts'
-import { barsFor, dayKey, sessions, yearKey } from '../support/run-cli.ts'
-import { atRandom, startTcpProxy, type ProxyAction } from '../support/tcp-proxy.ts'
+import { priceFiles, priceKeys, readFooter, readRows } from '../support/lakes/lake.ts'
+import { barsFor, dayKey, sessions, yearKey } from '../support/bars.ts'
+import { atRandom, startTcpProxy, type ProxyAction } from '../support/servers/tcp-proxy.ts'
 import { createBucket, createBucketUnderPolicy, SERVER, type Bucket, type User } from './bench.ts'
 import { setStage, type Stage } from './stage.ts'
 import type { Metrics } from '../../lib/report/contract.ts'

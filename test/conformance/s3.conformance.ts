@@ -2,10 +2,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import type { Store } from '../../lib/store/store.ts'
-import { openTestStore, setAwsEnvironment } from '../support/s3-store.ts'
-import { failureOf } from '../support/samples.ts'
-import { describeStore } from '../support/store-contract.ts'
-import { atRandom, inTurn, startTcpProxy, type ProxyAction, type TcpProxy } from '../support/tcp-proxy.ts'
+import { openTestStore, setAwsEnvironment } from '../support/lakes/s3-store.ts'
+import { failureOf } from '../support/values.ts'
+import { describeStore } from '../support/lakes/store-contract.ts'
+import { atRandom, inTurn, startTcpProxy, type ProxyAction, type TcpProxy } from '../support/servers/tcp-proxy.ts'
 import { createBucket, SERVER, type Bucket } from './bench.ts'
 
 const textOf = (text: string): Uint8Array => new TextEncoder().encode(text)

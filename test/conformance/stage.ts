@@ -1,7 +1,10 @@
 // The real program on the real server: a vendor, a bucket, and what a run left there.
 import { expect } from 'bun:test'
-import { startFakeFmp, type Bar, type FakeFmp, type Report } from '../support/fake-fmp.ts'
-import { KEY, NOW, runCli, type CliResult } from '../support/run-cli.ts'
+import type { Bar } from '../support/bars.ts'
+import type { Report } from '../support/servers/vendor.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { runCli, type CliResult } from '../support/runs/process.ts'
+import { startFakeFmp, type FakeFmp } from '../support/servers/fake-fmp.ts'
 import type { Bucket, User } from './bench.ts'
 import type { Metrics } from '../../lib/report/contract.ts'
 
@@ -48,7 +51,7 @@ export function setStage({ user, bucket, bars = {}, reports = {} }: StageOptions
         ...(warp === undefined ? {} : { TIME_WARP: String(warp) }),
         ...env,
       },
-      ...(warp === undefined ? {} : { preload: 'test/support/time-warp.ts' }),
+      ...(warp === undefined ? {} : { preload: 'test/support/runs/time-warp.ts' }),
     })
     const place = /^📋 Metrics: s3:\/\/[^/]+\/(.*)$/m.exec(result.stdout)?.[1]
     const document = place === undefined ? undefined : await bucket.lake.bytes(place)

@@ -12,8 +12,8 @@ import {
   yearOf,
 } from '../../lib/core/dates.ts'
 import type { IsoDate } from '../../lib/core/dates.ts'
-import { IngestError } from '../../lib/core/errors.ts'
 import fixture from '../fixtures/xnys-sessions.json'
+import { errorOf } from '../support/values.ts'
 
 const FIRST = day('1990-01-01')
 const LAST = day('2035-12-31')
@@ -36,16 +36,6 @@ function* judgedDays(): Generator<{ date: IsoDate; isSession: boolean }> {
     const weekday = new Date(date).getUTCDay()
     yield { date, isSession: weekday >= 1 && weekday <= 5 && !closures.has(date) }
   }
-}
-
-function errorOf(run: () => unknown): IngestError {
-  try {
-    run()
-  } catch (error) {
-    if (error instanceof IngestError) return error
-    throw error
-  }
-  throw new Error('Nothing was thrown')
 }
 
 describe('the sessions of XNYS', () => {

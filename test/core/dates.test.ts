@@ -21,7 +21,7 @@ import {
   rangeAround,
 } from '../../lib/core/dates.ts'
 import type { IsoDate } from '../../lib/core/dates.ts'
-import { span } from '../support/samples.ts'
+import { span } from '../support/values.ts'
 
 /** A date of the tables below; a misspelt one fails the test. */
 function day(text: string): IsoDate {

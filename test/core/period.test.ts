@@ -3,7 +3,7 @@ import { XNYS } from '../../lib/core/calendar.ts'
 import { addDays, wholeYear, yearOf, type IsoDate } from '../../lib/core/dates.ts'
 import { resolvePeriod, type Period } from '../../lib/core/period.ts'
 import { forRandomCases, oneOf, wholeBetween, type Random } from '../support/random.ts'
-import { askedDates, at, day, errorOf, span } from '../support/samples.ts'
+import { askedDates, at, day, errorOf, span } from '../support/values.ts'
 import type { AskedDates } from '../../lib/core/config.ts'
 
 const BACKFILL: Partial<AskedDates> = { mode: 'backfill' }

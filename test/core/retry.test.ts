@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { backoffMs, retry } from '../../lib/core/retry.ts'
-import { createFakeClock } from '../support/fake-clock.ts'
+import { createFakeClock } from '../support/runs/fake-clock.ts'
 
 const policy = { maxAttempts: 4, baseMs: 100, capMs: 350 }
 const always = () => true

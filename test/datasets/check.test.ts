@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { RawRow } from '../../lib/core/dataset.ts'
-import { day, errorOf, prices, rawPrice, span } from '../support/samples.ts'
+import { day, errorOf, prices, rawPrice, span } from '../support/values.ts'
 import { validateRows, type CheckedSessions, type ValidationContext } from '../../lib/datasets/prices/validate.ts'
 
 const PRICES = prices()

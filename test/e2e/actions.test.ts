@@ -1,21 +1,28 @@
 // The real program as a step of GitHub Actions: what its log, its annotations and its step summary say.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { barsFor, iso, KEY, runCli, setS3Stage, setStage, type RunOptions, type Stage } from '../support/run-cli.ts'
-import { makeTempFolder } from '../support/temp-folder.ts'
-
-setDefaultTimeout(30_000)
+import { KEY } from '../support/runs/in-process.ts'
+import { barsFor, iso } from '../support/bars.ts'
+import { runCli } from '../support/runs/process.ts'
+import { setS3Stage, setStage, type RunOptions, type Stage } from '../support/runs/stage.ts'
+import { makeTempFolder } from '../support/lakes/temp-folder.ts'
 
 const DAY = '2024-09-16'
 
-async function runInActions(stage: Stage, args: readonly string[], options: RunOptions = {}) {
+/** `how` is a run in this process unless told. */
+async function runInActions(
+  stage: Stage,
+  args: readonly string[],
+  options: RunOptions = {},
+  how: 'start' | 'spawn' = 'start',
+) {
   const folder = await makeTempFolder()
   const file = join(folder.path, 'step-summary.md')
   // GitHub makes the file, and a step before this one may have said something in it.
   await Bun.write(file, '# From before\n')
   const env = { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: file, ...options.env }
-  const run = await stage.run(args, { ...options, env })
+  const run = await stage[how](args, { ...options, env }).done
   const summary = await Bun.file(file).text()
   await folder.remove()
   return { ...run, summary, annotations: run.stderr.split('\n').filter((line) => line.startsWith('::')) }
@@ -74,12 +81,17 @@ describe.concurrent('in GitHub Actions', () => {
 
   test('what ends the program before its run is an annotation and a summary too, without the key', async () => {
     await using stage = await setStage()
-    const typo = await runInActions(stage, ['--tickers', 'A', '--from-date', '2024-13-01', '--lookback', '0'])
+    const typo = await runInActions(
+      stage,
+      ['--tickers', 'A', '--from-date', '2024-13-01', '--lookback', '0'],
+      {},
+      'spawn',
+    )
     expect(typo).toMatchObject({ code: 2, requests: [], stdout: '' })
     expect(typo.annotations).toHaveLength(1)
     expect(typo.annotations[0]).toMatch(/^::error title=Ingestion::.*%0A .*--from-date.*%0A .*--lookback/)
     expect(seen(typo.summary)).toMatch(/## ❌ Nothing Was Ingested[^]*--from-date[^]*<br>\n.*--lookback/)
-    const wrong = await runInActions(stage, ['--tickers', 'A', '--from-date', KEY])
+    const wrong = await runInActions(stage, ['--tickers', 'A', '--from-date', KEY], {}, 'spawn')
     expect(`${wrong.stderr}${wrong.summary}`).not.toContain(KEY)
   })
 

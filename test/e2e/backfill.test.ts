@@ -1,24 +1,14 @@
 // The backfill, one file per symbol and year: the real program against the fake vendor, into a folder.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { addDays } from '../../lib/core/dates.ts'
-import { recordedError, type Bar } from '../support/fake-fmp.ts'
-import { askedOf, foreignParquet, priceFiles, priceKeys, readRows } from '../support/lake.ts'
-import {
-  barsFor,
-  callsOf,
-  iso,
-  metricsOf,
-  NOW,
-  ROOT,
-  sessions,
-  setStage,
-  yearKey,
-  type Run,
-  type Stage,
-} from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import type { Run } from '../support/runs/checks.ts'
+import { NOW } from '../support/runs/in-process.ts'
+import { ROOT } from '../support/runs/process.ts'
+import { callsOf, metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
+import { recordedError } from '../support/recorded.ts'
+import { type Bar, barsFor, iso, sessions, yearKey } from '../support/bars.ts'
+import { askedOf, foreignParquet, priceFiles, priceKeys, readRows } from '../support/lakes/lake.ts'
 
 const DEFAULT_SYMBOLS = ['AAPL', 'MSFT', 'NVDA', 'TSLA', 'AMZN', 'GOOGL', 'META', 'JPM', 'SPY', 'V']
 const AN_HOUR_LATER = '2024-09-17T14:00:00Z'
@@ -422,7 +412,7 @@ describe.concurrent('a call budget', () => {
     await using stage = await setStage({ bars: barsFor(['A', 'B'], '2024-01-02', '2024-09-16') })
     stage.onRequest = ({ symbol }) => (symbol === 'A' ? new Response('oops', { status: 502 }) : undefined)
     const args = ['--tickers', 'A,B', '--backfill', '--max-calls', '3']
-    const run = await stage.run(args, { env: { MAX_WORKERS: '1' }, warp: 200 })
+    const run = await stage.run(args, { env: { MAX_WORKERS: '1' } })
     expect(run.code).toBe(3)
     expect(run.requests.map(({ symbol }) => symbol)).toEqual(['A', 'A'])
     expect(metricsOf(run)).toMatchObject({ stopped_by: 'budget', symbols_processed: 0, files_written: 0, retries: 1 })

@@ -1,23 +1,11 @@
 // The nightly mode, one file per symbol and session: the real program against the fake vendor, into a folder.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import type { Bar } from '../support/fake-fmp.ts'
-import { describeFile, priceFiles, priceKeys, readFooter, readRows, type StoredRow } from '../support/lake.ts'
-import {
-  barsFor,
-  callsOf,
-  dayKey,
-  iso,
-  metricsOf,
-  NOW,
-  ROOT,
-  runCli,
-  sessions,
-  setStage,
-  yearKey,
-} from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { describe, expect, test } from 'bun:test'
+import { NOW } from '../support/runs/in-process.ts'
+import { ROOT } from '../support/runs/process.ts'
+import { callsOf, metricsOf, setStage } from '../support/runs/stage.ts'
+import { type Bar, barsFor, dayKey, iso, sessions, yearKey } from '../support/bars.ts'
+import { describeFile, priceFiles, priceKeys, readFooter, readRows, type StoredRow } from '../support/lakes/lake.ts'
 
 const DEFAULT_SYMBOLS = ['AAPL', 'MSFT', 'NVDA', 'TSLA', 'AMZN', 'GOOGL', 'META', 'JPM', 'SPY', 'V']
 const RULE = '='.repeat(60)
@@ -317,10 +305,10 @@ describe.concurrent('the default day', () => {
     ['after a day of mourning is the session before it', '2025-01-10T13:00:00Z', '2025-01-08'],
   ])('%s', async (_name, now, date) => {
     await using stage = await setStage()
-    const { code, stdout } = await runCli(
-      ['--dry-run', '--json', '--tickers', 'AAPL', '--out', stage.lake.out, '--now', now],
-      {},
-    )
+    const { code, stdout } = await stage.run(['--dry-run', '--json', '--tickers', 'AAPL'], {
+      now,
+      env: { RATE_LIMIT_SECONDS: '' },
+    })
     expect({ code, said: JSON.parse(stdout) as unknown }).toEqual({
       code: 0,
       said: { files: [dayKey('AAPL', date)], calls: 2, seconds: 30 },

@@ -1,13 +1,11 @@
 // `ingest databricks` as a user runs it: what it writes, what it refuses, what it says.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
-import { disposableFolder, folderLake } from '../support/lake.ts'
-import { runCli } from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { disposableFolder, folderLake } from '../support/lakes/lake.ts'
+import { runCli } from '../support/runs/process.ts'
 
 const PATHS = [...bundleFiles({ bucket: 'b', prefix: 'raw', catalog: 'main' }).keys()].toSorted()
 
@@ -81,7 +79,7 @@ describe.concurrent('ingest databricks', () => {
     await using temp = await disposableFolder()
     const folder = join(temp.path, 'b')
     const theirs = join(folder, 'sql/warehouse/10_tables.sql')
-    const preload = 'test/support/rival.ts'
+    const preload = 'test/support/runs/rival.ts'
     const run = await runCli(['databricks', folder], { preload, env: { ...env, RIVAL_FILE: theirs } })
     expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 1, stdout: '' })
     expect(run.stderr).toContain(`One file is there already, nothing was written.`)

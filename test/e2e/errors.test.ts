@@ -1,11 +1,13 @@
 // What goes wrong at the vendor, and how far it reaches: a try, a symbol, the run.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { recordedError, startFakeFmp, type Bar, type FmpRequestInfo } from '../support/fake-fmp.ts'
-import { readRows } from '../support/lake.ts'
-import { barsFor, callsOf, dayKey, KEY, metricsOf, setStage, type Stage } from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { describe, expect, test } from 'bun:test'
+import type { FmpRequestInfo } from '../support/servers/vendor.ts'
+import { KEY } from '../support/runs/in-process.ts'
+import { callsOf, metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
+import { recordedError } from '../support/recorded.ts'
+import { startFakeFmp } from '../support/servers/fake-fmp.ts'
+import { type Bar, barsFor, dayKey } from '../support/bars.ts'
+import { readRows } from '../support/lakes/lake.ts'
 
 const TEN = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J']
 const ONE_AT_A_TIME = { MAX_WORKERS: '1', UPLOAD_CONCURRENCY: '1' }
@@ -78,7 +80,7 @@ describe.concurrent('what stops the run', () => {
 
   test('the day limit: 429s unbroken for 130 seconds, exit 3, what is stored stays, the next run goes on', async () => {
     await using stage = await setVendor(TEN, ({ n }) => (n > 6 ? recordedError('call-limit') : undefined))
-    const run = await stage.run(['--tickers', TEN.join(',')], { env: ONE_AT_A_TIME, warp: 100 })
+    const run = await stage.run(['--tickers', TEN.join(',')], { env: ONE_AT_A_TIME })
     expect(run.code).toBe(3)
     expect(run.changed).toHaveLength(3)
     expect(metricsOf(run)).toMatchObject({ stopped_by: 'quota', counts: { stored: 3, not_reached: 7 } })
@@ -137,7 +139,6 @@ describe.concurrent('what is tried again', () => {
     }
     const run = await stage.run(['--tickers', TEN.slice(0, faults.length).join(',')], {
       env: { API_TIMEOUT_SECONDS: '0.3', MAX_WORKERS: '10' },
-      warp: 100,
       isLossy: true,
     })
     expect(run.code).toBe(0)
@@ -148,7 +149,7 @@ describe.concurrent('what is tried again', () => {
     await using stage = await setVendor(['GOOD', 'BAD'], ({ symbol }) =>
       symbol === 'BAD' ? new Response('oops', { status: 500 }) : undefined,
     )
-    const run = await stage.run(['--tickers', 'BAD,GOOD'], { warp: 200 })
+    const run = await stage.run(['--tickers', 'BAD,GOOD'])
     expect(run.code).toBe(1)
     expect(run.requests.filter(({ symbol }) => symbol === 'BAD')).toHaveLength(5)
     expect(run.changed).toEqual([dayKey('GOOD', '2024-09-16')])

@@ -3,13 +3,14 @@
 // these tests fail when the lock file is not what decides.
 
 import { $ } from 'bun'
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { barsFor, KEY, NOW, ROOT, setS3Stage } from '../support/run-cli.ts'
-import { makeTempFolder, type TempFolder } from '../support/temp-folder.ts'
-
-setDefaultTimeout(60_000)
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { ROOT, TIME_LIMIT_MS } from '../support/runs/process.ts'
+import { barsFor } from '../support/bars.ts'
+import { setS3Stage } from '../support/runs/stage.ts'
+import { makeTempFolder, type TempFolder } from '../support/lakes/temp-folder.ts'
 
 const SOURCES = ['ingest.ts', 'lib', 'package.json', 'bun.lock', 'bunfig.toml', 'tickers.csv']
 const DEAD_END = 'http://127.0.0.1:9'
@@ -39,7 +40,7 @@ async function runClone(args: readonly string[], env: Readonly<Record<string, st
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    timeout: 50_000,
+    timeout: TIME_LIMIT_MS,
     killSignal: 'SIGKILL',
   })
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])

@@ -1,16 +1,16 @@
 // Two whole runs at once over one lake: every file is written once, and both runs account for it.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { priceFiles, priceKeys } from '../support/lake.ts'
-import { barsFor, dayKey, metricsOf, sessions, setS3Stage, setStage, type Run, type Stage } from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { describe, expect, test } from 'bun:test'
+import { priceFiles, priceKeys } from '../support/lakes/lake.ts'
+import type { Run } from '../support/runs/checks.ts'
+import { barsFor, dayKey, sessions } from '../support/bars.ts'
+import { metricsOf, setS3Stage, setStage, type Stage } from '../support/runs/stage.ts'
 
 const FIVE = ['A', 'B', 'C', 'D', 'E']
 const DAY = '2024-09-16'
 const BACKFILL = ['--tickers', FIVE.join(','), '--backfill', '--from-date', '2023-01-01']
 
-/** Starts two runs and answers neither before both have surveyed the store. */
+/** Starts two runs, one of them in this process, and answers neither before both have surveyed the store. */
 async function race(stage: Stage, args: readonly string[]): Promise<readonly Run[]> {
   const { promise: bothAsk, resolve } = Promise.withResolvers<undefined>()
   const before = stage.fmp.requests.length
@@ -19,7 +19,7 @@ async function race(stage: Stage, args: readonly string[]): Promise<readonly Run
     return bothAsk
   }
   const first = stage.start(args, { isShared: true })
-  const second = stage.start(args, { isShared: true })
+  const second = stage.spawn(args, { isShared: true })
   const runs = await Promise.all([first.done, second.done])
   stage.onRequest = undefined
   expect(runs.map(({ code }) => code)).toEqual([0, 0])
@@ -84,7 +84,7 @@ describe.concurrent('two whole runs at once over one folder', () => {
   test('in different modes do not meet', async () => {
     await using stage = await setStage({ bars: barsFor(FIVE, '2023-01-03', DAY) })
     const daily = stage.start(['--tickers', FIVE.join(',')], { isShared: true })
-    const backfill = stage.start(BACKFILL, { isShared: true })
+    const backfill = stage.spawn(BACKFILL, { isShared: true })
     const runs = await Promise.all([daily.done, backfill.done])
     expect(runs.map(({ code }) => code)).toEqual([0, 0])
     expect(writtenBy(runs)).toBe(15)

@@ -1,15 +1,15 @@
 // What README.md shows is what the real program prints: its commands are run, and their output is compared line by line.
 // A line `…` in README stands for lines that are left out.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { startFakeFmp } from '../support/fake-fmp.ts'
-import { disposableFolder } from '../support/lake.ts'
-import { barsFor, KEY, NOW, ROOT, runCli } from '../support/run-cli.ts'
-
-setDefaultTimeout(60_000)
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { ROOT, runCli } from '../support/runs/process.ts'
+import { barsFor } from '../support/bars.ts'
+import { startFakeFmp } from '../support/servers/fake-fmp.ts'
+import { disposableFolder } from '../support/lakes/lake.ts'
 
 const README = await Bun.file(join(ROOT, 'README.md')).text()
 const INGEST = 'bun run ingest.ts '

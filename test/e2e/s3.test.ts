@@ -1,22 +1,11 @@
 // The real program against a strict S3: signatures, checksums and conditions are checked, and every fault is one that
 // S3 has.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import type { FakeRequest } from '../support/fake-s3.ts'
-import { priceFiles, priceKeys, readFooter, readRows } from '../support/lake.ts'
-import {
-  barsFor,
-  callsOf,
-  dayKey,
-  metricsOf,
-  sessions,
-  setS3Stage,
-  setStage,
-  yearKey,
-  type S3Stage,
-} from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { describe, expect, test } from 'bun:test'
+import type { FakeRequest } from '../support/servers/fake-s3.ts'
+import { priceFiles, priceKeys, readFooter, readRows } from '../support/lakes/lake.ts'
+import { barsFor, dayKey, sessions, yearKey } from '../support/bars.ts'
+import { callsOf, metricsOf, setS3Stage, setStage, type S3Stage } from '../support/runs/stage.ts'
 
 const FIVE = ['A', 'B', 'C', 'D', 'E']
 const LIST = ['--tickers', FIVE.join(',')]

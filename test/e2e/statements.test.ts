@@ -1,17 +1,16 @@
-// The real program fetches statements, from answers as FMP was recorded to give them, and DuckDB reads what it stored.
+// The program fetches statements, from answers as FMP was recorded to give them, and DuckDB reads what it stored.
 
 import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startFakeS3 } from '../support/fake-s3.ts'
-import { startCli } from '../support/run-cli.ts'
+import { startFakeS3 } from '../support/servers/fake-s3.ts'
+import { setStage } from '../support/runs/stage.ts'
 import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 import type { Metrics } from '../../lib/report/contract.ts'
 
 const NOW = '2026-11-24T13:00:00Z'
-const KEY = 'statements+Key/0123456789=='
 
 type Row = Record<string, unknown>
 
@@ -36,22 +35,17 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const newFolder = (): string => mkdtempSync(join(folder, 'lake-'))
 
 async function ingest(args: readonly string[], answers: Answers, env: Record<string, string> = {}) {
-  const asked: string[] = []
-  const server = Bun.serve({
-    hostname: '127.0.0.1',
-    port: 0,
-    fetch: ({ url }) => {
-      const { pathname, searchParams } = new URL(url)
-      const path = pathname.split('/')[pathname.includes('/v3/') ? 3 : 2] ?? ''
-      asked.push(`${path} ${searchParams.get('period')} ${searchParams.get('limit')}`)
-      const answer = answers(path, searchParams)
-      return typeof answer === 'string' ? new Response(answer, { status: 402 }) : Response.json(answer)
-    },
+  await using stage = await setStage()
+  stage.onRequest = ({ path, url }) => {
+    const answer = answers(path.split('/')[path.includes('/v3/') ? 3 : 2] ?? '', url.searchParams)
+    return typeof answer === 'string' ? new Response(answer, { status: 402 }) : Response.json(answer)
+  }
+  // Each test has a lake of its own.
+  const ran = await stage.run(['--json', ...args], { now: NOW, env, isShared: true })
+  const asked = ran.requests.map(({ path, url: { searchParams } }) => {
+    const name = path.split('/')[path.includes('/v3/') ? 3 : 2] ?? ''
+    return `${name} ${searchParams.get('period')} ${searchParams.get('limit')}`
   })
-  const { port } = server
-  const base = { FMP_API_KEY: KEY, FMP_BASE_URL: `http://127.0.0.1:${port}`, RATE_LIMIT_SECONDS: '0' }
-  const ran = await startCli(['--json', '--now', NOW, ...args], { env: { ...base, ...env } }).done
-  await server.stop(true)
   const metrics = ran.stdout === '' ? undefined : (JSON.parse(ran.stdout) as Metrics)
   return { ...ran, asked, metrics }
 }

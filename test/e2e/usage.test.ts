@@ -1,14 +1,16 @@
 // What is refused before anything is called, what is only printed, and what the settings do to the output.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disposableFolder } from '../support/lake.ts'
-import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setStage, yearKey } from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { disposableFolder } from '../support/lakes/lake.ts'
+import { KEY, NOW, runInProcess } from '../support/runs/in-process.ts'
+import { barsFor, dayKey, yearKey } from '../support/bars.ts'
+import { metricsOf, setStage } from '../support/runs/stage.ts'
+import { runCli } from '../support/runs/process.ts'
 
 const VENDOR = { FMP_API_KEY: KEY, FMP_BASE_URL: 'http://127.0.0.1:9' }
+const NOTHING = { FMP_API_KEY: '', FMP_BASE_URL: '', RATE_LIMIT_SECONDS: '' }
 
 describe.concurrent('a usage error', () => {
   test.each<[string, readonly string[], Readonly<Record<string, string>>, readonly (string | RegExp)[]]>([
@@ -38,11 +40,23 @@ describe.concurrent('a usage error', () => {
       ['--backfil', '--from-date', '--max-calls', '--json', 'RATE_LIMIT_SECONDS', 'MAX_WORKERS', 'FMP_API_KEY'],
     ],
   ])('%s: exit 2, nothing called, nothing left', async (_name, args, env, words) => {
-    await using folder = await disposableFolder()
-    const out = args.includes('--out') ? [] : ['--out', join(folder.path, 'lake')]
-    const run = await runCli([...args, ...out], { env, cwd: folder.path })
-    expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 2, stdout: '' })
+    const run = await runInProcess({
+      args: [...args, ...(args.includes('--out') ? [] : ['--out', 'lake'])],
+      env: { ...NOTHING, ...env },
+      vendor: () => Response.json([]),
+    })
+    expect({ code: run.code, stdout: run.stdout, calls: run.calls }).toEqual({ code: 2, stdout: '', calls: 0 })
     for (const word of words) expect(run.stderr).toContain(String(word))
+    expect(run.stderr).not.toContain(KEY)
+    expect(run.files.size).toBe(0)
+  })
+
+  test('of a process: exit 2, all on stderr, nothing made', async () => {
+    await using folder = await disposableFolder()
+    const args = ['--backfil', '--max-calls', '-1', '--out', join(folder.path, 'lake')]
+    const run = await runCli(args, { env: { ...VENDOR, MAX_WORKERS: '0' }, cwd: folder.path })
+    expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 2, stdout: '' })
+    for (const word of ['--backfill', '--max-calls', 'MAX_WORKERS']) expect(run.stderr).toContain(word)
     expect(run.stderr).not.toContain(KEY)
     expect(await readdir(folder.path)).toEqual([])
   })
@@ -140,9 +154,9 @@ describe.concurrent('a dry run', () => {
   })
 
   test('says in one line what a long list takes', async () => {
-    await using folder = await disposableFolder()
     const list = Array.from({ length: 500 }, (_, index) => `S${index}`).join(',')
-    const run = await runCli(['--dry-run', '--tickers', list, '--backfill', '--out', folder.path, '--now', NOW])
+    await using stage = await setStage()
+    const run = await stage.run(['--dry-run', '--tickers', list, '--backfill'], { env: { RATE_LIMIT_SECONDS: '' } })
     expect(run.code).toBe(0)
     expect(run.stdout).toContain('1,000 calls, one per 15 s: about 4 h 10 min\n')
   })

@@ -9,11 +9,13 @@ import { describeError, IngestError } from '../../lib/core/errors.ts'
 import { readFooter } from '../../lib/parquet/parquet.ts'
 import { parseTickerFlag, parseTickers } from '../../lib/cli/tickers.ts'
 import { fuzz, FUZZ_TIMEOUT_MS, mangled, oddText } from '../support/fuzz.ts'
-import { runInProcess, type InProcessRun } from '../support/in-process.ts'
+import { runInProcess, type InProcessRun } from '../support/runs/in-process.ts'
 import { leaksIn } from '../support/leaks.ts'
-import { oddAnswer } from '../support/odd-answers.ts'
+import { oddAnswer } from '../support/servers/odd-answers.ts'
 import { oneOf, someOf, wholeBetween, type Random } from '../support/random.ts'
-import { barsFor, KEY, NOW, setStage } from '../support/run-cli.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor } from '../support/bars.ts'
+import { setStage } from '../support/runs/stage.ts'
 import type { Metrics } from '../../lib/report/contract.ts'
 
 const PRICES = createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw' })
@@ -223,12 +225,12 @@ test(
           () => ({ falseEncoding: 'gzip' }) as const,
         ])?.()
       const flags = someOf(random, ['--force', '--no-adj-close', '--json'], 0.5)
-      const run = await stage.run(['--tickers', names.join(','), '--from-date', '2024-09-09', ...flags], {
+      const { done } = stage.spawn(['--tickers', names.join(','), '--from-date', '2024-09-09', ...flags], {
         env: { API_TIMEOUT_SECONDS: '1' },
         warp: 200,
         isLossy: true,
       })
-      expect([0, 1, 3]).toContain(run.code)
+      expect([0, 1, 3]).toContain((await done).code)
     })
   },
   FUZZ_TIMEOUT_MS,

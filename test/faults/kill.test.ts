@@ -1,12 +1,10 @@
 // A short sweep over the points at which a run can be killed, drawn by TEST_SEED; `bun run test:kill` takes them all.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { pointsOf, someOf, type Point } from '../kill/points.ts'
 import { SCENARIOS } from '../kill/scenarios.ts'
 import { makeReference, sweep, type Reference, type StoreKind } from '../kill/sweep.ts'
-import { SEED } from '../support/run-cli.ts'
-
-setDefaultTimeout(60_000)
+import { SEED } from '../support/bars.ts'
 
 async function referenceOf(name: string, store: StoreKind): Promise<Reference> {
   const scenario = SCENARIOS.find((candidate) => candidate.name === name)

@@ -1,16 +1,17 @@
 // What the machine can do to the process: no room, no right, nobody who listens, too little memory. Signals and kills are
 // in cli.interrupt.test.ts and in the tests of kills at every step.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disposableFolder, folderLake, priceFiles, priceKeys, readFooter, type Lake } from '../support/lake.ts'
-import { barsFor, KEY, measureCli, NOW, ROOT, runCli, setStage, type Stage } from '../support/run-cli.ts'
-import { mountSmallDisk, whyNoDisk } from '../support/small-disk.ts'
+import { disposableFolder, folderLake, priceFiles, priceKeys, readFooter, type Lake } from '../support/lakes/lake.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor } from '../support/bars.ts'
+import { measureCli, ROOT, TIME_LIMIT_MS, runCli } from '../support/runs/process.ts'
+import { setStage, type Stage } from '../support/runs/stage.ts'
+import { mountSmallDisk, whyNoDisk } from '../support/runs/small-disk.ts'
 import type { Metrics } from '../../lib/report/contract.ts'
-
-setDefaultTimeout(60_000)
 
 const DAY = '2024-09-16'
 const FIVE = ['A', 'B', 'C', 'D', 'E']
@@ -29,7 +30,7 @@ async function shell(line: string, stage: Stage, out: string): Promise<{ code: n
     env: { PATH: process.env['PATH'] ?? '', INGEST: ingest, ...vendorOf(stage) },
     stdout: 'ignore',
     stderr: 'pipe',
-    timeout: 25_000,
+    timeout: TIME_LIMIT_MS,
   })
   const [stderr] = await Promise.all([child.stderr.text(), child.exited])
   return { code: child.exitCode ?? 128, stderr }

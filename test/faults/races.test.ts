@@ -1,18 +1,19 @@
 // Many at once over one store: every file once, whole, and never a shorter year. Two runs alone are in cli.race.test.ts.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { falseClaims, dataFacts } from '../kill/look.ts'
-import { disposableFolder, readRows } from '../support/lake.ts'
-import { barsFor, metricsOf, ROOT, setS3Stage, setStage, yearKey, type Run, type Stage } from '../support/run-cli.ts'
-
-setDefaultTimeout(60_000)
+import { disposableFolder, readRows } from '../support/lakes/lake.ts'
+import type { Run } from '../support/runs/checks.ts'
+import { ROOT } from '../support/runs/process.ts'
+import { barsFor, yearKey } from '../support/bars.ts'
+import { metricsOf, setS3Stage, setStage, type Stage } from '../support/runs/stage.ts'
 
 const SYMBOLS = ['A', 'B', 'C', 'D']
 const LIST = ['--tickers', SYMBOLS.join(',')]
 const NEXT_MORNING = '2024-09-18T13:00:00Z'
 
-/** Starts several runs and answers none before all have surveyed the store. */
+/** Starts several runs, one of them in this process, and answers none before all have surveyed the store. */
 async function race(stage: Stage, args: readonly (readonly string[])[]): Promise<readonly Run[]> {
   const { promise: allAsk, resolve } = Promise.withResolvers<undefined>()
   const before = stage.fmp.requests.length
@@ -21,7 +22,8 @@ async function race(stage: Stage, args: readonly (readonly string[])[]): Promise
     if (n === before + args.length) resolve(undefined)
     return allAsk
   }
-  const runs = await Promise.all(args.map(async (own) => await stage.start(own, { isShared: true }).done))
+  const starts = args.map((own, index) => stage[index === 0 ? 'start' : 'spawn'](own, { isShared: true }))
+  const runs = await Promise.all(starts.map(async ({ done }) => await done))
   stage.onRequest = undefined
   return runs
 }
@@ -122,7 +124,7 @@ describe.each([
     await using calm = await setStage({ bars: stage.bars })
     const args = [...LIST, '--from-date', '2024-09-03']
     const survivor = stage.start(args, { isShared: true })
-    const victim = stage.start(args, { isShared: true })
+    const victim = stage.spawn(args, { isShared: true })
     stage.onRequest = ({ n }) => {
       // Some files of both are on their way then.
       if (n === 10) victim.kill('SIGKILL')

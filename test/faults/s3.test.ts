@@ -1,14 +1,15 @@
 // What a store can do to a whole run, beyond cli.s3.test.ts: trouble at every request, trouble that stays, answers that never
 // end, a clock or a region that is wrong, credentials that are old.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FakeRequest, Fault } from '../support/fake-s3.ts'
-import { disposableFolder, priceFiles, priceKeys } from '../support/lake.ts'
-import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, setStage, type S3Stage } from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import type { FakeRequest, Fault } from '../support/servers/fake-s3.ts'
+import { disposableFolder, priceFiles, priceKeys } from '../support/lakes/lake.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor, dayKey } from '../support/bars.ts'
+import { metricsOf, setS3Stage, setStage, type S3Stage } from '../support/runs/stage.ts'
+import { runCli } from '../support/runs/process.ts'
 
 const DAY = '2024-09-16'
 const THREE = ['A', 'B', 'C']
@@ -77,7 +78,7 @@ describe.concurrent('a store that fails every request once', () => {
       [backfill, '2024-09-19T13:00:00Z'],
     ] as const) {
       stage.s3.onRequest = failEachOnce()
-      const run = await stage.run(args, { now, warp: 100 })
+      const run = await stage.run(args, { now })
       const expected = await calm.run(args, { now })
       expect(run.code).toBe(0)
       expect(metricsOf(run).counts).toEqual(metricsOf(expected).counts)
@@ -94,7 +95,7 @@ describe.concurrent('a store that fails every request once', () => {
       hung += 1
       return { action: 'hang' }
     }
-    const run = await stage.run(LIST, { warp: 60 })
+    const run = await stage.spawn(LIST, { warp: 20 }).done
     expect({ code: run.code, changed: run.changed.length, hung }).toEqual({ code: 0, changed: 3, hung: 1 })
     expect(metricsOf(run).duration_seconds).toBeGreaterThan(15)
   })
@@ -107,7 +108,7 @@ describe.concurrent('trouble that stays', () => {
   ])('(%s) stops the run with cause and cure; no call is spent on the others', async (_name, fault, cause, cure) => {
     await using stage = await setBucket()
     stage.s3.onRequest = ({ operation, key }) => (operation === 'put' && key.includes('symbol=') ? fault : undefined)
-    const run = await stage.run(LIST, { env: { MAX_WORKERS: '1' }, warp: 60, isShared: true })
+    const run = await stage.run(LIST, { env: { MAX_WORKERS: '1' }, isShared: true })
     expect({ code: run.code, calls: run.requests.length }).toEqual({ code: 1, calls: 2 })
     const [line = ''] = run.stderr.match(/^🛑.*$/gm) ?? []
     expect(line).toContain('s3://test-bucket/raw/prices/symbol=A/')
@@ -263,7 +264,7 @@ describe.concurrent('a listing whose pages never end', () => {
     await using stage = await setBucket()
     const env = { ...stage.s3.env(), AWS_ENDPOINT_URL_S3: String(server.url), FMP_API_KEY: KEY, TIME_WARP: '300' }
     const args = ['--tickers', 'A', '--out', 's3://test-bucket', '--now', NOW, '--dry-run']
-    const run = await runCli(args, { env, preload: 'test/support/time-warp.ts' })
+    const run = await runCli(args, { env, preload: 'test/support/runs/time-warp.ts' })
     await server.stop(true)
     expect({ code: run.code, stdout: run.stdout }).toEqual({ code: 1, stdout: '' })
     expect(run.stderr).toMatch(/^❌ s3:\/\/test-bucket\/raw\/prices\/symbol=A\/: /m)

@@ -3,13 +3,12 @@ import type { ErrorScope, IngestError } from '../../lib/core/errors.ts'
 import { createCallBudget } from '../../lib/fmp/call-budget.ts'
 import { createCalls } from '../../lib/fmp/calls.ts'
 import { createRateGate } from '../../lib/fmp/rate-gate.ts'
-import { createFakeClock } from '../support/fake-clock.ts'
-import { recordedError } from '../support/fake-fmp.ts'
+import { createFakeClock } from '../support/runs/fake-clock.ts'
+import { recordedError } from '../support/recorded.ts'
 import {
   clientOf,
   closeServers,
   createHeldClock,
-  failureOf,
   realClock,
   reserved,
   serve,
@@ -18,6 +17,7 @@ import {
   SYMBOLS,
   until,
 } from '../support/fmp-client.ts'
+import { failureOf } from '../support/values.ts'
 
 afterEach(closeServers)
 

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { IngestError } from '../../lib/core/errors.ts'
-import { recordedError, TEST_KEY } from '../support/fake-fmp.ts'
-import { clientOf, closeServers, failureOf, reserved, serve, serverError } from '../support/fmp-client.ts'
+import { TEST_KEY } from '../support/servers/vendor.ts'
+import { recordedError } from '../support/recorded.ts'
+import { clientOf, closeServers, reserved, serve, serverError } from '../support/fmp-client.ts'
+import { failureOf } from '../support/values.ts'
 
 afterEach(closeServers)
 

@@ -3,8 +3,9 @@ import type { FmpApi } from '../../lib/core/config.ts'
 import type { Ask } from '../../lib/core/dataset.ts'
 import type { IngestError } from '../../lib/core/errors.ts'
 import { rowsOf } from '../../lib/fmp/reply.ts'
-import { recordedErrors } from '../support/fake-fmp.ts'
-import { errorOf, verdictOf } from '../support/fmp-client.ts'
+import { recordedErrors } from '../support/recorded.ts'
+import { verdictOf } from '../support/fmp-client.ts'
+import { errorOf } from '../support/values.ts'
 
 const query = { from: '2023-01-01', to: '2023-01-10' }
 const full: Ask = { path: 'historical-price-eod/full', symbol: 'AAPL', query, name: 'full' }

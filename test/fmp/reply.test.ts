@@ -3,8 +3,9 @@ import type { Ask, RawRow } from '../../lib/core/dataset.ts'
 import { createRedactor } from '../../lib/core/text.ts'
 import { rowsOf } from '../../lib/fmp/reply.ts'
 import type { HttpReply } from '../../lib/fmp/request.ts'
-import { fixtureText } from '../support/fake-fmp.ts'
-import { errorOf, verdictOf } from '../support/fmp-client.ts'
+import { fixtureText } from '../support/recorded.ts'
+import { verdictOf } from '../support/fmp-client.ts'
+import { errorOf } from '../support/values.ts'
 
 const KEY = 'sEcReT+key/123'
 const redact = createRedactor([KEY])

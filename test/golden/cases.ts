@@ -2,7 +2,7 @@
 
 import type { Row } from '../../lib/core/dataset.ts'
 import { encodeParquet, rowsSha256 } from '../../lib/parquet/parquet.ts'
-import { at, day, priceRow, prices, span } from '../support/samples.ts'
+import { at, day, priceRow, prices, span } from '../support/values.ts'
 
 type GoldenCase = { readonly name: string; readonly bytes: Uint8Array }
 

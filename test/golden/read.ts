@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DuckDBDateValue, DuckDBInstance } from '@duckdb/node-api'
 import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { dateOfDay } from '../../lib/core/dates.ts'
-import { makeTempFolder } from '../support/temp-folder.ts'
+import { makeTempFolder } from '../support/lakes/temp-folder.ts'
 
 /** A value as JSON can hold it exactly: 64-bit numbers and instants as texts, minus zero as one too. */
 type Plain = string | number | boolean | null

@@ -2,7 +2,7 @@
 // is printed, draws where the ways to be killed are drawn.
 
 import { afterAll, describe, expect, test } from 'bun:test'
-import { SEED } from '../support/run-cli.ts'
+import { SEED } from '../support/bars.ts'
 import { pointsOf, someOf, type Point } from './points.ts'
 import { LARGE, SCENARIOS } from './scenarios.ts'
 import { makeReference, sweep, type Reference } from './sweep.ts'

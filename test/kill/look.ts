@@ -1,6 +1,6 @@
 // What stands in a lake, looked at from outside between two runs.
 
-import { amountsOf, type Bars, type Reports } from '../support/fake-fmp.ts'
+import { amountsOf, type Bars, type Reports } from '../support/servers/vendor.ts'
 import {
   isDataKey,
   priceKeys,
@@ -10,7 +10,7 @@ import {
   type Lake,
   type StoredReport,
   type StoredRow,
-} from '../support/lake.ts'
+} from '../support/lakes/lake.ts'
 import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 
 /** Bytes by key. */

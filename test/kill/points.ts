@@ -1,6 +1,6 @@
 // The points at which a run can be killed.
 
-import { seededRandom } from '../support/fake-fmp.ts'
+import { seededRandom } from '../support/random.ts'
 
 /**
  * Where a run is killed: at its n-th request to the vendor (when it has come in, or some milliseconds later), at its n-th

@@ -1,8 +1,8 @@
 // The runs that are killed: small, but of every kind. Each says what the store holds before, what the vendor knows then
 // and later, and which run dies. Most instants lie around 2024-09-17, a Tuesday.
 
-import { makeBars, type Bar, type Bars, type Report, type Reports } from '../support/fake-fmp.ts'
-import { iso, sessions } from '../support/run-cli.ts'
+import type { Bars, Report, Reports } from '../support/servers/vendor.ts'
+import { makeBars, type Bar, iso, sessions } from '../support/bars.ts'
 
 /** A run: its arguments, its instant, and what the vendor knows at that time. */
 export type Visit = {

@@ -3,9 +3,10 @@
 
 import { join } from 'node:path'
 import PQueue from 'p-queue'
-import { seededRandom } from '../support/fake-fmp.ts'
-import { disposableFolder, isDataKey, type Lake } from '../support/lake.ts'
-import { setS3Stage, setStage, type Run, type Stage } from '../support/run-cli.ts'
+import type { Run } from '../support/runs/checks.ts'
+import { seededRandom } from '../support/random.ts'
+import { setS3Stage, setStage, type Stage } from '../support/runs/stage.ts'
+import { disposableFolder, isDataKey, type Lake } from '../support/lakes/lake.ts'
 import { dataFacts, falseClaims, readFiles, strayKeys, untrueFiles, type Files } from './look.ts'
 import type { Done, Point } from './points.ts'
 import type { Scenario, Visit } from './scenarios.ts'
@@ -40,7 +41,7 @@ export type SweepResult = { readonly kills: number; readonly survived: number; r
 /** One for all sweeps of a process; more at a time would fight for the two cores that CI has. */
 const queue = new PQueue({ concurrency: 2 })
 
-const PRELOAD = 'test/support/kill-at.ts'
+const PRELOAD = 'test/support/runs/kill-at.ts'
 
 function settings({ width }: SweepOptions): Record<string, string> {
   return { MAX_WORKERS: String(width), UPLOAD_CONCURRENCY: String(width) }
@@ -83,7 +84,7 @@ export async function makeReference(scenario: Scenario, options: SweepOptions): 
   teach(stage, killed)
   const [apiBefore, s3Before] = [stage.fmp.requests.length, stage.s3?.requests.length ?? 0]
   const env = { ...settings(options), KILL_AT: '0', STEPS_FILE: stepsFile }
-  expectCode(await stage.run(killed.args, { now: killed.now, env, preload: PRELOAD }))
+  expectCode(await stage.spawn(killed.args, { now: killed.now, env, preload: PRELOAD }).done)
   const counts = {
     api: stage.fmp.requests.length - apiBefore,
     s3: (stage.s3?.requests.length ?? 0) - s3Before,
@@ -137,7 +138,7 @@ async function killOnce(reference: Reference, point: Point): Promise<Killed> {
   teach(stage, killed)
   const env = settings(reference)
   const fsEnv = { KILL_AT: String(point.n), KILL_WHEN: point.when }
-  const running = stage.start(killed.args, {
+  const running = stage.spawn(killed.args, {
     now: killed.now,
     isShared: true,
     ...(point.at === 'fs' ? { env: { ...env, ...fsEnv }, preload: PRELOAD } : { env }),

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { createEncoder, createThreadEncoder } from '../../lib/parquet/encoder.ts'
 import type { Row } from '../../lib/core/dataset.ts'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { ROOT } from '../support/run-cli.ts'
-import { priceRow, prices, span } from '../support/samples.ts'
+import { ROOT } from '../support/runs/process.ts'
+import { priceRow, prices, span } from '../support/values.ts'
 import type { Encoder } from '../../lib/parquet/parquet.ts'
 
 const SCRIPT = join(ROOT, 'lib/parquet/worker.ts')

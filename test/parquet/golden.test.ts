@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { parquetMetadata } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
-import { prices, priceRow } from '../support/samples.ts'
+import { prices, priceRow } from '../support/values.ts'
 import { dayFileWithColumns, GOLDEN_CASES } from '../golden/cases.ts'
 import { goldenText, readByHyparquet, type Reading } from '../golden/read.ts'
 

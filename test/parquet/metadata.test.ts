@@ -6,7 +6,7 @@ import type { Row } from '../../lib/core/dataset.ts'
 import { addDays, utcDate, yearOf, type DateRange } from '../../lib/core/dates.ts'
 import { encodeParquet, type FileContent, type Footer, readFooter, rowsSha256 } from '../../lib/parquet/parquet.ts'
 import { forRandomRuns, oneOf, wholeBetween } from '../support/random.ts'
-import { at, day, priceRow, prices, span } from '../support/samples.ts'
+import { at, day, priceRow, prices, span } from '../support/values.ts'
 
 const { columns } = prices()
 const INGEST_MS = at('2024-09-30T23:00:00.123Z')

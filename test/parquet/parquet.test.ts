@@ -5,7 +5,7 @@ import type { Row } from '../../lib/core/dataset.ts'
 import { dateOfDay } from '../../lib/core/dates.ts'
 import { encodeParquet, type FileContent, readFooter, rowsSha256 } from '../../lib/parquet/parquet.ts'
 import { forRandomRuns, oneOf, wholeBetween, type Random } from '../support/random.ts'
-import { at, day, priceRow, prices, span } from '../support/samples.ts'
+import { at, day, priceRow, prices, span } from '../support/values.ts'
 
 const PRICES = prices()
 const { columns } = PRICES

@@ -1,116 +1,54 @@
-import { describe, expect, test } from 'bun:test'
-import { createFetchAhead, type FetchAhead, type FetchSlot } from '../../lib/pipeline/fetch-ahead.ts'
+// Backpressure: how many symbols are fetched before their files are stored.
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import type { Store } from '../../lib/store/store.ts'
+import { openShelf, type Shelf } from '../support/lakes/folder-store.ts'
+import { answering, barsOf, ingestOver, type Answer, type Options, type Ran } from '../support/pipeline-run.ts'
 
-/** Below and at the high-water mark of open rows. */
-const FEW = 2_499
-const MANY = 2_500
-const MAX_UPLOADS = 2
-
-type State = {
-  /** A file has been stored. */
-  readonly hasStored: boolean
-  /** A symbol has been fetched. */
-  readonly hasFetched: boolean
-  /** Symbols whose files are being stored. */
-  readonly storing: 0 | 1 | 2
-  /** Rows of those symbols, or of one that is being fetched. */
-  readonly openRows: number
-}
-
-/** Leads a new fetch-ahead into a state by what happens in a run. */
-async function reach({ hasStored, hasFetched, storing, openRows }: State) {
-  const stop = new AbortController()
-  const fetchAhead = createFetchAhead({ stop, maxUploads: MAX_UPLOADS })
-  if (hasStored || hasFetched) {
-    const slot = await fetchAhead.admit(1)
-    if (hasStored) slot.fileDone(1, true)
-    if (hasFetched) slot.release()
-  }
-  const rows = Array.from({ length: Math.max(1, storing) }, (_, index) => (index === 0 ? openRows : 0))
-  const slots: FetchSlot[] = []
-  // All are admitted before any is stored: then nothing but the rows can hold one back.
-  for (const count of rows.toReversed()) slots.push(await fetchAhead.admit(count))
-  for (const slot of slots.slice(0, storing)) slot.startStoring()
-  return { fetchAhead, stop, slots }
-}
-
-async function isAdmitted(fetchAhead: FetchAhead): Promise<boolean> {
-  let isIn = false
-  void fetchAhead.admit(0).then(() => (isIn = true))
-  for (let turn = 0; turn < 5; turn += 1) await Promise.resolve()
-  return isIn
-}
-
-describe('a symbol is admitted', () => {
-  // Whoever is storing has been fetched: with symbols in the store `hasFetched` is true.
-  test.each([
-    // Nothing is fetched yet: the open rows alone count, for nobody knows whether vendor or store is slower.
-    { hasStored: false, hasFetched: false, storing: 0, openRows: FEW, expected: true },
-    { hasStored: false, hasFetched: false, storing: 0, openRows: MANY, expected: false },
-    { hasStored: true, hasFetched: false, storing: 0, openRows: FEW, expected: true },
-    { hasStored: true, hasFetched: false, storing: 0, openRows: MANY, expected: false },
-    // The store is idle: the vendor is slower, and open rows do not count.
-    { hasStored: false, hasFetched: true, storing: 0, openRows: FEW, expected: true },
-    { hasStored: false, hasFetched: true, storing: 0, openRows: MANY, expected: true },
-    { hasStored: true, hasFetched: true, storing: 0, openRows: FEW, expected: true },
-    { hasStored: true, hasFetched: true, storing: 0, openRows: MANY, expected: true },
-    // The store has not taken a file: one symbol at a time.
-    { hasStored: false, hasFetched: true, storing: 1, openRows: FEW, expected: false },
-    { hasStored: false, hasFetched: true, storing: 1, openRows: MANY, expected: false },
-    { hasStored: false, hasFetched: true, storing: 2, openRows: FEW, expected: false },
-    { hasStored: false, hasFetched: true, storing: 2, openRows: MANY, expected: false },
-    // The store has taken a file: as many symbols as uploads, below the high-water mark.
-    { hasStored: true, hasFetched: true, storing: 1, openRows: FEW, expected: true },
-    { hasStored: true, hasFetched: true, storing: 1, openRows: MANY, expected: false },
-    { hasStored: true, hasFetched: true, storing: 2, openRows: FEW, expected: false },
-    { hasStored: true, hasFetched: true, storing: 2, openRows: MANY, expected: false },
-  ] as const)('%j', async ({ expected, ...state }) => {
-    const { fetchAhead, stop } = await reach(state)
-    expect(await isAdmitted(fetchAhead)).toBe(expected)
-    // A run that is stopped fetches nothing, so that nobody has to wait.
-    stop.abort()
-    expect(await isAdmitted(fetchAhead)).toBe(true)
-  })
-
-  test('that waits, as soon as enough rows are done', async () => {
-    const { fetchAhead, slots } = await reach({ hasStored: true, hasFetched: true, storing: 1, openRows: MANY })
-    const waiting = isAdmitted(fetchAhead)
-    slots[0]?.fileDone(1, true)
-    expect(await waiting).toBe(true)
-  })
-
-  test('that waits, as soon as another has left the store', async () => {
-    const { fetchAhead, slots } = await reach({ hasStored: true, hasFetched: true, storing: 2, openRows: FEW })
-    const waiting = isAdmitted(fetchAhead)
-    slots[0]?.release()
-    expect(await waiting).toBe(true)
-  })
-
-  test('that waits, once the run is stopped', async () => {
-    const { fetchAhead, stop } = await reach({ hasStored: false, hasFetched: true, storing: 1, openRows: MANY })
-    const waiting = isAdmitted(fetchAhead)
-    stop.abort()
-    expect(await waiting).toBe(true)
-  })
-
-  test('one at a time where one slot is free, however many wait', async () => {
-    const { fetchAhead, slots } = await reach({ hasStored: true, hasFetched: true, storing: 2, openRows: 0 })
-    const admitted: FetchSlot[] = []
-    for (let n = 0; n < 3; n += 1) {
-      void fetchAhead.admit(MANY).then((slot) => admitted.push(slot))
-    }
-    slots[0]?.release()
-    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
-    expect(admitted).toHaveLength(1)
-  })
+let shelf: Shelf
+beforeEach(async () => {
+  shelf = await openShelf()
 })
+afterEach(() => shelf.remove())
 
-test('a slot gives back its rows once, whatever is said to be done', async () => {
-  const { fetchAhead, slots } = await reach({ hasStored: true, hasFetched: true, storing: 1, openRows: 10 })
-  slots[0]?.fileDone(1_000_000, true)
-  slots[0]?.release()
-  const other = await fetchAhead.admit(MANY)
-  other.startStoring()
-  // Rows given back twice would let this one in.
-  expect(await isAdmitted(fetchAhead)).toBe(false)
+const ingest = async (options: Options): Promise<Ran> => await ingestOver(shelf, options)
+
+describe('several symbols', () => {
+  test('are fetched while the files of others are stored, but not ever more of them', async () => {
+    const symbols = ['A', 'B', 'C', 'D']
+    let asksSoFar: readonly string[] = []
+    let created = 0
+    const usual = answering(Object.fromEntries(symbols.map((symbol) => [symbol, barsOf('2024-09-13')])))
+    const ask: Answer = async (call, reservation) => {
+      asksSoFar = [...asksSoFar, call.symbol]
+      return await usual(call, reservation)
+    }
+    const askedAtCreate: number[] = []
+    const create: Store['create'] = async (...file) => {
+      // Long enough for everything that can be fetched meanwhile.
+      for (let turn = 0; turn < 200; turn += 1) await Promise.resolve()
+      askedAtCreate.push(new Set(asksSoFar).size)
+      created += 1
+      return await shelf.store.create(...file)
+    }
+    const store = { ...shelf.store, create }
+    await ingest({ symbols, ask, store, dates: '2019-09-16..2024-09-13', maxWorkers: 1 })
+    // The first file alone, for the store may take none; then the rows of two symbols are open, and no third is fetched.
+    expect({ created, askedAtCreate }).toEqual({ created: 4, askedAtCreate: [1, 3, 3, 4] })
+  })
+
+  test('are fetched by all workers where the store has nothing to do, however many rows they bring', async () => {
+    const symbols = ['A', 'B', 'C', 'D']
+    const usual = answering(Object.fromEntries(symbols.map((symbol) => [symbol, barsOf('2024-09-13')])))
+    const together = Promise.withResolvers<void>()
+    const asked = new Set<string>()
+    const ask: Answer = async (call, reservation) => {
+      asked.add(call.symbol)
+      if (asked.size === symbols.length) together.resolve()
+      // The first is stored by then; the others answer when all of them are asked.
+      if (call.symbol !== 'A') await together.promise
+      return await usual(call, reservation)
+    }
+    const ran = await ingest({ symbols, ask, dates: '2019-09-16..2024-09-13', maxWorkers: 3 })
+    expect(ran.outcomes.map(({ filesWritten }) => filesWritten)).toEqual([1, 1, 1, 1])
+  })
 })

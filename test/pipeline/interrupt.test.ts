@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { IngestError } from '../../lib/core/errors.ts'
 import { afterGrace, unlessStopped } from '../../lib/pipeline/interrupt.ts'
-import { createFakeClock } from '../support/fake-clock.ts'
+import { createFakeClock } from '../support/runs/fake-clock.ts'
 
 const interrupted = new IngestError('Interrupted by SIGINT.', { kind: 'interrupted', scope: 'run' })
 /** Whether the grace is over once everything that can happen at once has happened. */

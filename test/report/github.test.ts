@@ -11,7 +11,7 @@ import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
 import type { Config } from '../../lib/core/config.ts'
-import { at, configOf, day, outcomeOf, span } from '../support/samples.ts'
+import { at, configOf, day, outcomeOf, span } from '../support/values.ts'
 import { judgeNewestSession } from '../../lib/datasets/prices/newest-session.ts'
 
 const NOW = '2024-09-16T13:00:00Z'

@@ -5,8 +5,8 @@ import { ZERO_COUNTS } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics, storeMetrics, type RunFacts } from '../../lib/report/metrics.ts'
 import type { Store } from '../../lib/store/store.ts'
-import { keysIn, openShelf, type Shelf } from '../support/folder-store.ts'
-import { at, configOf, day, failureOf, outcomeOf, span } from '../support/samples.ts'
+import { keysIn, openShelf, type Shelf } from '../support/lakes/folder-store.ts'
+import { at, configOf, day, failureOf, outcomeOf, span } from '../support/values.ts'
 import { createRedactor } from '../../lib/core/text.ts'
 
 /** 2024-10-01T00:00:00Z. */

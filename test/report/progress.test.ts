@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { IngestError } from '../../lib/core/errors.ts'
 import { createProgress, type Progress, type Output } from '../../lib/report/progress.ts'
-import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { outcomeOf } from '../support/samples.ts'
+import { createFakeClock, type FakeClock } from '../support/runs/fake-clock.ts'
+import { outcomeOf } from '../support/values.ts'
 import { createRedactor } from '../../lib/core/text.ts'
 
 type Heard = { readonly progress: Progress; readonly clock: FakeClock; readonly said: string[]; lines(): string[] }

@@ -1,16 +1,17 @@
 // The compiled binary in a folder that somebody else has filled: nothing there is run or believed. It is built once, as
 // `bun run build` does, into a temporary folder.
 
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
 import packageJson from '../../package.json' with { type: 'json' }
-import { startFakeS3 } from '../support/fake-s3.ts'
-import { barsFor, dayKey, KEY, NOW, ROOT, sessions, setStage } from '../support/run-cli.ts'
-import { makeTempFolder, type TempFolder } from '../support/temp-folder.ts'
-
-setDefaultTimeout(60_000)
+import { startFakeS3 } from '../support/servers/fake-s3.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { ROOT, TIME_LIMIT_MS } from '../support/runs/process.ts'
+import { barsFor, dayKey, sessions } from '../support/bars.ts'
+import { setStage } from '../support/runs/stage.ts'
+import { makeTempFolder, type TempFolder } from '../support/lakes/temp-folder.ts'
 
 const DAY = '2024-09-16'
 const SENTINEL = 'the-value-of-the-machine-that-built-it'
@@ -70,7 +71,7 @@ async function run(cwd: string, args: readonly string[], env: Record<string, str
     env: { PATH: process.env['PATH'] ?? '', HOME: cwd, MARK: mark, ...env },
     stdout: 'pipe',
     stderr: 'pipe',
-    timeout: 25_000,
+    timeout: TIME_LIMIT_MS,
   })
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
   return { code: child.exitCode, stdout, stderr, hasEvilRun: await Bun.file(mark).exists() }

@@ -1,12 +1,11 @@
 // Files that wait for the program where it is going to write: links to somewhere else, folders, things left by others.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { lstat, mkdir, readdir, readlink, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { disposableFolder, folderLake } from '../support/lake.ts'
-import { barsFor, dayKey, KEY, NOW, runCli, setStage, type Stage } from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { disposableFolder, folderLake } from '../support/lakes/lake.ts'
+import { barsFor, dayKey } from '../support/bars.ts'
+import { setStage, type Stage } from '../support/runs/stage.ts'
 
 const DAY = '2024-09-16'
 const METRICS = 'logs/ingest/date=2024-09-17/run-1726578000.json'
@@ -35,10 +34,8 @@ async function setVictim() {
   }
 }
 
-async function runOver({ fmp }: Stage, lake: string, args: readonly string[]) {
-  return await runCli(['--tickers', 'A', '--out', lake, '--now', NOW, ...args], {
-    env: { FMP_API_KEY: KEY, FMP_BASE_URL: fmp.url, RATE_LIMIT_SECONDS: '0' },
-  })
+async function runOver(stage: Stage, lake: string, args: readonly string[]) {
+  return await stage.run(['--tickers', 'A', '--out', lake, ...args], { isShared: true })
 }
 
 describe.concurrent('a symbolic link', () => {

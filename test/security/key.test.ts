@@ -1,15 +1,17 @@
 // The key: where it goes, and that it goes nowhere else. Every way that a call can fail is taken with a key that no encoding
 // leaves as it is, and everything that comes out is searched for it, whole, encoded and in pieces.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { startFakeFmp, type Fault, type FmpRequestInfo } from '../support/fake-fmp.ts'
-import { runInProcess } from '../support/in-process.ts'
+import type { Fault, FmpRequestInfo } from '../support/servers/vendor.ts'
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor } from '../support/bars.ts'
+import { runCli, type CliResult } from '../support/runs/process.ts'
+import { setS3Stage } from '../support/runs/stage.ts'
+import { startFakeFmp } from '../support/servers/fake-fmp.ts'
+import { runInProcess } from '../support/runs/in-process.ts'
 import { leaksIn } from '../support/leaks.ts'
-import { disposableFolder, folderLake, type Lake } from '../support/lake.ts'
-import { barsFor, KEY, NOW, runCli, setS3Stage, type CliResult } from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { disposableFolder, folderLake, type Lake } from '../support/lakes/lake.ts'
 
 const SENTINEL = `S3nt~inel+Key/!*'(0123456789)==`
 const AWS_SECRET = 'fake+secret/key'
@@ -33,7 +35,7 @@ async function runWithKey(
     api = 'stable',
     args = [],
     list = 'A,B',
-    preload = 'test/support/time-warp.ts',
+    preload = 'test/support/runs/time-warp.ts',
     key = SENTINEL,
     timeoutSeconds = '20',
   }: Partial<Setting> = {},
@@ -105,7 +107,7 @@ describe.concurrent('the key is in no output and no file after', () => {
       api,
       list: names.join(','),
       args: [flag],
-      timeoutSeconds: '0.1',
+      timeoutSeconds: '1',
     })
     expect(run.code).toBe(1)
     expect(new Set(run.requests.map(({ symbol }) => symbol)).size).toBe(FAULTS.length)
@@ -119,7 +121,7 @@ describe.concurrent('the key is in no output and no file after', () => {
   })
 
   test('a defect whose trace, cause and fields are full of it', async () => {
-    const setting = { preload: 'test/support/broken-fetch.ts', api: 'v3' }
+    const setting = { preload: 'test/support/runs/broken-fetch.ts', api: 'v3' }
     for (const key of [SENTINEL, ` ${SENTINEL}\n`]) {
       const run = await runWithKey(undefined, { ...setting, key })
       expect(run.code).toBe(1)
@@ -168,7 +170,7 @@ describe.concurrent('on the command line', () => {
     [[`FMP_API_KEY=${SENTINEL}`]],
     [['--tickers', 'A', `--token=${SENTINEL}`, '--out', 'x']],
   ])('a key is refused, and not repeated: %p', async (args) => {
-    const run = await runCli(args, { env: { FMP_API_KEY: SENTINEL } })
+    const run = await runInProcess({ args, env: { FMP_API_KEY: SENTINEL }, vendor: () => Response.json([]) })
     expect(run.code).toBe(2)
     expect(leaksIn(new Map([['stderr', run.stderr + run.stdout]]), [SENTINEL])).toEqual([])
   })

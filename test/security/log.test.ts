@@ -1,13 +1,12 @@
 // Text from outside in the log of a CI system: it cannot start a line, form a workflow command, move a cursor or hide what
 // was said, wherever it comes from. GitHub takes `::command::` at the start of a line and `##[command]` anywhere in one.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disposableFolder } from '../support/lake.ts'
-import { barsFor, dayKey, KEY, metricsOf, NOW, runCli, setS3Stage, setStage } from '../support/run-cli.ts'
-
-setDefaultTimeout(30_000)
+import { disposableFolder } from '../support/lakes/lake.ts'
+import { barsFor, dayKey } from '../support/bars.ts'
+import { metricsOf, setS3Stage, setStage } from '../support/runs/stage.ts'
 
 const DAY = '2024-09-16'
 
@@ -53,7 +52,7 @@ describe.concurrent('what comes from the vendor', () => {
       return variant === 'dividend-adjusted' ? undefined : answers[names.indexOf(symbol)]?.(row)
     }
     for (const more of api === 'v3' ? [[]] : [[], ['--json', '--force']]) {
-      const run = await stage.run(['--tickers', names.join(','), ...more], { warp: 200, env: { FMP_API: api } })
+      const run = await stage.run(['--tickers', names.join(','), ...more], { env: { FMP_API: api } })
       expect({ code: run.code, calls: run.requests.length >= names.length }).toEqual({ code: 1, calls: true })
       for (const text of [run.stderr, run.stdout, JSON.stringify(metricsOf(run))]) expectHarmless(text)
     }
@@ -69,7 +68,7 @@ describe.concurrent('is harmless when it comes from the store:', () => {
     await using stage = await setS3Stage({ bars: barsFor(['A'], DAY, DAY) })
     const fault = { action: 'reply', status, code, message: EVIL, extra: '<Region>x\n::error::y</Region>' } as const
     stage.s3.onRequest = ({ operation, key }) => (operation === asked && !key.startsWith('logs/') ? fault : undefined)
-    const run = await stage.run(['--tickers', 'A'], { warp: 200 })
+    const run = await stage.run(['--tickers', 'A'])
     expect({ code: run.code, hasMetrics: run.metrics !== undefined }).toEqual({ code: 1, hasMetrics: asked === 'put' })
     expectHarmless(run.stderr)
     expectHarmless(JSON.stringify(run.metrics ?? {}))
@@ -103,9 +102,11 @@ describe.concurrent('is harmless when it comes from the user’s side:', () => {
     ['the folder of a demo', ['demo', '--out', `s3://${EVIL.replaceAll('\u0000', '')}`]],
     ['a folder that cannot be made', ['--tickers', 'A', '--out', '/dev/null/\n::error::pwned']],
   ])('%s', async (_name, args) => {
-    const aws = { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9', TIME_WARP: '300' }
-    const keys = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', FMP_API_KEY: KEY }
-    const run = await runCli(args, { env: { ...aws, ...keys }, preload: 'test/support/time-warp.ts' })
+    await using stage = await setStage()
+    const aws = { AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9' }
+    const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', ...aws }
+    // What is no run is told by the entry.
+    const run = await stage[args[0] === 'demo' ? 'spawn' : 'start'](args, { env, now: null }).done
     expect([1, 2]).toContain(run.code)
     expect(run.stderr).not.toBe('')
     expect(run.stderr).not.toContain('defect')
@@ -118,9 +119,8 @@ describe.concurrent('is harmless when it comes from the user’s side:', () => {
     await using folder = await disposableFolder()
     const out = join(folder.path, 'lake\n::error::pwned\u001B[31m##[error]x')
     await mkdir(out)
-    const env = { FMP_API_KEY: KEY, FMP_BASE_URL: stage.fmp.url, RATE_LIMIT_SECONDS: '0' }
     for (const more of [[], ['--dry-run'], ['--json', '--force']]) {
-      const run = await runCli(['--tickers', 'A', '--out', out, '--now', NOW, ...more], { env })
+      const run = await stage.run(['--tickers', 'A', '--out', out, ...more], { isShared: true })
       expect(run.code).toBe(0)
       expectHarmless(run.stdout)
       expectHarmless(run.stderr)

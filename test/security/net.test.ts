@@ -1,19 +1,20 @@
 // Where the key and the data may travel: certificates are checked, nothing is sent in the clear, proxies and redirects do not
 // take the key elsewhere, and what a user has switched off is said.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import net from 'node:net'
 import { join } from 'node:path'
-import { startFakeFmp } from '../support/fake-fmp.ts'
-import { runInProcess } from '../support/in-process.ts'
-import { disposableFolder } from '../support/lake.ts'
-import { barsFor, KEY, NOW, runCli, setS3Stage, setStage } from '../support/run-cli.ts'
-import { certificatePath, startTlsServer, type Certificate } from '../support/tls-server.ts'
-
-setDefaultTimeout(30_000)
+import { KEY, NOW } from '../support/runs/in-process.ts'
+import { barsFor } from '../support/bars.ts'
+import { runCli } from '../support/runs/process.ts'
+import { setS3Stage, setStage } from '../support/runs/stage.ts'
+import { startFakeFmp } from '../support/servers/fake-fmp.ts'
+import { runInProcess } from '../support/runs/in-process.ts'
+import { disposableFolder } from '../support/lakes/lake.ts'
+import { certificatePath, startTlsServer, type Certificate } from '../support/servers/tls-server.ts'
 
 const DAY = '2024-09-16'
-const WARPED = { preload: 'test/support/time-warp.ts' }
+const WARPED = { preload: 'test/support/runs/time-warp.ts' }
 
 async function runAgainst(url: string, env: Record<string, string> = {}, args: readonly string[] = []) {
   await using folder = await disposableFolder()

@@ -4,9 +4,12 @@
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { makeBars, startFakeFmp, type Bar, type FakeFmpOptions } from '../support/fake-fmp.ts'
-import { KEY, runCli } from '../support/run-cli.ts'
-import { day, span } from '../support/samples.ts'
+import type { VendorOptions } from '../support/servers/vendor.ts'
+import { KEY } from '../support/runs/in-process.ts'
+import { makeBars, type Bar } from '../support/bars.ts'
+import { runCli } from '../support/runs/process.ts'
+import { startFakeFmp } from '../support/servers/fake-fmp.ts'
+import { day, span } from '../support/values.ts'
 import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 
 const SYMBOLS = ['AAPL', '^GSPC', 'BRK-B', 'NAN', '1D']
@@ -26,7 +29,7 @@ function barsWith(factor: number): Record<string, readonly Bar[]> {
   return Object.fromEntries(entries)
 }
 
-type Vendor = Pick<FakeFmpOptions, 'bars' | 'onRequest'>
+type Vendor = Pick<VendorOptions, 'bars' | 'onRequest'>
 type Run = { readonly vendor: Vendor; readonly args: readonly string[]; readonly now: string }
 
 const prices = (factor: number): Vendor => ({ bars: barsWith(factor) })

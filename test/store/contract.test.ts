@@ -1,10 +1,10 @@
-// What both stores promise, opened as the program opens them; the suite itself is in support/store-contract.ts.
+// What both stores promise, opened as the program opens them; the suite itself is in support/lakes/store-contract.ts.
 import { openFolderStore } from '../../lib/store/folder/folder.ts'
 import { withGcTrigger } from '../../lib/store/gc-trigger.ts'
-import { startFakeS3 } from '../support/fake-s3.ts'
-import { openTestStore, setAwsEnvironment } from '../support/s3-store.ts'
-import { describeStore } from '../support/store-contract.ts'
-import { makeTempFolder } from '../support/temp-folder.ts'
+import { startFakeS3 } from '../support/servers/fake-s3.ts'
+import { openTestStore, setAwsEnvironment } from '../support/lakes/s3-store.ts'
+import { describeStore } from '../support/lakes/store-contract.ts'
+import { makeTempFolder } from '../support/lakes/temp-folder.ts'
 
 describeStore('S3', async () => {
   const fake = await startFakeS3()

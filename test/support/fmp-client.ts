@@ -8,8 +8,10 @@ import type { Fetch } from '../../lib/core/fetch.ts'
 import { createRedactor } from '../../lib/core/text.ts'
 import type { Reservation } from '../../lib/fmp/call-budget.ts'
 import { createFmp, type Fmp, type FmpOptions } from '../../lib/fmp/fmp.ts'
-import { createFakeClock } from './fake-clock.ts'
-import { type FakeFmp, type FakeFmpOptions, recordedError, startFakeFmp, TEST_KEY } from './fake-fmp.ts'
+import { createFakeClock } from './runs/fake-clock.ts'
+import { recordedError } from './recorded.ts'
+import { type FakeFmp, startFakeFmp } from './servers/fake-fmp.ts'
+import { type VendorOptions, TEST_KEY } from './servers/vendor.ts'
 
 const BARS = [{ date: '2024-09-30', open: 1, high: 2, low: 1, close: 2, adjClose: 2, volume: 9 }] as never
 export const SYMBOLS = ['AAPL', 'MSFT', 'NVDA', 'JPM', 'SPY'] as const
@@ -27,7 +29,7 @@ export function closeServers(): void {
   for (const close of opened.splice(0)) close()
 }
 
-export function serve(options: FakeFmpOptions = {}): FakeFmp {
+export function serve(options: VendorOptions = {}): FakeFmp {
   const server = startFakeFmp({ bars, ...options })
   opened.push(() => server.stop())
   return server
@@ -119,15 +121,6 @@ export function reserved(budget: Pick<Fmp, 'reserve'>, symbol: string, calls: nu
   return reservation
 }
 
-export async function failureOf(promise: Promise<unknown>): Promise<IngestError> {
-  const error = await promise.then(
-    () => new Error('Nothing was thrown.'),
-    (thrown: unknown) => thrown,
-  )
-  if (error instanceof IngestError) return error
-  throw error
-}
-
 /** Resolves when `condition` holds; the test's own timeout ends a wait in vain. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await Bun.sleep(1)
@@ -167,17 +160,6 @@ export function throwing(error: Error, fields: object = {}): Fetch {
   return async () => {
     throw error
   }
-}
-
-/** The IngestError that `act` throws. */
-export function errorOf(act: () => unknown): IngestError {
-  try {
-    act()
-  } catch (error) {
-    if (error instanceof IngestError) return error
-    throw error
-  }
-  throw new Error('Nothing was thrown.')
 }
 
 /** How a reply was read: `6 rows`, or kind and scope of the error. */

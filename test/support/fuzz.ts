@@ -7,7 +7,7 @@ const SEED = Number(process.env['TEST_SEED'] ?? 1)
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 0)
 
 /** For a test's timeout. */
-export const FUZZ_TIMEOUT_MS = 60_000 + SECONDS * 1_000
+export const FUZZ_TIMEOUT_MS = 240_000 + SECONDS * 1_000
 
 /** Calls `check` with the dice of each case. Prints how many cases a second there were, and gives their number. */
 export async function fuzz(

@@ -1,7 +1,11 @@
-// Preloaded by `bun test`: a test that reaches for a host other than this machine fails instead of going out. Also
-// settles the seed of the tests that draw random cases, and prints it, so that a failure can be played again.
+// Preloaded by `bun test`: a test that reaches for a host other than this machine fails instead of going out. Also gives
+// every test its time, a safety net far above what it takes on a busy machine. And settles the seed of the tests that draw
+// random cases, and prints it, so that a failure can be played again.
 
+import { setDefaultTimeout } from 'bun:test'
 import net from 'node:net'
+
+setDefaultTimeout(process.env['LONG_TESTS'] === '1' ? 1_800_000 : 240_000)
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?|0\.0\.0\.0)$/i
 

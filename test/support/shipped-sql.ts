@@ -3,7 +3,7 @@
 
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
 import { STATEMENTS } from '../../lib/datasets/datasets.ts'
-import { FURTHER_STATEMENT } from './samples.ts'
+import { FURTHER_STATEMENT } from './values.ts'
 
 /** The statements that the SQL is written for. */
 export const BUNDLED_STATEMENTS = [...STATEMENTS, FURTHER_STATEMENT]

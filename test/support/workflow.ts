@@ -1,7 +1,7 @@
 // Workflows as data, and their steps run as the runner runs them: by `bash -e`, with the values in the environment.
 
 import { join } from 'node:path'
-import { ROOT } from './run-cli.ts'
+import { ROOT, TIME_LIMIT_MS } from './runs/process.ts'
 
 export type Step = {
   readonly name?: string
@@ -94,7 +94,7 @@ export function startScript(script: string, { cwd, env }: { cwd: string; env: Re
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    timeout: 25_000,
+    timeout: TIME_LIMIT_MS,
     killSignal: 'SIGKILL',
   })
   const finish = async () => {

@@ -8,8 +8,8 @@ import { createStatement, type Statement } from '../../../lib/datasets/statement
 import type { Column, Row } from '../../../lib/core/dataset.ts'
 import type { IsoDate } from '../../../lib/core/dates.ts'
 import { encodeFile } from '../../../lib/parquet/parquet.ts'
-import { disposableFolder, folderLake, type Lake } from '../../support/lake.ts'
-import { at, day, priceRow, prices, span } from '../../support/samples.ts'
+import { disposableFolder, folderLake, type Lake } from '../../support/lakes/lake.ts'
+import { at, day, priceRow, prices, span } from '../../support/values.ts'
 import {
   BUNDLED_STATEMENTS,
   columnsIn,

@@ -3,7 +3,7 @@
 import { expect, test } from 'bun:test'
 import { statementSql } from '../../../lib/commands/databricks/statement-sql.ts'
 import { statementColumns } from '../../../lib/datasets/datasets.ts'
-import { FURTHER_STATEMENT } from '../../support/samples.ts'
+import { FURTHER_STATEMENT } from '../../support/values.ts'
 
 const FURTHER = { ...FURTHER_STATEMENT, columns: statementColumns(FURTHER_STATEMENT) }
 const STATEMENTS = [

@@ -3,8 +3,8 @@ import { XNYS } from '../../../lib/core/calendar.ts'
 import type { Config } from '../../../lib/core/config.ts'
 import { resolvePeriod } from '../../../lib/core/period.ts'
 import { newcomersNote, planPrices } from '../../../lib/datasets/prices/job.ts'
-import { createMemoryStore } from '../../support/memory-store.ts'
-import { askedDates, at, configOf, periodOf, prices, span, day } from '../../support/samples.ts'
+import { createMemoryStore } from '../../support/lakes/memory-store.ts'
+import { askedDates, at, configOf, periodOf, prices, span, day } from '../../support/values.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const NIGHTLY = resolvePeriod(askedDates(), XNYS, at(NOW))

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { IngestError, type ErrorKind } from '../../../lib/core/errors.ts'
 import { ZERO_COUNTS, type Counts, type SymbolOutcome } from '../../../lib/core/outcome.ts'
 import { judgeNewestSession, type NewestSessionContext } from '../../../lib/datasets/prices/newest-session.ts'
-import { day, outcomeOf } from '../../support/samples.ts'
+import { day, outcomeOf } from '../../support/values.ts'
 
 const NEWEST = day('2024-09-13')
 const counted = (counts: Partial<Counts>): Counts => ({ ...ZERO_COUNTS, ...counts })

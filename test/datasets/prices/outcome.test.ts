@@ -11,7 +11,7 @@ import {
   type FileResult,
 } from '../../../lib/datasets/prices/outcome.ts'
 import type { PlannedFile, SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
-import { day, footerOf, prices, rawPrice, span } from '../../support/samples.ts'
+import { day, footerOf, prices, rawPrice, span } from '../../support/values.ts'
 import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 import { validateRows } from '../../../lib/datasets/prices/validate.ts'
 import { actionOn } from '../../../lib/datasets/file-action.ts'

@@ -6,7 +6,7 @@ import { addDays, dateOf, LAST_YEAR, type DateRange, type IsoDate } from '../../
 import { resolvePeriod } from '../../../lib/core/period.ts'
 import { planSessions, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import { forRandomCases } from '../../support/random.ts'
-import { askedDates, at, day, prices } from '../../support/samples.ts'
+import { askedDates, at, day, prices } from '../../support/values.ts'
 import { readWorkflow } from '../../support/workflow.ts'
 
 const PRICES = prices()

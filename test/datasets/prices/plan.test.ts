@@ -7,7 +7,7 @@ import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import { coverSpans, planSessions, type PlanContext, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import type { StoredSessions, StoredYear } from '../../../lib/datasets/prices/survey.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
-import { askedDates, at, day, footerOf, periodOf, prices, span, storedFile } from '../../support/samples.ts'
+import { askedDates, at, day, footerOf, periodOf, prices, span, storedFile } from '../../support/values.ts'
 import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 
 const PRICES = prices()

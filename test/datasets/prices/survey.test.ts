@@ -11,8 +11,8 @@ import {
   type StoredSessions,
   type SurveyContext,
 } from '../../../lib/datasets/prices/survey.ts'
-import { openShelf, putDays, putYear, type Shelf } from '../../support/folder-store.ts'
-import { askedDates, at, day, periodOf, priceRow, prices, span } from '../../support/samples.ts'
+import { openShelf, putDays, putYear, type Shelf } from '../../support/lakes/folder-store.ts'
+import { askedDates, at, day, periodOf, priceRow, prices, span } from '../../support/values.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const PRICES = prices()

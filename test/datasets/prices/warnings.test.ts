@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { shrinkErrors, warningsOf, type SymbolFindings, type Shrunk } from '../../../lib/datasets/prices/warnings.ts'
-import { day } from '../../support/samples.ts'
+import { day } from '../../support/values.ts'
 import type { CheckedSessions } from '../../../lib/datasets/prices/validate.ts'
 
 const CHECKED: CheckedSessions = {

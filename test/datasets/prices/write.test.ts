@@ -18,8 +18,8 @@ import {
   putYear,
   type Shelf,
   type Written,
-} from '../../support/folder-store.ts'
-import { at, day, failureOf, priceRow, prices, span } from '../../support/samples.ts'
+} from '../../support/lakes/folder-store.ts'
+import { at, day, failureOf, priceRow, prices, span } from '../../support/values.ts'
 import type { Encoder } from '../../../lib/parquet/parquet.ts'
 import { actionOn } from '../../../lib/datasets/file-action.ts'
 

@@ -7,7 +7,7 @@ import { planSessions, type SymbolPlan } from '../../../lib/datasets/prices/plan
 import type { StoredSessions, StoredYear } from '../../../lib/datasets/prices/survey.ts'
 import { askedRange, isFinished, isKnownEmpty, shrinkage, yearPart } from '../../../lib/datasets/prices/year-files.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
-import { askedDates, at, day, footerOf, prices, span, storedFile } from '../../support/samples.ts'
+import { askedDates, at, day, footerOf, prices, span, storedFile } from '../../support/values.ts'
 
 const seenFrom = (range: string, today: string) => ({ calendar: XNYS, range: span(range), today: day(today) })
 

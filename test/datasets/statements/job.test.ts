@@ -11,9 +11,9 @@ import { createCallBudget } from '../../../lib/fmp/call-budget.ts'
 import { createEncoder } from '../../../lib/parquet/encoder.ts'
 import { ingestAll, type Job } from '../../../lib/pipeline/pipeline.ts'
 import { createUploads } from '../../../lib/pipeline/uploads.ts'
-import { createFakeClock } from '../../support/fake-clock.ts'
-import { createMemoryStore, type MemoryStore } from '../../support/memory-store.ts'
-import { at, configOf, day, FURTHER_STATEMENT, outcomeOf, periodOf } from '../../support/samples.ts'
+import { createFakeClock } from '../../support/runs/fake-clock.ts'
+import { createMemoryStore, type MemoryStore } from '../../support/lakes/memory-store.ts'
+import { at, configOf, day, FURTHER_STATEMENT, outcomeOf, periodOf } from '../../support/values.ts'
 
 const NOW = '2024-12-02T13:00:00Z'
 

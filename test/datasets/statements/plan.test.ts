@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { INCOME } from '../../../lib/datasets/statements/income.ts'
 import { createStatement } from '../../../lib/datasets/statements/schema.ts'
 import { nextPossibleDate, planDocuments, type StoredDocuments } from '../../../lib/datasets/statements/plan.ts'
-import { day, storedFile } from '../../support/samples.ts'
+import { day, storedFile } from '../../support/values.ts'
 
 const dataset = createStatement(INCOME, { prefix: 'raw' })
 const TODAY = day('2026-11-24')

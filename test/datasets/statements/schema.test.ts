@@ -3,7 +3,7 @@ import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
 import { INCOME } from '../../../lib/datasets/statements/income.ts'
 import type { RawRow } from '../../../lib/core/dataset.ts'
 import { createStatement } from '../../../lib/datasets/statements/schema.ts'
-import { day } from '../../support/samples.ts'
+import { day } from '../../support/values.ts'
 
 const dataset = createStatement(INCOME, { prefix: 'raw' })
 const ROW: RawRow = {

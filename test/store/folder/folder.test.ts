@@ -8,7 +8,8 @@ import { describeError, IngestError } from '../../../lib/core/errors.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import { noHardLinks, toFolderError } from '../../../lib/store/folder/errors.ts'
 import { openFolderStore } from '../../../lib/store/folder/folder.ts'
-import { makeTempFolder, type TempFolder } from '../../support/temp-folder.ts'
+import { makeTempFolder, type TempFolder } from '../../support/lakes/temp-folder.ts'
+import { failureOf } from '../../support/values.ts'
 
 const ONE = new TextEncoder().encode('one')
 const ROOT = join(import.meta.dir, '../../..')
@@ -26,15 +27,6 @@ afterEach(() => temp.remove())
 /** Every path under the folder, temporary ones included. */
 async function paths(): Promise<string[]> {
   return (await readdir(lake, { recursive: true })).toSorted()
-}
-
-async function failureOf(running: Promise<unknown>): Promise<IngestError> {
-  const error: unknown = await running.then(
-    () => new Error('it did not fail'),
-    (thrown: unknown) => thrown,
-  )
-  if (!(error instanceof IngestError)) throw error
-  return error
 }
 
 /** Runs a program against the store in a process of its own; `code` sees `store` and `bytes`. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { prepareTempFolder, shareSyncs, syncUpwards } from '../../../lib/store/folder/temp-files.ts'
 import { forRandomRuns } from '../../support/random.ts'
-import { makeTempFolder } from '../../support/temp-folder.ts'
+import { makeTempFolder } from '../../support/lakes/temp-folder.ts'
 
 test('a folder that is made for the store has a name on the disk, as have those made above it', async () => {
   const { path, remove } = await makeTempFolder()

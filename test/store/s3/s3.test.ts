@@ -1,11 +1,12 @@
 // What only the S3 store does: refusals in words, lost answers, the proof of create-only writes, storms, regions.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { describeError, IngestError } from '../../../lib/core/errors.ts'
+import { describeError } from '../../../lib/core/errors.ts'
 import type { Store } from '../../../lib/store/store.ts'
-import { createFakeClock } from '../../support/fake-clock.ts'
-import { startFakeS3, type FakeRequest, type FakeS3, type Fault } from '../../support/fake-s3.ts'
-import { openTestStore, setAwsEnvironment } from '../../support/s3-store.ts'
-import { makeTempFolder } from '../../support/temp-folder.ts'
+import { createFakeClock } from '../../support/runs/fake-clock.ts'
+import { startFakeS3, type FakeRequest, type FakeS3, type Fault } from '../../support/servers/fake-s3.ts'
+import { openTestStore, setAwsEnvironment } from '../../support/lakes/s3-store.ts'
+import { makeTempFolder } from '../../support/lakes/temp-folder.ts'
+import { failureOf } from '../../support/values.ts'
 
 let fake: FakeS3
 let restore: () => void
@@ -64,15 +65,6 @@ async function tagOfOne(store: Store): Promise<string | undefined> {
   const [file] = await store.list('p/')
   fake.requests.length = 0
   return file?.tag
-}
-
-async function failureOf(running: Promise<unknown>): Promise<IngestError> {
-  const error: unknown = await running.then(
-    () => new Error('it did not fail'),
-    (thrown: unknown) => thrown,
-  )
-  if (!(error instanceof IngestError)) throw error
-  return error
 }
 
 describe('a write', () => {
@@ -224,7 +216,7 @@ describe('a lost answer', () => {
   })
 
   test('by a server that stays silent is given up after the timeout', async () => {
-    const store = await openProven({ timeoutMs: 150 })
+    const store = await openProven({ timeoutMs: 1_000 })
     script('put', [{ action: 'hang' }])
     expect(await store.create('p/a', ONE, {})).toBe('created')
   })

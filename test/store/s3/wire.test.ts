@@ -1,6 +1,6 @@
 // The requests that the SDK does not send itself: where they go and what they carry is still what the SDK would do.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { openTestStore, setAwsEnvironment } from '../../support/s3-store.ts'
+import { openTestStore, setAwsEnvironment } from '../../support/lakes/s3-store.ts'
 
 const BYTES = new TextEncoder().encode('the bytes')
 const KEYS = { AWS_ACCESS_KEY_ID: 'AKID', AWS_SECRET_ACCESS_KEY: 'secret-of-a-test' }

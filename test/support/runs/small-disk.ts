@@ -1,6 +1,6 @@
 // A disk that is full soon, or read-only: a file system in memory, where this user may mount one.
 
-import { makeTempFolder } from './temp-folder.ts'
+import { makeTempFolder } from '../lakes/temp-folder.ts'
 
 export type SmallDisk = AsyncDisposable & { readonly path: string }
 

@@ -3,11 +3,12 @@
 
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBInstance } from '@duckdb/node-api'
 import { parquetMetadata } from 'hyparquet'
-import type { FakeS3 } from './fake-s3.ts'
+import type { FakeS3 } from '../servers/fake-s3.ts'
 import { makeTempFolder } from './temp-folder.ts'
-import { STATEMENTS } from '../../lib/datasets/datasets.ts'
+import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
+import type { Bar } from '../bars.ts'
 
 /** Where a run stores, seen from outside. Keys are relative, as in the design's layout. */
 export type Lake = {
@@ -21,16 +22,10 @@ export type Lake = {
 }
 
 /** A row of a price file; `ingestTs` is in milliseconds. */
-export type StoredRow = {
+export type StoredRow = Omit<Bar, 'date'> & {
   readonly key: string
   readonly symbol: string
   readonly date: string
-  readonly open: number | null
-  readonly high: number | null
-  readonly low: number | null
-  readonly close: number | null
-  readonly adjClose: number | null
-  readonly volume: number | null
   readonly ingestTs: number
 }
 
@@ -191,7 +186,8 @@ async function withLocalCopy<T>(lake: Lake, keys: readonly string[], read: (fold
 let database: Promise<DuckDBInstance> | undefined
 
 async function query(sql: string): Promise<Record<string, unknown>[]> {
-  database ??= DuckDBInstance.create()
+  // Loaded when used: it takes longer than many a test.
+  database ??= import('@duckdb/node-api').then(({ DuckDBInstance: duckdb }) => duckdb.create())
   const connection = await (await database).connect()
   try {
     const reader = await connection.runAndReadAll(sql)

@@ -1,4 +1,4 @@
-// `KILL_AT=7 KILL_WHEN=before bun --preload ./test/support/kill-at.ts ingest.ts …` runs the real program and ends it with
+// `KILL_AT=7 KILL_WHEN=before bun --preload ./test/support/runs/kill-at.ts ingest.ts …` runs the real program and ends it with
 // SIGKILL at its seventh file-system step: before it, after it, or, where the step writes, with half of the bytes
 // written. Steps are what a folder store does to a disk: mkdir, open, write, sync, link, rename, rm. With STEPS_FILE
 // they are listed in that file, one a line, and `KILL_AT=0` lets the program live. The functions are exchanged on the

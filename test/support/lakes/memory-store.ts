@@ -1,6 +1,6 @@
 // A store in memory, for runs that last a millisecond. It has the contract's manners and no file system's.
 
-import type { Metadata, Store } from '../../lib/store/store.ts'
+import type { Metadata, Store } from '../../../lib/store/store.ts'
 
 export type MemoryStore = Store & { readonly files: ReadonlyMap<string, Uint8Array> }
 

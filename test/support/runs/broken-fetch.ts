@@ -1,4 +1,4 @@
-// `bun --preload ./test/support/broken-fetch.ts ingest.ts …`: fetch fails as no network does, with the URL, the headers and
+// `bun --preload ./test/support/runs/broken-fetch.ts ingest.ts …`: fetch fails as no network does, with the URL, the headers and
 // the key in message, stack, cause and fields. What the program makes of it is a defect's trace.
 
 import process from 'node:process'

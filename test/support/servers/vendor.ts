@@ -1,25 +1,12 @@
-// A server on this machine that answers as the vendor does: both price paths of the stable API and the legacy one, and the
-// stable company statements, from bars and reports that a test hands in, with any fault a test wants in between. It is on node:http because Bun.serve cannot cut an
-// answer off in the middle without a word on the terminal.
+// The vendor's answers without a server: both price paths of the stable API and the legacy one, and the stable company
+// statements, from bars and reports that a test hands in, with any fault a test wants in between. fake-fmp.ts serves them
+// on a socket; a run in this process takes them by `fetch`, through the same handler.
 
-import { readFileSync } from 'node:fs'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import type { IsoDate } from '../../lib/core/dates.ts'
-import { isWireFault, playWireFault, type WireFault } from './fmp-faults.ts'
-import { STATEMENTS } from '../../lib/datasets/datasets.ts'
-
-/** One session of one symbol. Where `adjClose` is null the vendor has no dividend-adjusted row for the day. */
-export type Bar = {
-  readonly date: IsoDate
-  readonly open: number | null
-  readonly high: number | null
-  readonly low: number | null
-  readonly close: number | null
-  readonly adjClose: number | null
-  readonly volume: number | null
-}
+import type { IsoDate } from '../../../lib/core/dates.ts'
+import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
+import { cents, type Bar } from '../bars.ts'
+import { recordedError } from '../recorded.ts'
+import type { WireFault } from './fmp-faults.ts'
 
 /** What a company says of one fiscal period; the amounts of all its statements are made of the one. */
 export type Report = {
@@ -62,7 +49,7 @@ export type Fault =
 export type Bars = Readonly<Record<string, readonly Bar[]>>
 export type Reports = Readonly<Record<string, readonly Report[]>>
 
-export type FakeFmpOptions = {
+export type VendorOptions = {
   /** By symbol as it is asked for. Read at every request, so a test may change it. */
   readonly bars?: Bars
   /** Likewise. */
@@ -72,62 +59,38 @@ export type FakeFmpOptions = {
   readonly onRequest?: (info: FmpRequestInfo) => Fault | undefined | Promise<Fault | undefined>
 }
 
-export interface FakeFmp {
-  /** For FMP_BASE_URL. */
-  readonly url: string
+/** The vendor as a function, and the record of what it was asked. */
+export interface Vendor {
   /** Every request so far, in order of arrival. */
   readonly requests: readonly FmpRequestInfo[]
   /** The most requests that were being answered at one time. */
   maxInFlight(): number
-  /** Ends the server and every connection. */
-  stop(): void
+  /**
+   * Puts a request on record and answers it: a fault of the test's, or the usual answer. Call `ended` once the answer is
+   * out or the connection is gone.
+   */
+  receive(request: IncomingRequest): Promise<{ fault: Fault | undefined; usual: () => Response; ended: () => void }>
 }
+
+export type IncomingRequest = { readonly url: URL; readonly headers: Headers; readonly atMs: number }
 
 export const TEST_KEY = 'test-key-0123456789'
 
-/** Starts the server on a free port of the loopback interface. */
-export function startFakeFmp({ bars = {}, reports = {}, key = TEST_KEY, onRequest }: FakeFmpOptions = {}): FakeFmp {
+export function createVendor({ bars = {}, reports = {}, key = TEST_KEY, onRequest }: VendorOptions = {}): Vendor {
   const requests: FmpRequestInfo[] = []
   const known = { bars, reports, key }
   let inFlight = 0
   let maxInFlight = 0
-
-  async function answer(incoming: http.IncomingMessage, outgoing: http.ServerResponse): Promise<void> {
-    const info = describeRequest(incoming, requests.length + 1)
-    requests.push(info)
-    inFlight += 1
-    maxInFlight = Math.max(maxInFlight, inFlight)
-    outgoing.once('close', () => {
-      inFlight -= 1
-    })
-    const fault = await onRequest?.(info)
-    if (fault === 'hang') return
-    if (fault instanceof Response) return send(outgoing, fault)
-    if (fault !== undefined && 'reset' in fault) return void incoming.socket.destroy()
-    if (fault !== undefined && isWireFault(fault)) {
-      const usual = await usualAnswer(info, known).bytes()
-      return await playWireFault(incoming.socket, fault, usual)
-    }
-    if (fault !== undefined && 'delayMs' in fault) await Bun.sleep(fault.delayMs)
-    await send(outgoing, usualAnswer(info, known), fault !== undefined && 'cutAt' in fault ? fault.cutAt : undefined)
-  }
-
-  const server = http.createServer((incoming, outgoing) => {
-    answer(incoming, outgoing).catch((error: unknown) => {
-      console.error('The fake FMP server failed:', error)
-      incoming.socket.destroy()
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  const { port } = server.address() as AddressInfo
-
   return {
-    url: `http://127.0.0.1:${port}`,
     requests,
     maxInFlight: () => maxInFlight,
-    stop() {
-      server.closeAllConnections()
-      server.close()
+    async receive(request) {
+      const info = describeRequest(request, requests.length + 1)
+      requests.push(info)
+      inFlight += 1
+      maxInFlight = Math.max(maxInFlight, inFlight)
+      const fault = await onRequest?.(info)
+      return { fault, usual: () => usualAnswer(info, known), ended: () => void (inFlight -= 1) }
     },
   }
 }
@@ -135,8 +98,7 @@ export function startFakeFmp({ bars = {}, reports = {}, key = TEST_KEY, onReques
 const STABLE = /^\/stable\/historical-price-eod\/(full|dividend-adjusted)$/
 const LEGACY = /^\/api\/v3\/historical-price-full\/([^/]+)$/
 
-function describeRequest(incoming: http.IncomingMessage, n: number): FmpRequestInfo {
-  const url = new URL(incoming.url ?? '/', 'http://127.0.0.1')
+function describeRequest({ url, headers, atMs }: IncomingRequest, n: number): FmpRequestInfo {
   const stable = STABLE.exec(url.pathname)
   const legacy = LEGACY.exec(url.pathname)
   const symbol = legacy === null ? url.searchParams.get('symbol') : decodeURIComponent(legacy[1] ?? '')
@@ -147,22 +109,10 @@ function describeRequest(incoming: http.IncomingMessage, n: number): FmpRequestI
     from: url.searchParams.get('from') ?? undefined,
     to: url.searchParams.get('to') ?? undefined,
     url,
-    headers: new Headers(incoming.headers as Record<string, string>),
+    headers,
     variant: legacy === null ? (stable?.[1] as Variant | undefined) : 'v3',
-    atMs: performance.now(),
+    atMs,
   }
-}
-
-async function send(outgoing: http.ServerResponse, response: Response, cutAt?: number): Promise<void> {
-  const body = new Uint8Array(await response.arrayBuffer())
-  outgoing.writeHead(response.status, {
-    ...Object.fromEntries(response.headers),
-    'content-length': String(body.length),
-  })
-  if (cutAt === undefined) return void outgoing.end(body)
-  outgoing.write(body.subarray(0, cutAt))
-  // Late enough for the part to be on its way, so that it is the body that is cut and not the headers.
-  setTimeout(() => outgoing.destroy(), 10)
 }
 
 type Known = { readonly bars: Bars; readonly reports: Reports; readonly key: string }
@@ -237,57 +187,4 @@ const ROW_OF: Record<Variant, (symbol: string, bar: Bar) => Record<string, unkno
     vwap: bar.close,
     label: 'January 10, 23',
   }),
-}
-
-function cents(price: number): number {
-  return Math.round(price * 100) / 100
-}
-
-/** Bars that look real, one for each session, the same for the same seed. */
-export function makeBars(sessions: readonly IsoDate[], seed: number): Bar[] {
-  const random = seededRandom(seed)
-  let close = 20 + random() * 300
-  return sessions.map((date) => {
-    const open = cents(close * (0.99 + random() * 0.02))
-    close = cents(Math.max(1, open * (0.97 + random() * 0.0602)))
-    const high = cents(Math.max(open, close) * (1 + random() * 0.01))
-    const low = cents(Math.min(open, close) * (1 - random() * 0.01))
-    const volume = 100_000 + Math.floor(random() * 90_000_000)
-    return { date, open, high, low, close, adjClose: cents(close * 0.98), volume }
-  })
-}
-
-/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-/** A line of `test/fixtures/fmp/errors.jsonl`. */
-export type RecordedError = { case: string; status: number; contentType: string | null; body: string }
-
-const FIXTURES = join(import.meta.dir, '../fixtures/fmp')
-
-/** The refusals and empty answers that were recorded from the vendor. */
-export const recordedErrors: readonly RecordedError[] = fixtureText('errors.jsonl')
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line) as RecordedError)
-
-/** A recorded body, by the name of its file. */
-export function fixtureText(name: string): string {
-  return readFileSync(join(FIXTURES, name), 'utf8')
-}
-
-/** A recorded refusal as the vendor sent it, by its case (`call-limit`). Throws for a case that was not recorded. */
-export function recordedError(name: string): Response {
-  const found = recordedErrors.find((recorded) => recorded.case === name)
-  if (found === undefined) throw new Error(`No error called ${name} is recorded in test/fixtures/fmp/errors.jsonl.`)
-  const headers = { 'content-type': found.contentType ?? 'application/json; charset=utf-8' }
-  return new Response(found.body, { status: found.status, headers })
 }

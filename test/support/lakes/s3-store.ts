@@ -1,7 +1,7 @@
 // The S3 store on a fake server, in this process: environment, clock and dice are the test's own.
-import type { Store } from '../../lib/store/store.ts'
-import { openS3Store, type S3StoreOptions } from '../../lib/store/s3/s3.ts'
-import { createFakeClock } from './fake-clock.ts'
+import type { Store } from '../../../lib/store/store.ts'
+import { openS3Store, type S3StoreOptions } from '../../../lib/store/s3/s3.ts'
+import { createFakeClock } from '../runs/fake-clock.ts'
 
 /** Sets AWS_* to just these until the returned function is called: the SDK reads it when it likes. */
 export function setAwsEnvironment(env: Readonly<Record<string, string>>): () => void {

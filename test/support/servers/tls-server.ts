@@ -13,7 +13,7 @@ export type TlsServer = AsyncDisposable & {
 
 /** The path of a certificate, for NODE_EXTRA_CA_CERTS. */
 export function certificatePath(name: Certificate): string {
-  return join(import.meta.dir, `../fixtures/tls/${name}.pem`)
+  return join(import.meta.dir, `../../fixtures/tls/${name}.pem`)
 }
 
 /** Answers every request with this, `[]` unless told. */
@@ -22,7 +22,7 @@ export function startTlsServer(name: Certificate, answer: () => Response = () =>
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
-    tls: { cert: Bun.file(certificatePath(name)), key: Bun.file(join(import.meta.dir, '../fixtures/tls/key.pem')) },
+    tls: { cert: Bun.file(certificatePath(name)), key: Bun.file(join(import.meta.dir, '../../fixtures/tls/key.pem')) },
     fetch(request) {
       requests.push(`${request.method} ${request.url} ${JSON.stringify([...request.headers])}`)
       return answer()

@@ -2,7 +2,7 @@
 
 import { XNYS } from '../../lib/core/calendar.ts'
 import type { AskedDates, Config, StatementName } from '../../lib/core/config.ts'
-import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
+import { blankOutcome, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import type { RawRow, Row } from '../../lib/core/dataset.ts'
 import { createPrices, type PricesOptions, type SessionDataset } from '../../lib/datasets/prices/schema.ts'
 import type { Statement } from '../../lib/datasets/statements/schema.ts'
@@ -122,33 +122,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
 
 /** The outcome of a symbol for which nothing had to be done. */
 export function outcomeOf(symbol: string, changes: Partial<SymbolOutcome> = {}): SymbolOutcome {
-  return {
-    symbol,
-    dataset: 'prices',
-    restated: 0,
-    isFinished: true,
-    plannedCalls: 0,
-    calls: 0,
-    filesWritten: 0,
-    rowsWritten: 0,
-    errors: [],
-    warnings: [],
-    lateWarning: undefined,
-    counts: ZERO_COUNTS,
-    missing: [],
-    surveyedCounts: ZERO_COUNTS,
-    rejects: [],
-    suspects: 0,
-    incomplete: 0,
-    closedDayBars: 0,
-    wouldShrink: 0,
-    differing: 0,
-    withheldThrough: undefined,
-    first: undefined,
-    through: undefined,
-    unknownFields: [],
-    ...changes,
-  }
+  return { ...blankOutcome(symbol, 'prices', 0), ...changes }
 }
 
 /** The IngestError that `run` throws. */

@@ -1,4 +1,4 @@
-// `TIME_WARP=200 bun --preload ./test/support/time-warp.ts ingest.ts …` runs the real program with time that passes
+// `TIME_WARP=200 bun --preload ./test/support/runs/time-warp.ts ingest.ts …` runs the real program with time that passes
 // 200 times as fast: timers ring sooner, and the clocks move on in step, so that a wait of two minutes is over in under
 // a second and everything that measures it agrees. AbortSignal.timeout is left alone: it guards real sockets. Out of
 // reach on Bun are the named functions of node:timers/promises, which the program therefore must not wait with.

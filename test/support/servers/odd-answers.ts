@@ -1,8 +1,8 @@
 // Answers of the vendor that are nearly right, wrong, mangled or recorded, drawn by the dice of a random test.
 
-import { fixtureText, recordedErrors } from './fake-fmp.ts'
-import { mangled, oddValue } from './fuzz.ts'
-import { oneOf, wholeBetween, type Random } from './random.ts'
+import { fixtureText, recordedErrors } from '../recorded.ts'
+import { mangled, oddValue } from '../fuzz.ts'
+import { oneOf, wholeBetween, type Random } from '../random.ts'
 
 const DAYS = ['2024-09-09', '2024-09-10', '2024-09-11', '2024-09-12', '2024-09-13', '2024-09-16']
 const RECORDED = [

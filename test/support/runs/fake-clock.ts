@@ -1,6 +1,6 @@
 // A clock for tests: waiting costs nothing, and what was waited for is on record.
 
-import type { Clock } from '../../lib/core/clock.ts'
+import type { Clock } from '../../../lib/core/clock.ts'
 
 export interface FakeClock extends Clock {
   /** Every sleep asked for, in milliseconds, in order. */

@@ -1,14 +1,14 @@
 // A real folder store in a temporary folder, and price files in it as runs of other days would have left them.
 
 import { join } from 'node:path'
-import type { Row } from '../../lib/core/dataset.ts'
-import { yearOf, type DateRange } from '../../lib/core/dates.ts'
-import { encodeParquet, type Footer, readFooter, rowsSha256 } from '../../lib/parquet/parquet.ts'
-import type { Store } from '../../lib/store/store.ts'
-import { openFolderStore } from '../../lib/store/folder/folder.ts'
-import { at, prices } from './samples.ts'
+import type { Row } from '../../../lib/core/dataset.ts'
+import { yearOf, type DateRange } from '../../../lib/core/dates.ts'
+import { encodeParquet, type Footer, readFooter, rowsSha256 } from '../../../lib/parquet/parquet.ts'
+import type { Store } from '../../../lib/store/store.ts'
+import { openFolderStore } from '../../../lib/store/folder/folder.ts'
+import { at, prices } from '../values.ts'
 import { makeTempFolder } from './temp-folder.ts'
-import type { SessionDataset } from '../../lib/datasets/prices/schema.ts'
+import type { SessionDataset } from '../../../lib/datasets/prices/schema.ts'
 
 export type Shelf = {
   readonly folder: string

@@ -7,7 +7,7 @@
 // Each request and each answer is read whole before it is handed on, so "before" and "after the store" are exact.
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net'
 import { readMessages, type WireMessage, type WireReader } from './http-wire.ts'
-import { oneOf, seededRandom } from './random.ts'
+import { oneOf, seededRandom } from '../random.ts'
 
 export type ProxyAction =
   | 'pass'

@@ -1,4 +1,4 @@
-// `RIVAL_FILE=path bun --preload ./test/support/rival.ts ingest.ts databricks …` runs the real program beside another
+// `RIVAL_FILE=path bun --preload ./test/support/runs/rival.ts ingest.ts databricks …` runs the real program beside another
 // that writes this file once the program has looked whether anything is there. `NO_LINKS=1` makes the file system one
 // without hard links, as exFAT is.
 

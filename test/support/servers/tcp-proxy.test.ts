@@ -3,10 +3,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Store } from '../../lib/store/store.ts'
+import type { Store } from '../../../lib/store/store.ts'
 import { startFakeS3, type FakeS3 } from './fake-s3.ts'
-import { openTestStore, setAwsEnvironment } from './s3-store.ts'
-import { failureOf } from './samples.ts'
+import { openTestStore, setAwsEnvironment } from '../lakes/s3-store.ts'
+import { failureOf } from '../values.ts'
 import { atRandom, inTurn, startTcpProxy, type ProxiedRequest, type ProxyAction, type TcpProxy } from './tcp-proxy.ts'
 
 const ONE = new TextEncoder().encode('one')
@@ -16,7 +16,7 @@ const isGet = ({ method }: ProxiedRequest) => method === 'GET'
 /** Short where it is to be waited out, and else the store's own, so that a busy machine is not taken for a silence. */
 function timeoutFor(action: ProxyAction): { timeoutMs?: number } {
   const isSilent = action === 'hang' || (typeof action === 'object' && 'delayAfterStoreMs' in action)
-  return isSilent ? { timeoutMs: 400 } : {}
+  return isSilent ? { timeoutMs: 800 } : {}
 }
 
 function namesOf(actions: readonly ProxyAction[]): string[] {
@@ -68,7 +68,7 @@ describe('in front of S3', () => {
     ['dropBefore', 1, 0],
     ['dropAfterStore', 2, 1],
     ['hang', 1, 0],
-    [{ delayAfterStoreMs: 800 }, 2, 1],
+    [{ delayAfterStoreMs: 1_600 }, 2, 1],
     [{ delayAfterStoreMs: 20 }, 1, 0],
     ['truncate', 2, 1],
     ['corrupt', 2, 0],

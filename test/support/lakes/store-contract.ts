@@ -1,7 +1,7 @@
 // The store contract: what every store promises, as a suite that runs over any place that can be opened and emptied.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import type { Store, StoredFile } from '../../lib/store/store.ts'
-import { failureOf } from './samples.ts'
+import type { Store, StoredFile } from '../../../lib/store/store.ts'
+import { failureOf } from '../values.ts'
 
 /** Stores on one and the same place, as several runs would open it. */
 export type Place = { open(): Promise<Store>; close(): Promise<void> }

@@ -1,0 +1,152 @@
+// What holds of every run: no secret anywhere, an account that adds up, the right exit code.
+
+import { expect } from 'bun:test'
+import type { Metrics } from '../../../lib/report/contract.ts'
+import { sessions } from '../bars.ts'
+import { readFooter, type Lake } from '../lakes/lake.ts'
+import type { FakeS3 } from '../servers/fake-s3.ts'
+import type { FmpRequestInfo } from '../servers/vendor.ts'
+import { KEY } from './in-process.ts'
+import type { CliResult } from './process.ts'
+
+export type Run = CliResult & {
+  /** What this run asked the vendor. */
+  readonly requests: readonly FmpRequestInfo[]
+  /** The stored metrics document and its key; undefined where the run left none. */
+  readonly metrics: Metrics | undefined
+  readonly metricsKey: string | undefined
+  /** Files of prices and statements that are new or have other bytes than before. */
+  readonly changed: readonly string[]
+}
+
+/** Every file of a lake by its key. */
+export type Snapshot = ReadonlyMap<string, Uint8Array>
+
+/** Neither the key nor the store's secret stands in any output or file, escaped or in base64 either. */
+export function checkSecrets({ stdout, stderr }: CliResult, files: Snapshot, s3?: FakeS3): void {
+  const secrets = [KEY, s3?.env()['AWS_SECRET_ACCESS_KEY']].filter((secret) => secret !== undefined)
+  const forms = secrets.flatMap((secret) => [
+    secret,
+    encodeURIComponent(secret),
+    Buffer.from(secret).toString('base64'),
+    Buffer.from(secret).toString('base64url'),
+  ])
+  const texts = [['stdout', Buffer.from(stdout)] as const, ['stderr', Buffer.from(stderr)] as const, ...files]
+  const found = texts.filter(([, bytes]) => {
+    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return forms.some((form) => view.includes(form))
+  })
+  expect(found.map(([name]) => name)).toEqual([])
+}
+
+export type CheckContext = {
+  readonly args: readonly string[]
+  readonly lake: Lake
+  readonly after: Snapshot
+  readonly isShared: boolean
+  readonly isLossy: boolean
+}
+
+/** Throws unless a run kept what the design promises of all runs. */
+export async function checkRun(run: Run, { args, lake, after, isShared, isLossy }: CheckContext): Promise<void> {
+  const { code, stdout, stderr, requests, metrics, changed } = run
+  // oxlint-disable-next-line no-control-regex -- they must not be there
+  expect(`${stdout}${stderr}`).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F]/)
+  expect(stderr).not.toContain('defect')
+  if (code !== 137 && !isShared) expect([...after.keys()].filter((key) => key.includes('.ingest-tmp'))).toEqual([])
+  if (metrics === undefined) {
+    if (isShared) return
+    expect({ requests: requests.length, changed }).toEqual({ requests: 0, changed: [] })
+    return
+  }
+  checkAccount(metrics)
+  checkExitCode(run, metrics)
+  if (args.includes('--json')) expect(JSON.parse(stdout)).toEqual(metrics)
+  else checkSummary(stdout, metrics)
+  const failed = metrics.results.filter(({ errors }) => errors.length > 0).map(({ symbol }) => symbol)
+  const named = [...stderr.matchAll(/^❌ ([^ :a-z]+): /gm)].map(([, symbol = '']) => symbol)
+  expect([...new Set(named)].toSorted()).toEqual([...new Set(failed)].toSorted())
+  if (isShared || code >= 128) return
+  if (isLossy) expect(metrics.calls).toBeGreaterThanOrEqual(requests.length)
+  else expect(metrics.calls).toBe(requests.length)
+  expect(changed.length).toBeLessThanOrEqual(metrics.files_written)
+  if (changed.length < metrics.files_written) return
+  const rows = await Promise.all(changed.map(async (key) => (await readFooter(lake, key)).rows))
+  expect(sum(rows)).toBe(metrics.rows_written)
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
+/** Every session and document of every symbol has one fate, and the totals are those of the symbols. */
+function checkAccount(metrics: Metrics): void {
+  const { results, counts } = metrics
+  for (const result of results) {
+    const stated = { symbol: result.symbol, sessions: result.sessions }
+    expect({ symbol: result.symbol, sessions: sum(Object.values(result.counts)) }).toEqual(stated)
+  }
+  // Where the range is everybody's, everybody answers for all of its sessions.
+  const { from, to } = metrics.date_range
+  const isCommon = metrics.mode === 'backfill' || metrics.settings.from_date !== null
+  if (isCommon && from !== null && to !== null) {
+    const count = sessions(from, to).length
+    const ofPrices = results.filter(({ dataset }) => dataset === 'prices')
+    expect(ofPrices.map((result) => result.sessions)).toEqual(ofPrices.map(() => count))
+  }
+  for (const { dataset, counts: own, ...written } of metrics.datasets) {
+    expect(own.stored).toBeLessThanOrEqual(written.rows_written)
+    if (dataset !== 'prices') expect(own.stored).toBe(written.files_written)
+    else if (metrics.bars_on_closed_days === 0) expect(own.stored).toBeLessThanOrEqual(written.rows_written)
+  }
+  const fates = ['stored', 'already_stored', 'no_data', 'missing', 'rejected', 'failed', 'not_reached'] as const
+  expect(Object.keys(counts).toSorted()).toEqual([...fates].toSorted())
+  for (const fate of fates) expect(counts[fate]).toBe(sum(results.map((result) => result.counts[fate])))
+  expect(metrics.sessions).toBe(sum(Object.values(counts)))
+  expect(metrics.files_written).toBe(sum(results.map(({ files_written: files }) => files)))
+  expect(metrics.rows_written).toBe(sum(results.map(({ rows_written: rows }) => rows)))
+  expect(metrics.errors).toBe(sum(results.map(({ errors }) => errors.length)))
+  expect(metrics.symbols_processed).toBeLessThanOrEqual(results.length)
+  if (metrics.stopped_by === null) expect(metrics.symbols_processed).toBe(metrics.symbols)
+  if (counts.not_reached > 0) expect(metrics.stopped_by).not.toBeNull()
+  expect(metrics.run_id).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/)
+}
+
+function checkExitCode({ code }: Run, { errors, run_errors: runErrors, stopped_by: stoppedBy, ...rest }: Metrics) {
+  // Killed after it had said everything: nobody knows what its code would have been.
+  if (code === 137) return undefined
+  if (rest.interrupted) return expect([130, 143]).toContain(code)
+  if (stoppedBy !== null && ['quota', 'bandwidth', 'budget'].includes(stoppedBy)) return expect(code).toBe(3)
+  const isGood = errors + runErrors.length === 0 && rest.counts.failed + rest.counts.not_reached === 0
+  return expect(code).toBe(isGood ? 0 : 1)
+}
+
+const RULE = '='.repeat(60)
+
+function checkSummary(stdout: string, metrics: Metrics): void {
+  const prices = metrics.datasets.find(({ dataset }) => dataset === 'prices')?.counts
+  const errors = metrics.errors + metrics.run_errors.length
+  const lines = stdout.split('\n')
+  const isClean = errors === 0 && metrics.stopped_by === null
+  expect(lines[0] === '✅ Ingestion Complete').toBe(isClean)
+  expect(lines.slice(1, 6)).toEqual([
+    RULE,
+    `📊 Symbols: ${metrics.symbols_processed}`,
+    `📁 Files written: ${metrics.files_written}`,
+    `📝 Rows written: ${metrics.rows_written}`,
+    `❌ Errors: ${errors}`,
+  ])
+  expect(lines.at(-4)).toBe(`⏱️  Duration: ${metrics.duration_seconds.toFixed(1)}s`)
+  expect(lines.at(-3)).toStartWith('📋 Metrics: ')
+  expect(lines.slice(-2)).toEqual([RULE, ''])
+  const news = lines.slice(6, -4)
+  const shows = (label: string, count: number) => {
+    const line = `${label}: ${count.toLocaleString('en-US')}`
+    expect(news.filter((text) => text.includes(`${label}:`))).toEqual(
+      count === 0 ? [] : [expect.stringContaining(line)],
+    )
+  }
+  shows('Already stored', prices?.already_stored ?? 0)
+  shows('No data', prices?.no_data ?? 0)
+  shows('Rejected rows', metrics.rejected_rows)
+}

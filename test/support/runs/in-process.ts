@@ -1,0 +1,124 @@
+// The whole program but for its entry, in this process: from argv and environment to exit code, in surroundings that are
+// handed in. A run takes milliseconds, so a test can afford thousands.
+
+import { parseCommandLine } from '../../../lib/cli/cli.ts'
+import { resolveConfig, secretsOf } from '../../../lib/cli/resolve.ts'
+import type { Effects } from '../../../lib/commands/effects.ts'
+import { runIngest } from '../../../lib/commands/ingest/ingest.ts'
+import { describeError, IngestError } from '../../../lib/core/errors.ts'
+import { createRedactor } from '../../../lib/core/text.ts'
+import type { Fetch } from '../../../lib/core/fetch.ts'
+import { createEncoder } from '../../../lib/parquet/encoder.ts'
+import packageJson from '../../../package.json' with { type: 'json' }
+import { createMemoryStore } from '../lakes/memory-store.ts'
+import { createFakeClock } from './fake-clock.ts'
+import type { Cli, CliResult } from './process.ts'
+
+/** An instant of a Tuesday morning in New York: the last session before today is Monday, 2024-09-16. */
+export const NOW = '2024-09-17T13:00:00Z'
+
+/** With characters that a URL escapes, so that an escaped key would be noticed as well. */
+export const KEY = 'e2e+Key/0123456789=='
+
+/** What the entry would open. */
+export type Surroundings = Pick<Effects, 'clock' | 'fetch' | 'openStore' | 'readTextFile' | 'appendText'> & {
+  readonly env: Readonly<Record<string, string>>
+  /** 0.5 unless told. */
+  readonly random?: (() => number) | undefined
+}
+
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 }
+
+/**
+ * Starts `ingest` here, at the instant `NOW` unless --now tells another. Other commands end at once. `done` rejects with whatever is no IngestError: a defect. A
+ * second signal has no effect.
+ */
+export function startInProcess(args: readonly string[], surroundings: Surroundings): Cli {
+  const stop = new AbortController()
+  const interruption = new AbortController()
+  const { env, random = () => 0.5, ...doors } = surroundings
+  const said = { stdout: '', stderr: '' }
+  let signalCode: number | undefined
+
+  async function finish(): Promise<number> {
+    const line = parseCommandLine(args)
+    if (line.kind !== 'run' || line.command !== 'ingest') return 0
+    // The entry lets a variable that is set to nothing be unset.
+    const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+    return await runIngest(resolveConfig(line, set, { isCompiled: false }), {
+      ...doors,
+      nowMs: Date.parse(NOW),
+      random,
+      version: packageJson.version,
+      stop,
+      interruption: interruption.signal,
+      print: async (text) => void (said.stdout += text),
+      printError: (text) => void (said.stderr += text),
+      isTerminal: false,
+      openEncoder: createEncoder,
+    })
+  }
+
+  async function run(): Promise<CliResult> {
+    const code = await finish().catch((error: unknown) => {
+      if (!(error instanceof IngestError)) throw error
+      said.stderr += createRedactor(secretsOf(env))(`❌ ${describeError(error)}\n`)
+      return error.kind === 'usage' ? 2 : 1
+    })
+    return { code: signalCode ?? code, ...said }
+  }
+
+  return {
+    kill(signal) {
+      if (signal === 'SIGKILL') throw new Error('Only a process can be killed.')
+      if (signalCode !== undefined) return
+      signalCode = EXIT_CODES[signal]
+      interruption.abort()
+      const hint = 'Run again to go on where it stopped.'
+      stop.abort(new IngestError(`Interrupted by ${signal}.`, { kind: 'interrupted', scope: 'run', hint }))
+    },
+    done: run(),
+  }
+}
+
+export type InProcessOptions = {
+  readonly args: readonly string[]
+  /** Answers every call. */
+  readonly vendor: (url: URL) => Response | Promise<Response>
+  readonly env?: Readonly<Record<string, string>>
+  readonly random?: () => number
+  /** For --tickers-path. */
+  readonly listText?: string
+}
+
+export type InProcessRun = CliResult & {
+  readonly files: ReadonlyMap<string, Uint8Array>
+  readonly calls: number
+}
+
+/** One run over an empty store in memory, in which no wait takes time. */
+export async function runInProcess({
+  args,
+  vendor,
+  listText,
+  random,
+  ...options
+}: InProcessOptions): Promise<InProcessRun> {
+  const store = createMemoryStore()
+  let calls = 0
+  const fetch: Fetch = async (url) => {
+    calls += 1
+    return await vendor(new URL(url))
+  }
+  const env = { FMP_API_KEY: KEY, FMP_BASE_URL: 'http://127.0.0.1:9', RATE_LIMIT_SECONDS: '0', ...options.env }
+  const { done } = startInProcess(args, {
+    env,
+    random,
+    fetch,
+    clock: createFakeClock(),
+    openStore: async () => store,
+    readTextFile: async () => listText,
+    appendText: async () => undefined,
+  })
+  return { ...(await done), files: store.files, calls }
+}
