@@ -40,6 +40,7 @@ function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partia
     newest: undefined,
     writesOldestFirst: false,
     yearsStored: [],
+    isAudited: false,
     recentFrom: XNYS.sessionsBack(range.to, 5),
     ...changes,
   }
