@@ -71,8 +71,8 @@ export async function compareSymbol(
   const { symbol, isAudited } = plan
   const range = rangeOf(answer.windows)
   if (range === undefined) return undefined
-  const stored = await readStoredRows(symbol, range, answer.rows, context)
-  if (stored.pairs.length === 0) return undefined
+  const stored = withoutPlanned(plan, await readStoredRows(symbol, range, answer.rows, context))
+  if (stored.pairs.length === 0 || (await isAllPlanned(plan, context))) return undefined
   const isAccepted = context.accepts(symbol)
   if (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted) return comparedAt(stored, answer, {})
   // Where nothing has moved nobody needs to know how far back the files reach: one listing less.
@@ -85,6 +85,20 @@ export async function compareSymbol(
   const all = await readStoredRows(symbol, rangeOf(whole.windows) ?? range, whole.rows, context)
   refuseHoles(symbol, all, whole)
   return comparedAt(all, whole, { isWhole: true, isLook: true })
+}
+
+/** Day files that the plan writes anyway say nothing of those that stay. */
+function withoutPlanned({ files }: SymbolPlan, stored: StoredRows): StoredRows {
+  const days = new Set(files.flatMap(({ partition }) => (partition.kind === 'day' ? [partition.date] : [])))
+  return { ...stored, pairs: stored.pairs.filter(({ now }) => !days.has(now.date)) }
+}
+
+/** Whether a backfill writes every year anew that is stored: then no row stays on another base. */
+async function isAllPlanned({ symbol, files, yearsStored }: SymbolPlan, context: CompareContext): Promise<boolean> {
+  const years = files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : []))
+  if (years.length === 0 || yearsStored.some((year) => !years.includes(year))) return false
+  const oldest = await oldestStoredDay(symbol, context)
+  return oldest === undefined || yearOf(oldest) >= Math.min(...years)
 }
 
 /** The rows of one night's calls and those of the look after them differ: the vendor was changing them. */
