@@ -38,7 +38,7 @@ async function main(): Promise<number> {
   }
   if (line.kind !== 'run') return 0
 
-  const { resolveBundle, resolveConfig, resolveDemoFolder, unsetEmpty } = await import('./lib/cli/resolve.ts')
+  const { resolveBundle, resolveDemoFolder } = await import('./lib/cli/resolve.ts')
   if (line.command === 'databricks') {
     const { writeBundle } = await import('./lib/commands/databricks/databricks.ts')
     await print(await writeBundle(resolveBundle(line, process.env)))
@@ -52,17 +52,15 @@ async function main(): Promise<number> {
     const { runDemo } = await import('./lib/commands/demo/demo.ts')
     return await runDemo(folder, effects)
   }
-  // The AWS SDK takes an empty variable for a set one.
-  unsetEmpty(process.env)
-  const config = resolveConfig(line, process.env, { isCompiled })
-  const { runIngest } = await import('./lib/commands/ingest/ingest.ts')
-  return await runIngest(config, effects)
+  const { ingestCommand } = await import('./lib/commands/ingest/command.ts')
+  return await ingestCommand(line, { effects, environment: process.env, isCompiled })
 }
 
 /** Says what ended the program outside of a run's own report, and gives the exit code. */
 async function failedWith(error: unknown): Promise<number> {
   const { actionsSummary, secretsOf } = await import('./lib/cli/resolve.ts')
-  const redact = createRedactor(secretsOf(process.env))
+  const line = parseCommandLine(process.argv.slice(2))
+  const redact = createRedactor(secretsOf(process.env, line.kind === 'run' ? line.flags : undefined))
   const isExpected = error instanceof IngestError
   const text = isExpected ? describeError(error) : 'This is a defect of the program, please report it.'
   // A defect is shown with its stack trace.

@@ -63,6 +63,12 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'store/s3/errors.ts': ['store/s3/s3.test.ts', 'likewise'],
   'store/s3/sdk-error.ts': ['store/s3/s3.test.ts', 'likewise'],
   'store/store.ts': ['store/contract.test.ts', 'the contract, and the tag of a stored file'],
+  'commands/ingest/command.ts': [
+    'e2e/elsewhere.test.ts',
+    'the file of variables, the settings and the pings as a process has them',
+  ],
+  'commands/private-file.ts': ['e2e/elsewhere.test.ts', 'rights to files, and pipes'],
+  'report/markdown.ts': ['report/github.test.ts', 'what a reader sees of a step summary'],
 }
 
 function filesUnder(folder: string): string[] {

@@ -1,13 +1,16 @@
 // The recipes of the documents as a reader would copy them, over a lake where year files and day files overlap with
-// different values. Those in Python are run by `bun run test:spark`.
+// different values. Those in Python are run by `bun run test:readers`, Spark's by `bun run test:spark`.
 
-import { expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { XNYS } from '../lib/core/calendar.ts'
 import type { Row } from '../lib/core/dataset.ts'
 import { encodeFile } from '../lib/parquet/parquet.ts'
+import { knownOn, makeReadingLake } from './readers/lake.ts'
+import { readRecipes } from './readers/recipes.ts'
 import { disposableFolder } from './support/lakes/lake.ts'
+import { makeTempFolder, type TempFolder } from './support/lakes/temp-folder.ts'
 import { at, priceRow, prices, span } from './support/values.ts'
 import type { Partition } from '../lib/datasets/prices/schema.ts'
 
@@ -55,8 +58,9 @@ test('DuckDB’s recipes give one row per symbol and date, the newest; the fast 
   const connection = await (await DuckDBInstance.create()).connect()
   const inLake = (sql: string) => sql.replaceAll(/'(lake|eod)\//g, `'${temp.path}/lake/`)
   const statements = (await sqlOf('lib/parquet/README.md')).map(inLake)
-  expect(statements).toHaveLength(3)
-  for (const sql of statements) await connection.run(sql)
+  expect(statements).toHaveLength(5)
+  // The other two are of statements.
+  for (const sql of statements.slice(0, 3)) await connection.run(sql)
   const closes = async (table: string) => {
     const sql = `SELECT symbol || ' ' || date AS name, close FROM ${table}`
     const rows = (await connection.runAndReadAll(sql)).getRowObjectsJson()
@@ -79,5 +83,58 @@ test('DuckDB’s recipes give one row per symbol and date, the newest; the fast 
   expect(read.getRowObjectsJson()).toEqual([
     { n: 4 + 3 * SESSIONS.filter((session) => session >= '2024-03-01').length },
   ])
+  connection.closeSync()
+})
+
+let folder: TempFolder
+let lake = ''
+beforeAll(async () => {
+  folder = await makeTempFolder()
+  lake = await makeReadingLake(folder.path)
+})
+afterAll(async () => await folder.remove())
+
+test('prices with the statements known at the time never hold what was published later', async () => {
+  const recipes = (await readRecipes('lib/parquet/README.md')).filter(({ language }) => language === 'sql')
+  const wanted = recipes.filter(({ heading, code }) => heading !== 'DuckDB' || code.includes('VIEW prices '))
+  expect(wanted.map(({ heading }) => heading)).toEqual([
+    'DuckDB',
+    'Statements',
+    'Prices with the statements known at the time',
+  ])
+  const connection = await (await DuckDBInstance.create()).connect()
+  for (const { code } of wanted) await connection.run(code.replaceAll("'lake/", `'${lake}/`))
+  const sql = 'SELECT symbol, CAST(date AS VARCHAR), eps FROM prices_with_income ORDER BY ALL'
+  const rows = (await connection.runAndReadAll(sql)).getRowsJson() as [string, string, number | null][]
+  expect(rows.length).toBeGreaterThan(1_000)
+  const [[total] = []] = (await connection.runAndReadAll('SELECT count(*)::INTEGER FROM prices')).getRowsJson()
+  expect(rows).toHaveLength(Number(total))
+  const wrong = rows.filter(([symbol, date, eps]) => knownOn(symbol, date) !== eps)
+  expect(wrong).toEqual([])
+  expect(new Set(rows.map(([, , eps]) => eps))).toEqual(new Set([null, 2, 4, 5]))
+  connection.closeSync()
+})
+
+test('what people type first into DuckDB gives what the table says', async () => {
+  const raw = join(lake, 'raw/prices')
+  const connection = await (await DuckDBInstance.create()).connect()
+  const numbers = async (from: string) => {
+    const sql = `SELECT count(*)::INTEGER AS rows, count(DISTINCT (symbol, date))::INTEGER AS dates FROM ${from}`
+    const [[rows, dates] = []] = (await connection.runAndReadAll(sql)).getRowsJson()
+    return { rows: Number(rows), dates: Number(dates) }
+  }
+  const pattern = await numbers(`'${raw}/**/*.parquet'`)
+  expect(pattern.rows).toBeGreaterThan(pattern.dates)
+  const years = await numbers(`'${raw}/*/*/*.parquet'`)
+  expect({ ...years, isShort: years.dates < pattern.dates }).toEqual({
+    rows: years.dates,
+    dates: years.dates,
+    isShort: true,
+  })
+  const columns = (await connection.runAndReadAll(`FROM '${raw}/*/*/*.parquet' LIMIT 1`)).columnNames()
+  expect(columns.at(-1)).toBe('year')
+  const hive = numbers(`read_parquet('${raw}/**/*.parquet', hive_partitioning = true)`)
+  expect(hive).rejects.toThrow('Hive partition mismatch')
+  expect(numbers(`'${raw}'`)).rejects.toThrow(/Table with name .* does not exist/)
   connection.closeSync()
 })

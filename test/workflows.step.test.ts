@@ -95,6 +95,12 @@ describe('the step’s arguments', () => {
       '--json',
       '--dataset=fundamentals',
     ])
+    // An input goes before the variable of the same meaning.
+    expect((await argumentsUnder({ 'inputs.max_calls': '10', 'vars.MAX_CALLS': '240' })).args).toEqual([
+      '--json',
+      '--max-calls=10',
+    ])
+    expect((await argumentsUnder({ 'inputs.dry_run': 'true' })).args).toEqual(['--json', '--dry-run'])
     expect((await argumentsUnder({ 'inputs.backfill_days': '1825' })).args).toEqual(['--json', '--backfill-days=1825'])
   })
 })
@@ -126,6 +132,7 @@ const TEXT_INPUTS = [
   ['inputs.to_date', '--to-date'],
   ['inputs.backfill_days', '--backfill-days'],
   ['inputs.dataset', '--dataset'],
+  ['inputs.max_calls', '--max-calls'],
   ['vars.MAX_CALLS', '--max-calls'],
   ['vars.TICKERS_PATH', '--tickers-path'],
 ] as const
@@ -152,7 +159,7 @@ describe('hostile input', () => {
   })
 
   test('in a box that is ticked or not is not ticked', async () => {
-    const names = ['inputs.backfill', 'inputs.force', 'vars.NO_ADJ_CLOSE']
+    const names = ['inputs.backfill', 'inputs.force', 'inputs.dry_run', 'vars.NO_ADJ_CLOSE']
     const results = await Promise.all(
       PAYLOADS.map(async (payload) => await argumentsUnder(Object.fromEntries(names.map((name) => [name, payload])))),
     )
@@ -231,6 +238,39 @@ describe('the step, with the real program', () => {
     const short = await startReal(stage, { ...BY_HAND, 'vars.MAX_CALLS': '1' })
     expect(short.code).toBe(3)
     expect(JSON.parse(short.metrics)).toMatchObject({ stopped_by: 'budget' })
+  })
+
+  test('by hand shows a plan: no call, nothing written, and the command that carries it out', async () => {
+    await using stage = await setS3Stage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
+    const run = await startReal(stage, { ...BY_HAND, 'inputs.dry_run': 'true', 'inputs.max_calls': '4' })
+    expect({ code: run.code, calls: stage.fmp.requests.length, keys: await stage.lake.keys() }).toEqual({
+      code: 0,
+      calls: 0,
+      keys: [],
+    })
+    expect(JSON.parse(run.metrics)).toMatchObject({ calls: 6 })
+    expect(run.markdown).toContain('## 📋 Dry Run: Nothing Was Fetched')
+    expect(run.markdown).toContain('<code>gh workflow run ingest.yml -f max&#95;calls&#61;4</code>')
+    expect(run.stderr).toContain('Calls: 6')
+  })
+
+  test('tells a monitor, whose address no log and no file shows', async () => {
+    await using stage = await setS3Stage({ bars: barsFor(['A', 'B', 'C'], DAY, DAY) })
+    const paths: string[] = []
+    const monitor = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: (request) => {
+        paths.push(new URL(request.url).pathname)
+        return new Response()
+      },
+    })
+    const token = 'c0ffee00-0000-4000-8000-00000000beef'
+    const address = `http://127.0.0.1:${monitor.port}/${token}`
+    const run = await startReal(stage, { ...BY_HAND, 'secrets.PING_URL': address })
+    await monitor.stop(true)
+    expect(paths).toEqual([`/${token}/start`, `/${token}`])
+    for (const text of [run.stdout, run.stderr, run.metrics, run.markdown]) expect(text).not.toContain(token)
   })
 
   test.each([

@@ -103,6 +103,8 @@ describe('the nightly workflow', () => {
       'force',
       'dataset',
       'period',
+      'max_calls',
+      'dry_run',
     ])
     expect(Object.keys(call?.inputs ?? {})).toEqual(Object.keys(dispatch?.inputs ?? {}))
     for (const [name, { type, default: preset }] of inputs) {
@@ -149,6 +151,11 @@ describe('the nightly workflow', () => {
     const values = Object.fromEntries(Object.entries(SETTINGS).map(([name, [value]]) => [`vars.${name}`, value]))
     const config = configUnder(environmentOf(ingestStep, { ...values, 'secrets.FMP_API_KEY': 'the-key' }))
     expect(config.apiKey).toBe('the-key')
+    // A secret, which no log shows; where logs are private, a variable does.
+    for (const name of ['secrets.PING_URL', 'vars.PING_URL']) {
+      expect(environmentOf(ingestStep, { [name]: 'https://x' })).toMatchObject({ PING_URL: 'https://x' })
+    }
+    expect(call?.secrets?.['PING_URL']?.required).toBe(false)
     for (const [name, [, field, expected]] of Object.entries(SETTINGS)) {
       expect({ name, value: config[field] }).toEqual({ name, value: expected } as never)
     }
@@ -156,7 +163,9 @@ describe('the nightly workflow', () => {
 
   test('needs the three secrets and the bucket, and says which of them is not set', async () => {
     const names = ['secrets.FMP_API_KEY', 'secrets.AWS_ROLE_ARN', 'secrets.AWS_REGION', 'vars.S3_BUCKET']
-    expect(Object.keys(call?.secrets ?? {}).map((name) => `secrets.${name}`)).toEqual(names.slice(0, 3))
+    expect(
+      Object.entries(call?.secrets ?? {}).flatMap(([name, { required }]) => (required ? `secrets.${name}` : [])),
+    ).toEqual(names.slice(0, 3))
     const step = stepNamed(ingest, 'Check the set-up')
     const check = async (set: readonly string[]) => {
       const env = environmentOf(step, Object.fromEntries(set.map((name) => [name, 'value-of-it'])))

@@ -68,7 +68,7 @@ export function misplacedSettings({ isGiven }: Reader, { datasets }: Config): re
 /** What is missing for a run like this, or may not be there, each a sentence. */
 export function missingSettings({ isGiven }: Reader, config: Config, { isCompiled }: Start): readonly string[] {
   const { apiKey, isDryRun, nowMs, apiBaseUrl } = config
-  const dotEnv = isCompiled ? ' This binary reads no .env file.' : ''
+  const dotEnv = isCompiled ? ' This binary reads no .env file, only the one that --env-file names.' : ''
   return whereTrue([
     [
       apiKey === '' && !isDryRun,

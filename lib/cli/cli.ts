@@ -98,8 +98,8 @@ function problemOf(flag: string, value: string | undefined, known: Known): strin
 }
 
 function unexpected(argument: string, command: CommandName): string {
-  // What stands behind an equals sign may be a secret.
-  const shown = JSON.stringify(argument.replace(/=.*/s, '=…').slice(0, 100))
+  // What stands behind an equals sign may be a secret, and so may an address.
+  const shown = JSON.stringify(argument.replace(/(=|:\/\/).*/s, '$1…').slice(0, 100))
   if (command !== 'ingest' || !isWord(argument)) return `unexpected argument ${shown}.`
   const isLate = COMMAND_WORDS.some((name) => name === argument)
   return isLate

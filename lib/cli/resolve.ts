@@ -12,6 +12,7 @@ import {
   type Reader,
   type Start,
 } from './checks.ts'
+import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
 import { bucketOf, SCHEMAS, type Value } from './schemas.ts'
 import { FLAGS, type Setting } from './settings.ts'
 import { VARIABLES } from './variables.ts'
@@ -66,8 +67,10 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     ...storeSettings(reader),
     actionsJob: actionsJob(reader, environment),
     warnings: unsafeSettings(reader),
-    secrets: secretsOf(environment),
+    secrets: secretsOf(environment, line.flags),
   }
+  // Only checked here: pings are sent where there is no configuration, too.
+  read(FLAGS.ping)
   problems.push(
     ...contradictions(reader, config),
     ...misplacedSettings(reader, config),
@@ -87,7 +90,8 @@ function createReader(flags: Flags, environment: Environment, problems: string[]
       const parsed = v.safeParse(schema, given.text)
       if (parsed.success) return parsed.output
       // An address may carry a password or a key.
-      const shown = setting.value === 'baseUrl' ? 'is not accepted' : `is ${quoted(given.text)}`
+      const isHidden = setting.value === 'baseUrl' || setting.isSecret === true
+      const shown = isHidden ? 'is not accepted' : `is ${quoted(given.text)}`
       problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}.`)
     }
     return setting.default === undefined ? undefined : v.parse(schema, setting.default)
@@ -178,9 +182,34 @@ export function resolveBundle(line: RunLine, environment: Environment): BundleSe
 }
 
 /** What must never be shown. */
-export function secretsOf(environment: Environment): readonly string[] {
-  const secret: readonly Setting[] = Object.values(VARIABLES).filter((setting) => 'isSecret' in setting)
-  return secret.flatMap(({ variable = '' }) => textOf(variable, environment) ?? [])
+export function secretsOf(environment: Environment, flags: Flags = new Map()): readonly string[] {
+  const settings: readonly Setting[] = [...Object.values(VARIABLES), ...Object.values(FLAGS)]
+  const secret = settings.filter(({ isSecret }) => isSecret === true)
+  return secret.flatMap(({ flag = '', variable = '' }) =>
+    [flags.get(flag), textOf(variable, environment)].filter((text) => text !== undefined),
+  )
+}
+
+/** Whom to tell of the run: no URL where nobody asks for it, where it cannot be used, and in a dry run. */
+export function pingSettings({ flags }: RunLine, environment: Environment) {
+  const { read } = createReader(flags, environment, [])
+  return { url: read(FLAGS.isDryRun) ? undefined : read(FLAGS.ping), isQuiet: read(FLAGS.isQuiet) }
+}
+
+/**
+ * Adds the variables of --env-file, where there is one, to the environment. Throws a usage error that names every problem
+ * of the file and of argv; rejects as `readFile` does.
+ */
+export async function readVariables(
+  { flags, problems }: RunLine,
+  environment: Record<string, string | undefined>,
+  readFile: (path: string, maxBytes: number) => Promise<PrivateFile>,
+): Promise<void> {
+  const path = flags.get(FLAGS.envFile.flag)
+  if (path === undefined) return
+  const file = parseEnvFile(path, await readFile(path, MAX_ENV_FILE_BYTES))
+  if (file.problems.length > 0) throw usageErrorOf([...problems, ...file.problems])
+  addVariables(environment, file)
 }
 
 /** Takes out of an environment the variables that are set to nothing. */

@@ -86,6 +86,10 @@ export const SCHEMAS = {
     v.check(isBaseUrl, 'an https:// address (http:// only on loopback), without key or query'),
     v.transform((url) => url.replace(/\/+$/, '')),
   ),
+  pingUrl: v.pipe(
+    trimmed,
+    v.check(isCallable, 'an https:// address (http:// only on loopback), without a user and without #'),
+  ),
   listPath: v.pipe(
     trimmed,
     v.check((path) => !isUrl(path) || /^s3:\/\/[^/]+\/./.test(path), 'a path or s3://bucket/key'),
@@ -147,11 +151,16 @@ function isUrl(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
 }
 
-/** Whether an address may be called: https, or plain HTTP on this machine; nothing but host, port and path. */
-export function isBaseUrl(value: string): boolean {
+/** Whether an address may be called: https, or plain HTTP on this machine; no user, password or fragment. */
+function isCallable(value: string): boolean {
   if (!URL.canParse(value)) return false
-  const { protocol, hostname, username, password, search, hash } = new URL(value)
+  const { protocol, hostname, username, password, hash } = new URL(value)
   const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
-  const isPlain = username === '' && password === '' && search === '' && hash === ''
+  const isPlain = username === '' && password === '' && hash === ''
   return isPlain && (protocol === 'https:' || (protocol === 'http:' && isLoopback))
+}
+
+/** Whether an address may be called and has nothing but host, port and path. */
+export function isBaseUrl(value: string): boolean {
+  return isCallable(value) && new URL(value).search === ''
 }

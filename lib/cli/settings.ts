@@ -172,6 +172,24 @@ export const FLAGS = {
     ...SWITCH,
     help: 'no progress, notes, plan line or warnings; errors and the summary stay',
   },
+  envFile: {
+    flag: '--env-file',
+    hint: 'PATH',
+    value: 'text',
+    help: 'read variables from a file that nobody else may read',
+    details:
+      'For cron, whose environment is bare. One `NAME=VALUE` a line; comments, quotes and `export` are understood, nothing is replaced within a value. What the environment sets goes first. Refused when group or others have any right to it (`chmod 600`). [More](../../.github/deploy/README.md#the-file-of-variables)',
+  },
+  ping: {
+    flag: '--ping',
+    variable: 'PING_URL',
+    hint: 'URL',
+    value: 'pingUrl',
+    help: 'tell a monitor of start, success and failure',
+    details:
+      'An address of healthchecks.io or the like: `/start` is added to its path at the start, `/fail` after a failure, nothing after a success; the body is the summary. A ping that fails is a warning. The address is never shown; as a flag the process list shows it, so prefer the variable. A dry run pings nobody. [More](../../.github/deploy/README.md#pings)',
+    isSecret: true,
+  },
   allowsUnsafeStore: {
     flag: '--allow-unsafe-store',
     ...SWITCH,

@@ -41,8 +41,8 @@ export function symbolCells(text: string, list: string): readonly TickerCell[] {
   const header = headerIn(first, stated, list)
   if (header !== undefined) return lines.slice(1).map((line) => cellBelow(header, line))
   const separator = stated ?? ','
-  refuseUnnamedColumns(lines, separator, list)
-  return lines.map((line) => firstCell(line, separator))
+  refuseLaterHeader(lines, list)
+  return lines.map((line) => firstCell(line, separator, list))
 }
 
 /** What the file is, where it is no text list at all, and the cure. */
@@ -165,39 +165,34 @@ function cellBelow({ separator, column, columns }: Header, line: Line): TickerCe
 
 const OPEN_QUOTE = 'a quote that is not closed or out of place'
 
-function firstCell(line: Line, separator: Separator): TickerCell {
+/** The first cell of a line without a header. Throws where another cell could be the symbol as well. */
+function firstCell(line: Line, separator: Separator, list: string): TickerCell {
   const cells = cellsOf(line.text, separator)
-  return cells === undefined
-    ? { line: line.number, text: '', problem: OPEN_QUOTE }
-    : { line: line.number, text: cells[0] ?? '' }
+  if (cells === undefined) return { line: line.number, text: '', problem: OPEN_QUOTE }
+  const [first = '', ...others] = cells
+  const like = CAPITALS.test(first) || /^\d+$/.test(first) ? CAPITALS : EITHER_CASE
+  const rival = first === '' ? undefined : others.find((cell) => like.test(cell))
+  if (rival === undefined) return { line: line.number, text: first }
+  throw usageError(
+    `More than one symbol in a line of ${list}, or a column that could be one: line ${line.number}: "${oneLine(first, 24)}" and "${oneLine(rival, 24)}".`,
+    'Write one symbol a line, or put a header before the first line that names the column of symbols "symbol".',
+  )
 }
 
 /** What could be a symbol in another column: capitals, where the first cell is in capitals too. */
 const CAPITALS = /^\^?(?=.*[A-Z])[A-Z0-9.=&-]+$/
 const EITHER_CASE = /^\^?(?=.*[A-Za-z])[A-Za-z0-9.=&-]+$/
 
-/** Refuses a list without a header of which the first column need not be the one of symbols. */
-function refuseUnnamedColumns(lines: readonly Line[], separator: Separator, list: string): void {
-  for (const line of lines.slice(0, MAX_PREAMBLE_LINES)) {
-    const readings = separatorsIn(line.text).map((each) => cellsOf(line.text, each) ?? [])
-    if (readings.some((cells) => cells.length > 1 && positionsOf(cells, SYMBOL_HEADER).length > 0)) {
-      const where = `the header stands in line ${line.number}, after other lines`
-      throw usageError(
-        `Not a symbol in ${list}: line ${lines[0]?.number ?? 1}: ${where}.`,
-        'Delete the lines before it.',
-      )
-    }
-  }
-  for (const line of lines) {
-    const [first = '', ...others] = cellsOf(line.text, separator) ?? []
-    const like = CAPITALS.test(first) || /^\d+$/.test(first) ? CAPITALS : EITHER_CASE
-    const rival = others.find((cell) => like.test(cell))
-    if (first === '' || rival === undefined) continue
-    throw usageError(
-      `More than one symbol in a line of ${list}, or a column that could be one: line ${line.number}: "${oneLine(first, 24)}" and "${oneLine(rival, 24)}".`,
-      'Write one symbol a line, or put a header before the first line that names the column of symbols "symbol".',
-    )
-  }
+/** Refuses a list whose header comes after other lines. */
+function refuseLaterHeader(lines: readonly Line[], list: string): void {
+  const later = lines.slice(0, MAX_PREAMBLE_LINES).find(({ text }) => {
+    if (!LOOSE_SYMBOL_HEADER.test(text)) return false
+    const readings = separatorsIn(text).map((separator) => cellsOf(text, separator) ?? [])
+    return readings.some((cells) => cells.length > 1 && positionsOf(cells, SYMBOL_HEADER).length > 0)
+  })
+  if (later === undefined) return
+  const where = `the header stands in line ${later.number}, after other lines`
+  throw usageError(`Not a symbol in ${list}: line ${lines[0]?.number ?? 1}: ${where}.`, 'Delete the lines before it.')
 }
 
 /** One cell with its separator: quoted as RFC 4180 has it (with a comment after it, perhaps), or plain. */

@@ -39,6 +39,8 @@ export type Effects = {
   readonly openEncoder: (settings: FileSettings, files: number) => Encoder
   /** Appends to a file. Rejects with an IngestError if that fails. */
   readonly appendText: (path: string, text: string) => Promise<void>
+  /** Is told the summary of a run, without secrets, also where stdout gets something else. */
+  readonly onSummary?: (text: string) => void
 }
 
 export type StoreOptions = { readonly runUuid: string; readonly onWarning: (text: string) => void }

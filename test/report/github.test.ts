@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import {
-  annotation,
-  annotations,
-  failuresIn,
-  failureSummary,
-  jobLimitWarnings,
-  stepSummary,
-} from '../../lib/report/github.ts'
+import { annotation, annotations, failuresIn, jobLimitWarnings } from '../../lib/report/github.ts'
+import { failureSummary, stepSummary } from '../../lib/report/step-summary.ts'
 import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
@@ -87,6 +81,7 @@ const PRICES_JOB = { dataset: 'prices', unit: 'sessions' } as const
 type Changes = {
   readonly runErrors?: readonly string[]
   readonly warnings?: readonly string[]
+  readonly notes?: readonly string[]
   readonly config?: Partial<Config>
   readonly place?: string | undefined
 }
@@ -117,8 +112,8 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     freshness,
     jobs: [PRICES_JOB],
   }
-  const { runErrors = [], warnings = [] } = changes
-  return stepSummary({ ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, config })
+  const { runErrors = [], warnings = [], notes = [] } = changes
+  return stepSummary({ ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, notes, config })
 }
 
 const done = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
@@ -195,7 +190,7 @@ describe('the step summary', () => {
       warnings: [hostile],
       place: undefined,
     })
-    const own = text.replaceAll(/^## .*|^### .*|^> (⚠️|❌)|^\||\|$| \| |---/gm, '')
+    const own = text.replaceAll(/^## .*|^### .*|^> (⚠️|❌)|^\||\|$| \| |---|^To .*: <code>|<\/code>$/gm, '')
     expect(own).not.toMatch(/[<>|`*[\]~@\\_!]|https:|www\.e|&(?!#\d+;)|#(?!\d+;)/)
     expect(seen(text)).toContain('<img src=x onerror=y> [d](https://evil.example) www.evil.example `e`')
     expect(text).not.toMatch(/&#64;(?!&#8288;)/)

@@ -2,7 +2,7 @@
 // `bun run build` does, into a temporary folder.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdir, readdir } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -117,6 +117,87 @@ describe('the binary in a hostile working folder', () => {
     expect((await child.stdout.text()).trim()).toBe('key-of-the-trap')
     expect(await Bun.file(join(trap, 'MARK')).exists()).toBe(true)
   })
+})
+
+/** A folder that is laid out as the Dockerfile says, over no more of a base image than the C library. */
+async function layOutImage(): Promise<{ root: string; user: string; entrypoint: string; workdir: string }> {
+  const text = await Bun.file(join(ROOT, '.github/deploy/Dockerfile')).text()
+  const [, instructions = ''] = /^FROM \S+\n([\s\S]*)$/m.exec(text) ?? []
+  const lines = instructions.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  const valueOf = (name: string) => lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1) ?? ''
+  // Nothing else may be in it.
+  expect(lines.map((line) => line.split(' ')[0])).toEqual(['ARG', 'COPY', 'WORKDIR', 'USER', 'ENTRYPOINT'])
+  const [, preset] = valueOf('ARG').split('=')
+  const [, mode = '', source = '', target = ''] = /^--chmod=(\d+) (\S+) (\S+)$/.exec(valueOf('COPY')) ?? []
+  expect(source.replace('${BINARY}', preset ?? '')).toBe('ingest')
+  const root = join(folder.path, 'image')
+  await mkdir(join(root, target, '..'), { recursive: true })
+  await cp(binary, join(root, target))
+  await chmod(join(root, target), Number.parseInt(mode, 8))
+  const needed = Bun.spawnSync(['ldd', binary], { stdout: 'pipe' }).stdout.toString().match(/\/\S+/g) ?? []
+  for (const library of needed) {
+    await mkdir(join(root, library, '..'), { recursive: true })
+    await cp(library, join(root, library), { dereference: true })
+  }
+  const [entrypoint = ''] = JSON.parse(valueOf('ENTRYPOINT')) as string[]
+  const workdir = valueOf('WORKDIR')
+  await mkdir(join(root, workdir), { recursive: true })
+  for (const mounted of ['proc', 'tmp']) await mkdir(join(root, mounted), { recursive: true })
+  return { root, user: valueOf('USER'), entrypoint, workdir }
+}
+
+/** Like a container: a root of its own with /proc, mounted where nobody else sees it. It takes root's rights. */
+const inRoot = (root: string, user: string, command: readonly string[]): string[] => {
+  const script = 'mount -t proc proc "$1/proc" && shift && exec chroot "$@"'
+  return [
+    '/bin/sh',
+    '-c',
+    'exec unshare --mount /bin/sh -c "$0" sh "$@"',
+    script,
+    root,
+    `--userspec=${user}`,
+    root,
+    ...command,
+  ]
+}
+const canChangeRoot =
+  process.platform === 'linux' &&
+  process.getuid?.() === 0 &&
+  Bun.spawnSync(['/bin/sh', '-c', 'unshare --mount /bin/true && command -v chroot ldd']).success
+if (!canChangeRoot) process.stderr.write('Skipped: without the right to change the root the image was not laid out.\n')
+
+describe('the image', () => {
+  test.skipIf(!canChangeRoot)(
+    'is the binary alone: without a shell, as nobody, it starts, plans and runs the demo',
+    async () => {
+      const { root, user, entrypoint, workdir } = await layOutImage()
+      const inImage = (args: readonly string[]) => {
+        const command = inRoot(root, user, [entrypoint, ...args])
+        const ran = Bun.spawnSync(command, {
+          env: { PATH: process.env['PATH'] ?? '', HOME: '/home/nonroot' },
+          stdout: 'pipe',
+          stderr: 'pipe',
+        })
+        return { code: ran.exitCode, stdout: ran.stdout.toString(), stderr: ran.stderr.toString() }
+      }
+      expect(inImage(['--version'])).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^ingest \d+\.\d+\.\d+ \(/),
+        stderr: '',
+      })
+      const plan = inImage(['--dry-run', '--tickers', 'AAPL,MSFT', '--out', `${workdir}/lake`])
+      expect({ code: plan.code, stderr: plan.stderr }).toEqual({ code: 0, stderr: '' })
+      expect(plan.stdout).toContain('Calls: 4\n')
+      // The folder is a volume there, which its user may write.
+      await chmod(join(root, workdir), 0o777)
+      const demo = inImage(['demo', '--out', `${workdir}/demo`])
+      expect({ code: demo.code, isWhole: demo.stdout.includes('Ingestion Complete') }).toEqual({
+        code: 0,
+        isWhole: true,
+      })
+      expect([...new Bun.Glob('**/*.parquet').scanSync(join(root, workdir))].length).toBeGreaterThan(100)
+    },
+  )
 })
 
 describe('what the binary holds', () => {

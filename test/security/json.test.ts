@@ -132,4 +132,4 @@ test('the real program survives them too, one after another', async () => {
   expect(run.stderr.match(/^❌ BAD\d: /gm)).toHaveLength(names.length)
   expect(run.changed).toHaveLength(1)
   expect(run.stderr).not.toContain(KEY)
-}, 30_000)
+})

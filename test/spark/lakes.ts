@@ -32,13 +32,19 @@ function barsWith(factor: number): Record<string, readonly Bar[]> {
 type Vendor = Pick<VendorOptions, 'bars' | 'onRequest'>
 type Run = { readonly vendor: Vendor; readonly args: readonly string[]; readonly now: string }
 
-const prices = (factor: number): Vendor => ({ bars: barsWith(factor) })
+export const prices = (factor: number): Vendor => ({ bars: barsWith(factor) })
 
 /** When it was accepted is in New York's time. All amounts are one. */
-type Filing = readonly [symbol: string, date: string, period: string, acceptedDate: string | null, amount: number]
+export type Filing = readonly [
+  symbol: string,
+  date: string,
+  period: string,
+  acceptedDate: string | null,
+  amount: number,
+]
 
 /** A vendor that has these filings for each of the statements. */
-function filings(...all: readonly Filing[]): Vendor {
+export function filings(...all: readonly Filing[]): Vendor {
   return {
     onRequest: ({ path, symbol, url }) => {
       const amounts = STATEMENTS.find((statement) => path === `/stable/${statement.path}`)?.amounts ?? []
@@ -66,7 +72,7 @@ const RESTATED: Filing = ['AAPL', '2024-09-28', 'FY', '2025-02-01 07:00:00', 4]
 const QUARTER: Filing = ['AAPL', '2024-09-28', 'Q4', '2024-11-01 02:01:36', 2]
 
 const OF = (tickers: string) => ['--dataset', 'fundamentals', '--tickers', tickers]
-const DAYS = (from: string, to: string) => ['--from-date', from, '--to-date', to]
+export const DAYS = (from: string, to: string) => ['--from-date', from, '--to-date', to]
 
 /** By stage: the runs whose files it adds, each with what the vendor said then. */
 const STAGES: Readonly<Record<string, readonly Run[]>> = {
@@ -120,7 +126,8 @@ export async function makeStages(folder: string): Promise<string> {
   return folder
 }
 
-async function ingest(lake: string, { vendor, args, now }: Run): Promise<void> {
+/** Adds to a lake what a run writes. Throws where the run does not end with 0. */
+export async function ingest(lake: string, { vendor, args, now }: Run): Promise<void> {
   const fmp = startFakeFmp({ ...vendor, key: KEY })
   try {
     const symbols = args.includes('--tickers') ? [] : ['--tickers', SYMBOLS.join(',')]

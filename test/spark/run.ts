@@ -2,49 +2,25 @@
 // with Delta, over lakes that the program has written; the parser of a newer Spark parses the SQL of the pipelines. The
 // first run makes the Python environments. It needs Python 3 and Java 17.
 
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleFiles } from '../../lib/commands/databricks/bundle.ts'
 import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 import { makeStages } from './lakes.ts'
+import { python } from './python.ts'
 
 const FOLDER = import.meta.dir
 const ROOT = join(FOLDER, '../..')
 const WORK = join(ROOT, 'node_modules/.cache/spark')
 
 /** Spark and Delta belong together: another Spark needs another Delta. */
-const PACKAGES = [
-  'pyspark==4.2.0',
-  'delta-spark==4.4.0',
-  'duckdb==2.0.1',
-  'polars==2.1.0',
-  'pandas==3.1.1',
-  'pyarrow==26.0.1',
-]
+const PACKAGES = ['pyspark==4.2.0', 'delta-spark==4.4.0', 'duckdb==2.0.1']
 /** The first Spark whose parser knows the statements of pipelines. There is no Delta for it yet. */
 const PARSER_PACKAGES = ['pyspark==4.3.0']
 
 async function run(command: readonly string[]): Promise<number> {
   const child = Bun.spawn([...command], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] })
   return await child.exited
-}
-
-/** The interpreter of an environment that has the packages; made the first time. */
-async function python(name: string, packages: readonly string[]): Promise<string> {
-  const folder = join(WORK, name)
-  const interpreter = join(folder, 'bin/python')
-  const stamp = Bun.file(join(folder, 'packages.txt'))
-  if ((await stamp.exists()) && (await stamp.text()) === packages.join('\n')) return interpreter
-  await mkdir(WORK, { recursive: true })
-  const steps = [
-    ['python3', '-m', 'venv', '--clear', folder],
-    [interpreter, '-m', 'pip', 'install', '--quiet', ...packages],
-  ]
-  for (const step of steps) {
-    if ((await run(step)) !== 0) throw new Error(`${step.join(' ')} failed: Python 3 with venv and pip is needed.`)
-  }
-  await stamp.write(packages.join('\n'))
-  return interpreter
 }
 
 /** Writes the bundle anew and returns the folder of its SQL. */
@@ -59,11 +35,16 @@ async function writeSql(): Promise<string> {
 async function main(): Promise<number> {
   const sql = await writeSql()
   const names = STATEMENTS.map(({ name }) => name)
-  const parsed = await run([await python('parser', PARSER_PACKAGES), join(FOLDER, 'parse.py'), sql, ...names])
+  const parsed = await run([
+    await python(join(WORK, 'parser'), PARSER_PACKAGES),
+    join(FOLDER, 'parse.py'),
+    sql,
+    ...names,
+  ])
   if (parsed !== 0) return parsed
   const lakes = await makeStages(join(WORK, 'lakes'))
   const check = [join(FOLDER, 'check.py'), sql, lakes, join(WORK, 'jars'), ...names]
-  return await run([await python('delta', PACKAGES), ...check])
+  return await run([await python(join(WORK, 'delta'), PACKAGES), ...check])
 }
 
 process.exitCode = await main().catch((error: unknown) => {

@@ -1,6 +1,7 @@
 // Finishes a run: judges its outcomes, stores the metrics, prints the summary, and reports to GitHub Actions.
 
-import { annotations, failuresIn, jobLimitWarnings, sendToActions, stepSummary } from '../../report/github.ts'
+import { annotations, failuresIn, jobLimitWarnings, sendToActions } from '../../report/github.ts'
+import { stepSummary } from '../../report/step-summary.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
 import { afterGrace } from '../../pipeline/interrupt.ts'
 import { buildMetrics, storeMetrics, toJson, type RunFacts } from '../../report/metrics.ts'
@@ -87,7 +88,7 @@ export async function finishRun(
   const summary = run.redact(summaryText(ending))
   await effects.print(config.isJson ? `${toJson(metrics, run.redact)}\n` : summary)
   const all = [...sharedErrors, stoppedBy, bugErrorOf(bug), ...failures].filter((found) => found !== undefined)
-  await reportToActions(ending, { outcomes, errors: all, summary }, run)
+  await reportElsewhere(ending, { outcomes, errors: all, summary }, run)
   return exitCodeOf(ending)
 }
 
@@ -99,9 +100,10 @@ type ActionsFacts = {
   readonly summary: string
 }
 
-/** Sends error annotations and the step summary to GitHub Actions. Does nothing outside GitHub Actions. */
-async function reportToActions(ending: Ending, { outcomes, errors, summary }: ActionsFacts, run: Run): Promise<void> {
+/** Gives the summary to whoever asks for it, and sends error annotations and the step summary to GitHub Actions. */
+async function reportElsewhere(ending: Ending, { outcomes, errors, summary }: ActionsFacts, run: Run): Promise<void> {
   const { config, effects, redact, progress } = run
+  effects.onSummary?.(summary)
   if (config.actionsJob === undefined) return
   // With --json the workflow sends stdout to a file, so the log would not show how the run ended.
   if (config.isJson) effects.printError(summary)
@@ -112,7 +114,9 @@ async function reportToActions(ending: Ending, { outcomes, errors, summary }: Ac
   const failures = failuresIn(shown, redact)
   const runErrors = errors.map((error) => redact(describeError(error)))
   const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(run.jobs), config)]
-  const text = stepSummary({ ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, config })
+  const notes = run.jobs.flatMap((job) => job.notes).map(redact)
+  const facts = { ending: { ...ending, freshness }, outcomes: shown, failures, runErrors, warnings, notes, config }
+  const text = stepSummary(facts)
   const report = { annotations: annotations(runErrors, failures), summary: text }
   const error = await sendToActions(config.actionsJob, report, effects)
   if (error !== undefined) progress.warn(describeError(error))

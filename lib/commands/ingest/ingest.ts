@@ -1,6 +1,7 @@
 // One run, from its settings to its exit code: reads the symbols, surveys the store, plans, ingests and reports.
 
-import { jobLimitWarnings } from '../../report/github.ts'
+import { describeError } from '../../core/errors.ts'
+import { jobLimitWarnings, sendToActions } from '../../report/github.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { finishRun, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
@@ -8,6 +9,7 @@ import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod } from '../../core/period.ts'
 import { ingestAll, type RunResult, type TaskContext } from '../../pipeline/pipeline.ts'
+import { dryRunSummary } from '../../report/step-summary.ts'
 import { createProgress } from '../../report/progress.ts'
 import { callsOf, dryRunJson, dryRunText, planLine } from '../../report/summary.ts'
 import type { Config, Target } from '../../core/config.ts'
@@ -85,6 +87,7 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   return code
 }
 
+<<<<<<< HEAD
 /** Throws a usage error for symbols of --accept that the list does not have: a typo would be held back for ever. */
 function refuseUnknown(accepts: readonly string[], symbols: readonly string[]): void {
   const unknown = accepts.filter((name) => name !== 'all' && !symbols.includes(name))
@@ -93,7 +96,16 @@ function refuseUnknown(accepts: readonly string[], symbols: readonly string[]): 
 }
 
 async function dryRun({ config, effects, progress, jobs }: Run): Promise<0 | 1> {
+=======
+async function dryRun({ config, effects, progress, jobs, redact }: Run): Promise<0 | 1> {
+>>>>>>> main
   await effects.print(config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config))
+  // With --json the workflow sends stdout to a file, so the log would not show the plan.
+  if (config.actionsJob !== undefined && config.isJson) effects.printError(redact(dryRunText(jobs, config)))
+  const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(jobs), config)]
+  const report = { annotations: [], summary: dryRunSummary({ jobs, config, warnings, redact }) }
+  const unsent = await sendToActions(config.actionsJob, report, effects)
+  if (unsent !== undefined) progress.warn(describeError(unsent))
   const errors = jobs.flatMap((job) => job.errors)
   for (const { symbol, error } of errors) progress.fail(error, symbol)
   return errors.length > 0 ? 1 : 0

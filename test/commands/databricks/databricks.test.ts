@@ -200,7 +200,8 @@ describe('the SQL', () => {
       ['_metadata.file_path AS source_file', 1],
       ['_metadata.file_modification_time AS source_mtime', 1],
       ['ON VIOLATION DROP ROW', 2],
-      ["TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')", 1],
+      // Bronze and Silver.
+      ["TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')", 2],
       ['CLUSTER BY (symbol, date)', 3],
       [`KEYS (symbol, date${name === 'prices' ? '' : ', period'})`, 1],
       ['SEQUENCE BY STRUCT(ingest_ts, source_mtime)', 1],
@@ -209,6 +210,15 @@ describe('the SQL', () => {
     const wrong = clauses.filter(([clause, times]) => text.split(clause).length - 1 !== times * kinds)
     expect(wrong).toEqual([])
   })
+
+  test.each(['sql/warehouse/10_tables.sql', 'sql/warehouse-statements/50_statement_tables.sql'])(
+    'of %s make every table with a change data feed',
+    (path) => {
+      const tables = (FILES.get(path) ?? '').split(';').filter((statement) => statement.includes('CREATE TABLE'))
+      expect(tables.length).toBeGreaterThanOrEqual(2)
+      expect(tables.filter((table) => !table.includes("'delta.enableChangeDataFeed' = 'true'"))).toEqual([])
+    },
+  )
 
   // Whoever runs the files may split them at semicolons and know nothing of comments and quotes.
   test.each(paths('.sql'))('of %s can be split at its semicolons', (path) => {

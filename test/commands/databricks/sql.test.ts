@@ -111,7 +111,18 @@ function silverRows(versions: readonly Version[]): Record<string, unknown>[] {
   return newest(versions).map(({ row, ingestMs }) => ({ ...row, ingestMs }))
 }
 
-type Features = Record<'previous_date' | 'log_return' | 'ma_20' | 'ma_50' | 'volatility_20d' | 'annualised', unknown>
+type Feature =
+  | 'previous_date'
+  | 'log_return'
+  | 'ma_20'
+  | 'ma_50'
+  | 'volatility_20d'
+  | 'annualised'
+  | 'ma_20_close'
+  | 'ma_50_close'
+  | 'stddev_close_20d'
+
+type Features = Record<Feature, unknown>
 
 /** The values of a window that ends at `end`; undefined unless all are there. */
 function windowOf(values: readonly (number | null)[], end: number, size: number): number[] | undefined {
@@ -123,18 +134,25 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
+/** The sample standard deviation; null where values are missing. */
+function deviationOf(values: readonly number[] | undefined): number | null {
+  if (values === undefined) return null
+  const spread = values.reduce((sum, value) => sum + (value - mean(values)) ** 2, 0)
+  return Math.sqrt(spread / (values.length - 1))
+}
+
 /** What Gold is to say of one symbol's rows, counted one by one. */
 function featuresOf(rows: readonly Row[]): Features[] {
   const adjusted = rows.map((row) => row['adjClose'] as number | null)
+  const closes = rows.map((row) => row['close'] as number | null)
   const returns = adjusted.map((value, index) => {
     const before = adjusted[index - 1] ?? null
     return value === null || before === null ? null : Math.log(value / before)
   })
   return rows.map((_, index) => {
     const [last20, last50] = [windowOf(adjusted, index, 20), windowOf(adjusted, index, 50)]
-    const daily = windowOf(returns, index, 20)
-    const spread = daily?.reduce((sum, value) => sum + (value - mean(daily)) ** 2, 0)
-    const volatility = spread === undefined ? null : Math.sqrt(spread / 19)
+    const [close20, close50] = [windowOf(closes, index, 20), windowOf(closes, index, 50)]
+    const volatility = deviationOf(windowOf(returns, index, 20))
     return {
       previous_date: rows[index - 1]?.['date'] ?? null,
       log_return: returns[index] ?? null,
@@ -142,6 +160,9 @@ function featuresOf(rows: readonly Row[]): Features[] {
       ma_50: last50 === undefined ? null : mean(last50),
       volatility_20d: volatility,
       annualised: volatility === null ? null : volatility * Math.sqrt(252),
+      ma_20_close: close20 === undefined ? null : mean(close20),
+      ma_50_close: close50 === undefined ? null : mean(close50),
+      stddev_close_20d: deviationOf(close20),
     }
   })
 }
@@ -194,7 +215,7 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
     expect(await query(SILVER)).toEqual(silver)
 
     const gold = await query(`SELECT symbol, previous_date::VARCHAR AS previous_date, log_return, ma_20, ma_50,
-      volatility_20d, volatility_20d_annualised AS annualised FROM memory.gold.price_features ORDER BY symbol, date`)
+      volatility_20d, volatility_20d_annualised AS annualised, ma_20_close, ma_50_close, stddev_close_20d FROM memory.gold.price_features ORDER BY symbol, date`)
     const bySymbol = Object.groupBy(silverRows(lake.versions), ({ symbol }) => String(symbol))
     for (const [symbol, rows = []] of Object.entries(bySymbol)) {
       const found = gold.filter((row) => row['symbol'] === symbol)
@@ -208,6 +229,10 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
     expect(ofApple.at(-30)).toMatchObject({ ma_20: null, volatility_20d: null })
     expect(gold.filter(({ symbol, ma_50: average }) => symbol === '^GSPC' && average !== null)).toEqual([])
     const atSplit = await query(`SELECT log_return FROM memory.gold.price_features WHERE date = '${SPLIT}'`)
+    // A null adjClose leaves the averages over close whole; their names say which is which.
+    expect(ofApple.at(-30)).not.toMatchObject({ ma_20_close: null })
+    expect(ofApple.findIndex((row) => row['ma_20_close'] !== null)).toBe(19)
+    expect(ofApple.findIndex((row) => row['stddev_close_20d'] !== null)).toBe(19)
     expect(Math.abs(Number(atSplit[0]?.['log_return']))).toBeLessThan(0.2)
   })
 

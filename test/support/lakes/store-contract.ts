@@ -180,7 +180,7 @@ export function describeStore(kind: string, openPlace: () => Promise<Place>): vo
         }
         const races = await Promise.all(keys.map(race))
         expect(races.filter(({ winners, text }) => winners.length !== 1 || winners[0] !== text)).toEqual([])
-      }, 60_000)
+      })
     })
 
     describe('replace()', () => {

@@ -36,16 +36,18 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 }
 export function startInProcess(args: readonly string[], surroundings: Surroundings): Cli {
   const stop = new AbortController()
   const interruption = new AbortController()
-  const { env, random = () => 0.5, ...doors } = surroundings
+  const { env: given, random = () => 0.5, ...doors } = surroundings
+  // A process has no other text in its environment, and the entry lets a variable that is set to nothing be unset.
+  const env = Object.fromEntries(
+    Object.entries(given).flatMap(([name, value]) => (value === '' ? [] : [[name, value.toWellFormed()]])),
+  ) as Readonly<Record<string, string>>
   const said = { stdout: '', stderr: '' }
   let signalCode: number | undefined
 
   async function finish(): Promise<number> {
     const line = parseCommandLine(args)
     if (line.kind !== 'run' || line.command !== 'ingest') return 0
-    // The entry lets a variable that is set to nothing be unset.
-    const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
-    return await runIngest(resolveConfig(line, set, { isCompiled: false }), {
+    return await runIngest(resolveConfig(line, env, { isCompiled: false }), {
       ...doors,
       nowMs: Date.parse(NOW),
       random,

@@ -16,7 +16,7 @@ const isGet = ({ method }: ProxiedRequest) => method === 'GET'
 /** Short where it is to be waited out, and else the store's own, so that a busy machine is not taken for a silence. */
 function timeoutFor(action: ProxyAction): { timeoutMs?: number } {
   const isSilent = action === 'hang' || (typeof action === 'object' && 'delayAfterStoreMs' in action)
-  return isSilent ? { timeoutMs: 800 } : {}
+  return isSilent ? { timeoutMs: 2_000 } : {}
 }
 
 function namesOf(actions: readonly ProxyAction[]): string[] {
@@ -68,7 +68,7 @@ describe('in front of S3', () => {
     ['dropBefore', 1, 0],
     ['dropAfterStore', 2, 1],
     ['hang', 1, 0],
-    [{ delayAfterStoreMs: 1_600 }, 2, 1],
+    [{ delayAfterStoreMs: 6_000 }, 2, 1],
     [{ delayAfterStoreMs: 20 }, 1, 0],
     ['truncate', 2, 1],
     ['corrupt', 2, 0],

@@ -10,6 +10,7 @@ CREATE OR REFRESH STREAMING TABLE bronze_prices (
 -- Clustered, not partitioned: partitions by symbol and date would hold one row each, in a file each.
 CLUSTER BY (symbol, date)
 COMMENT 'Prices as stored, every version of every file'
+TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')
 AS SELECT
   -- Named instead of a star, so that the paths cannot add or remove columns.
   symbol, date, open, high, low, close, adjClose, volume, ingest_ts,
@@ -50,8 +51,8 @@ AS SELECT * FROM STREAM(bronze_prices);
 CREATE OR REFRESH STREAMING TABLE silver_prices
 CLUSTER BY (symbol, date)
 COMMENT 'Daily prices, one row per symbol and date'
--- On Silver and not on Bronze. Bronze only grows, so its changes are its rows. In Silver rows are replaced, and readers
--- of the changes need the earlier row.
+-- In Silver rows are replaced, and readers of the changes need the earlier row. In Bronze, which only grows, the changes
+-- are the rows that a load has added.
 TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true');
 
 -- AUTO CDC reads only what is new in Bronze, and handles duplicates and late files. A pipeline cannot contain a MERGE.
@@ -63,7 +64,7 @@ SEQUENCE BY STRUCT(ingest_ts, source_mtime)
 COLUMNS * EXCEPT (_rescued_data, source_file, source_mtime)
 STORED AS SCD TYPE 1;
 
--- Gold: moving averages and volatility over the adjusted close. In close, a split looks like a fall of the price.
+-- Gold: moving averages and volatility over the adjusted close, and averages over close under names of their own.
 CREATE OR REFRESH MATERIALIZED VIEW price_features
 COMMENT 'Moving averages and volatility over the adjusted close'
 AS
@@ -84,6 +85,11 @@ SELECT
   CASE WHEN COUNT(log_return) OVER last_20 = 20 THEN STDDEV_SAMP(log_return) OVER last_20 END AS volatility_20d,
   CASE WHEN COUNT(log_return) OVER last_20 = 20 THEN STDDEV_SAMP(log_return) OVER last_20 * SQRT(252) END
     AS volatility_20d_annualised,
+  -- The same windows over close, which is adjusted for splits alone: an ex-date is a fall of the price in them.
+  CASE WHEN COUNT(close) OVER last_20 = 20 THEN AVG(close) OVER last_20 END AS ma_20_close,
+  CASE WHEN COUNT(close) OVER last_50 = 50 THEN AVG(close) OVER last_50 END AS ma_50_close,
+  -- The sample standard deviation of prices, not of returns: in the currency of the symbol, and larger where prices are.
+  CASE WHEN COUNT(close) OVER last_20 = 20 THEN STDDEV_SAMP(close) OVER last_20 END AS stddev_close_20d,
   ingest_ts
 FROM (
   SELECT

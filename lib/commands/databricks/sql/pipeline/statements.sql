@@ -11,6 +11,7 @@ CREATE OR REFRESH STREAMING TABLE bronze_{{statement}} (
 )
 CLUSTER BY (symbol, date)
 COMMENT '{{title}} as stored, every version of every file'
+TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')
 AS SELECT
   {{columns}},
   _rescued_data,

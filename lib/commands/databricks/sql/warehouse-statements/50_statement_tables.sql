@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS ${catalog}.bronze.{{statement}} (
 )
 USING DELTA
 CLUSTER BY (symbol, date)
-COMMENT '{{title}}, every version of every row';
+COMMENT '{{title}}, every version of every row'
+TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true');
 
 -- One row per symbol, date and period: a year and its last quarter end on the same day. Same columns as in Bronze.
 CREATE TABLE IF NOT EXISTS ${catalog}.silver.{{statement}}

@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS ${catalog}.bronze.prices (
 USING DELTA
 -- Clustered, not partitioned: partitions by symbol and date would hold one row each, in a file each.
 CLUSTER BY (symbol, date)
-COMMENT 'Stored prices, every version of every row';
+COMMENT 'Stored prices, every version of every row'
+TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true');
 
 -- Silver: one row per symbol and date, the newest.
 CREATE TABLE IF NOT EXISTS ${catalog}.silver.prices (
@@ -41,6 +42,6 @@ CREATE TABLE IF NOT EXISTS ${catalog}.silver.prices (
 USING DELTA
 CLUSTER BY (symbol, date)
 COMMENT 'Daily prices, one row per symbol and date'
--- On Silver and not on Bronze. Bronze only grows, so its changes are its rows. In Silver rows are replaced, and readers
--- of the changes need the earlier row.
+-- In Silver rows are replaced, and readers of the changes need the earlier row. In Bronze, which only grows, the changes
+-- are the rows that a load has added.
 TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true');

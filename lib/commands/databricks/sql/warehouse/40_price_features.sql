@@ -1,4 +1,4 @@
--- Gold: moving averages and volatility over the adjusted close. In close, a split looks like a fall of the price.
+-- Gold: moving averages and volatility over the adjusted close, and averages over close under names of their own.
 
 CREATE OR REPLACE VIEW ${catalog}.gold.price_features AS
 SELECT
@@ -18,6 +18,11 @@ SELECT
   CASE WHEN COUNT(log_return) OVER last_20 = 20 THEN STDDEV_SAMP(log_return) OVER last_20 END AS volatility_20d,
   CASE WHEN COUNT(log_return) OVER last_20 = 20 THEN STDDEV_SAMP(log_return) OVER last_20 * SQRT(252) END
     AS volatility_20d_annualised,
+  -- The same windows over close, which is adjusted for splits alone: an ex-date is a fall of the price in them.
+  CASE WHEN COUNT(close) OVER last_20 = 20 THEN AVG(close) OVER last_20 END AS ma_20_close,
+  CASE WHEN COUNT(close) OVER last_50 = 50 THEN AVG(close) OVER last_50 END AS ma_50_close,
+  -- The sample standard deviation of prices, not of returns: in the currency of the symbol, and larger where prices are.
+  CASE WHEN COUNT(close) OVER last_20 = 20 THEN STDDEV_SAMP(close) OVER last_20 END AS stddev_close_20d,
   ingest_ts
 FROM (
   SELECT

@@ -1,0 +1,36 @@
+// The step summary of a dry run; that of a run is in github.test.ts.
+
+import { expect, test } from 'bun:test'
+import { dryRunSummary } from '../../lib/report/step-summary.ts'
+import { configOf, span } from '../support/values.ts'
+
+const redact = (text: string) => text.replaceAll('hunter2', '[redacted]')
+
+test('a dry run shows mode, dates, files, time, what is stored, and escapes what came from outside', () => {
+  const job = {
+    calls: 20,
+    keys: () => ['a', 'b'],
+    stored: () => ['A|<b>: 2 day files', 'hunter2: none'],
+    range: span('2024-09-10..2024-09-13'),
+    notes: ['Its history: ingest --backfill --out x'],
+    errors: [],
+  }
+  const config = configOf({ rateLimitSeconds: 15, isDryRun: true })
+  const text = dryRunSummary({ jobs: [job], config, warnings: ['Too long.'], redact })
+  const seen = text.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)))
+  for (const part of [
+    '## 📋 Dry Run: Nothing Was Fetched',
+    '> ⚠️ Too long.',
+    '> ℹ️ Its history: gh workflow run ingest.yml -f backfill=true',
+    '| ⚙️ Mode | daily |',
+    '| 🗓️ Dates | 2024-09-10 to 2024-09-13 |',
+    '| 📁 Files that could be written | 2 |',
+    '| ⏱️ Time | 20 calls, one per 15 s: about 5 min |',
+    'To run it: <code>gh workflow run ingest.yml',
+    '### Stored (2)',
+    '[redacted]: none',
+  ]) {
+    expect(seen).toContain(part)
+  }
+  expect(text).not.toContain('<b>')
+})
