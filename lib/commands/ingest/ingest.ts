@@ -87,7 +87,6 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   return code
 }
 
-<<<<<<< HEAD
 /** Throws a usage error for symbols of --accept that the list does not have: a typo would be held back for ever. */
 function refuseUnknown(accepts: readonly string[], symbols: readonly string[]): void {
   const unknown = accepts.filter((name) => name !== 'all' && !symbols.includes(name))
@@ -95,10 +94,7 @@ function refuseUnknown(accepts: readonly string[], symbols: readonly string[]): 
   throw usageError(`--accept names ${unknown.join(', ')}, which the ticker list does not have.`)
 }
 
-async function dryRun({ config, effects, progress, jobs }: Run): Promise<0 | 1> {
-=======
 async function dryRun({ config, effects, progress, jobs, redact }: Run): Promise<0 | 1> {
->>>>>>> main
   await effects.print(config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config))
   // With --json the workflow sends stdout to a file, so the log would not show the plan.
   if (config.actionsJob !== undefined && config.isJson) effects.printError(redact(dryRunText(jobs, config)))
