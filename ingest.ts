@@ -3,12 +3,15 @@
 
 import { parseCommandLine } from './lib/cli/cli.ts'
 import { describeError, IngestError } from './lib/core/errors.ts'
-import { flushStderr, print, printError } from './lib/commands/streams.ts'
+import { defectText, flushStderr, print, printError, stdoutColumns } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
 import { createRedactor } from './lib/core/text.ts'
 
-type Signal = 'SIGINT' | 'SIGTERM'
-const EXIT_CODES: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTERM: 143 }
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
+/** A terminal that is closed ends a run as SIGTERM does. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 } as const satisfies Readonly<Record<Signal, number>>
+/** As shells count a program that SIGPIPE ended: 128 and the signal's number. */
+const CLOSED_PIPE_CODE = 141
 
 /** The commit of the sources, set by build.ts. Undefined when the sources themselves are run. */
 declare const BUILD_COMMIT: string | undefined
@@ -23,9 +26,11 @@ function onSignal(signal: Signal): void {
   // The second signal ends the program at once.
   if (interruptedBy !== undefined) process.exit(EXIT_CODES[signal])
   interruptedBy = signal
-  interruption.abort()
   const hint = 'Run again to go on where it stopped.'
-  stop.abort(new IngestError(`Interrupted by ${signal}.`, { kind: 'interrupted', scope: 'run', hint }))
+  const data = { exitCode: EXIT_CODES[signal] }
+  const error = new IngestError(`Interrupted by ${signal}.`, { kind: 'interrupted', scope: 'run', hint, data })
+  interruption.abort(error)
+  stop.abort(error)
 }
 
 async function main(): Promise<number> {
@@ -34,17 +39,24 @@ async function main(): Promise<number> {
   // Everything else is loaded when it is used, so that help and version do not wait for it.
   if (line.kind === 'help') {
     const { helpText } = await import('./lib/cli/help.ts')
-    await print(await helpText(line.command, version))
+    await print(helpText(line.command, version, await stdoutColumns()))
   }
   if (line.kind !== 'run') return 0
 
-  const { resolveBundle, resolveDemoFolder } = await import('./lib/cli/resolve.ts')
+  const { resolveBundle, resolveDemoFolder, resolveSchemaName } = await import('./lib/cli/resolve.ts')
+  if (line.command === 'schema') {
+    const { schemaNames, schemaText } = await import('./lib/commands/schema.ts')
+    await print(schemaText(resolveSchemaName(line, schemaNames)))
+    return 0
+  }
   if (line.command === 'databricks') {
     const { writeBundle } = await import('./lib/commands/databricks/databricks.ts')
     await print(await writeBundle(resolveBundle(line, process.env)))
     return 0
   }
-  const { openEffects } = await import('./lib/commands/effects.ts')
+  const { ignoresHangup, openEffects } = await import('./lib/commands/effects.ts')
+  // Under nohup a run outlives its terminal.
+  if (!ignoresHangup()) process.on('SIGHUP', onSignal)
   const encoderScript = new URL('./lib/parquet/worker.ts', import.meta.url).href
   const effects = openEffects({ version, stop, interruption: interruption.signal, encoderScript })
   if (line.command === 'demo') {
@@ -58,13 +70,14 @@ async function main(): Promise<number> {
 
 /** Says what ended the program outside of a run's own report, and gives the exit code. */
 async function failedWith(error: unknown): Promise<number> {
+  // The reader has seen enough.
+  if (error instanceof IngestError && error.kind === 'closed-output') return CLOSED_PIPE_CODE
   const { actionsSummary, secretsOf } = await import('./lib/cli/resolve.ts')
   const line = parseCommandLine(process.argv.slice(2))
   const redact = createRedactor(secretsOf(process.env, line.kind === 'run' ? line.flags : undefined))
   const isExpected = error instanceof IngestError
   const text = isExpected ? describeError(error) : 'This is a defect of the program, please report it.'
-  // A defect is shown with its stack trace.
-  printError(redact(isExpected ? `❌ ${text}\n` : `💥 ${text}\n${Bun.inspect(error)}\n`))
+  printError(redact(isExpected ? `❌ ${text}\n` : defectText(error)))
   const job = actionsSummary(process.env)
   if (job !== undefined) {
     const { failureReport, sendToActions } = await import('./lib/report/github.ts')

@@ -37,15 +37,36 @@ function start(workspace: string, values: Values, env: Readonly<Record<string, s
   })
 }
 
-/** The arguments that a program in the real one's place gets; it ends with `code`. */
-async function argumentsUnder(
-  values: Values,
-  code = 0,
-): Promise<{ args: string[]; hasFired: boolean; code: number | null }> {
-  const workspace = await makeWorkspace(`printf '%s\\0' "$@"; exit ${code}`)
+/** Settings that the program reads from its environment. */
+const VARIABLES = ['TICKERS_PATH', 'MAX_CALLS', 'NO_ADJ_CLOSE', 'STATEMENT_PERIOD'] as const
+
+type Given = {
+  readonly args: readonly string[]
+  /** Those of `VARIABLES` that are not empty. */
+  readonly variables: Readonly<Record<string, string>>
+  readonly hasFired: boolean
+  readonly code: number | null
+}
+
+/** The arguments and variables that a program in the real one's place gets; it ends with `code`. */
+async function argumentsUnder(values: Values, code = 0): Promise<Given> {
+  const variables = VARIABLES.map((name) => `"$${name}"`).join(' ')
+  const workspace = await makeWorkspace(`printf '%s\\0' ${variables} > variables; printf '%s\\0' "$@"; exit ${code}`)
   const run = await start(workspace, values).done
-  const args = (await Bun.file(join(workspace, 'metrics.json')).text()).split('\0').slice(0, -1)
-  return { args, hasFired: await Bun.file(join(workspace, 'FIRED')).exists(), code: run.code }
+  const [args = [], given = []] = await Promise.all(
+    ['metrics.json', 'variables'].map(async (name) => {
+      const text = await Bun.file(join(workspace, name)).text()
+      return text.split('\0').slice(0, -1)
+    }),
+  )
+  return {
+    args,
+    variables: Object.fromEntries(
+      VARIABLES.flatMap((name, index) => (given[index] ? [[name, given[index]] as const] : [])),
+    ),
+    hasFired: await Bun.file(join(workspace, 'FIRED')).exists(),
+    code: run.code,
+  }
 }
 
 const BY_HAND = { 'inputs.tickers_path': 'tickers.csv', 'inputs.backfill': 'false', 'inputs.force': 'false' }
@@ -56,11 +77,14 @@ describe('the step’s arguments', () => {
   })
 
   test('of a form that nobody touched name the default list and nothing else', async () => {
-    expect((await argumentsUnder(BY_HAND)).args).toEqual(['--json', '--tickers-path=tickers.csv'])
+    expect(await argumentsUnder(BY_HAND)).toMatchObject({
+      args: ['--json'],
+      variables: { TICKERS_PATH: 'tickers.csv' },
+    })
   })
 
   test('are what the form and the variables say', async () => {
-    const { args } = await argumentsUnder({
+    const { args, variables } = await argumentsUnder({
       'inputs.tickers_path': 's3://my-bucket/config/tickers.csv',
       'inputs.from_date': '2024-01-01',
       'inputs.to_date': '2024-06-30',
@@ -74,32 +98,32 @@ describe('the step’s arguments', () => {
       '--force',
       '--from-date=2024-01-01',
       '--json',
-      '--max-calls=240',
-      '--no-adj-close',
-      '--tickers-path=s3://my-bucket/config/tickers.csv',
       '--to-date=2024-06-30',
     ])
-    expect((await argumentsUnder({ 'vars.TICKERS_PATH': 's3://b/list.csv' })).args).toEqual([
-      '--json',
-      '--tickers-path=s3://b/list.csv',
-    ])
-    // A variable for every run is left out where the dataset has no use for it.
+    expect(variables).toEqual({
+      TICKERS_PATH: 's3://my-bucket/config/tickers.csv',
+      MAX_CALLS: '240',
+      NO_ADJ_CLOSE: 'true',
+    })
+    expect(await argumentsUnder({ 'vars.TICKERS_PATH': 's3://b/list.csv' })).toMatchObject({
+      args: ['--json'],
+      variables: { TICKERS_PATH: 's3://b/list.csv' },
+    })
+    // The program itself leaves a variable aside where the dataset has no use for it.
     const both = { 'inputs.period': 'annual', 'vars.NO_ADJ_CLOSE': 'true' }
-    expect((await argumentsUnder({ ...both, 'inputs.dataset': 'income' })).args).toEqual([
-      '--json',
-      '--dataset=income',
-      '--period=annual',
-    ])
-    expect((await argumentsUnder(both)).args).toEqual(['--json', '--no-adj-close'])
+    expect(await argumentsUnder({ ...both, 'inputs.dataset': 'income' })).toMatchObject({
+      args: ['--json', '--dataset=income'],
+      variables: { STATEMENT_PERIOD: 'annual', NO_ADJ_CLOSE: 'true' },
+    })
     expect((await argumentsUnder({ 'github.event.schedule': '17 12 * * 0' })).args).toEqual([
       '--json',
       '--dataset=fundamentals',
     ])
     // An input goes before the variable of the same meaning.
-    expect((await argumentsUnder({ 'inputs.max_calls': '10', 'vars.MAX_CALLS': '240' })).args).toEqual([
-      '--json',
-      '--max-calls=10',
-    ])
+    expect(await argumentsUnder({ 'inputs.max_calls': '10', 'vars.MAX_CALLS': '240' })).toMatchObject({
+      args: ['--json'],
+      variables: { MAX_CALLS: '10' },
+    })
     expect((await argumentsUnder({ 'inputs.dry_run': 'true' })).args).toEqual(['--json', '--dry-run'])
     expect((await argumentsUnder({ 'inputs.backfill_days': '1825' })).args).toEqual(['--json', '--backfill-days=1825'])
   })
@@ -127,14 +151,19 @@ const PAYLOADS = [
 ]
 
 const TEXT_INPUTS = [
-  ['inputs.tickers_path', '--tickers-path'],
   ['inputs.from_date', '--from-date'],
   ['inputs.to_date', '--to-date'],
   ['inputs.backfill_days', '--backfill-days'],
   ['inputs.dataset', '--dataset'],
-  ['inputs.max_calls', '--max-calls'],
-  ['vars.MAX_CALLS', '--max-calls'],
-  ['vars.TICKERS_PATH', '--tickers-path'],
+] as const
+
+const TEXT_VARIABLES = [
+  ['inputs.tickers_path', 'TICKERS_PATH'],
+  ['inputs.period', 'STATEMENT_PERIOD'],
+  ['inputs.max_calls', 'MAX_CALLS'],
+  ['vars.MAX_CALLS', 'MAX_CALLS'],
+  ['vars.TICKERS_PATH', 'TICKERS_PATH'],
+  ['vars.NO_ADJ_CLOSE', 'NO_ADJ_CLOSE'],
 ] as const
 
 async function fires(naive: string): Promise<boolean> {
@@ -158,8 +187,19 @@ describe('hostile input', () => {
     }
   })
 
+  test.each(TEXT_VARIABLES)('in %s is one variable, byte for byte, and no argument', async (name, variable) => {
+    for (const payload of PAYLOADS) {
+      expect(await argumentsUnder({ [name]: payload })).toEqual({
+        args: ['--json'],
+        variables: { [variable]: payload },
+        hasFired: false,
+        code: 0,
+      })
+    }
+  })
+
   test('in a box that is ticked or not is not ticked', async () => {
-    const names = ['inputs.backfill', 'inputs.force', 'inputs.dry_run', 'vars.NO_ADJ_CLOSE']
+    const names = ['inputs.backfill', 'inputs.force', 'inputs.dry_run']
     const results = await Promise.all(
       PAYLOADS.map(async (payload) => await argumentsUnder(Object.fromEntries(names.map((name) => [name, payload])))),
     )

@@ -43,6 +43,7 @@ export function contradictions({ isGiven }: Reader, { dates }: Config): readonly
       ([a, b]) => `${a} and ${b} contradict each other: give one.`,
     ),
     ...whereTrue([
+      [isGiven('--keys') && !isGiven('--dry-run'), '--keys needs --dry-run: only a plan has keys to show.'],
       [isGiven('--to-date') && !isGiven('--from-date') && !isGiven('--backfill-days'), '--to-date needs --from-date.'],
       [
         fromDate !== undefined && toDate !== undefined && fromDate > toDate,

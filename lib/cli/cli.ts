@@ -2,6 +2,8 @@
 
 import { COMMAND_WORDS, COMMANDS, type CommandName } from './commands.ts'
 import type { Setting } from './settings.ts'
+import { nearFlag } from './suggestions.ts'
+import { isWord, unexpectedArgument, unexpectedWords } from './words.ts'
 
 /** What argv says: a text for each flag that is given (`--out`; `true` for a switch) and for an argument (`DIR`). */
 export type Flags = ReadonlyMap<string, string>
@@ -39,6 +41,7 @@ function readArguments(argv: readonly string[], command: CommandName): { flags: 
   const flags = new Map<string, string>()
   const problems: string[] = []
   const seen = new Set<string>()
+  const words: string[] = []
   for (const token of tokensOf(argv, known)) {
     const { argument, flag, value } = token
     if (flag !== undefined) {
@@ -48,10 +51,14 @@ function readArguments(argv: readonly string[], command: CommandName): { flags: 
       else problems.push(problem)
     } else if (positional !== undefined && isWord(argument) && !flags.has(positional)) {
       flags.set(positional, argument)
+    } else if (command === 'ingest' && isWord(argument)) {
+      words.push(argument)
     } else {
-      problems.push(unexpected(argument, command))
+      problems.push(unexpectedArgument(argument))
     }
   }
+  const options = [...known.keys()].filter((flag) => flag.startsWith('--'))
+  problems.push(...unexpectedWords(words, { argv, flags, options }))
   return { flags, problems }
 }
 
@@ -59,7 +66,7 @@ function tokensOf(argv: readonly string[], known: Known): readonly Token[] {
   const tokens: Token[] = []
   for (let index = 0; index < argv.length; index += 1) {
     const argument = argv[index] ?? ''
-    const { flag, inline } = flagOf(argument)
+    const { flag, inline } = flagOf(argument, known)
     const next = argv[index + 1]
     // An unknown option may have a value too: it is taken with it, because it may be a secret and is not to be shown.
     const takesNext = flag !== undefined && inline === undefined && !isSwitch(known.get(flag))
@@ -70,20 +77,20 @@ function tokensOf(argv: readonly string[], known: Known): readonly Token[] {
   return tokens
 }
 
-function flagOf(argument: string): { flag: string | undefined; inline: string | undefined } {
+/** A dash that a text editor has made of two, as in a command copied from a document. */
+const LONG_DASH = /^[\u2010-\u2015\u2212]-?(?=\w)/
+
+function flagOf(argument: string, known: Known): { flag: string | undefined; inline: string | undefined } {
+  const [, name = '', inline] = /^([^=]+)(?:=(.*))?$/s.exec(argument) ?? []
+  const isLong = argument.startsWith('--') || LONG_DASH.test(argument) || known.has(`-${name}`) || name === '-help'
+  if (isLong && name !== '--') return { flag: name, inline }
   // There are no options with one dash. Whatever follows the letter may be a value.
   if (/^-[^-]/.test(argument)) return { flag: argument.slice(0, 2), inline: argument.length > 2 ? '' : undefined }
-  const [, flag, inline] = /^(--[^=]+)(?:=(.*))?$/s.exec(argument) ?? []
-  return { flag, inline }
+  return { flag: undefined, inline: undefined }
 }
 
 function isSwitch(setting: Setting | undefined): boolean {
   return setting !== undefined && setting.hint === undefined
-}
-
-/** Whether an argument may stand without a flag before it. */
-function isWord(argument: string): boolean {
-  return argument.trim() !== '' && !argument.startsWith('-')
 }
 
 /** What is wrong with an option that is there once. */
@@ -91,43 +98,14 @@ function problemOf(flag: string, value: string | undefined, known: Known): strin
   const setting = known.get(flag)
   if (setting === undefined) {
     const options = [...known.keys()].filter((name) => name.startsWith('--'))
-    return `unknown option ${flag}${suggestion(flag, options)}.${keyHint(flag)}`
+    const hint = keyHint(flag)
+    const near = hint === '' ? nearFlag(flag, options) : undefined
+    return `unknown option ${flag}${near === undefined ? '' : ` (did you mean ${near}?)`}.${hint}`
   }
   if (isSwitch(setting)) return value === undefined ? undefined : `${flag} takes no value.`
   return value === undefined || value.trim() === '' ? `${flag} needs a value (${setting.hint}).` : undefined
 }
 
-function unexpected(argument: string, command: CommandName): string {
-  // What stands behind an equals sign may be a secret, and so may an address.
-  const shown = JSON.stringify(argument.replace(/(=|:\/\/).*/s, '$1…').slice(0, 100))
-  if (command !== 'ingest' || !isWord(argument)) return `unexpected argument ${shown}.`
-  const isLate = COMMAND_WORDS.some((name) => name === argument)
-  return isLate
-    ? `the command ${shown} must come first.`
-    : `unknown command ${shown}${suggestion(argument, COMMAND_WORDS)}.`
-}
-
 function keyHint(flag: string): string {
   return /key|token/i.test(flag) ? ' The API key is read from FMP_API_KEY only.' : ''
-}
-
-function suggestion(name: string, known: readonly string[]): string {
-  const near = known
-    .map((other) => ({ other, distance: editDistance(name, other) }))
-    .toSorted((a, b) => a.distance - b.distance)[0]
-  return near !== undefined && near.distance <= 2 ? ` (did you mean ${near.other}?)` : ''
-}
-
-/** How many letters must be added, dropped or changed to make `b` of `a` (Levenshtein). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j += 1) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row.at(-1) ?? 0
 }

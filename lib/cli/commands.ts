@@ -37,7 +37,11 @@ export const DATABRICKS = {
   isForced: { flag: '--force', ...SWITCH, help: 'write over files that are there' },
 } as const satisfies Settings
 
-export type CommandName = 'ingest' | 'demo' | 'databricks'
+export const SCHEMA = {
+  name: { flag: 'NAME', value: 'text', help: 'which schema to print; without it the names of all' },
+} as const satisfies Settings
+
+export type CommandName = 'ingest' | 'demo' | 'databricks' | 'schema'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -72,10 +76,18 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
       ['another folder, prefix and catalog', 'ingest databricks ./lakehouse --bucket b --prefix eod --catalog markets'],
     ],
   },
+  schema: {
+    description: 'the JSON Schemas of the metrics and of every --json output',
+    settings: SCHEMA,
+    examples: [
+      ['which schemas there are', 'ingest schema'],
+      ['the fields of the metrics document', 'ingest schema metrics'],
+    ],
+  },
 }
 
 /** The commands that are named, all but `ingest`. */
-export const COMMAND_WORDS = ['demo', 'databricks'] as const satisfies readonly CommandName[]
+export const COMMAND_WORDS = ['demo', 'databricks', 'schema'] as const satisfies readonly CommandName[]
 
 /** Each with its meaning in short, for --help, and in full, for the reference page. */
 export const EXIT_CODES: readonly (readonly [codes: string, short: string, full: string])[] = [
@@ -90,13 +102,13 @@ export const EXIT_CODES: readonly (readonly [codes: string, short: string, full:
   [
     '130, 143',
     'interrupted',
-    'interrupted (SIGINT, SIGTERM); writes in flight were finished, metrics written; a second signal exits at once',
+    'interrupted (SIGINT; SIGTERM, SIGHUP); writes in flight were finished, metrics written; a second signal exits at once',
   ],
 ]
 
 /** What the value of a setting is when it is not given, for people; undefined where there is nothing to say. */
 export function fallbackOf({ flag, variable, default: preset, otherwise }: Setting): string | undefined {
-  const fromVariable = flag !== undefined && variable !== undefined ? `$${variable}` : undefined
+  const fromVariable = flag !== undefined && variable !== '' && variable !== undefined ? `$${variable}` : undefined
   const last = preset === SWITCH.default ? undefined : (preset ?? otherwise)
   return [fromVariable, last].filter((part) => part !== undefined).join(', else ') || undefined
 }

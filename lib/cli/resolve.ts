@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
-import { DATABRICKS, DEMO } from './commands.ts'
+import { DATABRICKS, DEMO, SCHEMA } from './commands.ts'
 import {
   contradictions,
   misplacedSettings,
@@ -15,6 +15,7 @@ import {
 import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
 import { bucketOf, SCHEMAS, type Value } from './schemas.ts'
 import { FLAGS, type Setting } from './settings.ts'
+import { nearValue, nearWord } from './suggestions.ts'
 import { VARIABLES } from './variables.ts'
 import { usageError, type IngestError } from '../core/errors.ts'
 import {
@@ -40,7 +41,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
   const reader = createReader(line.flags, environment, problems)
   const { read } = reader
   const config: Config = {
-    tickers: tickerSource(read(FLAGS.tickers), read(FLAGS.tickersPath)),
+    tickers: tickerSource(reader),
     skipsBadTickers: read(FLAGS.skipsBadTickers),
     dates: {
       mode: read(FLAGS.backfill) ? 'backfill' : 'daily',
@@ -58,6 +59,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     accepts: read(FLAGS.accepts) ?? [],
     isForced: read(FLAGS.isForced),
     isDryRun: read(FLAGS.isDryRun),
+    showsKeys: read(FLAGS.showsKeys),
     isJson: read(FLAGS.isJson),
     isQuiet: read(FLAGS.isQuiet),
     withAdjClose: !read(FLAGS.noAdjClose),
@@ -92,7 +94,9 @@ function createReader(flags: Flags, environment: Environment, problems: string[]
       // An address may carry a password or a key.
       const isHidden = setting.value === 'baseUrl' || setting.isSecret === true
       const shown = isHidden ? 'is not accepted' : `is ${quoted(given.text)}`
-      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}.`)
+      const near = isHidden ? undefined : nearValue(setting.value, given.text)
+      const meant = near === undefined ? '' : ` (did you mean ${near}?)`
+      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}${meant}.`)
     }
     return setting.default === undefined ? undefined : v.parse(schema, setting.default)
   }
@@ -133,7 +137,7 @@ function storeSettings({ isGiven, read }: Reader) {
     allowsUnsafeStore: read(FLAGS.allowsUnsafeStore),
     uploadConcurrency: read(VARIABLES.uploadConcurrency),
     defaultRegion: read(VARIABLES.defaultRegion),
-    hasCustomEndpoint: (read(VARIABLES.endpoint) ?? read(VARIABLES.anyEndpoint)) !== undefined,
+    addressingStyle: read(VARIABLES.addressingStyle),
   } as const
 }
 
@@ -164,6 +168,19 @@ export function resolveDemoFolder(line: RunLine): string {
   const folder = createReader(line.flags, {}, problems).read(DEMO.folder)
   if (problems.length > 0) throw usageErrorOf(problems)
   return folder
+}
+
+/** The name of the schema to print; undefined for the list of all. Throws a usage error that names every problem. */
+export function resolveSchemaName(line: RunLine, known: readonly string[]): string | undefined {
+  const problems = [...line.problems]
+  const name = createReader(line.flags, {}, problems).read(SCHEMA.name)
+  if (name !== undefined && !known.includes(name)) {
+    const near = nearWord(name, known)
+    const meant = near === undefined ? '' : ` (did you mean ${near}?)`
+    problems.push(`unknown schema ${quoted(name)}${meant}, expected one of ${known.join(', ')}.`)
+  }
+  if (problems.length > 0) throw usageErrorOf(problems)
+  return name
 }
 
 /** What the Databricks bundle is to be written for. Throws a usage error that names every problem. */
@@ -226,8 +243,11 @@ function usageErrorOf(problems: readonly string[]): IngestError {
   return usageError(`${many}, nothing was called (see --help):${list}`)
 }
 
-function tickerSource(list: string | undefined, path: string): TickerSource {
+function tickerSource({ read }: Reader): TickerSource {
+  const list = read(FLAGS.tickers)
+  // What --tickers overrides need not be right.
   if (list !== undefined) return { kind: 'flag', list }
+  const path = read(FLAGS.tickersPath)
   const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(path) ?? []
   return bucket !== undefined && key !== undefined ? { kind: 's3', bucket, key } : { kind: 'file', path }
 }

@@ -39,8 +39,9 @@ export const SCHEMAS = {
   text: v.string(),
   switch: v.pipe(
     trimmed,
-    v.picklist(['true', 'false'], 'true or false'),
-    v.transform((value) => value === 'true'),
+    v.toLowerCase(),
+    v.picklist(['true', 'false', '1', '0', 'yes', 'no'], 'true, false, 1, 0, yes or no'),
+    v.transform((value) => ['true', '1', 'yes'].includes(value)),
   ),
   count: wholeNumber('a whole number of at least 1', 1, 1e9),
   countOrNone: wholeNumber('a whole number', 0, 1e9),
@@ -81,6 +82,7 @@ export const SCHEMAS = {
     v.check((names) => names.every((name) => name !== ''), 'symbols joined by commas, or all'),
   ),
   api: v.pipe(trimmed, v.picklist(['stable', 'v3'], 'stable or v3')),
+  addressingStyle: v.pipe(trimmed, v.picklist(['path', 'virtual'], 'path or virtual')),
   baseUrl: v.pipe(
     trimmed,
     v.check(isBaseUrl, 'an https:// address (http:// only on loopback), without key or query'),
@@ -105,7 +107,8 @@ export const SCHEMAS = {
       's3://bucket without a path; S3_RAW_PREFIX sets the prefix',
     ),
     v.check((out) => !out.startsWith('s3://') || BUCKET.test(bucketOf(out)), "s3:// and a bucket's name"),
-    v.check((out) => out.startsWith('s3://') || !isUrl(out), 'a folder or s3://bucket'),
+    // `s3:/bucket` is a typo, and would be a folder.
+    v.check((out) => out.startsWith('s3://') || !(isUrl(out) || /^s3[an]?:/i.test(out)), 'a folder or s3://bucket'),
   ),
   bucket: v.pipe(trimmed, v.regex(BUCKET, "a bucket's name, without s3:// and without a path")),
   prefix: v.pipe(

@@ -31,13 +31,14 @@ export type Setting = {
 /** By the same names as in `Config`, where there is one. */
 export type Settings = Readonly<Record<string, Setting>>
 
-/** A flag without a value. Its variable would be `true` or `false`. */
+/** A flag without a value. Its variable is `true` or `false`, `1` or `0`, `yes` or `no`. */
 export const SWITCH = { value: 'switch', default: 'false' } as const
 
 /** The settings of a run that have a flag, in the order of --help. */
 export const FLAGS = {
   tickersPath: {
     flag: '--tickers-path',
+    variable: 'TICKERS_PATH',
     hint: 'PATH',
     value: 'listPath',
     default: 'tickers.csv',
@@ -108,6 +109,7 @@ export const FLAGS = {
   },
   periods: {
     flag: '--period',
+    variable: 'STATEMENT_PERIOD',
     hint: 'PERIOD',
     value: 'periods',
     default: 'both',
@@ -143,12 +145,14 @@ export const FLAGS = {
   },
   noAdjClose: {
     flag: '--no-adj-close',
+    variable: 'NO_ADJ_CLOSE',
     ...SWITCH,
     help: 'one call a symbol instead of two; adjClose is null',
     only: 'prices',
   },
   maxCalls: {
     flag: '--max-calls',
+    variable: 'MAX_CALLS',
     hint: 'N',
     value: 'count',
     otherwise: 'none',
@@ -158,8 +162,13 @@ export const FLAGS = {
   isDryRun: {
     flag: '--dry-run',
     ...SWITCH,
-    help: 'print every key that could be written and what it would cost; no call',
-    details: 'The keys come first, then totals. Nothing is written, and no API key is needed.',
+    help: 'look at what is stored and print files, calls and time; no call',
+    details: 'Nothing is written, and no API key is needed.',
+  },
+  showsKeys: {
+    flag: '--keys',
+    ...SWITCH,
+    help: 'with --dry-run: also every key that could be written, one a line',
   },
   isJson: {
     flag: '--json',
@@ -170,7 +179,9 @@ export const FLAGS = {
   isQuiet: {
     flag: '--quiet',
     ...SWITCH,
-    help: 'no progress, notes, plan line or warnings; errors and the summary stay',
+    help: 'errors only; nothing at all when the exit code is 0',
+    details:
+      'With another exit code the summary stays. What `--dry-run` and `--json` print is asked for and stays in any case.',
   },
   envFile: {
     flag: '--env-file',

@@ -3,7 +3,7 @@
 // once.
 
 import { usageError } from '../core/errors.ts'
-import { oneLine } from '../core/text.ts'
+import { grouped, oneLine } from '../core/text.ts'
 import { symbolCells, trimSpaces } from './ticker-csv.ts'
 import { flawOf, vendorSymbol } from './ticker-spelling.ts'
 
@@ -76,7 +76,7 @@ function toSymbols(
   }
   if (left.length > 0 && (!skipsBad || symbols.size === 0)) {
     const named = left.slice(0, MAX_NAMED_ENTRIES)
-    if (left.length > named.length) named.push(`and ${left.length - named.length} more`)
+    if (left.length > named.length) named.push(`and ${grouped(left.length - named.length)} more`)
     const skip = symbols.size > 0 ? ' --skip-bad-tickers takes the rest.' : ''
     throw usageError(
       `Not a symbol in ${where}: ${named.join(', ')}.`,

@@ -69,6 +69,22 @@ export const VARIABLES = {
   },
   endpoint: { variable: 'AWS_ENDPOINT_URL_S3', value: 'text', details: 'The address of an S3-compatible store.' },
   anyEndpoint: { variable: 'AWS_ENDPOINT_URL', value: 'text', details: 'The same, for every service of AWS.' },
+  requestChecksum: {
+    variable: 'AWS_REQUEST_CHECKSUM_CALCULATION',
+    value: 'text',
+    details: '`WHEN_REQUIRED` sends no checksum with a file, for a store that does not know the header.',
+  },
+  responseChecksum: {
+    variable: 'AWS_RESPONSE_CHECKSUM_VALIDATION',
+    value: 'text',
+    details: '`WHEN_REQUIRED` asks for no checksum of a file that is read.',
+  },
+  addressingStyle: {
+    variable: 'S3_ADDRESSING_STYLE',
+    value: 'addressingStyle',
+    details:
+      '`path` (https://host/bucket) or `virtual` (https://bucket.host). Without it: `path` where an endpoint is set, `virtual` at AWS.',
+  },
   defaultRegion: { variable: 'AWS_DEFAULT_REGION', value: 'text', details: 'The region where nothing else gives one.' },
   secretAccessKey: { variable: 'AWS_SECRET_ACCESS_KEY', value: 'text', details: 'Never shown.', isSecret: true },
   sessionToken: { variable: 'AWS_SESSION_TOKEN', value: 'text', details: 'Never shown.', isSecret: true },

@@ -1,6 +1,6 @@
 // Effects: the real clock, randomness, network, streams, files and stores, handed to a run as plain functions.
 
-import { createReadStream } from 'node:fs'
+import { createReadStream, readFileSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -12,8 +12,8 @@ import type { FileSettings, Encoder } from '../parquet/parquet.ts'
 import { type Config, type Target, CREATOR } from '../core/config.ts'
 import { withGcTrigger } from '../store/gc-trigger.ts'
 import type { Store } from '../store/store.ts'
-import { print, printError } from './streams.ts'
-import { oneLine } from '../core/text.ts'
+import { ignoreClosedStderr, print, printError, stderrColumns } from './streams.ts'
+import { oneLine, userAgentOf } from '../core/text.ts'
 
 /** Everything that a run needs from outside. Tests hand in their own. */
 export type Effects = {
@@ -31,7 +31,12 @@ export type Effects = {
   /** Resolves when stdout has taken the text. Rejects with an IngestError if it takes none. */
   readonly print: (text: string) => Promise<void>
   readonly printError: (text: string) => void
+  /** Whether stderr is a terminal that can draw a line anew. */
   readonly isTerminal: boolean
+  /** The width of that terminal as it is now; undefined when it does not say so. */
+  readonly columns: () => number | undefined
+  /** Calls `tick` every `ms` milliseconds until the returned function is called. */
+  readonly every: (ms: number, tick: () => void) => () => void
   readonly openStore: (target: Target, config: Config, options: StoreOptions) => Promise<Store>
   /** A file's text; undefined if there is no file. Throws an IngestError if it cannot be read or is too large. */
   readonly readTextFile: (path: string, maxBytes: number) => Promise<string | undefined>
@@ -57,8 +62,7 @@ export type EffectsOptions = {
 /** The effects of this process. */
 export function openEffects({ version, stop, interruption, encoderScript }: EffectsOptions): Effects {
   bypassProxyForLoopback()
-  // Ignores a closed stderr: a run must not lose data because nobody reads its log.
-  process.stderr.on('error', () => undefined)
+  ignoreClosedStderr()
   return {
     nowMs: Date.now(),
     clock,
@@ -69,8 +73,10 @@ export function openEffects({ version, stop, interruption, encoderScript }: Effe
     interruption,
     print,
     printError,
-    isTerminal: process.stderr.isTTY,
-    openStore: async (...args) => withGcTrigger(await openStore(...args)),
+    isTerminal: process.stderr.isTTY && process.env['TERM'] !== 'dumb',
+    columns: stderrColumns,
+    every,
+    openStore: async (...args) => withGcTrigger(await openStore(version, ...args)),
     readTextFile,
     openEncoder: (settings, files) =>
       files < MIN_FILES_FOR_THREAD ? createEncoder(settings) : createThreadEncoder(settings, encoderScript),
@@ -87,11 +93,24 @@ const MIN_FILES_FOR_THREAD = 1_000
 
 const send: Fetch = async (url, init) => await fetch(url, init)
 
+const SIGHUP_BIT = 1n
+
+/** Whether this process was started with SIGHUP ignored, as nohup does. Only Linux tells; elsewhere it is false. */
+export function ignoresHangup(): boolean {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]
+    return mask !== undefined && (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n
+  } catch {
+    return false
+  }
+}
+
 /** Requests to this machine bypass any proxy, which would see the API key in plain text. */
 function bypassProxyForLoopback(): void {
-  for (const name of ['NO_PROXY', 'no_proxy']) {
-    process.env[name] = [process.env[name], 'localhost', '127.0.0.1', '[::1]', '::1'].filter(Boolean).join(',')
-  }
+  // The runtime reads one of the two names, so both get what either had.
+  const { NO_PROXY, no_proxy: lowerCase } = process.env
+  const hosts = [NO_PROXY, lowerCase, 'localhost', '127.0.0.1', '[::1]', '::1'].filter(Boolean).join(',')
+  for (const name of ['NO_PROXY', 'no_proxy']) process.env[name] = hosts
 }
 
 const clock: Effects['clock'] = {
@@ -99,17 +118,24 @@ const clock: Effects['clock'] = {
   sleep: async (ms, signal) => {
     if (signal?.aborted === true) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms)
       const wake = () => {
         clearTimeout(timer)
+        // Else a long run would leave thousands of listeners at its one signal.
+        signal?.removeEventListener('abort', wake)
         resolve()
       }
+      const timer = setTimeout(wake, ms)
       signal?.addEventListener('abort', wake, { once: true })
     })
   },
 }
 
-async function openStore(target: Target, config: Config, options: StoreOptions): Promise<Store> {
+function every(ms: number, tick: () => void): () => void {
+  const timer = setInterval(tick, ms)
+  return () => clearInterval(timer)
+}
+
+async function openStore(version: string, target: Target, config: Config, options: StoreOptions): Promise<Store> {
   // Imported when needed: the S3 client alone takes longer to load than all the rest.
   if (target.kind === 'folder') {
     if (config.creator === CREATOR) await refuseDemoLake(target.folder)
@@ -127,8 +153,9 @@ async function openStore(target: Target, config: Config, options: StoreOptions):
     fetch: send,
     nowMs: Date.now,
     region: config.defaultRegion,
-    hasCustomEndpoint: config.hasCustomEndpoint,
+    addressingStyle: config.addressingStyle,
     environment: process.env,
+    userAgent: userAgentOf(version),
     concurrency: config.uploadConcurrency,
     allowUnsafe: config.allowsUnsafeStore,
     clock,

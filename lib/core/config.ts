@@ -75,6 +75,8 @@ export type Config = {
   readonly prefix: string
   readonly isForced: boolean
   readonly isDryRun: boolean
+  /** Whether a dry run prints the keys too. */
+  readonly showsKeys: boolean
   readonly isJson: boolean
   readonly isQuiet: boolean
   readonly allowsUnsafeStore: boolean
@@ -96,7 +98,8 @@ export type Config = {
   readonly secrets: readonly string[]
   /** `AWS_DEFAULT_REGION`: used if the SDK finds no region. */
   readonly defaultRegion: string | undefined
-  readonly hasCustomEndpoint: boolean
+  /** How the bucket is addressed; undefined: by path where an endpoint is set, else as the SDK does. */
+  readonly addressingStyle: 'path' | 'virtual' | undefined
   /** Undefined outside GitHub Actions. */
   readonly actionsJob: ActionsJob | undefined
 }

@@ -43,6 +43,8 @@ export interface Dataset {
   check(symbol: string, raw: RawRow): RowCheck
   /** The columns whose values together are unique among the rows of a symbol. */
   readonly primaryKey: readonly string[]
+  /** Whether a row replaces one before it that has the same primary key. Without this, the last row of a reply does. */
+  readonly isNewer?: (row: Row, before: Row) => boolean
   /** The key prefix of a symbol's files, with a slash at its end. */
   folder(symbol: string): string
 }

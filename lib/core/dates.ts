@@ -25,6 +25,18 @@ export function isIsoDate(text: string): text is IsoDate {
   return parseIsoDate(text) !== undefined
 }
 
+/** The day that a date, or a date with a time after it, names: `2024-09-30T16:00:00Z` is 2024-09-30. */
+export function dayNamedIn(text: string | null): IsoDate | undefined {
+  return text !== null && /^.{10}(?:[T ]\d{1,2}:\d{2}.*)?$/.test(text) ? parseIsoDate(text.slice(0, 10)) : undefined
+}
+
+const MIDNIGHT = /^[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?$/
+
+/** The day of a date, or of a stamp at midnight in whatever zone. Any other time could be of the day before or after. */
+export function midnightDay(text: string): IsoDate | undefined {
+  return text.length === 10 || MIDNIGHT.test(text.slice(10)) ? dayNamedIn(text) : undefined
+}
+
 /** Days since 1970-01-01, as Parquet's DATE counts them. */
 export function dayNumber(date: IsoDate): number {
   return Date.parse(`${date}T00:00:00Z`) / MS_PER_DAY

@@ -23,6 +23,8 @@ export type ErrorKind =
   | 'no-data'
   // datasets/statements/: with --force its rows are not kept; the newest document of the symbol is still written.
   | 'foreign-file'
+  // ingest.ts: exit code 141, and nothing is said. commands/ingest/finish.ts: the run keeps its exit code.
+  | 'closed-output'
   // report/progress.ts: a line of its own for a symbol without any valid row.
   | 'validation'
 
@@ -45,7 +47,11 @@ export type ErrorScope = 'attempt' | 'symbol' | 'run'
 /** What the code needs of an error beside its kind. */
 export type ErrorData = {
   /** Of kind `plan-limit`: how many rows a call may ask for. */
-  readonly allowedRows: number
+  readonly allowedRows?: number
+  /** The reply is not the vendor's, but that of a firewall or a proxy on the way. */
+  readonly isNotVendors?: true
+  /** Of kind `interrupted`: the exit code of the signal. */
+  readonly exitCode?: 130 | 143
 }
 
 export type ErrorDetails = {

@@ -110,6 +110,8 @@ export type SymbolOutcome = {
   readonly differing: number
   /** The newest bar that was not stored because it is incomplete. */
   readonly withheldThrough: IsoDate | undefined
+  /** The newest session whose bar came and was rejected. */
+  readonly rejectedThrough: IsoDate | undefined
   /** The oldest bar or document that this run knows to be stored. */
   readonly first: IsoDate | undefined
   /** The newest one. */
@@ -144,6 +146,7 @@ export function blankOutcome(symbol: string, dataset: DatasetName, plannedCalls:
     wouldShrink: 0,
     differing: 0,
     withheldThrough: undefined,
+    rejectedThrough: undefined,
     first: undefined,
     through: undefined,
     unknownFields: [],

@@ -27,15 +27,20 @@ export type Period = {
   /** The dates that may be stored; undefined if no finished session lies in them. */
   readonly range: DateRange | undefined
   /**
-   * In daily runs without dates: every symbol with files is filled from this session on. `range` then only says how far
-   * back to look for the newest stored session of a symbol.
+   * In daily runs without dates: every symbol with files is filled from this session on, or from its first stored one.
+   * `range` then only says how far back to look for stored sessions.
    */
   readonly lookbackFrom: IsoDate | undefined
+  /** How many sessions `range` has in daily runs without dates; 0 in others. */
+  readonly reachSessions: number
   /** Notes for the user about how the dates were read. */
   readonly notes: readonly string[]
 }
 
-/** Computes the dates of a run. Throws a usage error if the instant or a date is outside the calendar's years. */
+/**
+ * Computes the dates of a run. Throws a usage error if the instant or a date is outside the calendar's
+ * years, or all dates are in the future.
+ */
 export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: number): Period {
   const today = newYorkClock(nowMs).date
   if (yearOf(today) < FIRST_YEAR || yearOf(today) > LAST_YEAR) {
@@ -43,7 +48,7 @@ export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: numb
   }
   const lastSession = calendar.lastSessionBefore(today)
   const finished = lastFinishedSession(calendar, nowMs)
-  const base = { today, lastSession, lookbackFrom: undefined }
+  const base = { today, lastSession, lookbackFrom: undefined, reachSessions: 0 }
 
   const from = asked.backfillDays === undefined ? asked.fromDate : addDays(today, -asked.backfillDays)
   if (from !== undefined && yearOf(from) < FIRST_YEAR) {
@@ -52,6 +57,9 @@ export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: numb
       `The first year is ${FIRST_YEAR}.`,
     )
   }
+  if (from !== undefined && from > today) {
+    throw usageError(`--from-date ${from} is in the future: today is ${today} in New York.`, 'Give an earlier date.')
+  }
   const notes = unfinishedNotes({ from, to: asked.toDate }, calendar, finished)
   if (asked.mode === 'backfill') {
     const start = from ?? lastSession
@@ -59,11 +67,9 @@ export function resolvePeriod(asked: AskedDates, calendar: Calendar, nowMs: numb
     return { ...base, range: nonEmpty(range, calendar), notes: [...notes, ...widenedNotes(from, asked.toDate, range)] }
   }
   if (from === undefined) {
-    const range = {
-      from: calendar.sessionsBack(lastSession, Math.max(REACH_SESSIONS, asked.lookback)),
-      to: lastSession,
-    }
-    return { ...base, range, lookbackFrom: calendar.sessionsBack(lastSession, asked.lookback), notes }
+    const reachSessions = Math.max(REACH_SESSIONS, asked.lookback)
+    const range = { from: calendar.sessionsBack(lastSession, reachSessions), to: lastSession }
+    return { ...base, range, reachSessions, lookbackFrom: calendar.sessionsBack(lastSession, asked.lookback), notes }
   }
   const to = asked.toDate === undefined ? lastSession : earlierOf(asked.toDate, finished)
   return { ...base, range: nonEmpty({ from, to }, calendar), notes }

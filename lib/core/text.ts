@@ -52,9 +52,9 @@ export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
 
-/** `12,580`: a number with thousands separators. */
-export function grouped(value: number): string {
-  return value.toLocaleString('en-US')
+/** `12,580`, or `3,601.5` with one fraction digit: a number with thousands separators, as all texts for people write it. */
+export function grouped(value: number, fractionDigits?: number): string {
+  return value.toLocaleString('en-US', { minimumFractionDigits: fractionDigits, maximumFractionDigits: fractionDigits })
 }
 
 /** The texts of the rules that are true, in the order of the rules. */
@@ -62,7 +62,18 @@ export function whereTrue(rules: readonly (readonly [isTrue: boolean, text: stri
   return rules.filter(([isTrue]) => isTrue).map(([, text]) => text)
 }
 
-/** `1 row`, `3 rows`. */
+/** `1 row`, `1,234 rows`. */
 export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** How the program names itself to a server, in the form of the header `User-Agent`. */
+export function userAgentOf(version: string): string {
+  return `fmp-ingest/${version}`
+}
+
+/** `A, B, C`, or `A, B and 1,234 more`: as many words as `most` allows. */
+export function listed(words: readonly string[], most: number): string {
+  const shown = words.slice(0, most).join(', ')
+  return words.length > most ? `${shown} and ${grouped(words.length - most)} more` : shown
 }

@@ -3,7 +3,7 @@
 import { primaryKeyOf, type Dataset, type RawRow, type Row } from '../core/dataset.ts'
 import { IngestError } from '../core/errors.ts'
 import type { Reject } from '../core/outcome.ts'
-import { counted } from '../core/text.ts'
+import { counted, grouped } from '../core/text.ts'
 
 /** A valid row, the soft rules that it broke, and the row as the vendor sent it. */
 type GoodRow = { readonly row: Row; readonly suspicions: readonly string[]; readonly raw: RawRow }
@@ -16,7 +16,8 @@ export type CheckedRows = {
 }
 
 /**
- * Checks raw rows by the hard rules. Of several valid rows with one primary key, the last wins and the others are rejects.
+ * Checks raw rows by the hard rules. Of several valid rows with one primary key, the newest wins and the others are rejects.
+ * The newest is the last one, unless the dataset says otherwise.
  * Throws an IngestError of the symbol if no row has some required field.
  */
 export function checkRows(dataset: Dataset, raw: readonly RawRow[], symbol: string): CheckedRows {
@@ -34,9 +35,15 @@ export function checkRows(dataset: Dataset, raw: readonly RawRow[], symbol: stri
       continue
     }
     const primaryKey = primaryKeyOf(dataset, checked.row)
-    const earlier = good.get(primaryKey)
-    if (earlier !== undefined) reject(earlier.raw, `a later row has the same ${dataset.primaryKey.join(' and ')}`)
-    good.set(primaryKey, { ...checked, raw: candidate })
+    const before = good.get(primaryKey)
+    const isNewer = before === undefined || (dataset.isNewer?.(checked.row, before.row) ?? true)
+    const [kept, left] = isNewer ? [{ ...checked, raw: candidate }, before?.raw] : [before, candidate]
+    good.set(primaryKey, kept)
+    if (left !== undefined)
+      reject(
+        left,
+        `a ${dataset.isNewer === undefined ? 'later' : 'newer'} row has the same ${dataset.primaryKey.join(' and ')}`,
+      )
   }
   return { good: [...good.values()], rejects, unknownFields: unknownFieldsOf(dataset, raw) }
 }
@@ -48,7 +55,7 @@ function requireFields(dataset: Dataset, raw: readonly RawRow[], symbol: string)
   )
   if (missing.length === 0) return
   throw new IngestError(
-    `None of FMP's ${raw.length} rows of ${dataset.name} for ${symbol} has the field ${missing.join(', ')}`,
+    `None of FMP's ${grouped(raw.length)} rows of ${dataset.name} for ${symbol} has the field ${missing.join(', ')}`,
     {
       kind: 'payload',
       scope: 'symbol',
@@ -72,7 +79,8 @@ export type RowFindings = {
 /** The warnings about rejects and suspects. */
 export function rowWarnings({ rejects, suspects, firstSuspicion }: RowFindings): readonly string[] {
   const [first] = rejects
-  const rejectsText = first && `${counted(rejects.length, 'row')} rejected, the first (${first.date}): ${first.reason}.`
+  const of = typeof first?.date === 'string' ? ` (${first.date})` : ''
+  const rejectsText = first && `${counted(rejects.length, 'row')} rejected, the first${of}: ${first.reason}.`
   const suspectsText = `${counted(suspects, 'row')} stored that look wrong, the first is ${firstSuspicion}.`
   return [rejectsText, suspects > 0 ? suspectsText : undefined].filter((text) => text !== undefined)
 }
@@ -81,7 +89,7 @@ export function rowWarnings({ rejects, suspects, firstSuspicion }: RowFindings):
 export function noValidRowsError(received: number, rejects: readonly Reject[], title?: string): IngestError {
   const reason = rejects[0] === undefined ? 'all lie outside the dates asked for' : `the first: ${rejects[0].reason}`
   return new IngestError(
-    `No valid data after validation: ${counted(received, 'row')}${title === undefined ? '' : ` of ${title}`} received, ${rejects.length} rejected, ${reason}`,
+    `No valid data after validation: ${counted(received, 'row')}${title === undefined ? '' : ` of ${title}`} received, ${grouped(rejects.length)} rejected, ${reason}`,
     {
       kind: 'validation',
       scope: 'symbol',

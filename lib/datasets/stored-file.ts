@@ -12,12 +12,20 @@ const FOOTER_BYTES = 65_536
 /** As many as the requests that the runtime sends at once. */
 const MAX_SYMBOLS_IN_FLIGHT = 256
 
-/** Runs `survey` for every symbol, many at once. The store bounds how many requests are in flight. */
+/**
+ * Runs `survey` for every symbol, many at once, and calls `onSurveyed` after each. The store bounds how many requests are in
+ * flight.
+ */
 export async function surveyEach<T>(
   symbols: readonly string[],
   survey: (symbol: string) => Promise<T>,
+  onSurveyed: () => void = () => undefined,
 ): Promise<readonly T[]> {
-  return await mapLimit(symbols, MAX_SYMBOLS_IN_FLIGHT, survey)
+  return await mapLimit(symbols, MAX_SYMBOLS_IN_FLIGHT, async (symbol) => {
+    const surveyed = await survey(symbol)
+    onSurveyed()
+    return surveyed
+  })
 }
 
 /** The last 64 KiB of a file (all of a smaller file) with its footer, or why the file cannot be relied on. */

@@ -2,6 +2,7 @@
 // first of them is sent, so that no symbol is left half fetched. Retries are paid from the calls that no symbol has reserved.
 
 import { IngestError } from '../core/errors.ts'
+import { counted, grouped } from '../core/text.ts'
 
 /** The calls reserved for one symbol. */
 export type Reservation = {
@@ -16,8 +17,10 @@ export type Reservation = {
   forExtraCall(): Reservation
   /** Gives the reserved calls back that were not spent. */
   release(): void
-  /** The calls taken so far, reserved and unreserved ones. */
-  spent(): number
+  /** Counts one call as made. A call that is taken but meets a closed gate is never made. */
+  countMade(): void
+  /** The calls made so far. */
+  made(): number
 }
 
 export type CallBudget = {
@@ -34,17 +37,15 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
 
   function open(symbol: string, calls: number): Reservation {
     let reserved = calls
-    let spent = 0
+    let made = 0
     const reservation: Reservation = {
       spend() {
         if (reserved < 1) throw new Error(`A call was spent beyond the ${calls} that were reserved.`)
         reserved -= 1
-        spent += 1
       },
       spendExtra() {
         if (unreserved < 1) return false
         unreserved -= 1
-        spent += 1
         return true
       },
       forExtraCall: () => ({
@@ -58,7 +59,10 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
         unreserved += reserved
         reserved = 0
       },
-      spent: () => spent,
+      countMade() {
+        made += 1
+      },
+      made: () => made,
     }
     return reservation
   }
@@ -66,8 +70,10 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
   return {
     reserve(symbol, calls) {
       if (calls > unreserved) {
-        const needed = `${calls} ${calls === 1 ? 'call' : 'calls'}`
-        return budgetError(`${symbol} needs ${needed} and --max-calls leaves ${unreserved}: stopped before it.`)
+        const needed = counted(calls, 'call')
+        return budgetError(
+          `${symbol} needs ${needed} and --max-calls leaves ${grouped(unreserved)}: stopped before it.`,
+        )
       }
       unreserved -= calls
       return open(symbol, calls)

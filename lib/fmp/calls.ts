@@ -45,8 +45,9 @@ export function createCalls(options: CallsOptions): Calls {
   const startup = createStartup()
   const counts = { calls: 0, retries: 0, limited: 0 }
 
-  async function attempt<T>({ request, interpret }: Call<T>, epoch: Epoch): Promise<T> {
+  async function attempt<T>({ request, interpret, reservation }: Call<T>, epoch: Epoch): Promise<T> {
     counts.calls += 1
+    reservation.countMade()
     let reply: HttpReply | undefined
     try {
       reply = await sendRequest(request, options)
@@ -64,11 +65,10 @@ export function createCalls(options: CallsOptions): Calls {
   function afterFailure(failure: IngestError, epoch: Epoch, retryAfterMs: number | undefined): IngestError {
     const isLimit = isCallLimit(failure)
     if (isLimit) counts.limited += 1
-    const error = isLimit ? gate.refused(epoch, failure, retryAfterMs) : failure
+    const error = isLimit ? gate.refused(epoch, failure, retryAfterMs) : startup.afterFailure(failure)
     if (error.scope === 'run') gate.close(error)
-    const isReply = failure.kind !== 'network' && failure.kind !== 'timeout'
-    if (isReply && !isLimit) gate.answered(epoch)
-    if (isReply) startup.answered()
+    if (isReply(failure) && !isLimit) gate.answered(epoch)
+    if (isVendors(failure)) startup.answered()
     return error
   }
 
@@ -91,7 +91,7 @@ export function createCalls(options: CallsOptions): Calls {
       const isPaused = isCallLimit(last)
       if (!isPaused) failures += 1
       if (failures > MAX_RETRIES) {
-        const error = startup.lastError(last)
+        const error = startup.afterAttempts(last)
         if (error.scope === 'run') gate.close(error)
         throw error
       }
@@ -117,23 +117,39 @@ function isCallLimit(error: IngestError): boolean {
   return error.kind === 'quota' && error.scope === 'attempt'
 }
 
+function isReply({ kind }: IngestError): boolean {
+  return kind !== 'network' && kind !== 'timeout'
+}
+
+/** Whether FMP has refused, and not something on the way to it. */
+function isVendors(failure: IngestError): boolean {
+  return isReply(failure) && failure.data?.isNotVendors !== true
+}
+
 /** The start of a run, until FMP has answered for the first time. */
 function createStartup() {
   // One call at a time until FMP has answered, so that a bad key is refused once.
   const limit = createLimit(1)
   let hasAnswered = false
   let unansweredCalls = 0
+
+  /** Counts a call that ended with `error` and without an answer of FMP's. Returns the error of the run if it is one too many. */
+  function unanswered(error: IngestError): IngestError | undefined {
+    if (!hasAnswered) unansweredCalls += 1
+    return hasAnswered || unansweredCalls < MAX_UNANSWERED_CALLS ? undefined : unreachable(error)
+  }
+
   return {
     limit,
     answered(): void {
       hasAnswered = true
       limit.setMax(Infinity)
     },
-    /** The error of a call after its last attempt: of the symbol, or of the run when FMP has not answered any call. */
-    lastError(error: IngestError): IngestError {
-      if (!hasAnswered) unansweredCalls += 1
-      return hasAnswered || unansweredCalls < MAX_UNANSWERED_CALLS ? givenUp(error) : unreachable(error)
-    },
+    /** The error of a call after its last attempt. */
+    afterAttempts: (error: IngestError): IngestError => unanswered(error) ?? givenUp(error),
+    /** The error of a failed attempt. A failure that no retry can help ends its call. */
+    afterFailure: (failure: IngestError): IngestError =>
+      isVendors(failure) || failure.scope !== 'symbol' ? failure : (unanswered(failure) ?? failure),
   }
 }
 
@@ -142,8 +158,9 @@ function givenUp({ message, kind, hint }: IngestError): IngestError {
   return new IngestError(says, { kind, scope: 'symbol', hint: hint ?? 'Run again later: what is stored is kept.' })
 }
 
-function unreachable({ message, kind, hint }: IngestError): IngestError {
-  const says = `${message} None of the run's first ${MAX_UNANSWERED_CALLS} calls was answered, ${MAX_RETRIES + 1} attempts each.`
+function unreachable({ message, kind, scope, hint }: IngestError): IngestError {
+  const attempts = scope === 'attempt' ? `, ${MAX_RETRIES + 1} attempts each` : ''
+  const says = `${message} None of the run's first ${MAX_UNANSWERED_CALLS} calls was answered by FMP${attempts}.`
   return new IngestError(says, { kind, scope: 'run', hint })
 }
 

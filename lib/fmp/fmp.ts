@@ -6,17 +6,17 @@ import type { IngestError } from '../core/errors.ts'
 import type { VendorStats } from '../core/outcome.ts'
 import { createCallBudget, type Reservation } from './call-budget.ts'
 import { createCalls, type CallsOptions } from './calls.ts'
-import { createRateGate, type RateGateOptions } from './rate-gate.ts'
+import { createRateGate, type NextCall, type RateGateOptions } from './rate-gate.ts'
 import { rowsOf } from './reply.ts'
 import { requestOf, type Endpoint, type HttpReply } from './request.ts'
+
+export type { NextCall }
 
 export type FmpOptions = Endpoint &
   RateGateOptions &
   Omit<CallsOptions, 'gate'> & {
     /** The most attempts that the run may send; undefined means no limit. */
     readonly maxCalls: number | undefined
-    /** Called with the symbol after each call that brought its rows. */
-    readonly onFetched?: (symbol: string) => void
   }
 
 /** FMP for one run. */
@@ -32,21 +32,23 @@ export type Fmp = {
    * signal once that is aborted. After an error of the run that a reply gave, nothing more is sent.
    */
   fetchRows(ask: Ask, reservation: Reservation): Promise<readonly RawRow[]>
+  /** When the next attempt may start. */
+  nextCall(): NextCall
   stats(): VendorStats
 }
 
 /** The one connection of a run to FMP: its budget, its rate gate and its calls. */
 export function createFmp(options: FmpOptions): Fmp {
   const { reserve } = createCallBudget(options.maxCalls)
-  const calls = createCalls({ ...options, gate: createRateGate(options) })
+  const gate = createRateGate(options)
+  const calls = createCalls({ ...options, gate })
   return {
     reserve,
     fetchRows: async (ask, reservation) => {
       const interpret = (reply: HttpReply) => rowsOf(reply, ask, options)
-      const rows = await calls.make(requestOf(ask, options), interpret, reservation)
-      options.onFetched?.(ask.symbol)
-      return rows
+      return await calls.make(requestOf(ask, options), interpret, reservation)
     },
+    nextCall: gate.nextCall,
     stats: calls.stats,
   }
 }

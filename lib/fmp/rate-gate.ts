@@ -27,8 +27,18 @@ export type RateGate = {
   close(error: IngestError): void
   /** Aborts when the run is stopped or the gate is closed, for waits elsewhere. */
   readonly halted: AbortSignal
+  /** When the next attempt may start. */
+  nextCall(): NextCall
   /** Milliseconds that attempts have waited here, summed over all of them. */
   waitedMs(): number
+}
+
+/** When the next attempt may start. */
+export type NextCall = {
+  /** 0 when one may start now. */
+  readonly inMs: number
+  /** Whether it waits because FMP has refused calls. */
+  readonly isPaused: boolean
 }
 
 export type RateGateOptions = {
@@ -62,8 +72,8 @@ export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateO
   const queue = new PQueue(queueOptions(intervalMs))
   const closing = new AbortController()
   const halted = AbortSignal.any([signal, closing.signal])
-  let pauseEnd: Promise<void> | undefined
-  const spaced = createSpacer({ clock, intervalMs, halted, pauseEnd: () => pauseEnd })
+  let current: Pause | undefined
+  const { spaced, nextCall } = createSpacer({ clock, intervalMs, halted, pause: () => current })
   let waitedMs = 0
   let epoch: Epoch = 0
   let pausesInARow = 0
@@ -76,9 +86,9 @@ export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateO
     // In this order: a queue that is not paused starts waiting tasks when its concurrency is set.
     queue.pause()
     queue.concurrency = 1
-    pauseEnd = clock.sleep(ms, halted)
-    await pauseEnd
-    pauseEnd = undefined
+    current = { endsMs: clock.elapsedMs() + ms, over: clock.sleep(ms, halted) }
+    await current.over
+    current = undefined
     queue.start()
   }
 
@@ -103,9 +113,8 @@ export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateO
     },
 
     refused(sentIn, error, retryAfterMs) {
-      const nowMs = clock.elapsedMs()
-      refusedSinceMs ??= nowMs
-      if (nowMs - refusedSinceMs >= DAY_LIMIT_MS) return dayLimit(error)
+      refusedSinceMs ??= clock.elapsedMs()
+      if (clock.elapsedMs() - refusedSinceMs >= DAY_LIMIT_MS) return dayLimit(error)
       // Attempts that were in flight together are refused together: one pause serves them all.
       if (sentIn === epoch) void pause(pauseMs(pausesInARow, retryAfterMs))
       return error
@@ -124,6 +133,7 @@ export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateO
       queue.clear()
     },
 
+    nextCall,
     halted,
     waitedMs: () => waitedMs,
   }
@@ -140,30 +150,32 @@ function pauseMs(pausesInARow: number, retryAfterMs: number | undefined): number
   return Math.min(Math.max(retryAfterMs ?? stepMs, MIN_PAUSE_MS), MAX_PAUSE_MS)
 }
 
+/** A pause that a refusal causes. */
+type Pause = {
+  readonly endsMs: number
+  /** Resolves at its end. */
+  readonly over: Promise<void>
+}
+
 type SpacerOptions = {
   readonly clock: Clock
   readonly intervalMs: number
   readonly halted: AbortSignal
-  /** Resolves at the end of the current pause; undefined when there is none. */
-  readonly pauseEnd: () => Promise<void> | undefined
+  /** The current pause; undefined when there is none. */
+  readonly pause: () => Pause | undefined
 }
 
 /**
  * Starts attempts at least `intervalMs` apart, on a clock that never jumps. p-queue spaces its own ticks, on a clock that may
  * be set. When an attempt starts late after its tick, on a busy machine, the next tick follows it too soon.
  */
-function createSpacer({
-  clock,
-  intervalMs,
-  halted,
-  pauseEnd,
-}: SpacerOptions): <T>(send: () => Promise<T>) => Promise<T> {
+function createSpacer({ clock, intervalMs, halted, pause }: SpacerOptions) {
   let startedMs = -Infinity
   const remainingMs = (): number => startedMs + intervalMs - clock.elapsedMs()
-  return async (send) => {
-    for (let waitMs = remainingMs(); waitMs > 0 || pauseEnd() !== undefined; waitMs = remainingMs()) {
+  const spaced = async <T>(send: () => Promise<T>): Promise<T> => {
+    for (let waitMs = remainingMs(); waitMs > 0 || pause() !== undefined; waitMs = remainingMs()) {
       // A pause may begin while an attempt that p-queue has started waits here.
-      await (pauseEnd() ?? clock.sleep(waitMs, halted))
+      await (pause()?.over ?? clock.sleep(waitMs, halted))
       halted.throwIfAborted()
     }
     // No await may stand between the last check of the clock and this.
@@ -171,6 +183,11 @@ function createSpacer({
     startedMs = clock.elapsedMs()
     return sent
   }
+  const nextCall = (): NextCall => {
+    const pausedMs = Math.max(0, (pause()?.endsMs ?? 0) - clock.elapsedMs())
+    return { inMs: Math.max(pausedMs, remainingMs(), 0), isPaused: pausedMs > 0 }
+  }
+  return { spaced, nextCall }
 }
 
 function dayLimit({ message }: IngestError): IngestError {

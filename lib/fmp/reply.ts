@@ -4,7 +4,7 @@
 import type { FmpApi } from '../core/config.ts'
 import type { Ask, RawRow } from '../core/dataset.ts'
 import { IngestError } from '../core/errors.ts'
-import { oneLine } from '../core/text.ts'
+import { grouped, oneLine } from '../core/text.ts'
 import { isNoData, refusalOf, tryAgain, type Refusal } from './refusals.ts'
 import type { HttpReply } from './request.ts'
 
@@ -35,29 +35,57 @@ export function rowsOf({ status, body }: HttpReply, ask: Ask, { api, redact }: R
   const isSuccess = status >= 200 && status < 300
   if (isSuccess && words !== undefined && isNoData(words)) return []
 
+  const failQuoting = (refusal: Refusal, lead: string, quoted: string): never => {
+    const known = isVendors({ status, body }, content, refusal) ? refusal : notVendors(refusal)
+    return fail(quoting(known, lead, excerpt(quoted)))
+  }
+
   const refusal = refusalOf(status, words, ask, api)
-  if (refusal !== undefined) fail(quoting(refusal, 'It says', excerpt(words ?? '')))
-  if (content.type !== 'json') {
-    fail(quoting(tryAgain(`${content.flaw} where JSON was due.`), 'It begins', excerpt(body)))
+  if (refusal !== undefined) {
+    const begins = isPage(content) ? 'A web page came. It begins' : 'It begins'
+    failQuoting(refusal, words === undefined ? begins : 'It says', words ?? body)
   }
+  if (content.type !== 'json') return failQuoting(tryAgain(`${content.flaw} where JSON was due.`), 'It begins', body)
   if (words !== undefined) {
-    fail(quoting({ kind: 'request', scope: 'symbol', says: 'a refusal.' }, 'It says', excerpt(words)))
+    failQuoting({ kind: 'request', scope: 'symbol', says: 'a refusal.' }, 'It says', words)
   }
-  return checkedRows(content.value, ask, fail)
+  return checkedRows(content.value, ask, (unusableRows) => failQuoting(unusableRows, 'It begins', body))
 }
 
 function quoting(refusal: Refusal, lead: string, excerpt: string): Refusal {
   return excerpt === '' ? refusal : { ...refusal, says: `${refusal.says} ${lead}: “${excerpt}”` }
 }
 
+/** A refusal that something else sent than the vendor. */
+function notVendors(refusal: Refusal): Refusal {
+  const hint = 'A firewall or a proxy on the way may have answered in its place: check the network and FMP_BASE_URL.'
+  return { ...refusal, hint: refusal.hint ?? hint, data: { isNotVendors: true } }
+}
+
+/**
+ * Whether the vendor sent a reply that has no rows. It sends JSON, and a few refusals in words that are known or that begin
+ * as a query error. A web page is not the vendor's, but for the statuses that mean one thing whoever sends them.
+ */
+function isVendors({ status, body }: Pick<HttpReply, 'status' | 'body'>, content: Content, { kind }: Refusal): boolean {
+  if (isPage(content)) return status === 401 || status === 429
+  if (content.type === 'json' || /^\s*query error/i.test(body)) return true
+  return status >= 200 && status < 300 ? content.type === 'broken' : kind !== 'request'
+}
+
 // The body
 
+const WEB_PAGE = 'a web page'
+
 type Content = { type: 'json'; value: unknown } | { type: 'text' | 'broken'; flaw: string }
+
+function isPage(content: Content): boolean {
+  return content.type === 'broken' && content.flaw === WEB_PAGE
+}
 
 function parseBody(body: string): Content {
   const text = body.trim()
   if (text === '') return { type: 'broken', flaw: 'an empty body' }
-  if (text.startsWith('<')) return { type: 'broken', flaw: 'a web page' }
+  if (text.startsWith('<')) return { type: 'broken', flaw: WEB_PAGE }
   if (!/^[[{]|^null$/.test(text)) return { type: 'text', flaw: 'plain text' }
   let value: unknown
   try {
@@ -96,7 +124,7 @@ function errorWords(value: unknown): string | undefined {
 function checkedRows(value: unknown, ask: Ask, fail: Fail): readonly RawRow[] {
   const rows = flatten(value, fail)
   if (rows.length >= MAX_REPLY_ROWS) {
-    const says = `${rows.length} rows; FMP cuts a reply off at ${MAX_REPLY_ROWS} and leaves out the oldest.`
+    const says = `${grouped(rows.length)} rows; FMP cuts a reply off at ${grouped(MAX_REPLY_ROWS)} and leaves out the oldest.`
     fail(unusable(says, 'Ask for fewer years at once.'))
   }
   const asked = foldSymbol(ask.symbol)

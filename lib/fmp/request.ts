@@ -31,6 +31,8 @@ export type RequestOptions = {
   readonly timeoutMs: number
   /** The signal of the run: when it aborts, waiting and sent requests reject with its reason. */
   readonly signal: AbortSignal
+  /** The program's name and version, as the header `User-Agent` has them. */
+  readonly userAgent: string
   /** Replaces secrets in a text that came from outside. */
   readonly redact: (text: string) => string
 }
@@ -70,7 +72,7 @@ export async function sendRequest(request: HttpRequest, options: RequestOptions)
   try {
     // A new connection for each request: on a reused one that breaks, the runtime repeats the request by itself, past the
     // rate gate and uncounted. And gzip is left as it comes: the runtime's own inflating runs far ahead of the byte cap.
-    const headers = { ...request.headers, 'accept-encoding': 'gzip' }
+    const headers = { ...request.headers, 'user-agent': options.userAgent, 'accept-encoding': 'gzip' }
     const init = { headers, redirect: 'manual', signal, keepalive: false, decompress: false } as const
     const response = await options.fetch(request.url, init)
     if (response.status >= 300 && response.status < 400) throw redirected(request, response, options.redact)
@@ -130,7 +132,7 @@ function redirected({ url, what }: HttpRequest, response: Response, redact: (tex
   const shownTarget = target === undefined ? 'nowhere' : oneLine(redact(`${target.origin}${target.pathname}`), 200)
   const message = `The request for ${what} was redirected to ${shownTarget} (HTTP ${response.status}), which is not followed.`
   const hint = 'Check FMP_BASE_URL: the key goes to no other address than that.'
-  return new IngestError(message, { kind: 'request', scope: 'symbol', hint })
+  return new IngestError(message, { kind: 'request', scope: 'symbol', hint, data: { isNotVendors: true } })
 }
 
 function timedOut({ url, what }: HttpRequest, timeoutMs: number): IngestError {

@@ -145,6 +145,16 @@ export async function readRows(bytes: Uint8Array, columns: readonly Column[]): P
   return rows.map((row) => Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row)
 }
 
+/** The dates of a whole file of this program, one a row. Rejects if the bytes are no such file. */
+export async function readDates(bytes: Uint8Array): Promise<readonly IsoDate[]> {
+  const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer, columns: ['date'] })
+  return rows.map((row) => (row['date'] instanceof Date ? utcDate(row['date'].getTime()) : noDate()))
+}
+
+function noDate(): never {
+  throw new RangeError('A row has no date')
+}
+
 function valueRead(value: unknown, type: Column['type']): Row[string] {
   if (value instanceof Date) return type === 'date' ? utcDate(value.getTime()) : value.toISOString()
   if (typeof value === 'bigint') return Number(value)

@@ -45,6 +45,7 @@ export type StoreFetched = (slot: UploadSlot) => Promise<SymbolOutcome>
 /** The work for one symbol of one dataset. The dataset decides which calls it makes and what it does with the replies. */
 export type Task = {
   readonly symbol: string
+  readonly dataset: DatasetName
   /** The number of API calls, retries aside. */
   readonly calls: number
   /** An estimate of the rows that it fetches, by which the pipeline bounds memory. */
@@ -90,10 +91,14 @@ export type Job = {
   readonly unit: 'sessions' | 'documents'
   /** API calls of all symbols, retries aside. */
   readonly calls: number
+  /** API calls of each task, in their order: a budget pays for a whole task or not for it at all. */
+  readonly callsOfTasks: () => readonly number[]
   /** From the earliest to the latest date of all symbols; undefined if the dataset is not fetched by dates. */
   readonly range: DateRange | undefined
   /** Notes for the user, printed before the first call. */
   readonly notes: readonly string[]
+  /** Warnings about what is stored, printed before the first call. */
+  readonly warnings: readonly string[]
   /** Problems that the survey found in the store, by symbol. */
   readonly errors: readonly { readonly symbol: string; readonly error: IngestError }[]
   /** Every key that may be written; a pattern for a symbol whose keys depend on the reply. */
@@ -113,6 +118,8 @@ export type PipelineEffects = {
   readonly fmp: Pick<Fmp, 'reserve' | 'fetchRows'>
   /** Resolves as soon as a symbol with up to `rows` rows may be fetched. */
   readonly admit: (rows: number) => Promise<UploadSlot>
+  /** Called after each call that brought rows of a task. */
+  readonly onFetched: (task: Pick<Task, 'symbol' | 'dataset'>) => void
   /** Called when a task ends. */
   readonly onOutcome: (outcome: SymbolOutcome) => void
   /** The most tasks that are fetched at once. */
@@ -124,7 +131,7 @@ export type RunResult = {
   readonly outcomes: readonly SymbolOutcome[]
   /** The error that stopped the run early: an error of the run, a spent call budget, or an interrupt. */
   readonly stoppedBy: IngestError | undefined
-  /** A defect of this program. The caller throws it after the metrics are written. */
+  /** A defect of this program. The caller reports it with the run. */
   readonly bug: unknown
 }
 
@@ -159,12 +166,14 @@ export async function ingestAll(tasks: readonly Task[], effects: PipelineEffects
     const finish = async (store: StoreFetched): Promise<SymbolOutcome> => {
       const outcome = await store(slot).catch((error: unknown) => outcomeOfFailure(task, error))
       slot.release()
-      return { ...outcome, calls: reservation.spent() }
+      return { ...outcome, calls: reservation.made() }
     }
     try {
-      const store = await task.fetch(
-        async (ask, kind) => await fmp.fetchRows(ask, kind === 'extra' ? reservation.forExtraCall() : reservation),
-      )
+      const store = await task.fetch(async (ask, kind) => {
+        const rows = await fmp.fetchRows(ask, kind === 'extra' ? reservation.forExtraCall() : reservation)
+        effects.onFetched(task)
+        return rows
+      })
       slot.startStoring()
       return { outcome: finish(store) }
     } catch (error) {

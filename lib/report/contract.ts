@@ -1,111 +1,225 @@
-// The documents that other programs read: the metrics of a run and the JSON of a dry run. Their fields are a contract: new
-// fields may be added, and none changes its meaning.
+// The documents that other programs read: the metrics of a run, the rejected rows beside it, and the JSON of a dry run. Each
+// is written once, as a JSON Schema from which its type follows (`ingest schema` prints it). The fields are a contract: new
+// ones may be added, and none changes its meaning.
 
-import type { DatasetName, FmpApi } from '../core/config.ts'
-import type { IsoDate } from '../core/dates.ts'
+import { DATASET_NAMES } from '../core/config.ts'
 import type { ErrorKind } from '../core/errors.ts'
-import type { Counts } from '../core/outcome.ts'
+import type { Counts, Reject } from '../core/outcome.ts'
+import {
+  amount,
+  anyObject,
+  count,
+  date,
+  documentOf,
+  flag,
+  list,
+  object,
+  oneNumberOf,
+  oneOf,
+  orNull,
+  text,
+  type JsonSchema,
+  type Schema,
+  type TypeOf,
+} from './json-schema.ts'
+
+/** Every kind of error: a kind that is not listed here does not compile. */
+const ERROR_KINDS: Readonly<Record<ErrorKind, true>> = {
+  usage: true,
+  interrupted: true,
+  network: true,
+  timeout: true,
+  quota: true,
+  bandwidth: true,
+  budget: true,
+  'closed-output': true,
+  'plan-limit': true,
+  'plan-period': true,
+  'no-data': true,
+  'foreign-file': true,
+  validation: true,
+  key: true,
+  plan: true,
+  server: true,
+  request: true,
+  payload: true,
+  past: true,
+  store: true,
+  shrink: true,
+  'session-absent': true,
+  output: true,
+  bug: true,
+}
+
+const countsOf = (what: string): Schema<Counts> =>
+  object(
+    {
+      stored: count(`${what} that this run stored`),
+      already_stored: count(`${what} that were stored before, or meanwhile by another run`),
+      no_data: count(`${what} that the vendor has no data for`),
+      missing: count(`${what} without a row, between two that have one`),
+      rejected: count(`${what} whose rows broke a hard rule`),
+      failed: count(`${what} of a symbol, or of a file, that failed`),
+      not_reached: count(`${what} that the run stopped before`),
+    },
+    `How many ${what} ended in each way; each one asked for is counted once`,
+  )
+
+const dataset = oneOf(DATASET_NAMES, 'The dataset')
 
 /** Counts of what was found in rows and files. */
-export type Findings = {
-  readonly rejected_rows: number
-  readonly suspect_rows: number
-  readonly rows_without_adj_close: number
-  readonly bars_on_closed_days: number
-  readonly would_shrink: number
-  readonly differing_files: number
+const FINDINGS = {
+  rejected_rows: count('Rows that broke a hard rule; they are in the rejects file'),
+  suspect_rows: count('Stored rows that look wrong'),
+  rows_without_adj_close: count('Stored rows without adjClose, because the vendor has none'),
+  bars_on_closed_days: count('Bars on days when the market was closed'),
+  would_shrink: count('Files that were left, because the new ones would be shorter'),
+  differing_files: count("Files that another run stored meanwhile, with other rows than this run's"),
 }
 
-/** One symbol of one dataset. `counts` are of sessions; for statements, of documents. */
-export type SymbolResult = Findings & {
-  readonly symbol: string
-  readonly dataset: DatasetName
-  readonly files_written: number
-  readonly rows_written: number
-  /** Messages with their hints. */
-  readonly errors: readonly string[]
-  readonly counts: Counts
-  /** The sum of `counts`. */
-  readonly sessions: number
-  readonly calls: number
-  readonly first_date: IsoDate | null
-  readonly through_date: IsoDate | null
-}
+const SYMBOL_RESULT = object(
+  {
+    symbol: text('The symbol'),
+    files_written: count('Files written'),
+    rows_written: count('Rows in these files'),
+    errors: list(text('Message and hint'), 'The errors of this symbol'),
+    counts: countsOf('sessions (of statements: documents)'),
+    sessions: count('The sum of counts'),
+    ...FINDINGS,
+    calls: count('API calls made, retries included'),
+    dataset,
+    first_date: orNull(date('The oldest bar or document that is known to be stored')),
+    through_date: orNull(date('The newest one')),
+  },
+  'One symbol of one dataset',
+)
 
-/** The totals of one dataset. */
-export type DatasetTotals = {
-  readonly dataset: DatasetName
-  readonly files_written: number
-  readonly rows_written: number
-  /** Stored documents that were replaced because the vendor changed them. */
-  readonly restated: number
-  readonly errors: number
-  readonly calls: number
-  readonly counts: Counts
-}
+const DATASET_TOTALS = object(
+  {
+    dataset,
+    unit: oneOf(['sessions', 'documents'], 'What counts are of'),
+    files_written: count('Files written'),
+    rows_written: count('Rows in these files'),
+    restated: count('Stored documents that were replaced because the vendor changed them'),
+    errors: count('Errors of its symbols'),
+    calls: count('API calls made, retries included'),
+    counts: countsOf('sessions (of statements: documents)'),
+  },
+  'The totals of one dataset',
+)
 
-/** The settings of a run, without secrets. */
-export type SettingsShown = {
-  readonly tickers: string
-  readonly out: string
-  readonly prefix: string
-  readonly from_date: IsoDate | null
-  readonly to_date: IsoDate | null
-  readonly backfill_days: number | null
-  readonly lookback: number
-  readonly force: boolean
-  readonly adj_close: boolean
-  readonly max_calls: number | null
-  readonly allow_unsafe_store: boolean
-  readonly api: FmpApi
-  readonly api_base_url: string
-  readonly rate_limit_seconds: number
-  readonly max_workers: number
-  readonly upload_concurrency: number
-  readonly api_timeout_seconds: number
-}
+const SETTINGS_SHOWN = object(
+  {
+    tickers: text('The path or URL of the ticker list, or `--tickers`'),
+    out: text('The folder, or s3://bucket'),
+    prefix: text('S3_RAW_PREFIX'),
+    from_date: orNull(date('--from-date')),
+    to_date: orNull(date('--to-date')),
+    backfill_days: orNull(count('--backfill-days')),
+    lookback: count('--lookback'),
+    force: flag('--force'),
+    adj_close: flag('False with --no-adj-close'),
+    max_calls: orNull(count('--max-calls')),
+    allow_unsafe_store: flag('--allow-unsafe-store'),
+    api: oneOf(['stable', 'v3'], 'FMP_API'),
+    api_base_url: text('FMP_BASE_URL'),
+    rate_limit_seconds: amount('RATE_LIMIT_SECONDS'),
+    max_workers: count('MAX_WORKERS'),
+    upload_concurrency: count('UPLOAD_CONCURRENCY'),
+    api_timeout_seconds: amount('API_TIMEOUT_SECONDS'),
+  },
+  'The settings of the run, without secrets',
+)
 
-/** The metrics document of a run. */
-export type Metrics = Findings & {
-  /** The run's start, ISO with `+00:00`. */
-  readonly run_id: string
-  /** The dates as widened; without dates, from the earliest date of all symbols. */
-  readonly date_range: { readonly from: IsoDate | null; readonly to: IsoDate | null }
-  readonly symbols_processed: number
-  readonly files_written: number
-  readonly rows_written: number
-  readonly errors: number
-  readonly duration_seconds: number
-  readonly results: readonly SymbolResult[]
-  readonly schema_version: number
-  readonly program_version: string
-  /** A random UUID of this process. */
-  readonly run_uuid: string
-  readonly mode: 'daily' | 'backfill'
-  /** Names joined by commas. */
-  readonly dataset: string
-  readonly datasets: readonly DatasetTotals[]
-  readonly settings: SettingsShown
-  readonly now_overridden: boolean
-  readonly run_errors: readonly string[]
-  readonly counts: Counts
-  readonly sessions: number
-  readonly symbols: number
-  readonly first_date: IsoDate | null
-  readonly through_date: IsoDate | null
-  readonly calls: number
-  readonly retries: number
-  readonly refused_calls: number
-  readonly gate_wait_seconds: number
-  readonly recovered_writes: number
-  readonly stopped_by: ErrorKind | null
-  readonly interrupted: boolean
-}
+/** How a run ended, in one word. */
+const STATUSES = ['ok', 'failed', 'stopped', 'interrupted'] as const
 
-/** `--dry-run --json`. */
-export type DryRun = {
-  /** Every key that may be written. */
-  readonly files: readonly string[]
-  readonly calls: number
-  readonly seconds: number
+const METRICS = object(
+  {
+    run_id: text(
+      "The run's start in whole seconds, ISO with +00:00",
+      String.raw`\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00`,
+    ),
+    date_range: object(
+      { from: orNull(date('The first date')), to: orNull(date('The last date')) },
+      'The dates of prices as widened; without dates, from the earliest date of all symbols. Null where there is none',
+    ),
+    status: oneOf(
+      STATUSES,
+      'ok: nothing failed and nothing was left. failed: see errors. stopped: at a quota, the bandwidth or --max-calls; the next run goes on. interrupted: by a signal',
+    ),
+    exit_code: oneNumberOf([0, 1, 3, 130, 143], 'The exit code of the program'),
+    symbols_processed: count('Symbols that were stored, skipped or failed'),
+    files_written: count('Files written, of all datasets'),
+    rows_written: count('Rows in these files'),
+    errors: count('All entries of results[].errors and of run_errors'),
+    duration_seconds: amount('How long the run took'),
+    results: list(SYMBOL_RESULT, 'One entry for each symbol and dataset'),
+    schema_version: count('Incremented when a field changes its meaning or is removed'),
+    program_version: text('The version of the program'),
+    run_uuid: text('A random UUID of this process', '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'),
+    mode: oneOf(['daily', 'backfill'], 'backfill with --backfill'),
+    dataset: text('The datasets, joined by commas'),
+    datasets: list(DATASET_TOTALS, 'The totals of each dataset'),
+    settings: SETTINGS_SHOWN,
+    now_overridden: flag('Whether --now replaced the clock'),
+    run_errors: list(
+      text('Message and hint'),
+      'Errors of the run as a whole: key, store, quota, a day that nobody has',
+    ),
+    counts: countsOf('sessions of prices'),
+    sessions: count('The sum of counts'),
+    symbols: count('Symbols in the list'),
+    ...FINDINGS,
+    first_date: orNull(date('The oldest bar of prices that is known to be stored')),
+    through_date: orNull(date('The newest one')),
+    calls: count('API calls made, retries included'),
+    retries: count('Calls that repeated an earlier one'),
+    refused_calls: count('Calls that the vendor refused because of its rate limit'),
+    gate_wait_seconds: amount('How long calls waited for the rate limit, summed over all calls'),
+    recovered_writes: count('Writes that succeeded although the first response to them was lost'),
+    stopped_by: orNull(oneOf(Object.keys(ERROR_KINDS) as ErrorKind[], 'The kind of error that ended the run early')),
+    interrupted: flag('Whether a signal ended the run early'),
+  },
+  'The metrics document of a run',
+)
+
+const DRY_RUN = object(
+  {
+    files: list(text('A key, or a pattern of keys'), 'Every key that may be written, without bucket or folder'),
+    calls: count('API calls, retries aside'),
+    seconds: amount('How long these take at the set rate'),
+  },
+  'What a run would do',
+)
+
+const REJECT: Schema<Reject> = object(
+  {
+    symbol: text('The symbol that was asked for'),
+    dataset: text('The dataset'),
+    date: orNull(text("The row's date as the vendor sent it")),
+    reason: text('The hard rule that the row broke'),
+    row: anyObject('The row as the vendor sent it'),
+  },
+  'One line of the rejects file: a row that was not stored',
+)
+
+export type Findings = Pick<Metrics, keyof typeof FINDINGS>
+export type SymbolResult = TypeOf<typeof SYMBOL_RESULT>
+export type DatasetTotals = TypeOf<typeof DATASET_TOTALS>
+export type Metrics = TypeOf<typeof METRICS>
+export type DryRun = TypeOf<typeof DRY_RUN>
+
+/** A document with its schema. */
+export type SchemaDocument = { readonly name: string; readonly title: string; readonly schema: JsonSchema }
+
+/** Every document that other programs read. */
+export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
+  schemaDocument('metrics', 'the metrics document of a run; also on stdout with --json', METRICS),
+  schemaDocument('dry-run', 'what --dry-run --json prints', DRY_RUN),
+  schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
+]
+
+function schemaDocument(name: string, title: string, schema: Schema<unknown>): SchemaDocument {
+  return { name, title, schema: documentOf(name, title, schema) }
 }

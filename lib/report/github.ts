@@ -1,10 +1,11 @@
 // What GitHub Actions shows of a run besides its exit code: error annotations and the step summary.
 
 import { describeError, IngestError } from '../core/errors.ts'
+import { joinSame, moreErrors, type Message } from './messages.ts'
 import { durationText } from './summary.ts'
 import { failureSummary } from './step-summary.ts'
 import type { ActionsJob, Config } from '../core/config.ts'
-import { oneLine, whereTrue } from '../core/text.ts'
+import { grouped, oneLine, whereTrue } from '../core/text.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
 
 /**
@@ -61,27 +62,22 @@ function encoded(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 }
 
-/** A symbol that failed, and the reason in one line. */
-type Failure = readonly [symbol: string, reason: string]
-
-/** The symbols that failed, with redacted reasons. */
-export function failuresIn(outcomes: readonly SymbolOutcome[], redact: (text: string) => string): readonly Failure[] {
-  return outcomes.flatMap(({ symbol, errors: [first, ...others] }): Failure[] => {
-    if (first === undefined) return []
-    const more = others.length === 0 ? '' : ` (and ${others.length} more, see the metrics)`
-    return [[symbol, `${oneLine(redact(describeError(first)))}${more}`]]
-  })
+/** The symbols that failed, with redacted reasons, each in one line. */
+export function failuresIn(outcomes: readonly SymbolOutcome[], redact: (text: string) => string): readonly Message[] {
+  return outcomes.flatMap(({ symbol, errors: [first, ...others] }): Message[] =>
+    first === undefined ? [] : [[symbol, `${oneLine(redact(describeError(first)))}${moreErrors(others.length)}`]],
+  )
 }
 
 /** The errors of a run as annotations, as many as GitHub shows: first those of the run, then those of symbols. */
-export function annotations(runErrors: readonly string[], failures: readonly Failure[]): readonly string[] {
+export function annotations(runErrors: readonly string[], failures: readonly Message[]): readonly string[] {
   const all = [
     ...runErrors.map((text) => annotation('Ingestion', text)),
-    ...failures.map(([symbol, reason]) => annotation(symbol, `${symbol}: ${reason}`)),
+    ...joinSame(failures).map(([who, reason]) => annotation(who, `${who}: ${reason}`)),
   ]
   if (all.length <= MAX_ANNOTATIONS) return all
   const shown = all.slice(0, MAX_ANNOTATIONS - 1)
-  return [...shown, annotation('Ingestion', `${all.length - shown.length} more errors: see the step summary.`)]
+  return [...shown, annotation('Ingestion', `${grouped(all.length - shown.length)} more errors: see the step summary.`)]
 }
 
 /** Warnings that the job may end before the plan is done, each with what to do about it. None outside GitHub Actions. */

@@ -1,6 +1,7 @@
 // Markdown of the step summary: text from outside is escaped, and long lists are cut.
 
-import { oneLine } from '../core/text.ts'
+import { grouped, listed, oneLine } from '../core/text.ts'
+import { joinSame, type Message } from './messages.ts'
 
 /** GitHub silently drops a step summary of more than 1 MiB. These limits keep it far below, whatever the text. */
 const MAX_ROWS = 50
@@ -11,15 +12,24 @@ const MAX_NAMED = 10
 
 /** `a, b, c and 7 more`. */
 export function someOf(entries: readonly string[]): string {
-  const shown = entries.slice(0, MAX_NAMED).join(', ')
-  return entries.length > MAX_NAMED ? `${shown} and ${entries.length - MAX_NAMED} more` : shown
+  return listed(entries, MAX_NAMED)
 }
 
 /** A heading with the number of rows, and a table of the first ones; empty without rows. */
-export function section(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function section(
+  title: string,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  count: number = rows.length,
+): string {
   if (rows.length === 0) return ''
-  const more = rows.length > MAX_ROWS ? `\n\nand ${rows.length - MAX_ROWS} more: see the metrics.` : ''
-  return `### ${escaped(title)} (${rows.length})\n\n${table(head, rows.slice(0, MAX_ROWS))}${more}`
+  const more = rows.length > MAX_ROWS ? `\n\nand ${grouped(rows.length - MAX_ROWS)} more: see the metrics.` : ''
+  return `### ${escaped(title)} (${grouped(count)})\n\n${table(head, rows.slice(0, MAX_ROWS))}${more}`
+}
+
+/** A section with what is said of symbols. Many that say the same share a row; the heading counts all of them. */
+export function symbolSection(title: string, head: readonly string[], messages: readonly Message[]): string {
+  return section(title, head, joinSame(messages), messages.length)
 }
 
 /** A table; all cells are escaped. */

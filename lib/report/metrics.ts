@@ -1,28 +1,19 @@
-// Builds and stores the metrics document: the report of a run for other programs.
+// Builds the metrics document: the report of a run for other programs.
 
-import {
-  addCounts,
-  ZERO_COUNTS,
-  totalCount,
-  type SymbolOutcome,
-  type Reject,
-  type VendorStats,
-} from '../core/outcome.ts'
-import { utcDate, type DateRange } from '../core/dates.ts'
-import { describeError, IngestError } from '../core/errors.ts'
-import { targetLocation, tickersLocation, type Config, type DatasetName } from '../core/config.ts'
-import type { Store } from '../store/store.ts'
+import { addCounts, ZERO_COUNTS, totalCount, type SymbolOutcome, type VendorStats } from '../core/outcome.ts'
+import type { DateRange } from '../core/dates.ts'
+import { describeError, type IngestError } from '../core/errors.ts'
+import { targetLocation, tickersLocation, type Config } from '../core/config.ts'
+import type { Job } from '../pipeline/pipeline.ts'
 import { oneLine } from '../core/text.ts'
 import type { DatasetTotals, Findings, Metrics, SymbolResult } from './contract.ts'
+import { endOf, type EndFacts } from './exit-code.ts'
 
 /** Incremented when a field changes its meaning or is removed. */
 const SCHEMA_VERSION = 1
 
-/** The most documents with one start second: far more runs than can start in one. */
-const MAX_SUFFIX = 1_000
-
 /** All that the metrics of a run are built from. */
-export type RunFacts = {
+export type RunFacts = EndFacts & {
   readonly config: Config
   readonly version: string
   readonly runUuid: string
@@ -31,9 +22,10 @@ export type RunFacts = {
   readonly durationSeconds: number
   /** The dates as widened; without dates, from the earliest of all symbols. Undefined if no session was asked for. */
   readonly range: DateRange | undefined
+  readonly jobs: readonly Pick<Job, 'dataset' | 'unit'>[]
   readonly outcomes: readonly SymbolOutcome[]
+  /** Without failed writes of the run's own files. */
   readonly runErrors: readonly IngestError[]
-  readonly stoppedBy: IngestError | undefined
   readonly vendorStats: VendorStats
   readonly recoveredWrites: number
 }
@@ -41,16 +33,23 @@ export type RunFacts = {
 /** The metrics document, with its fields in the order in which they are written. */
 export function buildMetrics(facts: RunFacts): Metrics {
   const { config, outcomes, stoppedBy, vendorStats } = facts
-  const counts = outcomes.reduce((sum, outcome) => addCounts(sum, outcome.counts), ZERO_COUNTS)
+  const datasets = facts.jobs.map((job) => datasetTotals(job, outcomes))
+  // Counts and dates are of sessions only: documents are counted by dataset.
+  const totals = datasets.filter(({ unit }) => unit === 'sessions')
+  const counts = totals.reduce((sum, total) => addCounts(sum, total.counts), ZERO_COUNTS)
+  const ofSessions = outcomes.filter((outcome) => totals.some((total) => total.dataset === outcome.dataset))
+  const runErrors = [...facts.runErrors, ...facts.lostFiles]
   const total = (valueOf: (outcome: SymbolOutcome) => number) =>
     outcomes.reduce((sum, outcome) => sum + valueOf(outcome), 0)
+  const errors = total((outcome) => outcome.errors.length) + runErrors.length
   return {
-    run_id: new Date(facts.startMs).toISOString().replace('Z', '+00:00'),
+    run_id: `${new Date(facts.startMs).toISOString().slice(0, 19)}+00:00`,
     date_range: { from: facts.range?.from ?? null, to: facts.range?.to ?? null },
+    ...endOf(errors, facts),
     symbols_processed: distinct(outcomes) - distinct(outcomes.filter(({ isFinished }) => !isFinished)),
     files_written: total(({ filesWritten }) => filesWritten),
     rows_written: total(({ rowsWritten }) => rowsWritten),
-    errors: total(({ errors }) => errors.length),
+    errors,
     duration_seconds: Math.round(facts.durationSeconds * 1_000) / 1_000,
     results: outcomes.map(symbolResult),
     schema_version: SCHEMA_VERSION,
@@ -58,10 +57,10 @@ export function buildMetrics(facts: RunFacts): Metrics {
     run_uuid: facts.runUuid,
     mode: config.dates.mode,
     dataset: config.datasets.join(','),
-    datasets: config.datasets.map((name) => datasetTotals(name, outcomes)),
+    datasets,
     settings: settingsOf(config),
     now_overridden: config.nowMs !== undefined,
-    run_errors: facts.runErrors.map(describeError),
+    run_errors: runErrors.map(describeError),
     counts,
     sessions: totalCount(counts),
     symbols: distinct(outcomes),
@@ -73,9 +72,9 @@ export function buildMetrics(facts: RunFacts): Metrics {
       wouldShrink: total(({ wouldShrink }) => wouldShrink),
       differing: total(({ differing }) => differing),
     }),
-    first_date: outcomes.flatMap(({ first }) => first ?? []).toSorted()[0] ?? null,
+    first_date: ofSessions.flatMap(({ first }) => first ?? []).toSorted()[0] ?? null,
     through_date:
-      outcomes
+      ofSessions
         .flatMap(({ through }) => through ?? [])
         .toSorted()
         .at(-1) ?? null,
@@ -85,7 +84,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     gate_wait_seconds: Math.round(vendorStats.gateWaitMs) / 1_000,
     recovered_writes: facts.recoveredWrites,
     stopped_by: stoppedBy?.kind ?? null,
-    interrupted: stoppedBy?.kind === 'interrupted',
+    interrupted: facts.interruptCode !== undefined,
   }
 }
 
@@ -110,13 +109,13 @@ function distinct(outcomes: readonly SymbolOutcome[]): number {
   return new Set(outcomes.map(({ symbol }) => symbol)).size
 }
 
-/** The totals of one dataset. Its counts are sessions of prices, or documents of statements. */
-function datasetTotals(dataset: DatasetName, all: readonly SymbolOutcome[]): DatasetTotals {
+function datasetTotals({ dataset, unit }: RunFacts['jobs'][number], all: readonly SymbolOutcome[]): DatasetTotals {
   const outcomes = all.filter((outcome) => outcome.dataset === dataset)
   const total = (valueOf: (outcome: SymbolOutcome) => number) =>
     outcomes.reduce((sum, outcome) => sum + valueOf(outcome), 0)
   return {
     dataset,
+    unit,
     files_written: total(({ filesWritten }) => filesWritten),
     rows_written: total(({ rowsWritten }) => rowsWritten),
     restated: total(({ restated }) => restated),
@@ -161,67 +160,4 @@ function settingsOf(config: Config): Metrics['settings'] {
     upload_concurrency: config.uploadConcurrency,
     api_timeout_seconds: config.apiTimeoutSeconds,
   }
-}
-
-/**
- * Stores the document at the first free key, and the rejected rows, if there are any, in a file with the same stem. Both
- * are redacted. Returns the document's key, and the error if only the rejects file could not be stored. Throws an
- * IngestError if the document cannot be stored.
- */
-export async function storeMetrics(
-  store: Store,
-  metrics: Metrics,
-  { outcomes, startMs }: RunFacts,
-  redact: (text: string) => string,
-): Promise<{ readonly key: string; readonly rejectsError: IngestError | undefined }> {
-  const encoder = new TextEncoder()
-  const stem = await createFirstFree(store, stemOf(startMs), encoder.encode(`${toJson(metrics, redact, 2)}\n`))
-  const rejects = outcomes.flatMap((outcome) => outcome.rejects)
-  if (rejects.length > 0) {
-    const lines = rejects.map((reject) => `${toJson(withRedactedNames(reject, redact), redact)}\n`).join('')
-    const rejectsKey = `${stem}.rejects.jsonl`
-    const rejectsError = await store.create(rejectsKey, encoder.encode(lines), {}).then(
-      (result) => (result === 'created' ? undefined : keyTakenError(`${store.locate(rejectsKey)} is there already`)),
-      (error: unknown) => asIngestError(error),
-    )
-    return { key: `${stem}.json`, rejectsError }
-  }
-  return { key: `${stem}.json`, rejectsError: undefined }
-}
-
-/**
- * JSON in which every text value is redacted on its own: redacting the whole document would break it if a secret were a
- * word of JSON, such as `null`. Without `indent` it is one line.
- */
-export function toJson(value: unknown, redact: (text: string) => string, indent?: number): string {
-  return JSON.stringify(value, (_name, part: unknown) => (typeof part === 'string' ? redact(part) : part), indent)
-}
-
-/** Redacts the field names of a rejected row too: they come from the vendor, who may send any text back. */
-function withRedactedNames(reject: Reject, redact: (text: string) => string): Reject {
-  const row = Object.fromEntries(Object.entries(reject.row).map(([name, value]) => [redact(name), value]))
-  return { ...reject, row }
-}
-
-function asIngestError(error: unknown): IngestError {
-  if (error instanceof IngestError) return error
-  throw error
-}
-
-function keyTakenError(message: string): IngestError {
-  return new IngestError(message, { kind: 'store', scope: 'run', hint: 'Move it away, or run again a second later.' })
-}
-
-/** The key of a run's files, without suffix and extension. */
-function stemOf(startMs: number): string {
-  return `logs/ingest/date=${utcDate(startMs)}/run-${Math.floor(startMs / 1_000)}`
-}
-
-/** Creates the document at the first free key, and returns its stem. */
-async function createFirstFree(store: Store, stem: string, bytes: Uint8Array): Promise<string> {
-  for (let suffix = 1; suffix <= MAX_SUFFIX; suffix += 1) {
-    const candidate = suffix === 1 ? stem : `${stem}-${suffix}`
-    if ((await store.create(`${candidate}.json`, bytes, {})) === 'created') return candidate
-  }
-  throw keyTakenError(`${MAX_SUFFIX} metrics documents begin with ${store.locate(stem)}`)
 }

@@ -2,30 +2,20 @@
 
 import type { Clock } from '../core/clock.ts'
 import { describeError, type IngestError } from '../core/errors.ts'
-import { oneLine } from '../core/text.ts'
+import { symbolLines } from './messages.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
+import { createLiveLine, type Terminal } from './live-line.ts'
+import { logText, totalOf, waitTexts, workTexts, type Position, type Wait, type Workload } from './progress-text.ts'
 
-/** The time between two updates of the live line on a terminal. */
+/** The least time between two updates of the live line by what happens. Without news it is drawn every second. */
 const TERMINAL_INTERVAL_MS = 100
 /** The time between two progress lines in a log. */
 const LOG_INTERVAL_MS = 30_000
 
 /** Where and how the progress is printed. */
-export type Output = {
-  /** Writes to stderr. */
-  readonly write: (text: string) => void
-  readonly isTerminal: boolean
+export type Output = Terminal & {
   readonly isQuiet: boolean
   readonly clock: Clock
-  readonly redact: (text: string) => string
-}
-
-/** The planned work: every symbol in every dataset. `calls` are without retries; one may start per `rateLimitSeconds`. */
-export type Workload = {
-  readonly symbols: number
-  readonly datasets: number
-  readonly calls: number
-  readonly rateLimitSeconds: number
 }
 
 export interface Progress {
@@ -35,113 +25,127 @@ export interface Progress {
   fail(error: IngestError, symbol?: string): void
   /** Prints the error that stopped the run, even with `--quiet`. */
   stopped(error: IngestError): void
+  /**
+   * Called when the run begins to wait for something else than its work: the list, the survey, the metrics. Only a
+   * terminal shows it. `steps` of it are counted, if given.
+   */
+  waiting(what: string, steps?: number): void
+  /** Called after each step of what the run waits for. */
+  stepped(): void
   /** Called when the work begins. */
   begin(work: Workload): void
-  /** Called after each call for a symbol. */
-  called(symbol: string): void
-  /** Called when a symbol of one dataset has ended. Prints its messages, except those that depend on other symbols. */
+  /** Called after each call for a symbol of one dataset. */
+  called(task: Pick<SymbolOutcome, 'symbol' | 'dataset'>): void
+  /** Called when a symbol of one dataset has ended. */
   ended(outcome: SymbolOutcome): void
-  /** Removes the live line, before the summary is printed. */
+  /** Prints the warnings and errors of all symbols, when the run has ended: then it is known how many say the same. */
+  symbols(outcomes: readonly SymbolOutcome[]): void
+  /** Removes the live line and stops its timer, before the summary is printed. */
   clear(): void
 }
 
 /** The progress of one run. */
 export function createProgress(output: Output): Progress {
   const { isQuiet, clock } = output
-  const { printLine, showLiveLine, clear } = createTerminal(output)
-  let work: Workload = { symbols: 0, datasets: 1, calls: 0, rateLimitSeconds: 0 }
-  let begunMs = clock.elapsedMs()
-  let printedMs = begunMs
-  let ended = 0
-  let callsOfEnded = 0
-  const callsUnderWay = new Map<string, number>()
-  let files = 0
+  let wait: Wait | undefined
+  let work: Workload | undefined
+  const { at, begin, countCall, countEnd } = createPosition(clock)
+  let printedMs = 0
 
-  const warn = (text: string): void => {
-    if (!isQuiet) printLine(`⚠️ ${text}`)
+  const isOver = (): boolean => work !== undefined && at.ended === totalOf(work)
+  const { printLine, draw, start, clear } = createLiveLine(output, () => {
+    if (wait !== undefined) return waitTexts(wait, clock.elapsedMs())
+    return work === undefined || isOver() ? [] : workTexts(work, at, clock.elapsedMs())
+  })
+
+  const say = (text: string): void => {
+    if (!isQuiet) printLine(text)
   }
+  const warn = (text: string): void => say(`⚠️ ${text}`)
 
   const showProgress = (): void => {
     const nowMs = clock.elapsedMs()
     const isDue = nowMs - printedMs >= (output.isTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)
-    if (isQuiet || !isDue || ended === work.symbols * work.datasets) return
+    if (isQuiet || !isDue || work === undefined || isOver()) return
     printedMs = nowMs
-    const called = callsOfEnded + callsUnderWay.values().reduce((sum, calls) => sum + calls, 0)
-    // Calls take most of the time. Assumes the speed so far, but no more than the rate limit.
-    const callsLeft = Math.max(0, work.calls - called)
-    const secondsLeft = callsLeft * Math.max((nowMs - begunMs) / 1_000 / Math.max(1, called), work.rateLimitSeconds)
-    const done = `${ended} of ${totalOf(work)}, ${called} of ${work.calls} calls, ${files} files`
-    showLiveLine(`⏳ ${done}, about ${Math.ceil(secondsLeft / 60)} min left`)
+    if (output.isTerminal) draw()
+    else printLine(logText(work, at, nowMs))
   }
 
   return {
-    note: (text) => {
-      if (!isQuiet) printLine(`ℹ️  ${text}`)
-    },
+    note: (text) => say(`ℹ️  ${text}`),
     warn,
     fail(error, symbol) {
-      printLine(symbol === undefined ? `❌ ${describeError(error)}` : failedLine(symbol, error, 0))
+      printLine(`❌ ${symbol === undefined ? '' : `${symbol}: `}${describeError(error)}`)
     },
     stopped: (error) => printLine(`🛑 ${describeError(error)}`),
-    begin(ahead) {
-      work = ahead
-      begunMs = clock.elapsedMs()
-      printedMs = begunMs
+    waiting(what, steps) {
+      wait = { what, steps, done: 0, sinceMs: clock.elapsedMs() }
+      if (!isQuiet) start()
     },
-    called(symbol) {
-      callsUnderWay.set(symbol, (callsUnderWay.get(symbol) ?? 0) + 1)
+    stepped() {
+      if (wait !== undefined) wait.done += 1
+    },
+    begin(ahead) {
+      wait = undefined
+      work = ahead
+      printedMs = begin()
+      if (!isQuiet) start()
+    },
+    called(task) {
+      countCall(task)
       showProgress()
     },
-    clear,
+    clear() {
+      wait = undefined
+      clear()
+    },
     ended(outcome) {
-      ended += 1
+      countEnd(outcome)
+      showProgress()
+    },
+    symbols(outcomes) {
+      const { warnings, errors } = symbolLines(outcomes)
+      for (const text of warnings) warn(text)
+      for (const text of errors) printLine(`❌ ${text}`)
+    },
+  }
+}
+
+/** Counts how far the work is. */
+function createPosition(clock: Clock) {
+  const at: Position = { begunMs: 0, calledMs: 0, ended: 0, called: 0, files: 0, failed: 0 }
+  let callsOfEnded = 0
+  const callsUnderWay = new Map<string, number>()
+  const countCalls = (): void => {
+    at.called = callsOfEnded + callsUnderWay.values().reduce((sum, calls) => sum + calls, 0)
+    at.calledMs = clock.elapsedMs()
+  }
+  return {
+    at,
+    begin(): number {
+      at.begunMs = clock.elapsedMs()
+      at.calledMs = at.begunMs
+      return at.begunMs
+    },
+    countCall(task: Pick<SymbolOutcome, 'symbol' | 'dataset'>): void {
+      const name = taskName(task)
+      callsUnderWay.set(name, (callsUnderWay.get(name) ?? 0) + 1)
+      countCalls()
+    },
+    countEnd(outcome: SymbolOutcome): void {
+      at.ended += 1
       // Counts all planned calls: a symbol that failed early does not make the rest.
       callsOfEnded += outcome.plannedCalls
-      callsUnderWay.delete(outcome.symbol)
-      files += outcome.filesWritten
-      for (const text of warningsIn(outcome)) warn(text)
-      // No-data errors wait: only when all symbols are fetched is it known whether they are errors of the symbol.
-      const [first, ...others] = outcome.errors.filter(({ kind }) => kind !== 'no-data')
-      if (first !== undefined) printLine(failedLine(outcome.symbol, first, others.length))
-      showProgress()
+      callsUnderWay.delete(taskName(outcome))
+      countCalls()
+      at.files += outcome.filesWritten
+      if (outcome.errors.some(({ kind }) => kind !== 'no-data')) at.failed += 1
     },
   }
 }
 
-/** `10 symbols`, or `40 done (10 symbols × 4 datasets)`. */
-function totalOf({ symbols, datasets }: Workload): string {
-  return datasets === 1
-    ? `${symbols} symbols`
-    : `${symbols * datasets} done (${symbols} symbols × ${datasets} datasets)`
-}
-
-function warningsIn({ symbol, warnings, errors }: SymbolOutcome): readonly string[] {
-  const isNothingValid = errors.some(({ kind }) => kind === 'validation')
-  const lines = warnings.map((text) => `${symbol}: ${text}`)
-  return isNothingValid ? [...lines, `No valid data after validation: ${symbol}`] : lines
-}
-
-/** The line of a failed symbol: its first error, and how many more the metrics hold. */
-function failedLine(symbol: string, error: IngestError, more: number): string {
-  const others = more === 0 ? '' : ` (and ${more} more, see the metrics)`
-  return `❌ ${symbol}: ${describeError(error)}${others}`
-}
-
-/** Prints lines on stderr and, on a terminal, a live line below them. */
-function createTerminal({ write, isTerminal, redact }: Output) {
-  let isLiveLineShown = false
-  const clear = (): void => {
-    if (isLiveLineShown) write('\r\u001B[K')
-    isLiveLineShown = false
-  }
-  const printLine = (text: string): void => {
-    clear()
-    write(`${oneLine(redact(text))}\n`)
-  }
-  const showLiveLine = (text: string): void => {
-    if (!isTerminal) return printLine(text)
-    write(`\r\u001B[K${text}`)
-    isLiveLineShown = true
-  }
-  return { clear, printLine, showLiveLine }
+/** A symbol may be under way in several datasets at once. */
+function taskName({ symbol, dataset }: Pick<SymbolOutcome, 'symbol' | 'dataset'>): string {
+  return `${dataset} ${symbol}`
 }

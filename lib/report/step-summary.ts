@@ -9,13 +9,14 @@ import type { Job } from '../pipeline/pipeline.ts'
 import { inActionsWords, rerunCommand } from './actions-words.ts'
 import type { Metrics } from './contract.ts'
 import type { Ending } from './exit-code.ts'
-import { commandCode, escaped, section, someOf, table } from './markdown.ts'
+import { commandCode, escaped, section, someOf, symbolSection, table } from './markdown.ts'
+import type { Message } from './messages.ts'
 import { headline, planLine, summaryEntries } from './summary.ts'
 
 export type SummaryFacts = {
   readonly ending: Ending
   readonly outcomes: readonly SymbolOutcome[]
-  readonly failures: readonly (readonly [symbol: string, reason: string])[]
+  readonly failures: readonly Message[]
   /** Errors of the run, in sentences. */
   readonly runErrors: readonly string[]
   /** Warnings that were printed before the first call. */
@@ -23,11 +24,13 @@ export type SummaryFacts = {
   /** What the plan says of its symbols. */
   readonly notes: readonly string[]
   readonly config: Config
+  /** The address of a page that shows the metrics, if the store has one. */
+  readonly metricsPage: string | undefined
 }
 
 /** The run as Markdown for the step summary. */
 export function stepSummary(facts: SummaryFacts): string {
-  const { ending, outcomes, failures, runErrors, warnings, notes, config } = facts
+  const { ending, outcomes, failures, runErrors, warnings, notes, config, metricsPage } = facts
   const gaps = outcomes.filter(({ missing }) => missing.length > 0)
   const { newest, symbols, late } = ending.freshness ?? { newest: '', symbols: 0, late: [] }
   const sections = [
@@ -37,24 +40,24 @@ export function stepSummary(facts: SummaryFacts): string {
     ...runErrors.map((text) => `> ❌ ${escaped(inActionsWords(text))}`),
     table(['', ''], [...runEntries(ending.metrics), ...summaryEntries(ending)]),
     whatNext(ending, config),
-    section(
+    symbolSection(
       'Failed symbols',
       ['Symbol', 'Why'],
-      failures.map(([symbol, reason]) => [symbol, inActionsWords(reason)]),
+      failures.map(([symbol, reason]) => [symbol, inActionsWords(reason)] as const),
     ),
     section('Warnings', ['What', 'Symbols'], warningsIn(outcomes)),
-    section(
+    symbolSection(
       'Missing sessions',
       ['Symbol', 'Sessions without a bar'],
-      gaps.map(({ symbol, missing }) => [symbol, someOf(missing)]),
+      gaps.map(({ symbol, missing }) => [symbol, someOf(missing)] as const),
     ),
     // If no symbol has it, that is an error of the run, which is listed above.
-    section(
+    symbolSection(
       `Without the newest session, ${newest}`,
       ['Symbol', 'Newest stored'],
-      late.length === symbols ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none']),
+      late.length === symbols ? [] : late.map(({ symbol, through }) => [symbol, through ?? 'none'] as const),
     ),
-    metricsLine(ending.metricsLocation, config),
+    metricsLine(ending.metricsLocation, metricsPage),
   ]
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
 }
@@ -137,11 +140,7 @@ export function failureSummary(text: string, isInterrupted: boolean): string {
   return `## ${title}\n\n${shown.join('<br>\n')}\n`
 }
 
-function metricsLine(location: string | undefined, { target, hasCustomEndpoint }: Config): string {
+function metricsLine(location: string | undefined, page: string | undefined): string {
   if (location === undefined) return 'Metrics: could not be written'
-  const text = `Metrics: ${escaped(location)}`
-  // The AWS console shows no S3-compatible store.
-  if (target.kind !== 's3' || hasCustomEndpoint) return text
-  const key = encodeURIComponent(location.slice(`s3://${target.bucket}/`.length))
-  return `${text} ([open](https://console.aws.amazon.com/s3/object/${target.bucket}?prefix=${key}))`
+  return `Metrics: ${escaped(location)}${page === undefined ? '' : ` ([open](${page}))`}`
 }

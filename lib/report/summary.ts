@@ -1,11 +1,11 @@
 // The texts of a run for people: the plan line, the dry run and the summary. No I/O.
 
-import { ZERO_COUNTS, addCounts } from '../core/outcome.ts'
-import { grouped } from '../core/text.ts'
+import type { DateRange } from '../core/dates.ts'
+import { counted, grouped } from '../core/text.ts'
 import { type Config } from '../core/config.ts'
-import { errorsIn, type Ending } from './exit-code.ts'
-import type { DatasetTotals, DryRun } from './contract.ts'
-import type { Job } from '../pipeline/pipeline.ts'
+import type { Ending } from './exit-code.ts'
+import type { DryRun } from './contract.ts'
+import type { Freshness, Job } from '../pipeline/pipeline.ts'
 
 const RULE = '='.repeat(60)
 
@@ -27,17 +27,52 @@ export function durationText(seconds: number): string {
     : `${grouped(Math.floor(minutes / 60))} h ${minutes % 60} min`
 }
 
-/** The dry run as text: one key per line, then totals and what is stored. */
-export function dryRunText(jobs: readonly Job[], { rateLimitSeconds }: Pick<Config, 'rateLimitSeconds'>): string {
+/** What a dry run tells besides the plan itself. */
+type DryRunSettings = Pick<Config, 'rateLimitSeconds' | 'maxCalls' | 'showsKeys'>
+
+/** The same dates as a backfill. */
+export type BackfillInstead = { readonly jobs: readonly Job[]; readonly range: DateRange }
+
+/** The dry run as text: totals, what a backfill would make of it, what is stored and, on demand, one key per line. */
+export function dryRunText(jobs: readonly Job[], settings: DryRunSettings, instead?: BackfillInstead): string {
+  const { rateLimitSeconds, maxCalls, showsKeys } = settings
   const keys = keysOf(jobs)
   const calls = callsOf(jobs)
-  const totals = [
+  const lines = [
     `Files: ${grouped(keys.length)}`,
     `Calls: ${grouped(calls)}`,
     `Time: ${planLine(calls, rateLimitSeconds)}`,
+    ...(maxCalls === undefined ? [] : [daysLine(jobs, maxCalls)]),
+    ...(instead === undefined ? [] : [insteadLine(instead, rateLimitSeconds)]),
+    'Stored:',
+    ...jobs.flatMap((job) => job.stored()).map((line) => `  ${line}`),
+    ...(showsKeys && keys.length > 0 ? ['', ...keys] : []),
   ]
-  const stored = jobs.flatMap((job) => job.stored())
-  return [...keys, '', ...totals, 'Stored:', ...stored.map((line) => `  ${line}`)].map((line) => `${line}\n`).join('')
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+/** `Days: 3, at 240 calls a day`. Retries aside. */
+function daysLine(jobs: readonly Job[], maxCalls: number): string {
+  let days = 0
+  let left = 0
+  for (const calls of jobs.flatMap((job) => job.callsOfTasks()).filter((count) => count > 0)) {
+    if (calls > maxCalls) {
+      return `Days: no number of them is enough: one symbol needs ${grouped(calls)} calls at once and --max-calls is ${grouped(maxCalls)}`
+    }
+    if (calls > left) {
+      days += 1
+      left = maxCalls
+    }
+    left -= calls
+  }
+  return `Days: ${grouped(days)}, at ${grouped(maxCalls)} calls a day (--max-calls)`
+}
+
+/** `With --backfill: 60 files, 20 calls, 5 min; whole years, 2024-01-01 to 2024-09-16`. */
+function insteadLine({ jobs, range }: BackfillInstead, rateLimitSeconds: number): string {
+  const [files, calls] = [keysOf(jobs).length, callsOf(jobs)]
+  const time = calls === 0 || rateLimitSeconds === 0 ? '' : `, ${durationText(calls * rateLimitSeconds)}`
+  return `With --backfill: ${counted(files, 'file')}, ${counted(calls, 'call')}${time}; whole years, ${range.from} to ${range.to}`
 }
 
 /** The dry run for programs. */
@@ -70,48 +105,51 @@ export function summaryText(ending: Ending): string {
 /** The entries of the summary: those of every run, then those that are not zero or empty, then the duration. */
 export function summaryEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
   const { metrics, freshness } = ending
-  // Sessions only: each dataset of documents has a line of its own.
-  const counts = totalsOf('sessions', ending).reduce((sum, total) => addCounts(sum, total.counts), ZERO_COUNTS)
-  const through =
-    freshness === undefined
-      ? ''
-      : `${freshness.newest} (${grouped(freshness.symbols - freshness.late.length)} of ${grouped(metrics.symbols)} symbols)`
+  // Of sessions only: each dataset of documents has a line of its own.
+  const { counts } = metrics
   const optional: readonly (readonly [string, number | string])[] = [
     ['⏭️  Already stored', counts.already_stored],
     ['∅  No data', counts.no_data],
     ['🕳️  Missing', counts.missing],
     ['💥 Failed sessions', counts.failed],
     ['🛑 Sessions not reached', counts.not_reached],
-    ['📅 Through', through],
+    ['📅 Through', freshness === undefined ? '' : throughText(freshness)],
     ['⚠️  Rejected rows', metrics.rejected_rows],
+    ['🗑️  Rejects file', ending.rejectsLocation ?? ''],
     ['⚠️  Suspect rows', metrics.suspect_rows],
     ['⚠️  Rows without adjClose', metrics.rows_without_adj_close],
     ['⚠️  Files that would shrink', metrics.would_shrink],
     ['⚠️  Files of another run that differ', metrics.differing_files],
   ]
   return [
-    ['📊 Symbols', String(metrics.symbols_processed)],
-    ['📁 Files written', String(metrics.files_written)],
-    ['📝 Rows written', String(metrics.rows_written)],
-    ['❌ Errors', String(errorsIn(ending))],
+    ['📊 Symbols', grouped(metrics.symbols_processed)],
+    ['📁 Files written', grouped(metrics.files_written)],
+    ['📝 Rows written', grouped(metrics.rows_written)],
+    ['❌ Errors', grouped(metrics.errors)],
     ...documentEntries(ending),
     ...optional.flatMap(([label, value]) => {
       if (value === 0 || value === '') return []
       return [[label, typeof value === 'number' ? grouped(value) : value] as const]
     }),
-    ['⏱️  Duration', `${metrics.duration_seconds.toFixed(1)}s`],
+    ['⏱️  Duration', `${grouped(metrics.duration_seconds, 1)}s`],
   ]
 }
 
-function totalsOf(unit: Job['unit'], { metrics, jobs }: Ending): readonly DatasetTotals[] {
-  const units = new Map(jobs.map((job) => [job.dataset, job.unit]))
-  return metrics.datasets.filter(({ dataset }) => units.get(dataset) === unit)
+/** The newest stored date, and how many symbols have it: that is not always the newest session asked for. */
+function throughText({ newest, symbols, late }: Freshness): string {
+  const fresh = symbols - late.length
+  const dates = late.flatMap(({ through }) => through ?? []).toSorted()
+  const stored = fresh > 0 ? newest : dates.at(-1)
+  if (stored === undefined) return ''
+  const holders = fresh > 0 ? fresh : dates.filter((date) => date === stored).length
+  return `${stored} (${grouped(holders)} of ${grouped(symbols)} symbols)`
 }
 
 /** One line for each dataset of documents. */
-function documentEntries(ending: Ending): readonly (readonly [label: string, value: string])[] {
-  const { force } = ending.metrics.settings
-  return totalsOf('documents', ending).map(({ dataset, counts, restated }) => {
+function documentEntries({ metrics }: Ending): readonly (readonly [label: string, value: string])[] {
+  const { force } = metrics.settings
+  const ofDocuments = metrics.datasets.filter(({ unit }) => unit === 'documents')
+  return ofDocuments.map(({ dataset, counts, restated }) => {
     const parts: readonly (readonly [number, string])[] = [
       [counts.stored - restated, force ? 'written' : 'new'],
       [restated, 'restated'],
@@ -127,9 +165,8 @@ function documentEntries(ending: Ending): readonly (readonly [label: string, val
 }
 
 /** How the run ended, in a few words. */
-export function headline(ending: Ending): string {
-  const { stoppedBy } = ending
-  if (stoppedBy?.kind === 'interrupted') return '🛑 Ingestion Interrupted'
+export function headline({ metrics, stoppedBy }: Pick<Ending, 'metrics' | 'stoppedBy'>): string {
+  if (metrics.interrupted) return '🛑 Ingestion Interrupted'
   if (stoppedBy !== undefined) return `🛑 Ingestion Stopped Early (${stoppedBy.kind})`
-  return errorsIn(ending) > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
+  return metrics.errors > 0 ? '⚠️  Ingestion Finished With Errors' : '✅ Ingestion Complete'
 }

@@ -19,6 +19,9 @@ export interface Store {
   /** `key` in the form in which a person would look for it: `s3://bucket/key` or a path. */
   locate(key: string): string
 
+  /** The address of a page that shows the file at a location (see `locate`); undefined if the store has no such pages. */
+  webPage?(location: string): string | undefined
+
   /**
    * The files whose keys begin with `prefix`, in the byte order of their keys, without those up to and including
    * `after` and without those past `until`. `prefix` ends with `/`. A prefix without files gives an empty list.

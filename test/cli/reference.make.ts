@@ -14,7 +14,7 @@ export const PAGE = join(import.meta.dir, '../../lib/cli/README.md')
 export function pageOf(): string {
   return `${[
     '# The command line',
-    'Made by `bun test/cli/reference.make.ts` from the tables in this folder: a test fails when the page and the program differ. `ingest --help` shows the same in short.',
+    'Made by `bun test/cli/reference.make.ts` from the tables in this folder: a test fails when the page and the program differ. `ingest --help` shows the same in short, as wide as the terminal or, elsewhere, 80 columns wide.',
     '## Commands',
     markdownTable(
       ['command', 'what it does'],
@@ -31,6 +31,7 @@ export function pageOf(): string {
     '### What does not go together',
     lines([
       ...CONTRADICTIONS.map(([a, b]) => `\`${a}\` and \`${b}\``),
+      '`--keys` without `--dry-run`',
       '`--to-date` without `--from-date`, and a `--from-date` after the `--to-date`',
       `${listOf(flagsOnly('prices'))} without \`prices\` in \`--dataset\``,
       `${listOf(flagsOnly('statements'))} without statements in \`--dataset\``,
@@ -63,13 +64,17 @@ export function pageOf(): string {
       EXIT_CODES.map(([codes, , full]) => [codes, full]),
     ),
     'Where several hold, the first of this order counts: interrupted, 1 for lost metrics, 3, 1.',
+    CLOSED_PIPE,
     '## From the sources, without an install step',
     AUTO_INSTALL,
   ].join('\n\n')}\n`
 }
 
 const STRICTNESS =
-  'Nothing unknown passes. An unknown command or option, a missing or repeated value, a value that cannot be used, an impossible date and settings that contradict each other are usage errors: every problem is named at once, the exit code is 2, and nothing was called. A number N is a whole number of at least 1. A value follows its option after a blank or an equals sign. The API key is read from the environment only.'
+  'Nothing unknown passes. An unknown command or option, a missing or repeated value, a value that cannot be used, an impossible date, a first date in the future (New York’s) and settings that contradict each other are usage errors: every problem is named at once, the exit code is 2, and nothing was called. The message names what was probably meant, also for words of other programs (`--symbols`, `--start-date`, `--dataset price`, `help demo`, `ingest AAPL MSFT`). A number N is a whole number of at least 1. A value follows its option after a blank or an equals sign. The API key is read from the environment only.'
+
+const CLOSED_PIPE =
+  'Where the reader of a pipe goes away (`ingest --help | head -1`), help and dry run end quietly with 141, as shells count it (128 and the number of SIGPIPE). A run goes on, says nothing of it and keeps its own code: the metrics document holds what the reader did not take. A closed terminal (SIGHUP) ends a run as SIGTERM does; under `nohup` it goes on.'
 
 const TICKER_LIST = [
   'One symbol a line, or a CSV whose header names the column: `symbol`, `ticker`, or words with one of them (`Ticker Symbol`), in any position. Cells are separated by a comma, a semicolon, a tab or `|`; Excel’s line `sep=;` is understood, and so are blank lines, comments (`#`), quotes, a byte order mark and Windows line ends. Without a header the first column counts, if no other column could be one of symbols.',
@@ -79,10 +84,10 @@ const TICKER_LIST = [
 ].join('\n\n')
 
 const ENVIRONMENT_NOTES = [
-  'An empty variable is an unset one. A flag goes before its variable. `bun run` reads `.env` in the current folder; the compiled binary reads none, and says so when the key is missing.',
+  'An empty variable is an unset one. A flag goes before its variable. The variable of a switch is `true` or `false`, `1` or `0`, `yes` or `no`. `bun run` reads `.env` in the current folder; the compiled binary reads none, and says so when the key is missing.',
   'Of AWS the usual variables count: `AWS_REGION`, `AWS_PROFILE`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_ROLE_ARN` with `AWS_WEB_IDENTITY_TOKEN_FILE`, and the files that `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name. An S3 target without a region is a usage error.',
   'With a custom endpoint (any S3-compatible store) the region defaults to `us-east-1` and addresses are path-style. The store must honour create-only writes (`If-None-Match: *`), which the first write of a run proves.',
-  'The runtime reads `HTTPS_PROXY` and `NO_PROXY` for proxies (loopback is never asked through one), and `NODE_EXTRA_CA_CERTS` for certificate authorities of your own.',
+  'The runtime reads `HTTPS_PROXY` and `NO_PROXY` for proxies, to FMP and to S3 alike (loopback is never asked through one), and `NODE_EXTRA_CA_CERTS` for certificate authorities of your own.',
 ]
 
 const AUTO_INSTALL =
@@ -117,7 +122,8 @@ function withCode(text: string): string {
 
 /** `off` for a switch; a text of its own where no value is meant. */
 function fallbackCell(setting: Setting): string {
-  if (setting.value === 'switch') return 'off'
+  if (setting.value === 'switch')
+    return setting.variable === undefined ? 'off' : `${code(`$${setting.variable}`)}, else off`
   const fallback = fallbackOf(setting)
   if (fallback === undefined) return ''
   return setting.default === undefined ? withCode(fallback) : fallback.split(', else ').map(code).join(', else ')

@@ -95,7 +95,22 @@ describe('what is set', () => {
     [{ FMP_BASE_URL: 'http://localhost:1' }, { apiBaseUrl: 'http://localhost:1' }],
     [{ FMP_BASE_URL: 'http://[::1]:1' }, { apiBaseUrl: 'http://[::1]:1' }],
     [{ AWS_DEFAULT_REGION: 'eu-west-1' }, { defaultRegion: 'eu-west-1' }],
-    [{ AWS_ENDPOINT_URL_S3: 'https://s3.example' }, { hasCustomEndpoint: true }],
+    // As the workflow sets them.
+    [{ TICKERS_PATH: 'a/b.csv' }, { tickers: { kind: 'file', path: 'a/b.csv' } }],
+    [{ TICKERS_PATH: 's3://bucket/a.csv' }, { tickers: { kind: 's3', bucket: 'bucket', key: 'a.csv' } }],
+    [{ MAX_CALLS: '240' }, { maxCalls: 240 }],
+    [{ MAX_CALLS: ' 240\n' }, { maxCalls: 240 }],
+    ...['true', '1', 'yes', 'TRUE', ' Yes '].map((on): [Environment, object] => [
+      { NO_ADJ_CLOSE: on },
+      { withAdjClose: false },
+    ]),
+    ...['false', '0', 'no', 'False', 'NO', ''].map((off): [Environment, object] => [
+      { NO_ADJ_CLOSE: off },
+      { withAdjClose: true },
+    ]),
+    [{ STATEMENT_PERIOD: 'annual' }, { periods: ['annual'] }],
+    [{ STATEMENT_PERIOD: 'both' }, { periods: ['annual', 'quarter'] }],
+    [{ S3_ADDRESSING_STYLE: 'virtual' }, { addressingStyle: 'virtual' }],
     [{ AWS_SECRET_ACCESS_KEY: 'one', AWS_SESSION_TOKEN: 'two' }, { secrets: [KEY, 'one', 'two'] }],
     [{ FMP_API_KEY: ` ${KEY}\n` }, { apiKey: KEY }],
   ]
@@ -108,9 +123,37 @@ describe('what is set', () => {
     expect(target).toEqual({ kind: 'folder', folder: 'lake' })
   })
 
+  test.each<[readonly string[], Environment, object]>([
+    [['--tickers-path', 'mine.csv'], { TICKERS_PATH: 'theirs.csv' }, { tickers: { kind: 'file', path: 'mine.csv' } }],
+    [['--tickers', 'A'], { TICKERS_PATH: 'theirs.csv' }, { tickers: { kind: 'flag', list: 'A' } }],
+    [['--tickers', 'A'], { TICKERS_PATH: 'https://not.a/list' }, { tickers: { kind: 'flag', list: 'A' } }],
+    [['--max-calls', '1'], { MAX_CALLS: '240' }, { maxCalls: 1 }],
+    [['--max-calls', '1'], { MAX_CALLS: 'many' }, { maxCalls: 1 }],
+    [['--no-adj-close'], { NO_ADJ_CLOSE: 'false' }, { withAdjClose: false }],
+    [['--no-adj-close'], { NO_ADJ_CLOSE: 'maybe' }, { withAdjClose: false }],
+    [['--dataset', 'income', '--period', 'quarter'], { STATEMENT_PERIOD: 'annual' }, { periods: ['quarter'] }],
+  ])('a flag goes before its variable: %p over %p', (argv, environment, expected) => {
+    expect(resolve(argv, { ...GOOD, ...environment })).toMatchObject(expected)
+  })
+
+  test('a variable for every run has no part in one of another dataset, and is no contradiction', () => {
+    const environment = { ...GOOD, NO_ADJ_CLOSE: 'true', STATEMENT_PERIOD: 'annual' }
+    for (const dataset of ['prices', 'income', 'prices,income']) {
+      expect(resolve(['--dataset', dataset], environment).withAdjClose).toBe(false)
+    }
+  })
+
   test('an empty variable is an unset one', () => {
     const names = ['S3_RAW_PREFIX', 'RATE_LIMIT_SECONDS', 'MAX_WORKERS', 'UPLOAD_CONCURRENCY', 'API_TIMEOUT_SECONDS']
-    const more = ['FMP_API', 'FMP_BASE_URL', 'AWS_DEFAULT_REGION', 'AWS_ENDPOINT_URL_S3', 'AWS_SESSION_TOKEN']
+    const variablesOfFlags = ['TICKERS_PATH', 'MAX_CALLS', 'NO_ADJ_CLOSE', 'STATEMENT_PERIOD']
+    const more = [
+      ...variablesOfFlags,
+      'FMP_API',
+      'FMP_BASE_URL',
+      'AWS_DEFAULT_REGION',
+      'AWS_ENDPOINT_URL_S3',
+      'AWS_SESSION_TOKEN',
+    ]
     for (const blank of ['', ' ', '\n']) {
       const empty = Object.fromEntries([...names, ...more].map((name) => [name, blank]))
       expect(resolve([], { ...GOOD, ...empty })).toEqual(resolve([]))
@@ -164,6 +207,14 @@ describe('a usage error', () => {
     [[], { MAX_WORKERS: '0' }, 'MAX_WORKERS is "0", expected a whole number from 1'],
     [[], { UPLOAD_CONCURRENCY: '257' }, 'UPLOAD_CONCURRENCY is "257", expected a whole number from 1 to 256'],
     [[], { API_TIMEOUT_SECONDS: '0' }, 'API_TIMEOUT_SECONDS is "0", expected seconds'],
+    [[], { MAX_CALLS: '0' }, 'MAX_CALLS is "0", expected a whole number of at least 1'],
+    [[], { MAX_CALLS: 'many' }, 'MAX_CALLS is "many", expected a whole number'],
+    [[], { TICKERS_PATH: 'https://a.b/c' }, 'TICKERS_PATH is "https://a.b/c", expected a path or s3://bucket/key'],
+    [[], { NO_ADJ_CLOSE: 'maybe' }, 'NO_ADJ_CLOSE is "maybe", expected true, false, 1, 0, yes or no'],
+    [[], { NO_ADJ_CLOSE: '2' }, 'NO_ADJ_CLOSE is "2", expected true'],
+    [[], { STATEMENT_PERIOD: 'monthly' }, 'STATEMENT_PERIOD is "monthly", expected annual, quarter or both'],
+    [['--keys', '--out', 'lake'], {}, '--keys needs --dry-run'],
+    [['--out', 's3:/bucket'], {}, '--out is "s3:/bucket", expected a folder or s3://bucket'],
     [[], { FMP_API: 'v4' }, 'FMP_API is "v4", expected stable or v3'],
     [[], { FMP_BASE_URL: 'proxy.example' }, 'FMP_BASE_URL'],
     [[], { FMP_BASE_URL: 'http://proxy.example' }, 'http:// only on loopback'],
@@ -351,7 +402,7 @@ const lineNaming = (text: string, start: string) => text.split('\n').find((line)
 
 test('the defaults are those that the reference page and --help name', async () => {
   const page = await Bun.file(PAGE).text()
-  const help = await helpText('ingest', '1.2.3')
+  const help = helpText('ingest', '1.2.3', 200)
   const config = resolve(['--dry-run', '--out', './lake'], {})
   const defaults: readonly [string, string | number][] = [
     ['S3_RAW_PREFIX', config.prefix],

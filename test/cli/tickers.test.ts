@@ -196,7 +196,7 @@ describe('a hostile list', () => {
     expect(badLines(20)).toEndWith('line 20: "A%B".')
     expect(badLines(20)).not.toContain('more')
     expect(badLines(21)).toEndWith('line 20: "A%B", and 1 more.')
-    expect(badLines(50_000)).toEndWith('line 20: "A%B", and 49980 more.')
+    expect(badLines(50_000)).toEndWith('line 20: "A%B", and 49,980 more.')
   })
 
   test('long values and assignments are not repeated, and what cannot be seen is said', () => {

@@ -1,4 +1,5 @@
 // A store that has no room: the real program on a real server with a quota.
+import { grouped } from '../../lib/core/text.ts'
 import { expect, test } from 'bun:test'
 import { priceKeys } from '../support/lakes/lake.ts'
 import { barsFor, dayKey, sessions } from '../support/bars.ts'
@@ -25,7 +26,7 @@ test('a full bucket: the run stops with the cause and the cure, and goes on wher
   const stored = await priceKeys(bucket.lake)
   // The server counts a little behind its writes.
   expect(stored.length).toBeWithin(4, 10)
-  expect(run.stdout).toContain(`📁 Files written: ${stored.length}\n`)
+  expect(run.stdout).toContain(`📁 Files written: ${grouped(stored.length)}\n`)
 
   await quota('set', '--max-objects=1000')
   const next = await stage.run(args)

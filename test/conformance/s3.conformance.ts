@@ -53,7 +53,7 @@ describe('radosgw', () => {
     expect(Metadata).toEqual({ 'rows-sha256': 'abc', 'run-id': 'a-run', sha256 })
   })
 
-  // Why a listing's tag loses its quotes: this server takes a quoted one for a stale one.
+  // Why a refusal of a quoted tag is looked into: this server takes a quoted one for a stale one.
   test('compares If-Match without quotes', async () => {
     const { client } = bucket.owner
     const put = async (body: Uint8Array, IfMatch?: string) =>
@@ -133,6 +133,8 @@ describe('radosgw behind a proxy that spoils connections', () => {
     const store = await openProven(timeoutFor(action))
     await store.create('p/a', ONE, {})
     const [file] = await store.list('p/')
+    // Of the first refresh this server refuses the quotes; the same bytes keep the tag.
+    await store.replace('p/a', ONE, {}, file?.tag)
     proxy.script.onRequest = spoilPuts(action)
     expect(await store.replace('p/a', TWO, {}, file?.tag)).toBe('replaced')
     expect(await bucket.lake.bytes('p/a')).toEqual(TWO)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { addDays, wholeYear, yearOf, type IsoDate } from '../../lib/core/dates.ts'
+import { addDays, newYorkClock, wholeYear, yearOf, type IsoDate } from '../../lib/core/dates.ts'
 import { resolvePeriod, type Period } from '../../lib/core/period.ts'
 import { forRandomCases, oneOf, wholeBetween, type Random } from '../support/random.ts'
 import { askedDates, at, day, errorOf, span } from '../support/values.ts'
@@ -75,11 +75,10 @@ describe('daily', () => {
     [NIGHT, dates('2024-09-16', '2024-09-16'), '2024-09-16..2024-09-16', 0],
     [MORNING, dates('2024-09-16', '2024-12-31'), undefined, 1],
     [NIGHT, dates('2024-09-10', '2035-12-31'), '2024-09-10..2024-09-16', 1],
-    [NIGHT, dates('2024-12-02', '2024-12-06'), undefined, 1],
     // No session at all.
     [NIGHT, dates('2024-09-14', '2024-09-15'), undefined, 0],
-    [NIGHT, dates('2024-12-25', '2024-12-25'), undefined, 0],
-    [NIGHT, dates('2025-01-02'), undefined, 0],
+    [NIGHT, dates('2024-07-04', '2024-07-04'), undefined, 0],
+    [NIGHT, dates('2024-09-16'), undefined, 0],
     // The calendar's ends.
     [NIGHT, dates('1990-01-01', '1990-01-05'), '1990-01-01..1990-01-05', 0],
     ['2035-12-31T23:30:00Z', dates('2035-12-31', '2035-12-31'), '2035-12-31..2035-12-31', 0],
@@ -94,7 +93,7 @@ describe('daily', () => {
   test('an unfinished session is a note that names it', () => {
     expect(periodAt(EVENING, dates('2024-09-01', '2024-09-16')).notes[0]).toContain('2024-09-16 is not finished')
     expect(periodAt(EVENING, dates('2024-09-01', '2024-09-18')).notes[0]).toContain('2024-09-16 to 2024-09-18 are not')
-    expect(periodAt(NIGHT, dates('2024-12-02', '2024-12-06')).notes[0]).toContain('2024-12-02 to 2024-12-06 are not')
+    expect(periodAt(MORNING, dates('2024-09-16', '2024-09-18')).notes[0]).toContain('2024-09-16 to 2024-09-18 are not')
   })
 })
 
@@ -118,7 +117,6 @@ describe('--backfill', () => {
     [NIGHT, dates('2024-01-01', '2024-12-31'), '2024-01-01..2024-09-16', false],
     [NIGHT, dates('2024-01-01', '2035-12-31'), '2024-01-01..2024-09-16', false],
     // Nothing finished in it.
-    [NIGHT, dates('2025-01-01'), undefined, false],
     ['2026-01-01T12:00:00Z', dates('2026-01-01'), undefined, false],
     ['2026-01-02T12:00:00Z', dates('2026-01-02', '2026-01-02'), undefined, false],
     ['2026-01-02T23:30:00Z', dates('2026-01-02', '2026-01-02'), '2026-01-01..2026-01-02', true],
@@ -145,9 +143,25 @@ describe('a usage error', () => {
     ['1990-01-02T12:00:00Z', {}],
     [NIGHT, { backfillDays: 12_700 }],
     [NIGHT, { backfillDays: 1_000_000 }],
+    // Dates that are all in the future: New York's, whatever the date is elsewhere.
+    [NIGHT, dates('2024-09-17')],
+    [NIGHT, dates('2024-09-17', '2024-09-17')],
+    ['2024-09-17T03:59:59Z', dates('2024-09-17')],
+    [NIGHT, dates('2024-12-02', '2024-12-06')],
+    [NIGHT, dates('2024-12-25', '2024-12-25')],
+    [NIGHT, dates('2024-12-31', '2025-01-02')],
+    [NIGHT, dates('2025-01-02')],
+    [NIGHT, dates('2025-01-01', '2025-12-31')],
+    [NIGHT, dates('2035-12-31')],
+    ['2025-12-31T23:59:00Z', dates('2026-01-01')],
   ])('at %s for %p', (now, changes) => {
     expect(errorOf(() => periodAt(now, changes))).toMatchObject({ kind: 'usage', scope: 'run' })
     expect(errorOf(() => periodAt(now, { ...BACKFILL, ...changes }))).toMatchObject({ kind: 'usage', scope: 'run' })
+  })
+
+  test('names the date that is in the future, and the date of today', () => {
+    const { message } = errorOf(() => periodAt(NIGHT, dates('2025-01-02', '2025-01-03')))
+    expect(message).toBe('--from-date 2025-01-02 is in the future: today is 2024-09-16 in New York.')
   })
 
   test('names the days that reach too far', () => {
@@ -176,6 +190,10 @@ test('no range ever ends with an unfinished session, nor before its beginning, n
   forRandomCases('period', 2_000, (random) => {
     const asked = randomAsked(random)
     const nowMs = at(`${addDays(day('1991-01-02'), wholeBetween(random, 0, 16_300))}T00:00:00Z`) + random() * 86_400_000
+    if (asked.fromDate !== undefined && asked.fromDate > newYorkClock(nowMs).date) {
+      expect(errorOf(() => resolvePeriod(asked, XNYS, nowMs)).kind).toBe('usage')
+      return
+    }
     const { range, today, lastSession } = resolvePeriod(asked, XNYS, nowMs)
     if (range === undefined) return
     expect(range.from <= range.to).toBe(true)

@@ -60,9 +60,11 @@ describe.concurrent('in GitHub Actions', () => {
 
   test('with --json stdout is the document alone, and the log has the summary', async () => {
     await using stage = await setStage({ bars: barsFor(['A'], DAY, DAY) })
-    const run = await runInActions(stage, ['--tickers', 'A', '--json', '--quiet'])
+    const run = await runInActions(stage, ['--tickers', 'A', '--json'])
     expect(JSON.parse(run.stdout)).toMatchObject({ files_written: 1 })
     expect(run.stderr).toContain('✅ Ingestion Complete\n')
+    const quiet = await runInActions(stage, ['--tickers', 'A', '--json', '--quiet', '--force'])
+    expect(quiet).toMatchObject({ code: 0, stderr: '' })
     const elsewhere = await stage.run(['--tickers', 'A', '--json', '--quiet', '--force'])
     expect(elsewhere.stderr).toBe('')
   })

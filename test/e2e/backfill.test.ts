@@ -332,7 +332,7 @@ describe.concurrent('what the vendor does not have', () => {
     const run = await stage.run(args)
     expect({ code: run.code, errors: metricsOf(run).errors, files: run.changed.length }).toEqual({
       code: 1,
-      errors: 0,
+      errors: 1,
       files: 5,
     })
     expect(metricsOf(run).run_errors).toEqual([expect.stringContaining('2024-09-16')])

@@ -42,7 +42,7 @@ describe.concurrent('what stops the run', () => {
       changed: [],
     })
     expect(run.stderr).toMatch(/FMP_API_KEY/)
-    expect(metricsOf(run)).toMatchObject({ stopped_by: 'key', symbols_processed: 0, errors: 0 })
+    expect(metricsOf(run)).toMatchObject({ stopped_by: 'key', symbols_processed: 0, errors: 1 })
     expect(metricsOf(run).run_errors).toHaveLength(1)
     expect(metricsOf(run).counts.not_reached).toBe(10)
     expect(run.stdout).toContain('❌ Errors: 1\n')

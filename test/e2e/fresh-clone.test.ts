@@ -73,10 +73,10 @@ describe('a fresh clone', () => {
     const lock = join(clone, 'bun.lock')
     const text = await Bun.file(lock).text()
     try {
-      await Bun.write(lock, text.replaceAll(/citty@[\d.]+/g, 'citty@0.0.0'))
-      const { code, stderr } = await runClone(['--help'])
+      await Bun.write(lock, text.replaceAll(/valibot@[\d.]+/g, 'valibot@0.0.0'))
+      const { code, stderr } = await runClone(['--dry-run'])
       expect(code).toBe(1)
-      expect(stderr).toContain('citty')
+      expect(stderr).toContain('valibot')
     } finally {
       await Bun.write(lock, text)
     }

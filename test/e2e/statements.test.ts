@@ -160,7 +160,12 @@ describe('statements', () => {
   test('share a file where they end on one date; a restatement replaces one file, and nothing new writes nothing', async () => {
     const out = newFolder()
     const first = await ingest([...args, '--out', out], answers)
-    expect(first.metrics).toMatchObject({ files_written: 2, rows_written: 3, counts: { stored: 2 }, calls: 2 })
+    expect(first.metrics).toMatchObject({
+      files_written: 2,
+      rows_written: 3,
+      datasets: [{ counts: { stored: 2 } }],
+      calls: 2,
+    })
     expect(first.asked).toEqual(['income-statement annual 1000', 'income-statement quarter 1000'])
     expect(
       await query(`SELECT date, list(period ORDER BY period) AS p FROM ${files(out, 'income')} GROUP BY 1 ORDER BY 1`),
@@ -169,13 +174,16 @@ describe('statements', () => {
       { date: '2024-09-28', p: ['FY', 'Q4'] },
     ])
     const again = await ingest([...args, '--out', out], answers)
-    expect(again.metrics).toMatchObject({ files_written: 0, counts: { already_stored: 2 }, calls: 2 })
+    expect(again.metrics).toMatchObject({
+      files_written: 0,
+      datasets: [{ counts: { already_stored: 2 } }],
+      calls: 2,
+    })
     // Full years alone: the changed year replaces its row, the fourth quarter beside it stays.
     const third = await ingest([...args, '--period', 'annual', '--out', out], restated)
     expect(third.metrics).toMatchObject({
       files_written: 1,
-      datasets: [{ restated: 1 }],
-      counts: { stored: 1, already_stored: 1 },
+      datasets: [{ restated: 1, counts: { stored: 1, already_stored: 1 } }],
     })
     expect(
       await query(`SELECT period, revenue = 1 AS changed FROM ${files(out, 'income')} ORDER BY date DESC, period`),
@@ -204,7 +212,7 @@ describe('statements', () => {
     const told = [first, same, changed, overtaken].map(({ code, metrics }) => [
       code,
       metrics?.files_written,
-      metrics?.counts.stored,
+      metrics?.datasets[0]?.counts.stored,
     ])
     expect(told).toEqual([
       [0, 1, 1],
@@ -243,7 +251,11 @@ describe('statements', () => {
     const out = newFolder()
     await ingest([...args, '--period', 'annual', '--out', out], recent)
     const again = await ingest([...args, '--period', 'annual', '--out', out], recent)
-    expect(again).toMatchObject({ code: 0, asked: [], metrics: { calls: 0, counts: { already_stored: 1 } } })
+    expect(again).toMatchObject({
+      code: 0,
+      asked: [],
+      metrics: { calls: 0, datasets: [{ counts: { already_stored: 1 } }] },
+    })
     const forced = await ingest([...args, '--period', 'annual', '--force', '--out', out], recent)
     // Written again, but nothing in it is restated.
     expect(forced.metrics).toMatchObject({ calls: 1, files_written: 1, datasets: [{ restated: 0 }] })
@@ -266,7 +278,7 @@ describe('statements', () => {
       'income-statement annual 5',
       'income-statement quarter 5',
     ])
-    expect({ code: ran.code, stored: ran.metrics?.counts.stored }).toEqual({ code: 0, stored: 2 })
+    expect({ code: ran.code, stored: ran.metrics?.datasets[0]?.counts.stored }).toEqual({ code: 0, stored: 2 })
     expect(ran.stderr.match(/Your plan includes/g)).toHaveLength(2)
     const alone = ['--tickers', 'AAPL,MSFT', '--dataset', 'income', '--period', 'quarter', '--out', newFolder()]
     const none = await ingest(alone, refusing)
@@ -281,7 +293,7 @@ describe('statements', () => {
       ['--tickers', 'AAPL,SPY', '--dataset', 'income', '--period', 'annual', '--out', newFolder()],
       some,
     )
-    expect({ code: beside.code, counts: beside.metrics?.counts }).toMatchObject({
+    expect({ code: beside.code, counts: beside.metrics?.datasets[0]?.counts }).toMatchObject({
       code: 0,
       counts: { stored: 1, no_data: 1 },
     })

@@ -23,6 +23,7 @@ async function expectNoDifference(reference: Reference, points: readonly Point[]
 describe.concurrent('a run killed anywhere, and run again, ends as if undisturbed:', () => {
   test.each<[string, StoreKind, number]>([
     ['nightly after skipped nights', 'folder', 2],
+    ['nightly over a hole, after a backfill', 'folder', 2],
     ['refresh of the running year', 'folder', 2],
     ['widening to older years', 's3', 2],
     ['force, statements of full years', 'folder', 1],

@@ -31,7 +31,10 @@ function traded(seed: number, events: readonly PastEvent[]): readonly TradedBar[
 const EVENTS: Readonly<Record<string, readonly PastEvent[]>> = {
   SPLIT: [{ exDate: iso('2024-07-15'), split: [4, 1] }],
   BACK: [{ exDate: iso('2024-08-05'), split: [1, 8] }],
-  ODD: [{ exDate: iso('2024-06-20'), split: [3, 2] }, { exDate: iso('2024-09-10'), split: [21, 20] }],
+  ODD: [
+    { exDate: iso('2024-06-20'), split: [3, 2] },
+    { exDate: iso('2024-09-10'), split: [21, 20] },
+  ],
   PAYS: ['2024-06-14', '2024-09-13', '2024-12-13'].map((date) => ({ exDate: iso(date), dividend: 0.83 })),
   TINY: [{ exDate: iso('2024-07-01'), dividend: 0.02 }],
   BOTH: [{ exDate: iso('2024-10-01'), split: [2, 1], dividend: 1.5 }],
@@ -66,7 +69,9 @@ async function differencesFromVendor(stage: Stage): Promise<readonly string[]> {
     bars.flatMap((bar) => {
       const row = rows.get(`${symbol} ${bar.date}`)
       if (row === undefined) return []
-      return Bun.deepEquals({ ...row, symbol: undefined }, { symbol: undefined, ...bar }) ? [] : [`${symbol} ${bar.date}`]
+      return Bun.deepEquals({ ...row, symbol: undefined }, { symbol: undefined, ...bar })
+        ? []
+        : [`${symbol} ${bar.date}`]
     }),
   )
 }

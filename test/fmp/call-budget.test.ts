@@ -9,7 +9,7 @@ test('a reservation is refused when the unreserved rest cannot pay it whole', ()
   expect(budget.reserve('C', 2)).toBeInstanceOf(IngestError)
   granted.push(reserved(budget, 'C', 1))
   expect(budget.reserve('D', 1)).toBeInstanceOf(IngestError)
-  expect(granted.map(({ spent }) => spent())).toEqual([0, 0, 0])
+  expect(granted.map(({ made }) => made())).toEqual([0, 0, 0])
 })
 
 test('a refusal names the symbol, what it needs and what is left', () => {
@@ -34,7 +34,7 @@ test('extra calls come from what nobody has reserved', () => {
   expect(reservation.spendExtra()).toBe(false)
   reservation.spend()
   reservation.spend()
-  expect(reservation.spent()).toBe(3)
+  expect(() => reservation.spend()).toThrow('beyond the 2')
 })
 
 test('a call that was not planned is paid like a retry, and leaves the reserved ones alone', () => {
@@ -44,7 +44,18 @@ test('a call that was not planned is paid like a retry, and leaves the reserved 
     'The call budget has no call left to ask once more for AAPL.',
   )
   reservation.spend()
-  expect(reservation.spent()).toBe(2)
+  expect(() => reservation.spend()).toThrow('beyond the 1')
+})
+
+test('a call counts as made when it is sent, whatever paid for it', () => {
+  const reservation = reserved(createCallBudget(3), 'A', 1)
+  reservation.spend()
+  expect(reservation.made()).toBe(0)
+  reservation.countMade()
+  reservation.spendExtra()
+  reservation.countMade()
+  reservation.forExtraCall().countMade()
+  expect(reservation.made()).toBe(3)
 })
 
 test('what is released can be reserved again, and only once', () => {
@@ -63,12 +74,11 @@ test('spending more than was reserved is a bug', () => {
   expect(() => reservation.spend()).toThrow('beyond the 1')
 })
 
-test('without a limit everything is granted and still counted', () => {
+test('without a limit everything is granted', () => {
   const budget = createCallBudget(undefined)
   const reservation = reserved(budget, 'A', 1_000_000)
   reservation.spend()
   expect(reservation.spendExtra()).toBe(true)
   reservation.release()
   reserved(budget, 'B', 1_000_000_000)
-  expect(reservation.spent()).toBe(2)
 })

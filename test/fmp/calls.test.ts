@@ -69,7 +69,7 @@ describe('the budget', () => {
     const failure = await failureOf(get('AAPL', mine))
     expect(failure).toMatchObject({ kind: 'budget', scope: 'run', hint: expect.stringContaining('--max-calls') })
     expect(server.requests).toHaveLength(2)
-    expect([mine.spent(), other.spent()]).toEqual([2, 0])
+    expect([mine.made(), other.made()]).toEqual([2, 0])
   })
 
   test('so is a call that was refused for the call limit', async () => {
@@ -165,7 +165,8 @@ test('a bug in what reads a reply comes out as it is, and is not tried again', a
   const signal = new AbortController().signal
   const clock = createFakeClock()
   const gate = createRateGate({ clock, signal, intervalMs: 0 })
-  const calls = createCalls({ gate, clock, random: () => 0.5, fetch, timeoutMs: 5_000, signal, redact: String })
+  const options = { gate, clock, random: () => 0.5, fetch, timeoutMs: 5_000, userAgent: '', signal, redact: String }
+  const calls = createCalls(options)
   const interpret = (): never => {
     throw bug
   }

@@ -74,6 +74,18 @@ describe('the gate', () => {
     expect(Math.min(...gapsOf(startsMs))).toBeGreaterThanOrEqual(40)
   })
 
+  test('tells when the next call may start', async () => {
+    const clock = createFakeClock()
+    const { fmp, get } = clientOf(serve().url, { clock, intervalMs: 15_000 })
+    expect(fmp.nextCall()).toEqual({ inMs: 0, isPaused: false })
+    await get()
+    expect(fmp.nextCall()).toEqual({ inMs: 15_000, isPaused: false })
+    clock.advance(6_000)
+    expect(fmp.nextCall()).toEqual({ inMs: 9_000, isPaused: false })
+    clock.advance(60_000)
+    expect(fmp.nextCall()).toEqual({ inMs: 0, isPaused: false })
+  })
+
   test('is absent at 0', async () => {
     const server = serve({ onRequest: ({ n }) => ({ delayMs: n === 1 ? 0 : 30 }) })
     const client = clientOf(server.url)
@@ -229,6 +241,19 @@ describe('the call limit', () => {
     expect(clock.sleepsMs).toEqual([5_000])
     expect(pausesMs).toEqual([5_000])
     expect(client.fmp.stats()).toMatchObject({ calls: 10, retries: 4, limited: 4 })
+  })
+
+  test('tells the end of a pause as the start of the next call', async () => {
+    const clock = createHeldClock()
+    const server = serve({ onRequest: ({ n }) => (n === 1 ? limit({ 'retry-after': '20' }) : undefined) })
+    const { fmp, get } = clientOf(server.url, { clock, intervalMs: 0 })
+    const call = get()
+    await until(() => clock.sleepers() === 1)
+    const { inMs, isPaused } = fmp.nextCall()
+    expect({ isPaused, isOfThePause: inMs > 10_000 && inMs <= 20_000 }).toEqual({ isPaused: true, isOfThePause: true })
+    clock.wake()
+    await call
+    expect(fmp.nextCall()).toEqual({ inMs: 0, isPaused: false })
   })
 
   test('what was refused goes before what came later', async () => {

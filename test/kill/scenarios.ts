@@ -75,6 +75,20 @@ function nightlyNextNight(): Scenario {
 }
 
 /** Two windows; listed late, delisted, silent for years, and one with everything. */
+/** The cron runs again after a backfill and one dated run: the hole between them is filled, with the new session. */
+function nightlyOverHole(): Scenario {
+  const bars = dense(['A', 'B'], '2024-07-01', '2024-09-17')
+  const dated = ['--from-date', '2024-09-12', '--to-date', '2024-09-13']
+  return {
+    name: 'nightly over a hole, after a backfill',
+    before: [
+      { args: [...tickers(bars), '--backfill'], now: '2024-09-03T13:00:00Z', bars },
+      { args: [...tickers(bars), ...dated], now: MORNING, bars },
+    ],
+    killed: { args: tickers(bars), now: MORNING, bars },
+  }
+}
+
 function backfill(): Scenario {
   const bars = {
     FULL: sparse(1, 40, ['2010-01-04', '2011-12-30'], ['2022-01-03', '2024-09-16']),
@@ -237,6 +251,7 @@ export const SCENARIOS: readonly Scenario[] = [
   dailyOverSome(),
   nightly(),
   nightlyNextNight(),
+  nightlyOverHole(),
   backfill(),
   refresh(),
   newYear(),

@@ -77,7 +77,7 @@ test('each symbol tells of its calls: those made, whatever came of them', async 
   const usual = failing(ALL, { B: failure('payload', 'symbol') })
   const ask: Answer = async (call, reservation) => {
     // One retry.
-    if (call.symbol === 'A' && call.name === 'full') reservation.spendExtra()
+    if (call.symbol === 'A' && call.name === 'full') reservation.countMade()
     return await usual(call, reservation)
   }
   const ran = await ingest({ symbols: ['A', 'B', 'C', 'D', 'E'], ask, maxCalls: 6, maxWorkers: 1 })

@@ -24,14 +24,23 @@ describe('annotation()', () => {
 })
 
 describe('annotations()', () => {
-  const failures = Array.from({ length: 30 }, (_, index) => [`S${index}`, 'no'] as const)
+  const failures = Array.from({ length: 30 }, (_, index) => [`S${index}`, `no ${index}`] as const)
 
   test('are the errors of the run, then those of symbols, as many as GitHub shows, the last one counting the rest', () => {
     expect(annotations([], failures.slice(0, 10))).toHaveLength(10)
     const lines = annotations(['the bucket is gone'], failures)
     expect(lines).toHaveLength(10)
-    expect(lines.slice(0, 2)).toEqual(['::error title=Ingestion::the bucket is gone\n', '::error title=S0::S0: no\n'])
+    expect(lines.slice(0, 2)).toEqual(['::error title=Ingestion::the bucket is gone\n', '::error title=S0::S0: no 0\n'])
     expect(lines.at(-1)).toBe('::error title=Ingestion::22 more errors: see the step summary.\n')
+  })
+
+  test('are one for many symbols that say the same', () => {
+    const [first, ...others] = annotations(
+      [],
+      Array.from({ length: 30 }, (_, index) => [`S${index}`, 'no'] as const),
+    )
+    expect(first).toMatch(/^::error title=30 symbols .*::30 symbols \(S0, .*S29\): no\n$/)
+    expect(others).toEqual([])
   })
 
   test('are none where all is well', () => {
@@ -84,6 +93,7 @@ type Changes = {
   readonly notes?: readonly string[]
   readonly config?: Partial<Config>
   readonly place?: string | undefined
+  readonly page?: string
 }
 
 function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): string {
@@ -95,9 +105,12 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     startMs: at(NOW),
     durationSeconds: 45.16,
     range: span('2024-09-13..2024-09-13'),
+    jobs: [PRICES_JOB],
     outcomes,
     runErrors: [],
     stoppedBy: undefined,
+    interruptCode: undefined,
+    lostFiles: [],
     vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
   })
@@ -108,12 +121,11 @@ function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): s
     metrics,
     stoppedBy: undefined,
     metricsLocation,
-    isRejectsFileLost: false,
     freshness,
-    jobs: [PRICES_JOB],
   }
   const { runErrors = [], warnings = [], notes = [] } = changes
-  return stepSummary({ ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, notes, config })
+  const facts = { ending, outcomes, failures: failuresIn(outcomes, same), runErrors, warnings, notes, config }
+  return stepSummary({ ...facts, metricsPage: changes.page })
 }
 
 const done = (symbol: string, changes: Partial<SymbolOutcome> = {}) =>
@@ -125,22 +137,19 @@ const seen = (markdown: string): string =>
 
 describe('the step summary', () => {
   test('of a good run: how it ended, the counts, and where the metrics are, with a link', () => {
-    const text = summaryOf([done('A'), done('B')])
+    const page = 'https://console.aws.amazon.com/s3/object/my-bucket?prefix=logs%2Frun-1.json'
+    const text = summaryOf([done('A'), done('B')], { page })
     expect(text).toStartWith('## ✅ Ingestion Complete\n\n')
     const lines = seen(text).split('\n')
     expect(lines).toContain('| 📊 Symbols | 2 |')
     expect(lines).toContain('| 📅 Through | 2024-09-13 (2 of 2 symbols) |')
     expect(text).not.toContain('###')
     expect(seen(text)).toContain('Metrics: s3://my-bucket/logs/ingest/date=2024-09-16/run-1.json')
-    expect(text).toContain(
-      '([open](https://console.aws.amazon.com/s3/object/my-bucket?prefix=logs%2Fingest%2Fdate%3D2024-09-16%2Frun-1.json))',
-    )
+    expect(text).toContain(`([open](${page}))`)
   })
 
   test('links nowhere for a folder or another vendor’s store, and says it when there are no metrics', () => {
-    const folder = { target: { kind: 'folder', folder: './lake' } } as const
-    expect(summaryOf([done('A')], { config: folder, place: './lake/logs/x.json' })).not.toContain('](')
-    expect(summaryOf([done('A')], { config: { hasCustomEndpoint: true } })).not.toContain('](')
+    expect(summaryOf([done('A')], { place: './lake/logs/x.json' })).not.toContain('](')
     expect(summaryOf([done('A')], { place: undefined })).toContain('Metrics: could not be written')
   })
 
@@ -169,17 +178,30 @@ describe('the step summary', () => {
     expect(text).toContain('| C | 2024-09-12 |\n| D | none |')
   })
 
+  test('shows seventy symbols that say the same in one row, and the rejects file', () => {
+    const missing = [day('2024-09-12')]
+    const many = Array.from({ length: 70 }, (_, index) =>
+      done(`S${index}`, { missing, errors: [failed(`The answer for S${index} is no list`)] }),
+    )
+    const text = seen(summaryOf(many))
+    expect(text).toContain('### Failed symbols (70)')
+    expect(text.match(/^\| 70 symbols \(S0, .*S69\) \| The answer for S0 is no list \|$/gm)).toHaveLength(1)
+    expect(text.match(/^\| 70 symbols \(S0, .*S69\) \| 2024-09-12 \|$/gm)).toHaveLength(1)
+  })
+
   test('does not list everybody when nobody has the newest session', () => {
     expect(summaryOf([done('A', { through: day('2024-09-12') })])).not.toContain('Without the newest')
   })
 
   test('stays far below what GitHub takes, and says how many are left out', () => {
     const why = '<|'.repeat(2_000)
-    const many = Array.from({ length: 10_000 }, (_, index) => done(`S${index}`, { errors: [failed(why)] }))
+    const many = Array.from({ length: 10_000 }, (_, index) =>
+      done(`S${index}`, { errors: [failed(`${index} ${why}`)] }),
+    )
     const text = summaryOf(many)
     expect(new TextEncoder().encode(text).length).toBeLessThan(1024 * 1024)
     expect(text.match(/^\| S\d+ \|/gm)).toHaveLength(50)
-    expect(text).toContain('and 9950 more: see the metrics.')
+    expect(text).toContain('and 9,950 more: see the metrics.')
   })
 
   test('shows what came from outside as text: no markup, no link, no end of a cell, no new line', () => {

@@ -1,13 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { join } from 'node:path'
-import * as v from 'valibot'
+import { describe, expect, test } from 'bun:test'
 import { ZERO_COUNTS } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
-import { buildMetrics, storeMetrics, type RunFacts } from '../../lib/report/metrics.ts'
-import type { Store } from '../../lib/store/store.ts'
-import { keysIn, openShelf, type Shelf } from '../support/lakes/folder-store.ts'
-import { at, configOf, day, failureOf, outcomeOf, span } from '../support/values.ts'
-import { createRedactor } from '../../lib/core/text.ts'
+import { buildMetrics, type RunFacts } from '../../lib/report/metrics.ts'
+import { schemaErrors } from '../support/json-schema.ts'
+import { configOf, day, outcomeOf, span } from '../support/values.ts'
 
 /** 2024-10-01T00:00:00Z. */
 const START = 1_727_740_800_000
@@ -20,70 +16,17 @@ function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
     startMs: START,
     durationSeconds: 45.2,
     range: span('2024-09-23..2024-09-27'),
+    jobs: [{ dataset: 'prices', unit: 'sessions' }],
     outcomes: [],
     runErrors: [],
     stoppedBy: undefined,
+    interruptCode: undefined,
+    lostFiles: [],
     vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
   }
 }
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0))
-const date = v.nullable(v.pipe(v.string(), v.isoDate()))
-const Counts = v.strictObject({
-  stored: count,
-  already_stored: count,
-  no_data: count,
-  missing: count,
-  rejected: count,
-  failed: count,
-  not_reached: count,
-})
-
-/** Section 10 of the design. New fields may come; none may go. */
-const Document = v.looseObject({
-  run_id: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00$/)),
-  date_range: v.strictObject({ from: date, to: date }),
-  symbols_processed: count,
-  files_written: count,
-  rows_written: count,
-  errors: count,
-  duration_seconds: v.number(),
-  results: v.array(
-    v.looseObject({
-      symbol: v.string(),
-      files_written: count,
-      rows_written: count,
-      errors: v.array(v.string()),
-      counts: Counts,
-      sessions: count,
-      calls: count,
-      first_date: date,
-      through_date: date,
-    }),
-  ),
-  schema_version: count,
-  program_version: v.string(),
-  run_uuid: v.pipe(v.string(), v.uuid()),
-  mode: v.picklist(['daily', 'backfill']),
-  dataset: v.string(),
-  settings: v.record(v.string(), v.nullable(v.union([v.string(), v.number(), v.boolean()]))),
-  now_overridden: v.boolean(),
-  run_errors: v.array(v.string()),
-  counts: Counts,
-  sessions: count,
-  suspect_rows: count,
-  first_date: date,
-  through_date: date,
-  calls: count,
-  retries: count,
-  refused_calls: count,
-  gate_wait_seconds: v.number(),
-  recovered_writes: count,
-  stopped_by: v.nullable(v.string()),
-  interrupted: v.boolean(),
-})
 
 const SUM = { ...ZERO_COUNTS, stored: 3, already_stored: 1, failed: 1 }
 const failure = new IngestError('It broke.', { kind: 'payload', scope: 'symbol', hint: 'Mend it.' })
@@ -125,8 +68,7 @@ describe('buildMetrics()', () => {
   test('is the promised document, whatever happened', () => {
     const stoppedBy = new IngestError('stop', { kind: 'quota', scope: 'run' })
     for (const facts of [factsOf(), factsOf({ outcomes: OUTCOMES }), factsOf({ range: undefined, stoppedBy })]) {
-      const parsed = v.safeParse(Document, JSON.parse(JSON.stringify(buildMetrics(facts))))
-      expect(parsed.issues?.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`) ?? []).toEqual([])
+      expect(schemaErrors('metrics', JSON.parse(JSON.stringify(buildMetrics(facts))))).toEqual([])
     }
   })
 
@@ -147,7 +89,7 @@ describe('buildMetrics()', () => {
       symbols: 3,
       files_written: 4,
       rows_written: 253,
-      errors: 1,
+      errors: 2,
       run_errors: ['It broke. Mend it.'],
       counts: { ...ZERO_COUNTS, stored: 253, already_stored: 1, failed: 1, rejected: 1, not_reached: 5 },
       sessions: 261,
@@ -167,9 +109,42 @@ describe('buildMetrics()', () => {
     ])
   })
 
-  test('tells when it was, and what was asked for', () => {
-    expect(buildMetrics(factsOf())).toMatchObject({
-      run_id: '2024-10-01T00:00:00.000+00:00',
+  test('counts failed writes of its own files as errors of the run', () => {
+    const lostFiles = [new IngestError('No place.', { kind: 'store', scope: 'run' })]
+    expect(buildMetrics(factsOf({ outcomes: OUTCOMES, lostFiles }))).toMatchObject({
+      errors: 2,
+      run_errors: ['No place.'],
+      status: 'failed',
+      exit_code: 1,
+    })
+  })
+
+  test('adds no documents to sessions, and takes its dates from prices', () => {
+    const statement = outcomeOf('AAPL', {
+      dataset: 'income',
+      counts: { ...ZERO_COUNTS, stored: 36 },
+      first: day('1985-09-30'),
+      through: day('2034-06-30'),
+      calls: 1,
+    })
+    const jobs = [
+      { dataset: 'prices', unit: 'sessions' },
+      { dataset: 'income', unit: 'documents' },
+    ] as const
+    const config = configOf({ datasets: ['prices', 'income'] })
+    const metrics = buildMetrics(factsOf({ config, jobs, outcomes: [...OUTCOMES, statement] }))
+    expect(metrics).toMatchObject({ sessions: 261, first_date: '2010-01-04', through_date: '2024-09-27' })
+    expect(metrics.datasets.map(({ unit, counts }) => [unit, counts.stored])).toEqual([
+      ['sessions', 253],
+      ['documents', 36],
+    ])
+    const alone = buildMetrics(factsOf({ config, jobs: jobs.slice(1), outcomes: [statement] }))
+    expect(alone).toMatchObject({ sessions: 0, counts: ZERO_COUNTS, first_date: null, through_date: null })
+  })
+
+  test('tells when it was, in whole seconds, and what was asked for', () => {
+    expect(buildMetrics(factsOf({ startMs: START + 999 }))).toMatchObject({
+      run_id: '2024-10-01T00:00:00+00:00',
       date_range: { from: '2024-09-23', to: '2024-09-27' },
       duration_seconds: 45.2,
       now_overridden: false,
@@ -197,7 +172,8 @@ describe('buildMetrics()', () => {
     ['interrupted', 'interrupted', true],
   ] as const)('stopped by %p says so', (kind, stopped_by, interrupted) => {
     const stoppedBy = kind && new IngestError('stop', { kind, scope: 'run' })
-    expect(buildMetrics(factsOf({ stoppedBy }))).toMatchObject({ stopped_by, interrupted })
+    const interruptCode = interrupted ? 130 : undefined
+    expect(buildMetrics(factsOf({ stoppedBy, interruptCode }))).toMatchObject({ stopped_by, interrupted })
   })
 
   test('names every setting but no secret', () => {
@@ -221,111 +197,5 @@ describe('buildMetrics()', () => {
     expect(JSON.stringify(settings)).not.toMatch(/the-key|the-secret/)
     const path = buildMetrics(factsOf({ config: configOf({ tickers: { kind: 's3', bucket: 'b', key: 'k.csv' } }) }))
     expect(path.settings.tickers).toBe('s3://b/k.csv')
-  })
-})
-
-const asItIs = (text: string) => text
-
-describe('storeMetrics()', () => {
-  let shelf: Shelf
-  beforeEach(async () => {
-    shelf = await openShelf()
-  })
-  afterEach(() => shelf.remove())
-
-  const STEM = 'logs/ingest/date=2024-10-01/run-1727740800'
-  const facts = factsOf({ outcomes: OUTCOMES })
-  const store = async (of = facts, redact = asItIs) => await storeMetrics(shelf.store, buildMetrics(of), of, redact)
-  const textAt = async (key: string) => await Bun.file(join(shelf.folder, key)).text()
-
-  test('takes the UTC date and the unix second of the start', async () => {
-    expect(await store()).toEqual({ key: `${STEM}.json`, rejectsError: undefined })
-    expect(JSON.parse(await textAt(`${STEM}.json`))).toEqual(JSON.parse(JSON.stringify(buildMetrics(facts))))
-    const late = factsOf({ startMs: at('2024-12-31T23:59:59.999-05:00') })
-    expect((await store(late)).key).toBe('logs/ingest/date=2025-01-01/run-1735707599.json')
-  })
-
-  test('puts the rejected rows beside it, one JSON object a line', async () => {
-    await store()
-    const lines = (await textAt(`${STEM}.rejects.jsonl`)).trimEnd().split('\n')
-    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(OUTCOMES.flatMap(({ rejects }) => [...rejects]))
-  })
-
-  test('without rejected rows writes no such file', async () => {
-    await store(factsOf())
-    expect(await keysIn(shelf)).toEqual([`${STEM}.json`])
-  })
-
-  test('never takes a key that is taken, and keeps the stems together', async () => {
-    expect((await store()).key).toBe(`${STEM}.json`)
-    expect((await store()).key).toBe(`${STEM}-2.json`)
-    expect((await store()).key).toBe(`${STEM}-3.json`)
-    expect(await keysIn(shelf)).toEqual(
-      ['-2', '-3', ''].flatMap((suffix) => [`${STEM}${suffix}.json`, `${STEM}${suffix}.rejects.jsonl`]).toSorted(),
-    )
-  })
-
-  test('gives each of many runs of one second a key of its own', async () => {
-    const keys = await Promise.all(Array.from({ length: 6 }, async () => (await store()).key))
-    expect(new Set(keys).size).toBe(6)
-  })
-
-  test('blots secrets out of both files', async () => {
-    const secret = 'hunter2hunter2'
-    const broken = new IngestError(`said ${secret}`, { kind: 'server', scope: 'symbol' })
-    const reject = { symbol: 'A', dataset: 'prices', date: null, reason: 'x', row: { echo: secret } }
-    const of = factsOf({ outcomes: [outcomeOf('A', { errors: [broken], rejects: [reject] })] })
-    await store(of, createRedactor([secret]))
-    for (const key of await keysIn(shelf)) {
-      const text = await textAt(key)
-      expect(text).toContain('[redacted]')
-      expect(text).not.toContain(secret)
-    }
-  })
-
-  test('whose rejected rows cannot be written keeps its key and says why', async () => {
-    const broken = new IngestError('no', { kind: 'store', scope: 'run' })
-    const create: Store['create'] = async (key, bytes, metadata) => {
-      if (key.endsWith('.jsonl')) throw broken
-      return await shelf.store.create(key, bytes, metadata)
-    }
-    const stored = await storeMetrics({ ...shelf.store, create }, buildMetrics(facts), facts, asItIs)
-    expect(stored).toEqual({ key: `${STEM}.json`, rejectsError: broken })
-    expect(await keysIn(shelf)).toEqual([`${STEM}.json`])
-  })
-
-  test('leaves a file where its rejected rows are to go, and says so', async () => {
-    await Bun.write(join(shelf.folder, `${STEM}.rejects.jsonl`), 'of somebody else')
-    const { key, rejectsError } = await store()
-    expect(key).toBe(`${STEM}.json`)
-    expect(rejectsError).toMatchObject({ kind: 'store', scope: 'run' })
-    expect(rejectsError?.message).toBe(`${shelf.store.locate(`${STEM}.rejects.jsonl`)} is there already`)
-    expect(await textAt(`${STEM}.rejects.jsonl`)).toBe('of somebody else')
-  })
-
-  test('gives up, as a failure of the store, when a thousand documents have its second', async () => {
-    let tries = 0
-    const create: Store['create'] = async () => {
-      tries += 1
-      return 'exists'
-    }
-    const error = await failureOf(storeMetrics({ ...shelf.store, create }, buildMetrics(facts), facts, asItIs))
-    expect(error).toMatchObject({ kind: 'store', scope: 'run' })
-    expect(error.message).toBe(`1000 metrics documents begin with ${shelf.store.locate(STEM)}`)
-    expect(tries).toBe(1_000)
-  })
-
-  test('throws a defect as it is, of the rejected rows too', async () => {
-    const defect = new TypeError('x is not a function')
-    const create: Store['create'] = async (key) => (key.endsWith('.jsonl') ? await Promise.reject(defect) : 'created')
-    const running = storeMetrics({ ...shelf.store, create }, buildMetrics(facts), facts, asItIs)
-    expect(await running.catch((error: unknown) => error)).toBe(defect)
-  })
-
-  test('fails as the store fails', async () => {
-    const broken = new IngestError('no', { kind: 'store', scope: 'run' })
-    const create = async () => await Promise.reject(broken)
-    const running = storeMetrics({ ...shelf.store, create }, buildMetrics(facts), facts, asItIs)
-    expect(await failureOf(running)).toBe(broken)
   })
 })

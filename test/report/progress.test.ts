@@ -13,6 +13,9 @@ function listen(changes: Partial<Output> = {}): Heard {
   const speech = {
     write: (text: string) => void said.push(text),
     isTerminal: false,
+    columns: () => 80,
+    // Tests of the clockwork hand in the clock's own.
+    every: () => () => undefined,
     isQuiet: false,
     clock,
     redact: (text: string) => text,
@@ -21,8 +24,10 @@ function listen(changes: Partial<Output> = {}): Heard {
   return { progress, clock, said, lines: () => said.join('').split('\n').slice(0, -1) }
 }
 
+const nextCall = () => ({ inMs: 0, isPaused: false })
+
 /** Work of so many symbols at two calls each, without a gate. */
-const work = (symbols: number) => ({ symbols, datasets: 1, calls: 2 * symbols, rateLimitSeconds: 0 })
+const work = (symbols: number) => ({ symbols, datasets: 1, calls: 2 * symbols, rateLimitSeconds: 0, nextCall })
 
 const failure = (kind: 'payload' | 'no-data' | 'validation', message = 'It broke.') =>
   new IngestError(message, { kind, scope: 'symbol', hint: 'Mend it.' })
@@ -50,8 +55,8 @@ describe('what is said', () => {
     progress.warn('a warning')
     progress.begin(work(2))
     clock.advance(600_000)
-    progress.called('AAPL')
-    progress.ended(outcomeOf('AAPL', { warnings: ['odd'], errors: [failure('payload')] }))
+    progress.called(outcomeOf('AAPL'))
+    progress.symbols([outcomeOf('AAPL', { warnings: ['odd'], errors: [failure('payload')] })])
     progress.stopped(new IngestError('Stopped.', { kind: 'quota', scope: 'run' }))
     expect(lines()).toEqual(['❌ AAPL: It broke. Mend it.', '🛑 Stopped.'])
   })
@@ -78,49 +83,69 @@ describe('what is said', () => {
 describe('the end of a symbol', () => {
   test('says its warnings and its error, each with the symbol', () => {
     const { progress, lines } = listen()
-    progress.begin(work(1))
-    progress.ended(
+    progress.symbols([
       outcomeOf('AAPL', { warnings: ['one.', 'two.'], errors: [failure('payload')], lateWarning: 'late.' }),
-    )
+    ])
     expect(lines().map((line) => line.replace(/^(\S+) +/, '$1 '))).toEqual([
       '⚠️ AAPL: one.',
       '⚠️ AAPL: two.',
+      '⚠️ AAPL: late.',
       '❌ AAPL: It broke. Mend it.',
     ])
   })
 
   test('says in the agreed words that nothing was valid', () => {
     const { progress, lines } = listen()
-    progress.begin(work(1))
-    progress.ended(outcomeOf('AAPL', { errors: [failure('validation')] }))
+    progress.symbols([outcomeOf('AAPL', { errors: [failure('validation')] })])
     expect(lines()).toEqual(['⚠️ No valid data after validation: AAPL', '❌ AAPL: It broke. Mend it.'])
   })
 
   test('is one line for a failed one, which counts the errors that only the metrics name', () => {
     const { progress, lines } = listen()
-    progress.begin(work(2))
     const errors = ['First.', 'Second.', 'Third.'].map((message) => failure('payload', message))
-    progress.ended(outcomeOf('AAPL', { errors }))
-    progress.ended(outcomeOf('MSFT', { errors: [failure('no-data'), failure('payload', 'Its own.')] }))
-    expect(lines()).toEqual(['❌ AAPL: First. Mend it. (and 2 more, see the metrics)', '❌ MSFT: Its own. Mend it.'])
+    progress.symbols([
+      outcomeOf('AAPL', { errors }),
+      outcomeOf('MSFT', { errors: [failure('no-data'), failure('payload', 'Its own.')] }),
+    ])
+    expect(lines()).toEqual([
+      '❌ AAPL: First. Mend it. (and 2 more, see the metrics)',
+      '❌ MSFT: Its own. Mend it.',
+      '❌ MSFT: It broke. Mend it.',
+    ])
   })
 
-  test('keeps back what the end of the run may change: that there is no data', () => {
-    const { progress, said } = listen()
-    progress.begin(work(1))
-    progress.ended(outcomeOf('AAPL', { errors: [failure('no-data')] }))
-    expect(said).toEqual([])
+  test('keeps back what the end of the run may change, and counts what failed', () => {
+    const { progress, clock, lines } = listen()
+    progress.begin(work(3))
+    progress.ended(outcomeOf('AAPL', { errors: [failure('no-data')], warnings: ['odd'] }))
+    expect(lines()).toEqual([])
+    clock.advance(30_000)
+    progress.ended(outcomeOf('MSFT', { errors: [failure('payload')] }))
+    expect(lines()).toEqual([expect.stringContaining('2 of 3 symbols, 0 of 6 calls, 0 files, 1 failed, about')])
   })
 })
 
 describe('how far it is', () => {
   test('counts no symbol twice where there are several datasets', () => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 10, datasets: 4, calls: 50, rateLimitSeconds: 0 })
+    progress.begin({ symbols: 10, datasets: 4, calls: 50, rateLimitSeconds: 0, nextCall })
     progress.ended(outcomeOf('AAPL', { plannedCalls: 2, calls: 2 }))
     clock.advance(30_000)
     progress.ended(outcomeOf('AAPL', { dataset: 'income', plannedCalls: 1, calls: 1 }))
     expect(lines()).toEqual([expect.stringContaining('2 of 40 done (10 symbols × 4 datasets), 3 of 50 calls, 0 files')])
+  })
+
+  test('counts the calls of a symbol that is under way in two datasets, of which one has ended', () => {
+    const { progress, clock, lines } = listen()
+    progress.begin({ symbols: 2, datasets: 2, calls: 6, rateLimitSeconds: 0, nextCall })
+    const income = outcomeOf('AAPL', { dataset: 'income', plannedCalls: 1, calls: 1 })
+    progress.called(outcomeOf('AAPL'))
+    progress.called(income)
+    progress.called(outcomeOf('AAPL'))
+    progress.ended(income)
+    clock.advance(30_000)
+    progress.called(outcomeOf('MSFT'))
+    expect(lines()).toEqual([expect.stringContaining('1 of 4 done (2 symbols × 2 datasets), 4 of 6 calls')])
   })
 
   test('is a plain line now and then where no terminal is', () => {
@@ -129,9 +154,9 @@ describe('how far it is', () => {
     for (let minute = 0; minute < 4; minute += 1) {
       for (let index = 0; index < 6; index += 1) {
         clock.advance(5_000)
-        progress.called('A')
+        progress.called(outcomeOf('A'))
         clock.advance(5_000)
-        progress.called('A')
+        progress.called(outcomeOf('A'))
         progress.ended(outcomeOf('A', { filesWritten: 1, plannedCalls: 2 }))
       }
     }
@@ -148,8 +173,8 @@ describe('how far it is', () => {
     ['something, before the first call is answered', 0, 120],
   ])('says how long the calls left take: %s', (_, calls, minutes) => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 3, datasets: 1, calls: 240, rateLimitSeconds: 15 })
-    for (let call = 0; call < calls; call += 1) progress.called('B')
+    progress.begin({ symbols: 3, datasets: 1, calls: 240, rateLimitSeconds: 15, nextCall })
+    for (let call = 0; call < calls; call += 1) progress.called(outcomeOf('B'))
     clock.advance(30_000)
     progress.ended(outcomeOf('A'))
     expect(lines()).toEqual([`⏳ 1 of 3 symbols, ${calls} of 240 calls, 0 files, about ${minutes} min left`])
@@ -157,12 +182,12 @@ describe('how far it is', () => {
 
   test('takes the calls that a failed symbol has not made for done', () => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 3, datasets: 1, calls: 12, rateLimitSeconds: 60 })
-    progress.called('A')
-    progress.called('B')
+    progress.begin({ symbols: 3, datasets: 1, calls: 12, rateLimitSeconds: 60, nextCall })
+    progress.called(outcomeOf('A'))
+    progress.called(outcomeOf('B'))
     progress.ended(outcomeOf('A', { plannedCalls: 4, calls: 2 }))
     clock.advance(30_000)
-    progress.called('B')
+    progress.called(outcomeOf('B'))
     expect(lines()).toEqual(['⏳ 1 of 3 symbols, 6 of 12 calls, 0 files, about 6 min left'])
   })
 

@@ -14,8 +14,10 @@ function jobOf(changes: Partial<Job>): Job {
     dataset: 'prices',
     unit: 'sessions',
     calls: 0,
+    callsOfTasks: () => [],
     range: undefined,
     notes: [],
+    warnings: [],
     errors: [],
     keys: () => [],
     stored: () => [],
@@ -50,12 +52,8 @@ describe('the dry run', () => {
     jobOf({ dataset: 'income', calls: 1, keys: () => ['c/*.parquet'], stored: () => ['AAPL: 1 document'] }),
   ]
 
-  test('is every key, one a line, then the totals and what is stored of each symbol', () => {
-    expect(dryRunText(jobs, config).split('\n')).toEqual([
-      'a.parquet',
-      'b.parquet',
-      'c/*.parquet',
-      '',
+  test('is the totals and what is stored of each symbol, then on demand every key, one a line', () => {
+    const totals = [
       'Files: 3',
       'Calls: 4',
       'Time: 4 calls, one per 15 s: about 1 min',
@@ -63,6 +61,41 @@ describe('the dry run', () => {
       '  AAPL: 2 day files',
       '  AAPL: 1 document',
       '',
+    ]
+    expect(dryRunText(jobs, config).split('\n')).toEqual(totals)
+    // The keys only on demand, and last: what they cost comes first.
+    const keys = ['a.parquet', 'b.parquet', 'c/*.parquet', '']
+    expect(dryRunText(jobs, { ...config, showsKeys: true }).split('\n')).toEqual([...totals, ...keys])
+  })
+
+  test.each([
+    ['one symbol after the other', [2, 2, 2, 2], 4, 'Days: 2, at 4 calls a day (--max-calls)'],
+    ['a symbol is never split', [2, 2, 2, 2], 5, 'Days: 2, at 5 calls a day (--max-calls)'],
+    ['a symbol that does not fit waits for the next day', [1, 3, 1], 3, 'Days: 3, at 3 calls a day (--max-calls)'],
+    ['what is stored takes no day', [0, 0, 2], 2, 'Days: 1, at 2 calls a day (--max-calls)'],
+    ['nothing to do takes none', [0, 0], 2, 'Days: 0, at 2 calls a day (--max-calls)'],
+    ['all fit', [2, 2], 1_000, 'Days: 1, at 1,000 calls a day (--max-calls)'],
+    ['a day for each', [4, 4, 4], 4, 'Days: 3, at 4 calls a day (--max-calls)'],
+    ['500 symbols of the free plan', Array.from({ length: 500 }, () => 2), 240, 'Days: 5, at 240 calls a day'],
+    ['a symbol that no day can pay', [2, 6], 4, 'Days: no number of them is enough: one symbol needs 6 calls at once'],
+    ['the first of them', [6, 8], 4, 'needs 6 calls at once and --max-calls is 4'],
+  ])('counts the days at --max-calls: %s', (_, calls, maxCalls, expected) => {
+    const job = jobOf({ calls: calls.reduce((sum, count) => sum + count, 0), callsOfTasks: () => calls })
+    expect(dryRunText([job], { ...config, maxCalls })).toContain(expected)
+  })
+
+  test('says nothing of days without --max-calls', () => {
+    expect(dryRunText(jobs, config)).not.toContain('Days')
+  })
+
+  test('says what a backfill of the same dates would take', () => {
+    const instead = { jobs: [jobOf({ calls: 2, keys: () => ['x'] })], range: span('2024-01-01..2024-09-13') }
+    const says = 'With --backfill: 1 file, 2 calls, 30 s; whole years, 2024-01-01 to 2024-09-13'
+    expect(dryRunText(jobs, config, instead).split('\n').slice(0, 4)).toEqual([
+      'Files: 3',
+      'Calls: 4',
+      'Time: 4 calls, one per 15 s: about 1 min',
+      says,
     ])
   })
 
@@ -93,9 +126,12 @@ function ending(
     startMs: at(NOW),
     durationSeconds: 45.16,
     range: span('2024-09-13..2024-09-13'),
+    jobs: [jobOf({})],
     outcomes,
     runErrors: [],
     stoppedBy: undefined,
+    interruptCode: undefined,
+    lostFiles: [],
     vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
     ...changes,
@@ -104,9 +140,7 @@ function ending(
     metrics: buildMetrics(facts),
     stoppedBy: facts.stoppedBy,
     metricsLocation,
-    isRejectsFileLost: false,
     freshness: judgeNewestSession(outcomes, { newest: NEWEST, lastSession: NEWEST, mode: 'daily' }).freshness,
-    jobs: [jobOf({})],
   }
 }
 
@@ -137,6 +171,33 @@ describe('the summary', () => {
       RULE,
       '',
     ])
+  })
+
+  test('writes every number with its thousands, and says where the rejected rows are', () => {
+    const counts = { ...ZERO_COUNTS, stored: 1_234 }
+    const big = Array.from({ length: 1_200 }, (_, index) =>
+      done(`S${index}`, { filesWritten: 1_234, rowsWritten: 12_560, counts }),
+    )
+    const rejectsLocation = 's3://my-bucket/logs/x.rejects.jsonl'
+    const text = summaryText({ ...ending(big, { durationSeconds: 36_015.04 }), rejectsLocation })
+    expect(text).toContain('Symbols: 1,200\n')
+    expect(text).toContain('Files written: 1,480,800\n')
+    expect(text).toContain('Rows written: 15,072,000\n')
+    expect(text).toContain('Through: 2024-09-13 (1,200 of 1,200 symbols)\n')
+    expect(text).toContain('Duration: 36,015.0s\n')
+    expect(text).toContain(`Rejects file: ${rejectsLocation}\n`)
+    expect(text).not.toMatch(/: \d{4,}(?!-)/)
+  })
+
+  test.each([
+    [['2024-09-12', '2024-09-11', undefined], '2024-09-12 (1 of 3 symbols)'],
+    [['2024-09-13', '2024-09-13', '2024-09-11'], '2024-09-13 (2 of 3 symbols)'],
+    [['2024-09-12'], '2024-09-12 (1 of 1 symbols)'],
+    [[undefined, undefined], undefined],
+  ])('says through which stored date, and how many have it: %p', (dates, expected) => {
+    const outcomes = dates.map((date, index) => done(`S${index}`, { through: date === undefined ? date : day(date) }))
+    const [line] = summaryText(ending(outcomes)).match(/(?<=Through: ).*/) ?? []
+    expect(line).toBe(expected)
   })
 
   test('has a line for each kind of news', () => {
@@ -177,11 +238,11 @@ describe('the summary', () => {
     expect(summaryText(ending([outcome], { runErrors: [error('key')] }))).toContain('❌ Errors: 3\n')
   })
 
-  test.each([
+  test.each<[string, Partial<RunFacts>, RegExp]>([
     ['errors', { runErrors: [error('session-absent')] }, /^\S+ +Ingestion .*[Ee]rrors/],
     ['a spent budget', { stoppedBy: error('budget') }, /^\S+ +Ingestion Stopped Early \(budget\)/],
     ['a quota', { stoppedBy: error('quota'), runErrors: [error('quota')] }, /^\S+ +Ingestion Stopped Early \(quota\)/],
-    ['an interrupt', { stoppedBy: error('interrupted') }, /^\S+ +Ingestion Interrupted/],
+    ['an interrupt', { stoppedBy: error('interrupted'), interruptCode: 130 }, /^\S+ +Ingestion Interrupted/],
   ])('with %s says so in its first line', (_, changes, expected) => {
     const text = summaryText(ending([done('A')], changes))
     expect(text).toMatch(expected)
@@ -189,14 +250,14 @@ describe('the summary', () => {
   })
 
   test('without metrics says so, and that not all is well', () => {
-    const text = summaryText({ ...ending([done('A')]), metricsLocation: undefined })
+    const text = summaryText({ ...ending([done('A')], { lostFiles: [error('store')] }), metricsLocation: undefined })
     expect(text).not.toContain('Complete')
     expect(text).toContain('❌ Errors: 1\n')
     expect(text).toContain('📋 Metrics: could not be written')
   })
 
   test('without its rejected rows says that not all is well, and where the metrics are', () => {
-    const text = summaryText({ ...ending([done('A')]), isRejectsFileLost: true })
+    const text = summaryText(ending([done('A')], { lostFiles: [error('store')] }))
     expect(text).not.toContain('Complete')
     expect(text).toContain('❌ Errors: 1\n')
     expect(text).toContain('📋 Metrics: s3://my-bucket/logs/x.json')

@@ -122,7 +122,7 @@ describe.concurrent('a list from elsewhere', () => {
     stage.s3.put('lists/list.csv.gz', Bun.gzipSync(Buffer.from('A\n'.repeat(100_000))))
     const huge = await stage.run(['--tickers-path', 's3://test-bucket/lists/huge.csv'])
     expect({ code: huge.code, calls: huge.requests.length }).toEqual({ code: 2, calls: 0 })
-    expect(huge.stderr).toMatch(/huge\.csv.*3145728 bytes/)
+    expect(huge.stderr).toMatch(/huge\.csv.*3,145,728 bytes/)
     const packed = await stage.run(['--tickers-path', 's3://test-bucket/lists/list.csv.gz'])
     expect(packed.code).toBe(2)
     expect(packed.stderr).toContain('line 1')

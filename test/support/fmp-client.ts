@@ -101,6 +101,7 @@ export function clientOf(baseUrl: string, options: Partial<FmpOptions> = {}): Cl
     intervalMs: 0,
     timeoutMs: 5_000,
     signal: new AbortController().signal,
+    userAgent: 'fmp-ingest/1.2.3',
     redact: createRedactor([TEST_KEY]),
     ...options,
   })

@@ -54,6 +54,7 @@ export function barsOf(...dates: readonly string[]): readonly RawRow[] {
 export function answering(bars: Bars): Answer {
   return async ({ symbol, query, name }: Ask, reservation: Reservation) => {
     reservation.spend()
+    reservation.countMade()
     const window = { from: query['from'] ?? '', to: query['to'] ?? '' }
     const rows = (bars[symbol] ?? []).filter(({ date }) => String(date) >= window.from && String(date) <= window.to)
     return name === 'full' ? rows.map((row) => ({ ...row, adjClose: undefined })) : rows
@@ -69,8 +70,15 @@ export async function ingestOver(
     dates === 'none' ? resolvePeriod(askedDates({ mode }), XNYS, at(NOW)) : periodOf(mode, dates, NOW)
   const dataset = prices()
   const { store } = shelf
-  const scope = { store, dataset, mode, period }
-  const plans = planSessions(await surveySessions(symbols, scope), { dataset, calendar: XNYS, mode, period, isForced, audit: () => false })
+  const scope = { store, dataset, calendar: XNYS, mode, period }
+  const plans = planSessions(await surveySessions(symbols, scope), {
+    dataset,
+    calendar: XNYS,
+    mode,
+    period,
+    isForced,
+    audit: () => false,
+  })
   const asks: string[] = []
   const ended: SymbolOutcome[] = []
   const answer = changes.ask ?? answering(bars)
@@ -87,6 +95,7 @@ export async function ingestOver(
     ...changes,
   }
   const steps: PipelineEffects = {
+    onFetched: () => undefined,
     onOutcome: (outcome) => ended.push(outcome),
     maxWorkers: 3,
     admit: createUploads({
@@ -133,6 +142,7 @@ export function failing(bars: Bars, failures: Readonly<Record<string, unknown>>)
     const thrown = failures[ask.symbol] ?? failures[`${ask.symbol} ${ask.name}`]
     if (thrown === undefined) return await answer(ask, reservation)
     reservation.spend()
+    reservation.countMade()
     throw thrown
   }
 }
@@ -153,5 +163,6 @@ export const ALL: Bars = {
 /** An answer that nobody asked for. */
 export const stray: Answer = async (_, reservation) => {
   reservation.spend()
+  reservation.countMade()
   return barsOf('2020-01-02')
 }

@@ -5,6 +5,8 @@ import type { AskedDates, Config, StatementName } from '../../lib/core/config.ts
 import { blankOutcome, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import type { RawRow, Row } from '../../lib/core/dataset.ts'
 import { createPrices, type PricesOptions, type SessionDataset } from '../../lib/datasets/prices/schema.ts'
+import { footersOf } from '../../lib/datasets/prices/year-files.ts'
+import type { StoredSessions } from '../../lib/datasets/prices/survey.ts'
 import type { Statement } from '../../lib/datasets/statements/schema.ts'
 import { parseIsoDate, type DateRange, type IsoDate } from '../../lib/core/dates.ts'
 import { IngestError } from '../../lib/core/errors.ts'
@@ -67,6 +69,14 @@ export function footerOf(dates: string, changes: Partial<Footer> = {}): Footer {
   }
 }
 
+/** What a survey that finds nothing knows of a symbol; year files whose footers are given are whole. */
+export function storedSessions(symbol: string, changes: Partial<StoredSessions> = {}): StoredSessions {
+  const { years = new Map() } = changes
+  const heldInYears = footersOf(years).map((footer) => ({ span: footer.span, gaps: new Set<IsoDate>() }))
+  const nothing = { days: new Set<IsoDate>(), earlierDays: [], unreadYears: [], newest: undefined }
+  return { symbol, years, heldInYears, ...nothing, ...changes }
+}
+
 export function storedFile(key: string, tag = 'tag'): StoredFile {
   return { key, sizeBytes: 1_000, modifiedMs: 0, tag }
 }
@@ -98,6 +108,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
     skipsBadTickers: false,
     isForced: false,
     isDryRun: false,
+    showsKeys: false,
     isJson: false,
     isQuiet: false,
     allowsUnsafeStore: false,
@@ -114,7 +125,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
     warnings: [],
     secrets: ['key-of-a-test-0123456789'],
     defaultRegion: undefined,
-    hasCustomEndpoint: false,
+    addressingStyle: undefined,
     actionsJob: undefined,
     ...changes,
   }

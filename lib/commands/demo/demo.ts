@@ -15,7 +15,7 @@ import { STATEMENTS } from '../../datasets/datasets.ts'
 
 /** A Saturday morning in New York. The last session before it is the last one of the embedded prices. */
 const FRESH_MS = Date.UTC(2013, 2, 2, 14)
-const HOUR_MS = 3_600_000
+const WEEK_MS = 7 * 86_400_000
 
 const INTRODUCTION = `This is a demo on historical data: daily prices of five symbols, 2000 to 2013, from Quandl's public-domain WIKI
 database. Unlike FMP's, its prices are as traded (a split shows as a jump in close); adjClose is adjusted.
@@ -33,16 +33,16 @@ const AUTUMN_MS = Date.UTC(2012, 10, 20, 14)
 type Part = { readonly title: string; readonly config: Config; readonly show?: () => Promise<string> }
 
 /**
- * Backfills all symbols over their whole history, runs the nightly mode an hour later, then fetches statements as they were
+ * Backfills all symbols up to a week before the end, runs the nightly mode at the end, then fetches statements as they were
  * in autumn and as they are. Returns the first exit code that is not 0. Throws a usage error for a folder that holds
  * anything but a lake of the demo.
  */
-export async function runDemo(folder: string, effects: Effects): Promise<0 | 1 | 3> {
+export async function runDemo(folder: string, effects: Effects): Promise<number> {
   await claimFolder(folder)
   await effects.print(INTRODUCTION)
   const server = await startDemoServer()
   try {
-    const codes: (0 | 1 | 3)[] = []
+    const codes: number[] = []
     for (const [index, { title, config, show }] of partsOf(folder, server).entries()) {
       server.setToday(utcDate(config.nowMs ?? FRESH_MS))
       await effects.print(`${index === 0 ? '' : '\n'}${index + 1}. ${title}\n\n`)
@@ -60,13 +60,14 @@ function partsOf(folder: string, server: DemoServer): readonly Part[] {
   const [symbol = ''] = server.symbols
   return [
     {
-      title: 'A backfill of the whole history, one file per symbol and year',
+      title: 'A backfill of the history up to the last week, one file per symbol and year',
       config: demoConfig(folder, server, 'backfill'),
-      show: async () => `${noDataNote(server)}\n\n${await showPrices(folder, server.symbols, DEMO_CREATOR)}`,
+      show: async () => `${noDataNote(server)}\n`,
     },
     {
-      title: 'The nightly run an hour later, one file per symbol and session',
+      title: 'The nightly run a week later, one file per symbol and session',
       config: demoConfig(folder, server, 'daily'),
+      show: async () => await showPrices(folder, server.symbols, DEMO_CREATOR),
     },
     {
       title: `Company statements (${SYNTHETIC}), as they were on ${utcDate(AUTUMN_MS)}`,
@@ -74,7 +75,7 @@ function partsOf(folder: string, server: DemoServer): readonly Part[] {
     },
     {
       title: `The same on ${utcDate(FRESH_MS)}: what is new, and one statement restated`,
-      config: statementsConfig(folder, server, FRESH_MS + HOUR_MS),
+      config: statementsConfig(folder, server, FRESH_MS),
       show: async () =>
         `${symbol}'s income statements. A backtest may use a row from its acceptedDate on:\n\n` +
         (await showStatements(folder, symbol, DEMO_CREATOR)),
@@ -138,12 +139,13 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     skipsBadTickers: false,
     isForced: false,
     isDryRun: false,
+    showsKeys: false,
     isJson: false,
     isQuiet: false,
     allowsUnsafeStore: false,
     withAdjClose: true,
     maxCalls: undefined,
-    nowMs: mode === 'backfill' ? FRESH_MS : FRESH_MS + HOUR_MS,
+    nowMs: mode === 'backfill' ? FRESH_MS - WEEK_MS : FRESH_MS,
     apiKey: server.key,
     api: 'stable',
     apiBaseUrl: server.url,
@@ -154,7 +156,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     warnings: [],
     secrets: [server.key],
     defaultRegion: undefined,
-    hasCustomEndpoint: false,
+    addressingStyle: undefined,
     actionsJob: undefined,
   }
 }

@@ -7,25 +7,26 @@ import { finishRun, type Run } from './finish.ts'
 import { createFmp } from '../../fmp/fmp.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
-import { resolvePeriod } from '../../core/period.ts'
+import { resolvePeriod, type Period } from '../../core/period.ts'
 import { ingestAll, type RunResult, type TaskContext } from '../../pipeline/pipeline.ts'
 import { dryRunSummary } from '../../report/step-summary.ts'
 import { createProgress } from '../../report/progress.ts'
-import { callsOf, dryRunJson, dryRunText, planLine } from '../../report/summary.ts'
+import { callsOf, dryRunJson, dryRunText, planLine, type BackfillInstead } from '../../report/summary.ts'
 import type { Config, Target } from '../../core/config.ts'
 import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
 import type { VendorStats } from '../../core/outcome.ts'
 import type { Effects } from '../effects.ts'
-import { planJobs } from '../../datasets/datasets.ts'
-import { createRedactor } from '../../core/text.ts'
+import { planJobs, type JobsContext } from '../../datasets/datasets.ts'
+import { createRedactor, userAgentOf } from '../../core/text.ts'
 import { usageError } from '../../core/errors.ts'
 
 /**
- * Runs an ingest and returns the exit code that it has unless it was interrupted. Throws an IngestError if something fails
- * before the first call (of kind 'usage' for the user's mistakes). A defect of this program is thrown as it is.
+ * Runs an ingest and returns its exit code. Throws an IngestError if something fails before the first call (of kind 'usage'
+ * for the user's mistakes). A defect of this program that ends the work is reported with the run; any other is thrown as it
+ * is.
  */
-export async function runIngest(config: Config, effects: Effects): Promise<0 | 1 | 3> {
+export async function runIngest(config: Config, effects: Effects): Promise<number> {
   const begunMs = effects.clock.elapsedMs()
   const startMs = config.nowMs ?? effects.nowMs
   const redact = createRedactor(config.secrets)
@@ -33,13 +34,31 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   const output = {
     write: effects.printError,
     isTerminal: effects.isTerminal,
+    columns: effects.columns,
+    every: effects.every,
     isQuiet: config.isQuiet,
     clock: effects.clock,
   }
   const progress = createProgress({ ...output, redact })
+  try {
+    return await ingestSymbols({ config, effects, startMs, begunMs, period, progress, redact })
+  } finally {
+    // Whatever ended the run, its live line and the timer of that end with it.
+    progress.clear()
+  }
+}
+
+/** The parts of a run that are known before anything is read. */
+type Start = Pick<Run, 'config' | 'effects' | 'startMs' | 'begunMs' | 'progress' | 'redact'> & {
+  readonly period: Period
+}
+
+async function ingestSymbols({ period, ...start }: Start): Promise<number> {
+  const { config, effects, startMs, progress } = start
   const storeOptions = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
   const openStore = (target: Target) => effects.openStore(target, config, storeOptions)
 
+  progress.waiting('Reading the ticker list')
   const options = { skipsBad: config.skipsBadTickers }
   const { symbols, duplicates, left } = await unlessStopped(
     readSymbols(config.tickers, { ...effects, openStore }, options),
@@ -51,40 +70,29 @@ export async function runIngest(config: Config, effects: Effects): Promise<0 | 1
   const store = await openStore(config.target)
   for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
-  const jobs = await unlessStopped(
-    planJobs(symbols, {
-      config,
-      store,
-      calendar: XNYS,
-      period,
-      fileSettings: { ingestMs: startMs, version: effects.version, note: config.fileNote, creator: config.creator },
-      unlessStopped: async (work) => await unlessStopped(work, effects),
-      onNote: progress.note,
-    }),
-    effects,
-  )
-  for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
-  const { runUuid } = storeOptions
-  const run: Run = {
+  progress.waiting('Looking at what is stored', symbols.length * config.datasets.length)
+  const { version } = effects
+  const context: JobsContext = {
     config,
-    effects,
-    startMs,
-    begunMs,
-    runUuid,
-    symbols: symbols.length,
-    jobs,
     store,
-    progress,
-    redact,
+    calendar: XNYS,
+    period,
+    fileSettings: { ingestMs: startMs, version, note: config.fileNote, creator: config.creator },
+    unlessStopped: async (work) => await unlessStopped(work, effects),
+    onNote: progress.note,
+    onSurveyed: progress.stepped,
   }
-  if (config.isDryRun) return await dryRun(run)
+  const jobs = await unlessStopped(planJobs(symbols, context), effects)
+  for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
+  for (const warning of jobs.flatMap(({ warnings }) => warnings)) progress.warn(warning)
+  const { runUuid } = storeOptions
+  const run: Run = { ...start, runUuid, symbols: symbols.length, jobs, store }
+  if (config.isDryRun) return await dryRun(run, await planBackfill(run, symbols, context))
 
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
   const { vendorStats, result } = await execute(run)
-  const code = await finishRun(result, { ...run, vendorStats })
-  if (result.bug !== undefined) throw result.bug
-  return code
+  return await finishRun(result, { ...run, vendorStats })
 }
 
 /** Throws a usage error for symbols of --accept that the list does not have: a typo would be held back for ever. */
@@ -94,8 +102,28 @@ function refuseUnknown(accepts: readonly string[], symbols: readonly string[]): 
   throw usageError(`--accept names ${unknown.join(', ')}, which the ticker list does not have.`)
 }
 
-async function dryRun({ config, effects, progress, jobs, redact }: Run): Promise<0 | 1> {
-  await effects.print(config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config))
+/** What `--backfill` would make of a daily dry run: its prices planned once more. Undefined where nobody reads it. */
+async function planBackfill(
+  { config, startMs, jobs, progress, effects }: Run,
+  symbols: readonly string[],
+  context: JobsContext,
+): Promise<BackfillInstead | undefined> {
+  if (config.dates.mode === 'backfill' || config.isJson) return undefined
+  const dates = { ...config.dates, mode: 'backfill' } as const
+  const period = resolvePeriod(dates, context.calendar, startMs)
+  if (!config.datasets.includes('prices') || period.range === undefined) return undefined
+  progress.waiting('Looking at what a backfill would fetch', symbols.length)
+  const planned = planJobs(symbols, { ...context, config: { ...config, dates, datasets: ['prices'] }, period })
+  const [prices] = await unlessStopped(planned, effects)
+  if (prices === undefined) return undefined
+  return { range: period.range, jobs: [prices, ...jobs.filter(({ dataset }) => dataset !== 'prices')] }
+}
+
+async function dryRun(run: Run, instead: BackfillInstead | undefined): Promise<0 | 1> {
+  const { config, effects, progress, jobs, redact } = run
+  progress.clear()
+  const text = config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config, instead)
+  await effects.print(text)
   // With --json the workflow sends stdout to a file, so the log would not show the plan.
   if (config.actionsJob !== undefined && config.isJson) effects.printError(redact(dryRunText(jobs, config)))
   const warnings = [...config.warnings, ...jobLimitWarnings(callsOf(jobs), config)]
@@ -120,13 +148,18 @@ async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: Ru
     random,
     intervalMs: config.rateLimitSeconds * 1_000,
     timeoutMs: config.apiTimeoutSeconds * 1_000,
+    userAgent: userAgentOf(effects.version),
     signal: stop.signal,
     redact: run.redact,
     onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
-    onFetched: progress.called,
   })
-  const { rateLimitSeconds } = config
-  progress.begin({ symbols: run.symbols, datasets: jobs.length, calls: callsOf(jobs), rateLimitSeconds })
+  progress.begin({
+    symbols: run.symbols,
+    datasets: jobs.length,
+    calls: callsOf(jobs),
+    rateLimitSeconds: config.rateLimitSeconds,
+    nextCall: fmp.nextCall,
+  })
   const uploads = createUploads({ stop, interruption, clock, maxUploads: config.uploadConcurrency })
   const encoders: Encoder[] = []
   const openEncoder: TaskContext['openEncoder'] = (settings, files) => {
@@ -137,6 +170,7 @@ async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: Ru
   const tasks = jobs.flatMap((job) => job.tasks({ openEncoder }))
   const result = await ingestAll(tasks, {
     fmp,
+    onFetched: progress.called,
     onOutcome: progress.ended,
     stop,
     admit: uploads.admit,

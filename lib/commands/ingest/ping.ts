@@ -2,6 +2,7 @@
 // depends on it: a ping that fails is a warning.
 
 import { describeError, IngestError } from '../../core/errors.ts'
+import { userAgentOf } from '../../core/text.ts'
 import { afterGrace } from '../../pipeline/interrupt.ts'
 import type { Effects } from '../effects.ts'
 
@@ -93,7 +94,7 @@ async function problemOf(url: string, body: string, effects: PingEffects): Promi
     const response = await effects.fetch(url, {
       method: 'POST',
       redirect: 'manual',
-      headers: { 'content-type': 'text/plain; charset=utf-8', 'user-agent': `fmp-ingest/${effects.version}` },
+      headers: { 'content-type': 'text/plain; charset=utf-8', 'user-agent': userAgentOf(effects.version) },
       body: firstBytes(body),
       signal: AbortSignal.any([late.signal, interrupted.signal]),
     })

@@ -4,10 +4,11 @@ import type { Calendar } from '../../core/calendar.ts'
 import { targetLocation, tickersLocation, type Config } from '../../core/config.ts'
 import { rangeAround } from '../../core/dates.ts'
 import type { Period } from '../../core/period.ts'
-import { grouped, shellWord } from '../../core/text.ts'
+import { grouped, listed, shellWord } from '../../core/text.ts'
 import type { FileSettings } from '../../parquet/parquet.ts'
 import type { Job } from '../../pipeline/pipeline.ts'
 import type { Store } from '../../store/store.ts'
+import { tradesElsewhere } from './exchange.ts'
 import { judgeNewestSession } from './newest-session.ts'
 import { planSessions, type SymbolPlan } from './plan.ts'
 import { createPrices } from './schema.ts'
@@ -25,6 +26,8 @@ export type PricesContext = {
   readonly fileSettings: Omit<FileSettings, 'columns'>
   /** Stops waiting for work that only reads as soon as the run is stopped. */
   readonly unlessStopped: <T>(work: Promise<T>) => Promise<T>
+  /** Called after each symbol of the survey. */
+  readonly onSurveyed: () => void
 }
 
 /** Surveys the stored prices of every symbol and plans the job. Throws an IngestError if the store fails. */
@@ -32,7 +35,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
   const { config, store, calendar, period } = context
   const { mode } = config.dates
   const dataset = createPrices(config)
-  const surveyContext: SurveyContext = { store, dataset, mode, period }
+  const surveyContext: SurveyContext = { store, dataset, calendar, mode, period, onSurveyed: context.onSurveyed }
   const surveyed = await surveySessions(symbols, surveyContext)
   const plans = planSessions(surveyed, {
     dataset,
@@ -47,8 +50,10 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     dataset: dataset.name,
     unit: 'sessions',
     calls: plans.reduce((sum, { calls }) => sum + calls, 0),
+    callsOfTasks: () => plans.map(({ calls }) => calls),
     range: rangeAround(plans.map(({ range }) => range)),
     notes: notesOf(plans, context),
+    warnings: holeWarnings(plans, period, config),
     errors: plans.flatMap(({ symbol, errors }) => errors.map((error) => ({ symbol, error }))),
     keys: () => plans.flatMap(({ symbol, files }) => files.map(({ partition }) => dataset.key(symbol, partition))),
     stored: () => surveyed.map((stored) => storedLine(stored, mode)),
@@ -79,8 +84,14 @@ function storedLine({ symbol, days, years, newest }: StoredSessions, mode: 'dail
 
 function notesOf(plans: readonly SymbolPlan[], { config, period }: PricesContext): readonly string[] {
   if (period.range === undefined) return ['There is no finished session in these dates: nothing to fetch.']
-  const newcomers = config.isDryRun ? undefined : newcomersNote(plans, period, config)
-  return newcomers === undefined ? [] : [newcomers]
+  return [elsewhereNote(plans), newcomersNote(plans, period, config)].filter((note) => note !== undefined)
+}
+
+/** One note for all symbols of other exchanges: the calendar does not know their sessions. */
+function elsewhereNote(plans: readonly SymbolPlan[]): string | undefined {
+  const symbols = plans.map(({ symbol }) => symbol).filter(tradesElsewhere)
+  if (symbols.length === 0) return undefined
+  return `The calendar has New York's sessions only. Of symbols that trade elsewhere (${listed(symbols, MAX_SYMBOLS_NAMED)}) bars of other days are kept when a fetch brings them, and no day is called missing: whether such a series is whole is not known.`
 }
 
 /** With more symbols than this, the command names the ticker list instead. */
@@ -94,14 +105,38 @@ export function newcomersNote(
 ): string | undefined {
   const symbols = plans.filter(({ newest }) => newest === undefined).map(({ symbol }) => symbol)
   if (period.lookbackFrom === undefined || symbols.length === 0) return undefined
+  const { lookback } = config.dates
+  const nothing = `nothing stored in the last ${period.reachSessions} sessions`
+  const [who, whose] =
+    symbols.length === 1
+      ? [`${symbols[0]} has ${nothing} and gets`, 'Its']
+      : [`${grouped(symbols.length)} symbols have ${nothing} and get`, 'Their']
+  const command = commandFor(['--backfill', '--backfill-days', '1825'], symbols, config)
+  return `${who} the last session only: --lookback ${lookback} fills no sessions before the first stored one. ${whose} history: ${command}`
+}
+
+/** One warning for all symbols with the same hole beyond the reach of a daily run without dates: how to fill it. */
+export function holeWarnings(
+  plans: readonly Pick<SymbolPlan, 'symbol' | 'holeBeyond'>[],
+  { range }: Pick<Period, 'range'>,
+  config: Config,
+): readonly string[] {
+  const holes = plans.flatMap(({ symbol, holeBeyond }) => (holeBeyond === undefined ? [] : [{ symbol, ...holeBeyond }]))
+  return [...Map.groupBy(holes, ({ from, to }) => `${from} to ${to}`)].map(([dates, ofDates]) => {
+    const symbols = ofDates.map(({ symbol }) => symbol)
+    const [{ from, to } = { from: '', to: '' }] = ofDates
+    const who = symbols.length > 3 ? `${grouped(symbols.length)} symbols have` : `${symbols.join(', ')}: there is`
+    const command = commandFor(['--from-date', from, '--to-date', to], symbols, config)
+    return `${who} nothing stored from ${dates}, though older and newer sessions are; this run reaches back to ${range?.from} only. To fill it: ${command}`
+  })
+}
+
+/** The command that fetches these dates of these symbols. */
+function commandFor(dates: readonly string[], symbols: readonly string[], config: Config): string {
   const listLocation = tickersLocation(config.tickers)
   const isNamed = listLocation === undefined || symbols.length <= MAX_SYMBOLS_NAMED
   const list = isNamed ? ['--tickers', symbols.join(',')] : ['--tickers-path', listLocation]
-  const words = ['--backfill', '--backfill-days', '1825', ...list, '--out', targetLocation(config.target)]
+  const words = [...dates, ...list, '--out', targetLocation(config.target)]
   if (!config.withAdjClose) words.push('--no-adj-close')
-  const [who, whose] =
-    symbols.length === 1
-      ? [`${symbols[0]} has nothing stored in the last 250 sessions and gets`, 'Its']
-      : [`${symbols.length} symbols have nothing stored in the last 250 sessions and get`, 'Their']
-  return `${who} the last session only. ${whose} history: ingest ${words.map(shellWord).join(' ')}`
+  return `ingest ${words.map(shellWord).join(' ')}`
 }

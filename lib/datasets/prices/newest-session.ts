@@ -3,7 +3,9 @@
 import type { IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import { withoutNoDataError, type SymbolOutcome } from '../../core/outcome.ts'
+import { grouped } from '../../core/text.ts'
 import type { Judgement } from '../../pipeline/pipeline.ts'
+import { tradesElsewhere } from './exchange.ts'
 
 /** With fewer symbols than this, a session that all of them lack says little about the session. */
 const MIN_SYMBOLS_TO_JUDGE = 5
@@ -38,17 +40,21 @@ function sessionAbsentError(
   { newest, lastSession, mode }: NewestSessionContext & { readonly newest: IsoDate },
 ): IngestError | undefined {
   const judged = outcomes.filter(
-    ({ isFinished, errors }) => isFinished && errors.every(({ kind }) => kind === 'no-data'),
+    // Another exchange may have been closed.
+    ({ symbol, isFinished, errors }) =>
+      isFinished && !tradesElsewhere(symbol) && errors.every(({ kind }) => kind === 'no-data'),
   )
   const isJudged = newest >= lastSession && judged.length >= MIN_SYMBOLS_TO_JUDGE
-  if (!isJudged || judged.some(({ through }) => (through ?? '') >= newest)) return undefined
+  // A rejected bar came all the same. Its symbol may have failed for that, and then it is not judged.
+  const hasCome = outcomes.some(({ rejectedThrough }) => (rejectedThrough ?? '') >= newest)
+  if (!isJudged || hasCome || judged.some(({ through }) => (through ?? '') >= newest)) return undefined
   const isIncomplete = judged.some(({ withheldThrough }) => withheldThrough === newest)
   const what = isIncomplete
     ? `no adjusted close for ${newest} yet`
     : `no bars for ${newest} yet, or the market was closed`
   // A year file records the range that was fetched, so only a later session or --force fetches the year again.
   const later = mode === 'daily' ? 'Run again later' : 'The next session brings it, or --force'
-  return new IngestError(`FMP has ${what}: none of ${judged.length} symbols has that session`, {
+  return new IngestError(`FMP has ${what}: none of ${grouped(judged.length)} symbols has that session`, {
     kind: 'session-absent',
     scope: 'run',
     hint: `${later}; older sessions were stored as usual.`,

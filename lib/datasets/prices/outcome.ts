@@ -10,7 +10,7 @@ import {
   type SymbolOutcome,
   type PastOutcome,
 } from '../../core/outcome.ts'
-import { isWithin, type DateRange, type IsoDate, rangeAround } from '../../core/dates.ts'
+import { dayNamedIn, isWithin, type DateRange, type IsoDate, rangeAround } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
 import { shrinkErrors, warningsOf } from './warnings.ts'
@@ -28,8 +28,16 @@ export function surveyedOutcome(plan: SymbolPlan): SymbolOutcome {
     counts: plan.surveyedCounts,
     surveyedCounts: plan.surveyedCounts,
     first: plan.storedSpan?.from,
-    through: plan.newest,
+    through: storedThrough(plan),
   }
+}
+
+/** The newest bar that was stored before the run, in files of either kind. */
+function storedThrough({ newest, newestDay }: SymbolPlan): IsoDate | undefined {
+  return [newest, newestDay]
+    .filter((date) => date !== undefined)
+    .toSorted()
+    .at(-1)
 }
 
 /** The outcome if all planned sessions end with one fate: the symbol failed, or the run stopped before it. */
@@ -38,7 +46,7 @@ export function outcomeWithFate(
   fate: 'failed' | 'not_reached' | 'no_data',
   errors: readonly IngestError[],
 ): SymbolOutcome {
-  const planned = plan.files.reduce((sum, { sessions }) => sum + sessions.length, 0)
+  const planned = plan.files.reduce((sum, { sessions, isExtra }) => sum + (isExtra ? 0 : sessions.length), 0)
   const base = surveyedOutcome(plan)
   return {
     ...base,
@@ -98,7 +106,8 @@ export type OutcomeFacts = {
 export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
   const { plan, checked, results, closedDays } = facts
   const barSpan = rangeAround([plan.storedSpan, spanOf(checked.rows.map(({ date }) => date))])
-  const fateOfAbsent = createFateOfAbsent(facts, barSpan)
+  const rejected = rejectedSessions(plan, checked)
+  const fateOfAbsent = createFateOfAbsent(plan, rejected, barSpan)
   const byFile = new Map(results.map((result) => [result.file, result]))
   const counts = plan.files.reduce(
     (sum, file) => addCounts(sum, fatesOf(file, byFile.get(file), fateOfAbsent)),
@@ -107,9 +116,12 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
   const written = results.filter(({ result }) => isResult(result, 'written'))
   const kept = results.filter(({ result }) => isResult(result, 'written') || isResult(result, 'already'))
   const keptSpan = spanOf(kept.flatMap(({ rows }) => rows.map(({ date }) => date)))
-  const through = rangeAround([keptSpan, plan.newest && { from: plan.newest, to: plan.newest }])?.to
+  const through = [keptSpan?.to, storedThrough(plan)]
+    .filter((date) => date !== undefined)
+    .toSorted()
+    .at(-1)
   const shrunk = results.flatMap(({ key, result }) => (isResult(result, 'shrink') ? [{ key, ...result }] : []))
-  const missing = missingSessions(facts, barSpan)
+  const missing = missingSessions(facts, rejected, barSpan)
   const differing = results.filter(({ result }) => isResult(result, 'already') && result.differs).length
   return {
     ...surveyedOutcome(plan),
@@ -122,13 +134,14 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
       ...warningsOf({
         checked,
         missing,
-        closedDays,
+        // The note at the start speaks of those of another exchange.
+        closedDays: plan.tradesElsewhere ? [] : closedDays,
         isByYear: plan.files[0]?.partition.kind === 'year',
         differing,
         shrunk,
       }),
     ],
-    lateWarning: lateWarning(plan, checked),
+    lateWarning: lateWarning(plan, checked, rejected),
     counts,
     missing,
     rejects: checked.rejects,
@@ -138,6 +151,7 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
     wouldShrink: shrunk.length,
     differing,
     withheldThrough: checked.withheld.toSorted().at(-1),
+    rejectedThrough: [...rejected].toSorted().at(-1),
     first: rangeAround([plan.storedSpan, keptSpan])?.from,
     through,
     unknownFields: checked.unknownFields,
@@ -147,6 +161,7 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
 
 /** The fates of a file's sessions. `uploaded` is undefined if no row was fetched for the file. */
 function fatesOf(file: PlannedFile, uploaded: FileResult | undefined, fateOfAbsent: FateOf): Counts {
+  if (uploaded === undefined && file.isExtra) return ZERO_COUNTS
   if (uploaded === undefined) {
     return file.stored === undefined ? countFates(file, fateOfAbsent) : fatesOfKept(file, 'no_data')
   }
@@ -181,40 +196,68 @@ function fatesOfKept({ sessions, stored, partition }: PlannedFile, rest: Fate): 
 }
 
 /** The fate of a session without a row: its row was rejected, it lies between two bars, or there is no data for it. */
-function createFateOfAbsent({ checked }: OutcomeFacts, barSpan: DateRange | undefined): FateOf {
-  const rejected = new Set(checked.rejects.map(({ date }) => date))
+function createFateOfAbsent(
+  { tradesElsewhere }: SymbolPlan,
+  rejected: ReadonlySet<IsoDate>,
+  barSpan: DateRange | undefined,
+): FateOf {
   return (session) => {
     if (rejected.has(session)) return 'rejected'
-    return barSpan !== undefined && isWithin(session, barSpan) ? 'missing' : 'no_data'
+    // Of another exchange nobody knows whether it was open.
+    return barSpan !== undefined && isWithin(session, barSpan) && !tradesElsewhere ? 'missing' : 'no_data'
   }
+}
+
+/**
+ * The planned sessions whose rows came and were all rejected. A rejected row whose date cannot be read stands for the newest
+ * session that is without any row: a bar that came is never called missing.
+ */
+function rejectedSessions({ files }: SymbolPlan, { rows, rejects, withheld }: CheckedSessions): ReadonlySet<IsoDate> {
+  const dated = new Set(rejects.map(({ date }) => dayNamedIn(date)))
+  // 2024-02-30 can be read, and is no session.
+  const unreadable = rejects.filter(({ date }) => date === null || !/^\d{4}-\d{2}-\d{2}/.test(date)).length
+  const present = new Set([...rows.map(({ date }) => date), ...withheld])
+  const sessions = files.flatMap((file) => file.sessions).filter((session) => !present.has(session))
+  const guessed = sessions.filter((session) => !dated.has(session)).toSorted()
+  return new Set([
+    ...sessions.filter((session) => dated.has(session)),
+    ...guessed.slice(Math.max(0, guessed.length - unreadable)),
+  ])
 }
 
 function symbolErrors(results: readonly FileResult[]): readonly IngestError[] {
   return results.flatMap(({ result }) => (result instanceof IngestError && result.scope !== 'run' ? [result] : []))
 }
 
-function lateWarning({ newest, files }: SymbolPlan, { rows, withheld }: CheckedSessions): string | undefined {
+/** Undefined too if no bar is known: then the error of the symbol says what came instead. */
+function lateWarning(
+  { newest, files, tradesElsewhere }: SymbolPlan,
+  { rows, withheld }: CheckedSessions,
+  rejected: ReadonlySet<IsoDate>,
+): string | undefined {
   const newestAsked = files[0]?.sessions.at(-1)
-  const [last] = [newest, rows[0]?.date, ...withheld]
+  const last = [newest, rows[0]?.date, ...withheld, ...rejected]
     .filter((date) => date !== undefined)
     .toSorted()
-    .toReversed()
-  if (newestAsked === undefined || (last ?? '') >= newestAsked) return undefined
-  return `FMP has no bar after ${last ?? 'none'}, though it was asked up to ${newestAsked}.`
+    .at(-1)
+  if (newestAsked === undefined || last === undefined || last >= newestAsked) return undefined
+  const reason = tradesElsewhere ? '; its exchange may have been closed' : ''
+  return `FMP has no bar after ${last}, though it was asked up to ${newestAsked}${reason}.`
 }
 
 /** Planned sessions without a bar between two bars, oldest first. */
-function missingSessions({ plan: { files }, checked, results }: OutcomeFacts, barSpan: DateRange | undefined) {
-  if (barSpan === undefined) return []
-  const { rows, rejects, withheld } = checked
+function missingSessions(
+  { plan: { files, tradesElsewhere }, checked: { rows, withheld }, results }: OutcomeFacts,
+  rejected: ReadonlySet<IsoDate>,
+  barSpan: DateRange | undefined,
+): readonly IsoDate[] {
+  if (barSpan === undefined || tradesElsewhere) return []
   const written = new Set(results.filter(({ result }) => isResult(result, 'written')).map(({ file }) => file))
-  const accounted = new Set<string | null>([
-    ...rows.map(({ date }) => date),
-    ...rejects.map(({ date }) => date),
-    ...withheld,
-  ])
+  const accounted = new Set([...rows.map(({ date }) => date), ...rejected, ...withheld])
   // Sessions in a stored file that is kept are not missing, even if the vendor no longer has them.
-  const sessions = files.flatMap((file) => (file.stored === undefined || written.has(file) ? file.sessions : []))
+  const sessions = files.flatMap((file) =>
+    !file.isExtra && (file.stored === undefined || written.has(file)) ? file.sessions : [],
+  )
   return sessions.filter((session) => isWithin(session, barSpan) && !accounted.has(session)).toSorted()
 }
 

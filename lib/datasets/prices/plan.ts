@@ -4,23 +4,26 @@ import type { Calendar } from '../../core/calendar.ts'
 import { ZERO_COUNTS, withFate, type Counts } from '../../core/outcome.ts'
 import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
-import type { Footer } from '../../parquet/parquet.ts'
 import type { Period } from '../../core/period.ts'
 import type { StoredSessions } from './survey.ts'
-import { replaceableOf, yearPart, type Replaceable } from './year-files.ts'
+import { oldestKnown, planNight, type Night } from './nightly.ts'
+import { footersOf, replaceableOf, yearPart, type Replaceable } from './year-files.ts'
 import type { SessionDataset, Partition } from './schema.ts'
 import { actionOn, type FileAction } from '../file-action.ts'
 import { addSurveyed, yearsWithStatus, type YearPart } from './year-status.ts'
 import type { Audit } from './audit.ts'
+import { closedDaysIn, tradesElsewhere, withClosedDays } from './exchange.ts'
 
 /** A file that the run may write. Day files without a stored version are shared by all symbols, because plans are long. */
 export type PlannedFile = {
   readonly partition: Partition
-  /** The sessions whose fates this file decides, oldest first. */
+  /** The sessions whose fates this file decides, oldest first; none for a day on which only another exchange may trade. */
   readonly sessions: readonly IsoDate[]
   /** The stored version, if there is one. */
   readonly stored: Replaceable | undefined
   readonly action: FileAction
+  /** Whether it came at no extra call and is counted only if it has a row. */
+  readonly isExtra: boolean
 }
 
 export type SymbolPlan = {
@@ -40,11 +43,21 @@ export type SymbolPlan = {
   readonly storedSpan: DateRange | undefined
   /** The newest stored session of the range. */
   readonly newest: IsoDate | undefined
+  /** The newest day file of the range. A backfill does not count it as its newest session. */
+  readonly newestDay: IsoDate | undefined
   /**
    * A nightly run takes the newest stored session as its high-water mark. So files are written one by one, oldest first,
-   * each after the one before it is stored: a kill then leaves no missing session before the mark.
+   * each after the one before it is stored: a kill then leaves no missing session before the mark. The days on which only
+   * another exchange trades are asked for with the session after them, so they too are stored before it.
    */
   readonly writesOldestFirst: boolean
+  /** Whether the symbol trades on other days than the calendar's: what it has on them is kept, what it lacks is not missing. */
+  readonly tradesElsewhere: boolean
+  /**
+   * Sessions between stored ones that this run does not reach, from the first to the last; undefined if there are none, or
+   * if it is not known on which days the symbol trades.
+   */
+  readonly holeBeyond: DateRange | undefined
   /** Years with a stored file. */
   readonly yearsStored: readonly number[]
   /** Whether the run compares all that is stored of the symbol. */
@@ -73,7 +86,7 @@ export function planSessions(surveyed: readonly StoredSessions[], context: PlanC
   const shared = {
     ...context,
     years: yearsOf(context),
-    newDay: createNewDayFiles(actionOn(undefined, context.isForced)),
+    newDay: createNewDayFiles(context),
   }
   return surveyed
     .map((stored) => (context.mode === 'daily' ? planDays(stored, shared) : planYears(stored, shared)))
@@ -96,10 +109,17 @@ function yearsOf({ period: { range }, calendar }: PlanContext): readonly YearPar
   })
 }
 
-function createNewDayFiles(action: FileAction): PlanningContext['newDay'] {
+function createNewDayFiles({ calendar, isForced }: PlanContext): PlanningContext['newDay'] {
   const files = new Map<IsoDate, PlannedFile>()
+  const action = actionOn(undefined, isForced)
   return (date) => {
-    const file = files.get(date) ?? { partition: { kind: 'day', date }, sessions: [date], stored: undefined, action }
+    const file = files.get(date) ?? {
+      partition: { kind: 'day', date },
+      sessions: calendar.isSession(date) ? [date] : [],
+      stored: undefined,
+      action,
+      isExtra: false,
+    }
     files.set(date, file)
     return file
   }
@@ -107,35 +127,57 @@ function createNewDayFiles(action: FileAction): PlanningContext['newDay'] {
 
 function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan {
   const { dataset, calendar, period, isForced } = context
-  const { days } = stored
-  const range = daysRange(stored, period)
+  const { days, newest } = stored
+  const { range, toFetch, lacking, extra, holeBeyond } = sessionsToFetch(stored, context)
   const sessions = range === undefined ? [] : calendar.sessions(range)
-  const toFetch = isForced ? sessions : sessions.filter((session) => !days.has(session))
-  const storedDays = [...days].toSorted()
-  const files = toFetch.map((date): PlannedFile => {
+  const shared = sharedFields(stored, range, context)
+  const spans = [...extra, ...toFetch].map((date) => ({ from: date, to: date }))
+  const reach = range && { ...range, from: earlierOf(range.from, extra[0] ?? range.from) }
+  const fetched = fetchFields(shared.tradesElsewhere && reach ? withClosedDays(spans, reach, calendar) : spans, dataset)
+  const closedDays = shared.tradesElsewhere ? fetched.windows.flatMap((window) => closedDaysIn(window, calendar)) : []
+  const dates = [...extra, ...toFetch, ...closedDays.filter((date) => isForced || !days.has(date))].toSorted()
+  const atNoCall = new Set(extra)
+  const files = dates.map((date): PlannedFile => {
     const file = context.newDay(date)
+    if (atNoCall.has(date)) return { ...file, isExtra: true }
     return days.has(date) ? { ...file, stored: { tag: undefined, footer: undefined } } : file
   })
+  const alreadyStored = withFate(ZERO_COUNTS, 'already_stored', sessions.length - lacking)
   return {
-    ...sharedFields(stored, range, context),
-    ...fetchFields(
-      toFetch.map((date) => ({ from: date, to: date })),
-      dataset,
-    ),
+    ...shared,
+    ...fetched,
     files: files.toReversed(),
-    surveyedCounts: withFate(ZERO_COUNTS, 'already_stored', sessions.length - toFetch.length),
+    surveyedCounts: withFate(alreadyStored, 'no_data', lacking - toFetch.length),
     errors: [],
-    storedSpan: span(storedDays[0], storedDays.at(-1)),
-    writesOldestFirst: period.lookbackFrom !== undefined,
+    storedSpan: span(oldestKnown(stored), newest),
+    writesOldestFirst: period.lookbackFrom !== undefined || shared.tradesElsewhere,
+    holeBeyond: shared.tradesElsewhere ? undefined : holeBeyond,
     yearsStored: [],
     isAudited: context.audit(stored.symbol, toFetch),
   }
 }
 
-/** With dates: the range itself. Without: back to the lookback, or further back to the newest stored session. */
-function daysRange({ newest }: StoredSessions, { range, lookbackFrom }: Period): DateRange | undefined {
-  if (range === undefined || lookbackFrom === undefined) return range
-  return { from: newest === undefined ? range.to : earlierOf(lookbackFrom, newest), to: range.to }
+/** `lacking`: how many sessions of the range are to be fetched or, of a symbol of another exchange, may be its holidays. */
+type DaysToFetch = Omit<Night, 'range'> & { readonly range: DateRange | undefined; readonly lacking: number }
+
+/**
+ * With dates: the sessions of the range that have no day file. A run without dates leaves those of a symbol of another
+ * exchange that has the newest one: it would ask for that exchange's holidays again, and a run that needs the newest session
+ * asks for them with it.
+ */
+function sessionsToFetch(stored: StoredSessions, context: PlanContext): DaysToFetch {
+  const { calendar, isForced } = context
+  const { range, lookbackFrom } = context.period
+  if (range !== undefined && lookbackFrom !== undefined) {
+    const night = planNight(stored, { calendar, range, lookbackFrom, isForced })
+    const lacking = night.toFetch.length
+    const isUpToDate = night.toFetch.at(-1) !== calendar.sessions(night.range).at(-1)
+    if (isUpToDate && tradesElsewhere(stored.symbol)) return { ...night, lacking, toFetch: [], extra: [] }
+    return { ...night, lacking }
+  }
+  const sessions = range === undefined ? [] : calendar.sessions(range)
+  const toFetch = isForced ? sessions : sessions.filter((session) => !stored.days.has(session))
+  return { range, toFetch, lacking: toFetch.length, extra: [], holeBeyond: undefined }
 }
 
 function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan {
@@ -143,7 +185,7 @@ function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan
   const { range } = period
   const years = range === undefined ? [] : yearsWithStatus(stored, { ...context, range, today: period.today })
   const toFetch = years.filter(({ status }) => status === 'fetch').toReversed()
-  const [oldest] = footersOf(stored)
+  const [oldest] = footersOf(stored.years)
     .map((footer) => footer.span.from)
     .toSorted()
   return {
@@ -158,6 +200,7 @@ function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan
     storedSpan: span(oldest, stored.newest),
     writesOldestFirst: false,
     isAudited: false,
+    holeBeyond: undefined,
     yearsStored: [...stored.years.keys()],
   }
 }
@@ -165,7 +208,7 @@ function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan
 function plannedYear({ year, sessions }: YearPart, { years }: StoredSessions, isForced: boolean): PlannedFile {
   const file = years.get(year)
   const stored = file && replaceableOf(file)
-  return { partition: { kind: 'year', year }, sessions, stored, action: actionOn(stored, isForced) }
+  return { partition: { kind: 'year', year }, sessions, stored, action: actionOn(stored, isForced), isExtra: false }
 }
 
 function foreignYearError(year: number, { symbol, years }: StoredSessions): IngestError {
@@ -175,12 +218,13 @@ function foreignYearError(year: number, { symbol, years }: StoredSessions): Inge
 }
 
 function sharedFields(
-  { symbol, newest }: StoredSessions,
+  { symbol, newest, days }: StoredSessions,
   range: DateRange | undefined,
   { dataset, calendar }: PlanContext,
 ) {
   const recentFrom = range && calendar.sessionsBack(range.to, RECENT_SESSIONS)
-  return { symbol, dataset, range, newest, recentFrom }
+  const newestDay = [...days].toSorted().at(-1)
+  return { symbol, dataset, range, newest, newestDay, recentFrom, tradesElsewhere: tradesElsewhere(symbol) }
 }
 
 function fetchFields(spans: readonly DateRange[], { callsPerWindow }: SessionDataset) {
@@ -199,10 +243,6 @@ export function coverSpans(spans: readonly DateRange[]): readonly DateRange[] {
     else windows.push({ from, to })
   }
   return windows
-}
-
-function footersOf({ years }: StoredSessions): readonly Footer[] {
-  return [...years.values()].flatMap((year) => ('footer' in year ? [year.footer] : []))
 }
 
 function span(from: IsoDate | undefined, to: IsoDate | undefined): DateRange | undefined {

@@ -93,6 +93,7 @@ function dayFile({ symbol, dataset }: SymbolPlan, row: Row, { stored, answer }: 
       sessions: [],
       stored: file && { tag: file.tag, footer: undefined },
       action: file === undefined ? 'create' : 'refresh',
+      isExtra: false,
     },
     key: dataset.key(symbol, partition),
     symbol,
@@ -125,7 +126,13 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
       const found = stored.yearFiles.get(year)
       const action = found === undefined ? 'create' : 'refresh'
       return {
-        file: { partition, sessions: [], stored: found && { tag: found.file.tag, footer: found.footer }, action },
+        file: {
+          partition,
+          sessions: [],
+          stored: found && { tag: found.file.tag, footer: found.footer },
+          action,
+          isExtra: false,
+        },
         key: dataset.key(symbol, partition),
         symbol,
         rows,

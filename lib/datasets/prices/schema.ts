@@ -1,7 +1,7 @@
 // Daily prices. Open, high, low, close and volume are adjusted for splits; adjClose for splits and dividends.
 
 import * as v from 'valibot'
-import { parseIsoDate, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { midnightDay, parseIsoDate, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { amount, requiredDate } from '../fields.ts'
 import {
   INGEST_TS,
@@ -158,8 +158,13 @@ function partitionNamed(key: string): Partition | undefined {
 
 /** The rows of `full`, each with the adjusted close of its date, or without the field if there is none. */
 function withAdjustedClose(full: readonly RawRow[], adjusted: readonly RawRow[]): readonly RawRow[] {
-  const closes = new Map(adjusted.map((row) => [row['date'], row['adjClose']]))
-  return full.map((row) => ({ ...row, adjClose: closes.get(row['date']) }))
+  const closes = new Map(adjusted.map((row) => [dayOf(row), row['adjClose']]))
+  return full.map((row) => ({ ...row, adjClose: closes.get(dayOf(row)) }))
+}
+
+/** The day of a row, because two replies may write one day in two ways; else its date as it came. */
+function dayOf({ date }: RawRow): unknown {
+  return typeof date === 'string' ? (midnightDay(date) ?? date) : date
 }
 
 function checkPrice(symbol: string, raw: RawRow): RowCheck {

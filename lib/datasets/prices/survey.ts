@@ -1,31 +1,33 @@
 // Surveys the stored sessions of each symbol, before the first API call.
 
+import type { Calendar } from '../../core/calendar.ts'
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from '../../core/dates.ts'
-import type { Footer } from '../../parquet/parquet.ts'
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import type { SessionDataset } from './schema.ts'
-import { readTail, surveyEach, type ReadContext } from '../stored-file.ts'
-
-/** A year file with its footer, or with the problem why its footer cannot be used. */
-export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
+import { surveyEach } from '../stored-file.ts'
+import { readYear, readYears, surveyYears, type YearsFound } from './stored-years.ts'
+import { newestIn } from './year-files.ts'
 
 /** The stored sessions of one symbol. */
-export type StoredSessions = {
+export type StoredSessions = YearsFound & {
   readonly symbol: string
   /** Sessions of the range that have a day file. */
   readonly days: ReadonlySet<IsoDate>
-  /** The year files whose footers were read. */
-  readonly years: ReadonlyMap<number, StoredYear>
-  /** The newest stored session of the range: that of the newest day file, else that of the newest year file. */
+  /** Older ones that the listing shows, oldest first. */
+  readonly earlierDays: readonly IsoDate[]
+  /** The newest stored session of the range, in a day file or in a year file that was read. */
   readonly newest: IsoDate | undefined
 }
 
 export type SurveyContext = {
   readonly store: Store
   readonly dataset: SessionDataset
+  readonly calendar: Calendar
   readonly mode: 'daily' | 'backfill'
   readonly period: Period
+  /** Called after each symbol. */
+  readonly onSurveyed?: () => void
 }
 
 /** Surveys the stored sessions of every symbol. */
@@ -33,34 +35,43 @@ export async function surveySessions(
   symbols: readonly string[],
   context: SurveyContext,
 ): Promise<readonly StoredSessions[]> {
-  return await surveyEach(symbols, async (symbol) => await surveySymbol(symbol, context))
+  return await surveyEach(symbols, async (symbol) => await surveySymbol(symbol, context), context.onSurveyed)
 }
 
 async function surveySymbol(symbol: string, context: SurveyContext): Promise<StoredSessions> {
-  const { dataset, mode, period } = context
-  const { range } = period
-  if (range === undefined) return { symbol, days: new Set(), years: new Map(), newest: undefined }
-
-  const days = new Set<IsoDate>()
-  const yearFiles = new Map<number, StoredFile>()
-  for (const file of await listRange(symbol, range, context)) {
-    const partition = dataset.partitionOf(symbol, file.key)
-    // A new string: a substring of the key would keep the whole key in memory.
-    if (partition?.kind === 'day' && isWithin(partition.date, range)) days.add(dateOfDay(dayNumber(partition.date)))
-    if (partition?.kind === 'year') yearFiles.set(partition.year, file)
-  }
-
-  const newestDay = [...days].toSorted().at(-1)
+  const { mode, period } = context
+  const { days, earlierDays, yearFiles } = await listFiles(symbol, context)
   if (mode === 'backfill') {
     const years = await readYears(yearFiles, context)
-    return { symbol, days, years, newest: newestIn(years) }
+    return { symbol, days, earlierDays, years, heldInYears: [], unreadYears: [], newest: newestIn(years) }
   }
-  // Day mode reads a year file only for the newest stored session of a symbol without day files.
-  const isNeeded = period.lookbackFrom !== undefined && newestDay === undefined
-  const newestYear = Math.max(...yearFiles.keys())
-  const years = isNeeded ? await readYears(pick(yearFiles, newestYear), context) : new Map()
-  const newest = newestDay ?? newestIn(years)
-  return { symbol, days, years, newest: newest !== undefined && newest >= range.from ? newest : undefined }
+  const found = await surveyYears(yearFiles, days, context)
+  const newest = [...days, newestIn(found.years) ?? []].flat().toSorted().at(-1)
+  const isInReach = newest !== undefined && period.range !== undefined && newest >= period.range.from
+  return { symbol, days, earlierDays, ...found, newest: isInReach ? newest : undefined }
+}
+
+type ListedFiles = Pick<StoredSessions, 'days' | 'earlierDays'> & {
+  readonly yearFiles: ReadonlyMap<number, StoredFile>
+}
+
+async function listFiles(symbol: string, context: SurveyContext): Promise<ListedFiles> {
+  const { dataset, period } = context
+  const { range } = period
+  const days = new Set<IsoDate>()
+  const earlierDays: IsoDate[] = []
+  const yearFiles = new Map<number, StoredFile>()
+  const files = range === undefined ? [] : await listRange(symbol, range, context)
+  for (const file of files) {
+    const partition = dataset.partitionOf(symbol, file.key)
+    if (partition?.kind === 'year') yearFiles.set(partition.year, file)
+    if (partition?.kind !== 'day' || range === undefined) continue
+    // A new string: a substring of the key would keep the whole key in memory.
+    const date = dateOfDay(dayNumber(partition.date))
+    if (isWithin(date, range)) days.add(date)
+    else if (date < range.from) earlierDays.push(date)
+  }
+  return { days, earlierDays, yearFiles }
 }
 
 /** Lists the files from the range's first key to its last. */
@@ -75,32 +86,13 @@ async function listRange(symbol: string, range: DateRange, { store, dataset, mod
   return await store.list(dataset.folder(symbol), after, lastDay)
 }
 
-async function readYears(
-  files: ReadonlyMap<number, StoredFile>,
-  context: ReadContext,
-): Promise<Map<number, StoredYear>> {
-  const read = [...files].map(async ([year, file]) => [year, await readYear(file, context)] as const)
-  const years = new Map<number, StoredYear>()
-  for (const [year, stored] of await Promise.all(read)) {
-    // A file that was removed since the listing counts as absent.
-    if (stored !== undefined) years.set(year, stored)
-  }
-  return years
-}
-
-/** Reads the footer of a year file in one request; undefined if the file is gone. */
-export async function readYear(file: StoredFile, context: ReadContext): Promise<StoredYear | undefined> {
-  const stored = await readTail(file, context)
-  return stored === undefined || 'problem' in stored ? stored : { file, footer: stored.footer }
-}
-
 /**
  * The newest stored session of a symbol, also before the range, by the names of its files and the footer of its newest
  * year file. Undefined if nothing is stored. Only the rare symbol without rows needs it: the survey lists the range alone.
  */
 export async function findNewestSession(
   symbol: string,
-  { store, dataset }: SurveyContext,
+  { store, dataset }: Pick<SurveyContext, 'store' | 'dataset'>,
 ): Promise<IsoDate | undefined> {
   let newestDay: IsoDate | undefined
   let newestYear: { year: number; file: StoredFile } | undefined
@@ -116,16 +108,4 @@ export async function findNewestSession(
     .filter((date) => date !== undefined)
     .toSorted()
     .at(-1)
-}
-
-function newestIn(years: ReadonlyMap<number, StoredYear>): IsoDate | undefined {
-  return [...years.values()]
-    .flatMap((stored) => ('footer' in stored ? [stored.footer.span.to] : []))
-    .toSorted()
-    .at(-1)
-}
-
-function pick(files: ReadonlyMap<number, StoredFile>, year: number): ReadonlyMap<number, StoredFile> {
-  const file = files.get(year)
-  return new Map(file === undefined ? [] : [[year, file]])
 }

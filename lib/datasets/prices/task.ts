@@ -39,6 +39,7 @@ export type SessionContext = WriteContext &
 export function sessionTask(plan: SymbolPlan, context: SessionContext): Task {
   return {
     symbol: plan.symbol,
+    dataset: plan.dataset.name,
     calls: plan.calls,
     rows: plan.files.reduce((rows, { sessions }) => rows + sessions.length, 0),
     outcomeWithoutFetch: () => (plan.files.length === 0 ? surveyedOutcome(plan) : undefined),
@@ -126,11 +127,15 @@ function isPlannedSession({ files }: SymbolPlan, date: IsoDate): boolean {
   return files.some(({ partition }) => partition.kind === 'day' && partition.date === date)
 }
 
-/** Whether a planned file is for a date. In daily mode, dates without a session are wanted too, to be counted. */
-function wantedDates({ files }: SymbolPlan, calendar: Calendar): (date: IsoDate) => boolean {
+/**
+ * Whether a planned file is for a date. In daily mode, dates without a session are wanted too, to be counted; of another
+ * exchange each of them has a planned file, unless it is stored.
+ */
+function wantedDates({ files, tradesElsewhere }: SymbolPlan, calendar: Calendar): (date: IsoDate) => boolean {
   const years = new Set(files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : [])))
   const days = new Set(files.flatMap(({ partition }) => (partition.kind === 'day' ? [partition.date] : [])))
-  return (date) => years.has(yearOf(date)) || days.has(date) || (days.size > 0 && !calendar.isSession(date))
+  const countsClosedDays = days.size > 0 && !tradesElsewhere
+  return (date) => years.has(yearOf(date)) || days.has(date) || (countsClosedDays && !calendar.isSession(date))
 }
 
 /** Stored years that were fetched again without any row, while other years had rows. Their files are kept. */
@@ -181,8 +186,10 @@ async function outcomeWithoutRows(
   const context = { symbol: plan.symbol, windows: [], isWanted: () => false, recentFrom: newest }
   const checked = validateRows(dataset, [], context)
   const outcome = buildOutcome({ plan, checked, results: [], closedDays: [] })
+  // Days between two bars on which another exchange may have been closed are nothing to warn of.
+  const isExpected = plan.tradesElsewhere && to !== undefined && to < newest
   const lateWarning = `FMP has no data from ${from} to ${to}; the newest stored is ${newest}.`
-  return { ...outcome, through: newest, lateWarning }
+  return { ...outcome, through: newest, lateWarning: isExpected ? undefined : lateWarning }
 }
 
 type Grouping = {

@@ -1,8 +1,9 @@
 // Validates raw price rows: which are stored, and which are rejected, suspect or left for a later run.
 
 import { checkRows } from '../check.ts'
-import { type IsoDate, isWithin, isIsoDate, type DateRange } from '../../core/dates.ts'
+import { dayNamedIn, type IsoDate, isWithin, type DateRange } from '../../core/dates.ts'
 import type { RawRow, Row } from '../../core/dataset.ts'
+import { counted } from '../../core/text.ts'
 import type { SessionDataset } from './schema.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { Reject } from '../../core/outcome.ts'
@@ -55,7 +56,7 @@ export function validateRows(
   const firstIncomplete = incomplete[0]
   const missingField = firstIncomplete === undefined ? undefined : dataset.missingField(firstIncomplete.row)
   if (incomplete.length === wanted.length && incomplete.length - withheld.length > MAX_ALL_INCOMPLETE) {
-    throw new IngestError(`FMP sent no ${missingField} for any of ${wanted.length} rows`, {
+    throw new IngestError(`FMP sent no ${missingField} for any of ${counted(wanted.length, 'row')}`, {
       kind: 'payload',
       scope: 'symbol',
       hint: 'Try again later; --no-adj-close stores the rows without it.',
@@ -65,9 +66,10 @@ export function validateRows(
   const suspects = kept.filter(({ row, suspicions }) => suspicions.length > 0 && context.isWanted(row.date))
   return {
     rows: kept.map(({ row }) => row),
-    rejects: rejects.filter(
-      ({ date }) => date === null || !isIsoDate(date) || !isInside(date) || context.isWanted(date),
-    ),
+    rejects: rejects.filter(({ date }) => {
+      const day = dayNamedIn(date)
+      return day === undefined || !isInside(day) || context.isWanted(day)
+    }),
     suspects: suspects.length,
     firstSuspicion: suspects[0] && `${suspects[0].row.date}: ${suspects[0].suspicions[0]}`,
     withheld,

@@ -3,7 +3,7 @@
 import type { IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { CheckedSessions } from './validate.ts'
-import { counted } from '../../core/text.ts'
+import { counted, listed } from '../../core/text.ts'
 import { rowWarnings } from '../check.ts'
 
 /** A stored file that the new one would make shorter. */
@@ -63,7 +63,5 @@ export function shrinkErrors(shrunk: readonly Shrunk[]): readonly IngestError[] 
 }
 
 function someDates(dates: readonly IsoDate[]): string {
-  const sorted = dates.toSorted()
-  const shown = sorted.slice(0, 3).join(', ')
-  return sorted.length > 3 ? `${shown} and ${sorted.length - 3} more` : shown
+  return listed(dates.toSorted(), 3)
 }

@@ -14,10 +14,27 @@ import {
   type IsoDate,
 } from '../../core/dates.ts'
 import type { Footer } from '../../parquet/parquet.ts'
-import type { StoredYear } from './survey.ts'
+import { grouped } from '../../core/text.ts'
+import type { StoredFile } from '../../store/store.ts'
 
 /** A year without a bar for its last session is fetched again until this many sessions after it: the bar may come late. */
 const LATE_BAR_SESSIONS = 5
+
+/** A year file with its footer, or with the problem why its footer cannot be used. */
+export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
+
+/** The footers that were read, of files of this program. */
+export function footersOf(years: ReadonlyMap<number, StoredYear>): readonly Footer[] {
+  return [...years.values()].flatMap((year) => ('footer' in year ? [year.footer] : []))
+}
+
+/** The newest date in these year files. */
+export function newestIn(years: ReadonlyMap<number, StoredYear>): IsoDate | undefined {
+  return footersOf(years)
+    .map(({ span }) => span.to)
+    .toSorted()
+    .at(-1)
+}
 
 /** Stored version to replace: its tag (compare-and-swap), if there is one, and its footer if this program wrote it. */
 export type Replaceable = { readonly tag: string | undefined; readonly footer: Footer | undefined }
@@ -127,5 +144,5 @@ function rowsBefore(date: IsoDate, stored: Footer, calendar: Calendar): number {
 }
 
 function describeRows(rows: number, { from, to }: DateRange): string {
-  return `${rows} rows ${from} to ${to}`
+  return `${grouped(rows)} rows ${from} to ${to}`
 }

@@ -23,6 +23,8 @@ export type StatementContext = {
   readonly fileSettings: Omit<FileSettings, 'columns'>
   /** The limits of the user's plan as the run learns them; shared by all statements. */
   readonly planLimits: PlanLimits
+  /** Called after each symbol of the survey. */
+  readonly onSurveyed: () => void
 }
 
 /** Surveys the stored documents of every symbol and plans the job. Throws an IngestError if the store fails. */
@@ -34,14 +36,17 @@ export async function planStatement(
   const { config, store, period, planLimits } = context
   const { periods, isForced } = config
   const dataset = createStatement(statement, config)
-  const surveyed = await surveyEach(symbols, async (symbol) => await surveyDocuments(symbol, { store, dataset }))
+  const survey = async (symbol: string) => await surveyDocuments(symbol, { store, dataset })
+  const surveyed = await surveyEach(symbols, survey, context.onSurveyed)
   const plans = planDocuments(surveyed, { dataset, periods, today: period.today, isForced })
   return {
     dataset: dataset.name,
     unit: 'documents',
     calls: plans.reduce((sum, { calls }) => sum + calls, 0),
+    callsOfTasks: () => plans.map(({ calls }) => calls),
     range: undefined,
     notes: [],
+    warnings: [],
     errors: [],
     // Before the fetch nobody knows which documents there are, so one pattern stands for all of a symbol.
     keys: () =>

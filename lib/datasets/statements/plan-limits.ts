@@ -5,6 +5,7 @@ import { createLimit, type Limit } from '../../core/concurrency.ts'
 import type { ReportPeriod } from '../../core/config.ts'
 import type { Ask, RawRow } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
+import { counted } from '../../core/text.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
 import type { DocumentDataset } from './schema.ts'
 
@@ -46,7 +47,9 @@ export function createPlanLimits(onNote: (text: string) => void): PlanLimits {
       if (allowedRows >= triedRows) throw error
       if (allowedRows < maxRows) {
         maxRows = allowedRows
-        onNote(`Your plan includes the newest ${maxRows} rows of a statement and period: older ones are not asked for.`)
+        onNote(
+          `Your plan includes the newest ${counted(maxRows, 'row')} of a statement and period: older ones are not asked for.`,
+        )
       }
       return await call(ask(maxRows), 'extra')
     }

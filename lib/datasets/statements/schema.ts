@@ -4,7 +4,7 @@
 import * as v from 'valibot'
 import { parseIsoDate, type IsoDate } from '../../core/dates.ts'
 import { type ReportPeriod, type StatementName, CREATOR } from '../../core/config.ts'
-import { amount, date, newYorkTime, text } from '../fields.ts'
+import { statementDate } from '../fields.ts'
 import {
   INGEST_TS,
   type Ask,
@@ -16,6 +16,16 @@ import {
 } from '../../core/dataset.ts'
 import { hiveValue } from '../keys.ts'
 import { whereTrue } from '../../core/text.ts'
+import {
+  readAcceptedDate,
+  readAmount,
+  readCik,
+  readDate,
+  readFiscalYear,
+  readSideFields,
+  readText,
+  type FieldReader,
+} from './side-fields.ts'
 
 /** A dataset of dated documents. A call is not limited to dates: the vendor sends the newest documents first. */
 export interface DocumentDataset extends Dataset {
@@ -69,30 +79,19 @@ const V3_LINKS = ['link', 'finalLink']
 
 const PERIODS = ['FY', 'Q1', 'Q2', 'Q3', 'Q4']
 
-const fiscalYear = v.nullish(
-  v.pipe(
-    v.union([v.string(), v.number()], 'fiscalYear is not a year'),
-    v.transform(Number),
-    v.integer('fiscalYear is not a year'),
-    v.minValue(1_900, 'fiscalYear is not a year'),
-    v.maxValue(2_100, 'fiscalYear is not a year'),
-  ),
-  null,
-)
-
-const COMMON_SCHEMA = {
-  date: v.pipe(
-    date('date'),
-    v.check((value) => value !== null, 'date is missing'),
-  ),
+/** The fields without which there is no row. All others are side fields. */
+const RequiredFields = v.object({
+  date: statementDate,
   symbol: v.string('symbol is missing'),
-  reportedCurrency: text('reportedCurrency'),
-  cik: text('cik'),
-  filingDate: date('filingDate'),
-  // When the SEC accepted the filing: New York's wall clock (measured against EDGAR's own UTC stamps).
-  acceptedDate: newYorkTime('acceptedDate'),
-  fiscalYear,
   period: v.picklist(PERIODS, 'period is not one of FY and Q1 to Q4'),
+})
+
+const COMMON_READERS: Readonly<Record<string, FieldReader>> = {
+  reportedCurrency: readText,
+  cik: readCik,
+  filingDate: readDate,
+  acceptedDate: readAcceptedDate,
+  fiscalYear: readFiscalYear,
 }
 
 /** The dataset of one statement for the settings of one run. */
@@ -102,7 +101,7 @@ export function createStatement(
 ): DocumentDataset {
   const { name, path, amounts } = statement
   const v3Names = new Map(Object.entries({ ...V3_COMMON_NAMES, ...statement.v3Names }))
-  const schema = v.object({ ...COMMON_SCHEMA, ...Object.fromEntries(amounts.map((field) => [field, amount(field)])) })
+  const readers = { ...COMMON_READERS, ...Object.fromEntries(amounts.map((field) => [field, readAmount])) }
   const root = `${prefix === '' ? '' : `${prefix}/`}fundamentals/type=${name}`
   const folder = (symbol: string) => `${root}/symbol=${hiveValue(symbol)}/`
   const key = (symbol: string, docDate: IsoDate) =>
@@ -129,16 +128,19 @@ export function createStatement(
     }),
 
     check(symbol, raw): RowCheck {
-      // Sets every key: for an absent key, valibot uses its own message instead of the schema's.
       const renamed = renameFields(raw, v3Names)
-      const complete = Object.fromEntries(fields.map((field) => [field, renamed[field]]))
-      const parsed = v.safeParse(schema, complete, { abortEarly: true })
+      // Sets every key: for an absent key, valibot uses its own message instead of the schema's.
+      const required = { date: renamed['date'], symbol: renamed['symbol'], period: renamed['period'] }
+      const parsed = v.safeParse(RequiredFields, required, { abortEarly: true })
       if (!parsed.success) return { reason: parsed.issues[0].message }
-      const row = { ...parsed.output, symbol } as Row
-      return { row, suspicions: suspicionsOf(row) }
+      const side = readSideFields(readers, renamed)
+      const row: Row = { ...side.fields, ...parsed.output, symbol }
+      return { row, suspicions: [...side.suspicions, ...suspicionsOf(row)] }
     },
 
     primaryKey: ['date', 'period'],
+    // A filing that was accepted later is the newer version, whatever the order of the rows. An unknown date loses.
+    isNewer: (row, other) => (row['acceptedDate'] ?? '') >= (other['acceptedDate'] ?? ''),
     folder,
     key,
     dateOf(symbol, fileKey) {

@@ -4,6 +4,7 @@
 import type { PlanLimits } from './plan-limits.ts'
 import { ZERO_COUNTS, withFate, type Counts, type Fate, blankOutcome, type SymbolOutcome } from '../../core/outcome.ts'
 import type { RawRow } from '../../core/dataset.ts'
+import { dayNamedIn } from '../../core/dates.ts'
 import {
   sortedRows,
   writeDocument,
@@ -28,6 +29,7 @@ export function documentTask(plan: DocumentPlan, shared: Omit<DocumentContext, '
   const context = { ...shared, dataset: plan.dataset }
   return {
     symbol: plan.symbol,
+    dataset: plan.dataset.name,
     calls: plan.calls,
     rows: plan.calls * MAX_ROWS_PER_PERIOD,
     outcomeWithoutFetch: () => (plan.periods.length === 0 ? surveyedOutcome(plan) : undefined),
@@ -145,7 +147,10 @@ function buildOutcome(plan: DocumentPlan, { raw, checked, results }: OutcomeFact
 /** Counts every document once: by its write, else as rejected if all its rows were, else as stored before. */
 function countsOf({ documents }: DocumentPlan, { rejects }: CheckedRows, results: OutcomeFacts['results']): Counts {
   const fates = new Map<string, Fate>([...documents.keys()].map((date) => [date, 'already_stored']))
-  for (const { date } of rejects) if (!fates.has(date ?? '')) fates.set(date ?? '', 'rejected')
+  for (const { date } of rejects) {
+    const document = dayNamedIn(date) ?? date ?? ''
+    if (!fates.has(document)) fates.set(document, 'rejected')
+  }
   for (const { date, result } of results) fates.set(date, fateOf(result))
   return [...fates.values()].reduce((counts, fate) => withFate(counts, fate), ZERO_COUNTS)
 }

@@ -17,7 +17,7 @@ import {
   tempPath,
   writeDurably,
 } from './temp-files.ts'
-import { oneLine } from '../../core/text.ts'
+import { grouped, oneLine } from '../../core/text.ts'
 
 type FolderStoreOptions = {
   /** Created before the first write if it does not exist. */
@@ -123,7 +123,7 @@ async function readFully(handle: Readable, bytes: Uint8Array, position: number):
 }
 
 function tooLarge(path: string, size: number, maxBytes: number): IngestError {
-  const message = `${oneLine(path)}: ${size} bytes, but at most ${maxBytes} are read.`
+  const message = `${oneLine(path)}: ${grouped(size)} bytes, but at most ${grouped(maxBytes)} are read.`
   return new IngestError(message, {
     kind: 'store',
     scope: 'symbol',

@@ -27,11 +27,12 @@ type CheckOptions = {
 
 /**
  * `put` after the create-only check. Conditional writes throw an IngestError of scope 'run' once the store has failed the
- * check. If an error ends the check early, the next conditional write repeats it. Unconditional writes are not checked.
+ * check. An error that ends the check early ends the writes that wait for it too; the next conditional write repeats the
+ * check. Unconditional writes are not checked.
  */
 export function checkCreateOnly(put: Put, options: CheckOptions): CheckedPut {
   const { support } = options
-  const running: { check: Promise<unknown> | undefined } = { check: undefined }
+  const running: { check: Promise<IngestError | undefined> | undefined } = { check: undefined }
 
   async function check(file: Upload, condition: Condition): Promise<'stored' | 'refused'> {
     const first = await put(file, 'absent')
@@ -39,51 +40,54 @@ export function checkCreateOnly(put: Put, options: CheckOptions): CheckedPut {
       support.state = 'safe'
       return condition === 'absent' ? 'refused' : await send(file, condition)
     }
-    if (first === 'unsupported') return fallBack(file)
+    if (first === 'unsupported') return fallBack(file, 'absent')
     if ((await put(file, 'absent')) === 'refused') support.state = 'safe'
-    else failCheck(file)
+    else failCheck(file, 'ignores create-only writes (If-None-Match)')
     return 'stored'
   }
 
   /** Warns once, or throws the error that every later conditional write throws as well. */
-  function failCheck(file: Upload): void {
+  function failCheck(file: Upload, how: string): void {
     if (support.state === 'unsafe') return
     if (options.allowUnsafe) {
       support.state = 'unsafe'
-      options.onWarning(
-        `${options.locate('')}: the store ignores create-only writes; two runs at once can overwrite each other.`,
-      )
+      options.onWarning(`${options.locate('')}: the store ${how}; two runs at once can overwrite each other.`)
       return
     }
-    support.state = new IngestError(
-      `${options.locate(file.key)}: the store ignores create-only writes (If-None-Match).`,
-      {
-        kind: 'store',
-        scope: 'run',
-        hint: 'Two runs at once could overwrite each other. Use another store, or accept that with --allow-unsafe-store.',
-      },
-    )
+    support.state = new IngestError(`${options.locate(file.key)}: the store ${how}.`, {
+      kind: 'store',
+      scope: 'run',
+      hint: 'Two runs at once could overwrite each other. Use another store (lib/store/README.md lists some), or accept that with --allow-unsafe-store.',
+    })
     throw support.state
   }
 
-  async function fallBack(file: Upload): Promise<'stored' | 'refused'> {
-    failCheck(file)
+  async function fallBack(file: Upload, condition: Condition | undefined): Promise<'stored' | 'refused'> {
+    const lacking = condition === 'absent' ? 'create-only writes (If-None-Match)' : 'conditional writes (If-Match)'
+    failCheck(file, `has no ${lacking}`)
     return send(file, undefined)
   }
 
   async function send(file: Upload, condition: Condition | undefined): Promise<'stored' | 'refused'> {
     const outcome = await put(file, condition)
     // A store may have one kind of condition and not the other.
-    return outcome === 'unsupported' ? fallBack(file) : outcome
+    return outcome === 'unsupported' ? fallBack(file, condition) : outcome
   }
 
   return async (file, condition) => {
     if (condition === undefined) return send(file, undefined)
-    while (support.state === 'unknown' && running.check !== undefined) await running.check
+    while (support.state === 'unknown' && running.check !== undefined) {
+      const failure = await running.check
+      // The store is out of reach or refuses: each of the waiting writes would wait for the same again.
+      if (failure !== undefined) throw failure
+    }
     if (support.state instanceof IngestError) throw support.state
     if (support.state !== 'unknown') return send(file, support.state === 'unsafe' ? undefined : condition)
     const checked = check(file, condition)
-    running.check = checked.catch(() => undefined)
+    running.check = checked.then(
+      () => undefined,
+      (error: unknown) => (error instanceof IngestError ? error : undefined),
+    )
     try {
       return await checked
     } finally {

@@ -36,6 +36,7 @@ export function createDeadline(timeoutMs: number): Deadline {
   }
 }
 
-function timedOut(timeoutMs: number): DOMException {
+/** The error of a request that took too long. */
+export function timedOut(timeoutMs: number): DOMException {
   return new DOMException(`no answer within ${timeoutMs / 1_000} s`, 'TimeoutError')
 }

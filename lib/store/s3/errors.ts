@@ -1,6 +1,9 @@
 // Translates errors of the AWS SDK into IngestErrors with messages that name the file, the cause and the remedy. Scope
 // 'attempt' means: worth a retry.
 import { IngestError } from '../../core/errors.ts'
+import { explainDenial } from './denial.ts'
+import { explainFeature } from './features.ts'
+import type { Setup } from './setup.ts'
 import { DAMAGE_CODES, parseSdkError, isTransient, NETWORK_CODE, type Failure } from './sdk-error.ts'
 import { oneLine } from '../../core/text.ts'
 
@@ -11,9 +14,11 @@ export type Operation = {
   readonly bucket: string
   /** For people: `s3://bucket/key`. */
   readonly location: string
+  /** What messages name as the place to look. */
+  readonly setup: Pick<Setup, 'endpoint' | 'endpointSetting'>
 }
 
-type Explanation = { what: string; hint: string }
+export type Explanation = { readonly what: string; readonly hint: string }
 
 /** S3's error code; `Unknown` if the response had none (then it did not come from S3). */
 export function errorCode(error: unknown): string {
@@ -28,7 +33,7 @@ export function toStoreError(error: unknown, operation: Operation): unknown {
   if (error instanceof IngestError || !(error instanceof Error)) return error
   const failure = parseSdkError(error)
   const scope = isTransient(failure) ? 'attempt' : 'run'
-  const explained = scope === 'attempt' ? explainTransient(failure) : explainPermanent(failure, operation)
+  const explained = scope === 'attempt' ? explainTransient(failure, operation) : explainPermanent(failure, operation)
   if (explained === undefined) return error
   return new IngestError(`${operation.location}: ${explained.what}`, {
     kind: 'store',
@@ -40,7 +45,8 @@ export function toStoreError(error: unknown, operation: Operation): unknown {
 
 /** The error of a response with status 200 that S3 would not send. It may come from a proxy, so it is worth a retry. */
 export function unexpectedResponse(operation: Operation, what: string): IngestError {
-  return new IngestError(`${operation.location}: ${what}`, { kind: 'store', scope: 'attempt', hint: NOT_S3_HINT })
+  const hint = notS3Hint(operation)
+  return new IngestError(`${operation.location}: ${what}`, { kind: 'store', scope: 'attempt', hint })
 }
 
 /** Whether the bytes were damaged in transit; if that happens again and again, more retries do not help. */
@@ -59,9 +65,18 @@ export function isThrottled(error: unknown): boolean {
   return code === 'SlowDown' || status === 503 || status === 429
 }
 
-const NOT_S3_HINT = 'A proxy or a login page may be answering in place of the store: check AWS_ENDPOINT_URL_S3.'
+/** Where to look if the store is not the right one, or is out of reach. */
+function placeOf({ setup: { endpoint, endpointSetting } }: Operation): string {
+  if (endpoint === undefined) return `AWS_REGION, and ${endpointSetting} for a store other than AWS`
+  // An address may carry a password, which the origin has not.
+  return URL.canParse(endpoint) ? `${endpointSetting} (${new URL(endpoint).origin})` : endpointSetting
+}
 
-function explainTransient({ code, status, said }: Failure): Explanation {
+function notS3Hint(operation: Operation): string {
+  return `A proxy or a login page may be answering in place of the store: check ${placeOf(operation)}.`
+}
+
+function explainTransient({ code, status, said }: Failure, operation: Operation): Explanation {
   if (DAMAGE_CODES.has(code)) {
     return {
       what: `the bytes were damaged on the way (${code})`,
@@ -69,10 +84,14 @@ function explainTransient({ code, status, said }: Failure): Explanation {
     }
   }
   if (status === undefined || NETWORK_CODE.test(code)) {
-    const hint = 'Check the network and AWS_ENDPOINT_URL_S3, then run again: what is stored is kept.'
-    return { what: `no answer from the store (${code}: ${said})`, hint }
+    const place = placeOf(operation)
+    const hint = said.includes('TLS handshake')
+      ? `Check the scheme (http:// or https://) and the port of ${place}.`
+      : `Check the network and ${place}, then run again: what is stored is kept.`
+    const words = said.startsWith(`${code}: `) ? said : `${code}: ${said}`
+    return { what: `no answer from the store (${words})`, hint }
   }
-  if (status === 200) return { what: 'an answer that is not from S3', hint: NOT_S3_HINT }
+  if (status === 200) return { what: 'an answer that is not from S3', hint: notS3Hint(operation) }
   const what = `the store is busy or out of order (${status} ${code})`
   return { what, hint: 'Run again later: what is stored is kept. A lower UPLOAD_CONCURRENCY asks less of it.' }
 }
@@ -106,7 +125,6 @@ const EXPLANATIONS: readonly [codes: readonly string[], explain: (f: Failure, o:
   [SUSPENDED, suspended],
   [['RequestTimeTooSkewed'], skewed],
   [QUOTA, quota],
-  [['NotImplemented'], unsupported],
   [['EndpointError'], noEndpoint],
   // The code of the SDK and of fetch for a header that cannot be sent.
   [['ERR_INVALID_CHAR'], brokenHeader],
@@ -118,49 +136,30 @@ function explainPermanent(failure: Failure, operation: Operation): Explanation |
   const { code, status, said } = failure
   // The SDK could not parse the response.
   if (said.includes('Deserialization error'))
-    return { what: `an answer that is not from S3 (${status})`, hint: NOT_S3_HINT }
-  if (status === 401 || status === 403) return denied(failure, operation)
-  if (status === 501) return unsupported(failure)
+    return { what: `an answer that is not from S3 (${status})`, hint: notS3Hint(operation) }
+  const lacking = explainFeature(failure, operation)
+  if (lacking !== undefined) return lacking
+  if (status === 401 || status === 403) return explainDenial(failure, operation)
   if (status !== undefined) {
-    const hint = 'Check the bucket, AWS_REGION and AWS_ENDPOINT_URL_S3.'
+    const hint = `Check the bucket, AWS_REGION and ${operation.setup.endpointSetting}.`
     return { what: `${operation.permission} was refused (${[status, code, said].filter(Boolean).join(' ')})`, hint }
   }
   if (code === 'ERR_INVALID_URL') {
-    return { what: 'AWS_ENDPOINT_URL_S3 is no URL', hint: 'Write it with its scheme: https://host.' }
+    const { endpointSetting } = operation.setup
+    return { what: `${endpointSetting} is no URL`, hint: 'Write it with its scheme: https://host.' }
   }
-  return /CERT|TLS|SSL|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH/.test(code) ? untrusted(failure) : undefined
+  return /CERT|TLS|SSL|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH/.test(code) ? untrusted(failure, operation) : undefined
 }
 
-function noBucket({ code }: Failure, { bucket }: Operation): Explanation {
+function noBucket({ code }: Failure, { bucket, setup }: Operation): Explanation {
   const what = code === 'NoSuchBucket' ? `there is no bucket "${bucket}"` : `"${bucket}" is no name of a bucket`
-  return { what, hint: 'Check S3_BUCKET (or --out) and AWS_ENDPOINT_URL_S3, or create the bucket.' }
+  return { what, hint: `Check S3_BUCKET (or --out) and ${setup.endpointSetting}, or create the bucket.` }
 }
 
-function denied({ code, said }: Failure, { permission, bucket, location }: Operation): Explanation {
-  const what = `access denied to ${permission} (${said === '' ? code : `the store says: ${said}`})`
-  if (said.includes('sts:')) {
-    return { what, hint: 'The role could not be taken on: check its trust policy and AWS_ROLE_ARN.' }
-  }
-  const prefix = location.slice(`s3://${bucket}/`.length)
-  const resource =
-    permission === 's3:ListBucket'
-      ? `arn:aws:s3:::${bucket} for the prefix ${prefix} (a condition on s3:prefix must cover it)`
-      : `arn:aws:s3:::${bucket}/*, or on less as the README's policy has it`
-  return { what, hint: `Allow ${permission} on ${resource}.${OTHER_REASONS[permission]}` }
-}
-
-/** Further reasons for which S3 denies access. */
-const OTHER_REASONS: Record<Operation['permission'], string> = {
-  's3:ListBucket': '',
-  's3:GetObject': ' Without s3:ListBucket, files that do not exist look denied too.',
-  's3:PutObject': ' Replacing a stored file takes s3:GetObject as well.',
-}
-
-function wrongKey({ code }: Failure): Explanation {
+function wrongKey({ code }: Failure, { setup }: Operation): Explanation {
   const which = code === 'SignatureDoesNotMatch' ? 'secret key does not fit the access key' : 'access key is not known'
   const what = `the credentials are refused: the ${which} (${code})`
-  const hint =
-    'Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile, and that AWS_ENDPOINT_URL_S3 is the store they are for.'
+  const hint = `Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile, and that ${setup.endpointSetting} is the store they are for.`
   return { what, hint }
 }
 
@@ -181,8 +180,8 @@ function brokenHeader(): Explanation {
 }
 
 /** The SDK's error for an endpoint without a scheme, and for settings that contradict each other. */
-function noEndpoint({ said }: Failure): Explanation {
-  const hint = 'Check AWS_ENDPOINT_URL_S3, which takes its scheme too (https://host), and the other AWS_* variables.'
+function noEndpoint({ said }: Failure, { setup }: Operation): Explanation {
+  const hint = `Check ${setup.endpointSetting}, which takes its scheme too (https://host), and the other AWS_* variables.`
   return { what: `no endpoint can be made of the settings (${said})`, hint }
 }
 
@@ -227,19 +226,11 @@ function quota({ code }: Failure, { bucket }: Operation): Explanation {
   }
 }
 
-function unsupported({ said }: Failure): Explanation {
-  const hint = 'This program needs If-None-Match and If-Match on PUT: use a store that has them.'
-  return {
-    what: `the store does not support this request (${['501 NotImplemented', said].filter(Boolean).join(': ')})`,
-    hint,
-  }
-}
-
-function untrusted({ code }: Failure): Explanation {
+function untrusted({ code }: Failure, { setup }: Operation): Explanation {
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
-    const scheme = 'Check the scheme (http:// or https://) and the port of AWS_ENDPOINT_URL_S3.'
+    const scheme = `Check the scheme (http:// or https://) and the port of ${setup.endpointSetting}.`
     return { what: `the endpoint does not speak TLS (${code})`, hint: scheme }
   }
-  const hint = 'Check AWS_ENDPOINT_URL_S3; a private authority is named by NODE_EXTRA_CA_CERTS.'
+  const hint = `Check ${setup.endpointSetting}; a private authority is named by NODE_EXTRA_CA_CERTS.`
   return { what: `the store's TLS certificate is not trusted (${code})`, hint }
 }

@@ -46,7 +46,8 @@ export function parseSdkError(error: unknown): Failure {
   return {
     code: codeOf(error, message, fields, status),
     status,
-    said: message === 'UnknownError' ? '' : oneLine(message, 300),
+    // The sentence of a denial is long, and its end names the policy.
+    said: message === 'UnknownError' ? '' : oneLine(message, 1_000),
     fields: { ...fields, ...headersOf(response) },
   }
 }

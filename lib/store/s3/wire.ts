@@ -22,7 +22,7 @@ export type Part = {
   readonly range: string
   readonly maxBytes: number
   /** The error of a response with more than `maxBytes`; if not given, such a response is read no further. */
-  readonly tooLarge?: (bytes: number) => Error
+  readonly tooLarge?: (bytes: number, status: number) => Error
 }
 
 /** Each function sends one request once, without retries, and rejects with an error in the SDK's shape. */
@@ -39,6 +39,7 @@ export type WireOptions = {
   readonly fetch: Fetch
   /** How long one request may take, response included. */
   readonly timeoutMs: number
+  readonly userAgent: string
   /** Milliseconds since 1970, for signatures: the machine's own clock, whatever `--now` says. */
   readonly nowMs: () => number
 }
@@ -67,7 +68,7 @@ type Message = {
 }
 
 /** Sends nothing yet. */
-export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOptions): Wire {
+export function openWire({ client, bucket, fetch, timeoutMs, userAgent, nowMs }: WireOptions): Wire {
   let found: Promise<Destination> | undefined
   const deadline = createDeadline(timeoutMs)
 
@@ -93,13 +94,12 @@ export function openWire({ client, bucket, fetch, timeoutMs, nowMs }: WireOption
     return await deadline.within(async (signal) => {
       const init = {
         method,
-        headers: signed,
+        // Not signed: a proxy may change it.
+        headers: { ...signed, 'user-agent': userAgent },
         ...(body === undefined ? {} : { body }),
         redirect: 'manual',
         signal,
         decompress: false,
-        // The SDK's own requests use no proxy, and all requests of a run must go the same way.
-        proxy: false,
       } as const
       const response = await fetch(`${url.protocol}//${host}${target}`, init)
       const isGood = response.status === 200 || (method === 'GET' && response.status === 206)
@@ -144,7 +144,7 @@ async function readBytes(response: Response, { maxBytes, tooLarge }: Part): Prom
   if (announced > maxBytes) {
     const nothing = await discard(response)
     if (tooLarge === undefined) return nothing
-    throw tooLarge(announced)
+    throw tooLarge(announced, response.status)
   }
   const chunks: Uint8Array[] = []
   let size = 0
@@ -152,7 +152,7 @@ async function readBytes(response: Response, { maxBytes, tooLarge }: Part): Prom
     size += chunk.length
     if (size > maxBytes) {
       if (tooLarge === undefined) break
-      throw tooLarge(size)
+      throw tooLarge(size, response.status)
     }
     chunks.push(chunk)
   }

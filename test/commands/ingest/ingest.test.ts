@@ -73,6 +73,8 @@ async function run({
     appendText: async () => undefined,
     openEncoder: createEncoder,
     isTerminal: false,
+    columns: () => undefined,
+    every: () => () => undefined,
     openStore: async () => store,
     readTextFile: async () => undefined,
     ...effects,
@@ -132,10 +134,9 @@ describe('a run', () => {
     expect(ran.stderr).toContain('--backfill')
   })
 
-  test('quiet says nothing on stderr when all is well', async () => {
+  test('quiet says nothing at all when all is well', async () => {
     const ran = await run({ bars: { AAPL: barsOf(WEEK) }, config: { isQuiet: true } })
-    expect(ran.stderr).toBe('')
-    expect(ran.stdout).toContain('Ingestion Complete')
+    expect(ran).toMatchObject({ code: 0, stdout: '', stderr: '' })
   })
 
   test('with --json prints the metrics document and nothing else on stdout', async () => {
@@ -157,7 +158,7 @@ describe('a run', () => {
     const ran = await run({ bars, config: { isQuiet: true } })
     expect(ran.code).toBe(1)
     expect(ran.stderr.trimEnd().split('\n')).toEqual([expect.stringContaining('FMP has no bars for 2024-09-13 yet')])
-    expect(await metricsIn(shelf.folder, ran.keys)).toMatchObject({ errors: 0, counts: { no_data: 5, failed: 0 } })
+    expect(await metricsIn(shelf.folder, ran.keys)).toMatchObject({ errors: 1, counts: { no_data: 5, failed: 0 } })
   })
 
   test('in which the day waits for its adjusted close everywhere says so, and stores the older ones', async () => {
@@ -218,6 +219,54 @@ describe('a run', () => {
     ])
   })
 
+  test('at a terminal ticks by itself, and ends its timer however the run ends', async () => {
+    const failing = {
+      ...shelf.store,
+      list: async () => await Promise.reject(new IngestError('Gone.', { kind: 'store', scope: 'run' })),
+    }
+    const ends: readonly [string, Options, string | undefined][] = [
+      ['all is stored', {}, undefined],
+      ['a symbol fails', { bars: { AAPL: barsOf(WEEK), NONE: [] } }, undefined],
+      ['the key is refused', { vendor: () => refusal(401, 'Invalid API KEY.') }, undefined],
+      ['the budget is spent', { config: { maxCalls: 2 } }, undefined],
+      ['FMP pauses', { vendor: pausingOnce() }, undefined],
+      [
+        'nothing is to do',
+        { config: { dates: askedDates({ fromDate: day('2024-09-14'), toDate: day('2024-09-15') }) } },
+        undefined,
+      ],
+      ['only a plan is asked for', { config: { isDryRun: true } }, undefined],
+      ['there is no list', { config: { tickers: { kind: 'file', path: 'none.csv' } } }, 'usage'],
+      ['the list has no symbol', { config: { tickers: { kind: 'flag', list: '?' } } }, 'usage'],
+      ['the survey fails', { store: failing }, 'store'],
+    ]
+    for (const [name, options, kind] of ends) {
+      const clock = createFakeClock()
+      const said: string[] = []
+      const effects = {
+        clock,
+        isTerminal: true,
+        columns: () => 60,
+        every: clock.every,
+        printError: (text: string) => void said.push(text),
+      }
+      // Each answer takes ten seconds.
+      const vendor: Vendor = (url) => {
+        clock.advance(10_000)
+        return options.vendor?.(url)
+      }
+      const running = run({ bars: { AAPL: barsOf(WEEK), MSFT: barsOf(WEEK) }, ...options, vendor, effects })
+      if (kind === undefined) await running
+      else expect(await failureOf(running)).toMatchObject({ kind })
+      expect({ name, timers: clock.timers() }).toEqual({ name, timers: 0 })
+      const drawn = said.filter((text) => text.startsWith('\r\u001B[K⏳'))
+      for (const line of drawn) expect(Bun.stringWidth(line.slice(4))).toBeLessThan(60)
+      if (name === 'all is stored') expect(drawn.length).toBeGreaterThan(30)
+      // The last word is no live line.
+      if (said.length > 0) expect(said.at(-1)).not.toContain('⏳')
+    }
+  })
+
   test('over dates without a session says so and has nothing to do', async () => {
     const dates = askedDates({ fromDate: day('2024-09-14'), toDate: day('2024-09-15') })
     const ran = await run({ bars: { AAPL: [] }, config: { dates } })
@@ -240,7 +289,7 @@ describe('a run', () => {
       'raw/prices/symbol=AAPL/year=2020/month=03/AAPL-2020-03-02.parquet',
     ])
     expect(await metricsIn(shelf.folder, ran.keys)).toMatchObject({
-      run_id: '2020-03-03T12:00:00.000+00:00',
+      run_id: '2020-03-03T12:00:00+00:00',
       now_overridden: true,
     })
   })
@@ -251,12 +300,14 @@ describe('a run', () => {
 })
 
 describe('a dry run', () => {
-  test('prints keys and totals, calls nobody and writes nothing', async () => {
+  test('prints totals and, on demand, keys, calls nobody and writes nothing', async () => {
     await putDays(shelf, [priceRow('2024-09-12')])
     const before = await keysIn(shelf)
-    const ran = await run({ bars: { AAPL: barsOf(WEEK) }, config: { dates: WEEK_DATES, isDryRun: true, apiKey: '' } })
+    const config = { dates: WEEK_DATES, isDryRun: true, showsKeys: true, apiKey: '' }
+    const ran = await run({ bars: { AAPL: barsOf(WEEK) }, config })
     expect(ran).toMatchObject({ code: 0, urls: [], keys: before })
-    expect(ran.stdout.split('\n').slice(0, 4)).toEqual(
+    expect(ran.stdout).toStartWith('Files: 4\nCalls: 2\n')
+    expect(ran.stdout.trimEnd().split('\n').slice(-4)).toEqual(
       ['13', '11', '10', '09'].map((date) => `raw/prices/symbol=AAPL/year=2024/month=09/AAPL-2024-09-${date}.parquet`),
     )
   })
@@ -281,6 +332,15 @@ describe('a dry run', () => {
   })
 })
 
+/** Refuses the first call for the call limit. */
+function pausingOnce(): Vendor {
+  let calls = 0
+  return () => {
+    calls += 1
+    return calls === 1 ? Response.json({ 'Error Message': 'Limit Reach .' }, { status: 429 }) : undefined
+  }
+}
+
 const refusal = (status: number, message: string) => Response.json({ 'Error Message': message }, { status })
 
 describe('what stops a run', () => {
@@ -293,7 +353,7 @@ describe('what stops a run', () => {
     expect(ran.code).toBe(1)
     expect(ran.urls).toHaveLength(1)
     const metrics = await metricsIn(shelf.folder, ran.keys)
-    expect(metrics).toMatchObject({ stopped_by: 'key', counts: { not_reached: 2 }, errors: 0 })
+    expect(metrics).toMatchObject({ stopped_by: 'key', counts: { not_reached: 2 }, errors: 1 })
     expect(metrics.run_errors).toHaveLength(1)
     expect(ran.stdout + ran.stderr + JSON.stringify(metrics)).not.toContain(KEY)
     expect(ran.stdout).not.toContain('Complete')
@@ -368,19 +428,31 @@ describe('what stops a run', () => {
     expect(ran.stdout).toContain('run-1726491600.json\n')
   })
 
-  test('a defect is thrown once the metrics are written', async () => {
+  test('a defect in mid-run is told once, with its trace, and counts what was not reached', async () => {
+    let page = ''
     const defect = new TypeError('x is not a function')
     const create: Store['create'] = async (key, bytes, metadata) => {
       if (isPriceKey(key)) throw defect
       return await shelf.store.create(key, bytes, metadata)
     }
-    const running = run({
+    const ran = await run({
       bars: { AAPL: barsOf(WEEK) },
       store: { ...shelf.store, create },
-      effects: { clock: patientClock() },
+      config: {
+        actionsJob: { summaryPath: 'summary.md', timeoutMinutes: undefined, roleDurationSeconds: undefined },
+      },
+      effects: { clock: patientClock(), appendText: async (_, text) => void (page += text) },
     })
-    expect(await running.catch((error: unknown) => error)).toBe(defect)
+    expect(ran.code).toBe(1)
+    expect(ran.stderr.match(/💥/gu)).toHaveLength(1)
+    expect(ran.stderr.match(/^::error /gm)).toHaveLength(1)
+    expect(page.match(/^## /gm)).toHaveLength(1)
+    expect(page).toContain('Stopped Early')
+    expect(ran.stderr).toContain('TypeError: x is not a function')
+    expect(ran.stdout).toStartWith('🛑 Ingestion Stopped Early (bug)\n')
+    expect(ran.stdout).toContain('🛑 Sessions not reached: 1\n')
     const metrics = await metricsIn(shelf.folder, await keysIn(shelf))
+    expect(metrics).toMatchObject({ status: 'failed', exit_code: 1, errors: 1, stopped_by: 'bug' })
     expect(metrics.run_errors).toEqual([expect.stringContaining('defect')])
     expect(metrics.counts.not_reached).toBe(1)
   })

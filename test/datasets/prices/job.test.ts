@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import type { Config } from '../../../lib/core/config.ts'
 import { resolvePeriod } from '../../../lib/core/period.ts'
-import { newcomersNote, planPrices } from '../../../lib/datasets/prices/job.ts'
+import { holeWarnings, newcomersNote, planPrices } from '../../../lib/datasets/prices/job.ts'
 import { createMemoryStore } from '../../support/lakes/memory-store.ts'
 import { askedDates, at, configOf, periodOf, prices, span, day } from '../../support/values.ts'
 
@@ -24,6 +24,7 @@ async function plan(changes: Partial<Config> = {}, period = WEEK) {
     period,
     fileSettings: { ingestMs: at(NOW), version: '1.2.3' },
     unlessStopped: async (work) => await work,
+    onSurveyed: () => undefined,
   })
 }
 
@@ -58,9 +59,10 @@ describe('planPrices()', () => {
     })
   })
 
-  test('has the note on newcomers, which a dry run leaves out', async () => {
-    expect((await plan({}, NIGHTLY)).notes).toEqual([expect.stringMatching(/^\^GSPC has nothing stored/)])
-    expect((await plan({ isDryRun: true }, NIGHTLY)).notes).toEqual([])
+  test('has the note on newcomers, in a dry run too', async () => {
+    for (const isDryRun of [false, true]) {
+      expect((await plan({ isDryRun }, NIGHTLY)).notes).toEqual([expect.stringMatching(/^\^GSPC has nothing stored/)])
+    }
   })
 })
 
@@ -71,11 +73,11 @@ const note = (symbols: readonly string[], changes = {}) => newcomersNote(newcome
 describe('the note on newcomers', () => {
   test('gives one command that backfills them all', () => {
     expect(note(['AAPL', 'BRK-B'], { target: { kind: 's3', bucket: 'my-bucket' } })).toBe(
-      '2 symbols have nothing stored in the last 250 sessions and get the last session only. Their history: ' +
+      '2 symbols have nothing stored in the last 250 sessions and get the last session only: --lookback 5 fills no sessions before the first stored one. Their history: ' +
         'ingest --backfill --backfill-days 1825 --tickers AAPL,BRK-B --out s3://my-bucket',
     )
     expect(note(['AAPL'])).toBe(
-      'AAPL has nothing stored in the last 250 sessions and gets the last session only. Its history: ' +
+      'AAPL has nothing stored in the last 250 sessions and gets the last session only: --lookback 5 fills no sessions before the first stored one. Its history: ' +
         'ingest --backfill --backfill-days 1825 --tickers AAPL --out ./lake',
     )
   })
@@ -92,6 +94,18 @@ describe('the note on newcomers', () => {
     expect(note(many.slice(0, 21))).toContain(' --tickers-path tickers.csv ')
   })
 
+  test.each([
+    [3, 250],
+    [250, 250],
+    [300, 300],
+  ])('says with --lookback %d how far it has looked', (lookback, reach) => {
+    const dates = askedDates({ lookback })
+    const text = newcomersNote(newcomers(['AAPL']), resolvePeriod(dates, XNYS, at(NOW)), configOf({ dates }))
+    expect(text).toStartWith(
+      `AAPL has nothing stored in the last ${reach} sessions and gets the last session only: --lookback ${lookback} fills`,
+    )
+  })
+
   test('keeps what the run was told of the adjusted close', () => {
     expect(note(['AAPL'], { withAdjClose: false })).toEndWith(' --no-adj-close')
   })
@@ -105,5 +119,34 @@ describe('the note on newcomers', () => {
   test('is none where all have something, or dates were given', () => {
     expect(newcomersNote([{ symbol: 'AAPL', newest: day('2024-09-12') }], NIGHTLY, configOf())).toBeUndefined()
     expect(newcomersNote(newcomers(['AAPL']), WEEK, configOf())).toBeUndefined()
+  })
+})
+
+describe('the warning about holes', () => {
+  const hole = span('2023-03-01..2023-05-31')
+  const warnings = (symbols: readonly string[], changes = {}) =>
+    holeWarnings(
+      symbols.map((symbol) => ({ symbol, holeBeyond: hole })),
+      NIGHTLY,
+      configOf(changes),
+    )
+
+  test('is one for all symbols with the same hole', () => {
+    expect(warnings(['A', 'B'])).toEqual([
+      'A, B: there is nothing stored from 2023-03-01 to 2023-05-31, though older and newer sessions are; this run reaches back to 2023-09-18 only. To fill it: ingest --from-date 2023-03-01 --to-date 2023-05-31 --tickers A,B --out ./lake',
+    ])
+    expect(warnings(Array.from({ length: 70 }, (_, index) => `S${index}`))).toEqual([
+      expect.stringMatching(/^70 symbols have nothing stored from .* --tickers-path tickers.csv --out .\/lake$/),
+    ])
+    const other = { symbol: 'C', holeBeyond: span('2023-02-01..2023-02-28') }
+    expect(holeWarnings([{ symbol: 'A', holeBeyond: hole }, other], NIGHTLY, configOf())).toHaveLength(2)
+  })
+
+  test('is none where there is no hole', () => {
+    expect(holeWarnings([{ symbol: 'A', holeBeyond: undefined }], NIGHTLY, configOf())).toEqual([])
+  })
+
+  test('keeps what the run was told of the adjusted close', () => {
+    expect(warnings(['A'], { withAdjClose: false })[0]).toEndWith(' --no-adj-close')
   })
 })

@@ -23,7 +23,7 @@ const WEEK = span('2024-09-09..2024-09-13')
 const YEAR = span('2023-01-01..2023-12-31')
 
 function planned(partition: Partition, sessions: readonly IsoDate[], stored?: PlannedFile['stored']): PlannedFile {
-  return { partition, sessions, stored, action: actionOn(stored, false) }
+  return { partition, sessions, stored, action: actionOn(stored, false), isExtra: false }
 }
 
 function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partial<SymbolPlan> = {}): SymbolPlan {
@@ -38,9 +38,12 @@ function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partia
     errors: [],
     storedSpan: undefined,
     newest: undefined,
+    newestDay: undefined,
     writesOldestFirst: false,
+    holeBeyond: undefined,
     yearsStored: [],
     isAudited: false,
+    tradesElsewhere: false,
     recentFrom: XNYS.sessionsBack(range.to, 5),
     ...changes,
   }

@@ -6,7 +6,7 @@ import { addDays, dateOf, LAST_YEAR, type DateRange, type IsoDate } from '../../
 import { resolvePeriod } from '../../../lib/core/period.ts'
 import { planSessions, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import { forRandomCases } from '../../support/random.ts'
-import { askedDates, at, day, prices } from '../../support/values.ts'
+import { askedDates, at, day, prices, storedSessions } from '../../support/values.ts'
 import { readWorkflow } from '../../support/workflow.ts'
 
 const PRICES = prices()
@@ -34,7 +34,7 @@ function planAt(nowMs: number, lake: Lake): SymbolPlan {
   const from = period.range?.from ?? period.today
   const held = lake.slice(firstFrom(lake, from))
   const days = new Set(held)
-  const holdings = [{ symbol: 'SYM', days, years: new Map(), newest: held.at(-1) }]
+  const holdings = [storedSessions('SYM', { days, newest: held.at(-1) })]
   const [plan] = planSessions(holdings, {
     dataset: PRICES,
     calendar: XNYS,

@@ -5,9 +5,20 @@ import { addDays, dateOf, isWithin, yearOf, yearsIn, type DateRange, type IsoDat
 import type { Footer } from '../../../lib/parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import { coverSpans, planSessions, type PlanContext, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
-import type { StoredSessions, StoredYear } from '../../../lib/datasets/prices/survey.ts'
+import type { StoredYear } from '../../../lib/datasets/prices/year-files.ts'
+import type { StoredSessions } from '../../../lib/datasets/prices/survey.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
-import { askedDates, at, day, footerOf, periodOf, prices, span, storedFile } from '../../support/values.ts'
+import {
+  askedDates,
+  at,
+  day,
+  footerOf,
+  periodOf,
+  prices,
+  span,
+  storedFile,
+  storedSessions,
+} from '../../support/values.ts'
 import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 
 const PRICES = prices()
@@ -20,7 +31,7 @@ function contextOf(period: Period, changes: Partial<PlanContext> = {}): PlanCont
 }
 
 function holding(symbol: string, changes: Partial<StoredSessions> = {}): StoredSessions {
-  return { symbol, days: new Set(), years: new Map(), newest: undefined, ...changes }
+  return storedSessions(symbol, changes)
 }
 
 function heldDays(symbol: string, dates: readonly IsoDate[]): StoredSessions {
@@ -57,6 +68,44 @@ const keysOf = ({ symbol, dataset, files }: SymbolPlan): string[] =>
 
 const askedYears = ({ files }: SymbolPlan): number[] =>
   files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : []))
+
+describe('a symbol of another exchange', () => {
+  const weeks = contextOf(periodOf('daily', '2024-08-30..2024-09-04', MORNING))
+
+  test('has a file for each day of its windows, stored oldest first, and sessions of the calendar only', () => {
+    const plan = planOne(holding('VOD.L'), weeks)
+    expect(plan.files.map(({ partition, sessions }) => [partition, sessions.length])).toEqual(
+      [
+        ['04', 1],
+        ['03', 1],
+        ['02', 0],
+        ['01', 0],
+        ['31', 0],
+        ['30', 1],
+      ].map(([date, count]) => [
+        { kind: 'day', date: day(`2024-0${String(date) > '09' ? 8 : 9}-${date}`) },
+        Number(count),
+      ]),
+    )
+    expect(plan).toMatchObject({ tradesElsewhere: true, writesOldestFirst: true, calls: 2 })
+    expect(planOne(holding('VOD'), weeks)).toMatchObject({ tradesElsewhere: false, writesOldestFirst: false })
+  })
+
+  test('takes stored closed days for stored', () => {
+    const plan = planOne(heldDays('VOD.L', [day('2024-09-02'), day('2024-09-04')]), weeks)
+    expect(texts(plan.windows)).toEqual(['2024-08-30..2024-09-03'])
+    expect(keysOf(plan).map((key) => key.slice(-10, -8))).toEqual(['03', '01', '31', '30'])
+    expect(plan.surveyedCounts).toMatchObject({ already_stored: 1, no_data: 0 })
+  })
+
+  test('is left by a run without dates once it has the newest session', () => {
+    const nightly = contextOf(resolvePeriod(askedDates({ mode: 'daily' }), XNYS, at(MORNING)))
+    const held = [day('2024-09-11'), day('2024-09-13')]
+    const plan = planOne(heldDays('VOD.L', held), nightly)
+    expect(plan).toMatchObject({ files: [], calls: 0, surveyedCounts: { already_stored: 2, no_data: 1 } })
+    expect(planOne(heldDays('VOD', held), nightly).files).toHaveLength(1)
+  })
+})
 
 describe('daily, with dates', () => {
   const week = contextOf(periodOf('daily', '2024-09-09..2024-09-13', MORNING))
@@ -135,13 +184,20 @@ describe('daily, without dates', () => {
   })
 
   test('fills at least the lookback', () => {
-    const plan = planOne(heldDays('AAPL', [day('2024-09-12')]), nightly)
+    const plan = planOne(heldDays('AAPL', ['2024-09-06', '2024-09-12'].map(day)), nightly)
     expect(datesOf(plan)).toEqual(['2024-09-13', '2024-09-11', '2024-09-10', '2024-09-09'])
     expect(plan.surveyedCounts.already_stored).toBe(1)
   })
 
+  test('does not reach before the first stored session', () => {
+    const plan = planOne(heldDays('AAPL', [day('2024-09-11')]), nightly)
+    expect(datesOf(plan)).toEqual(['2024-09-13', '2024-09-12'])
+    expect(plan.range).toEqual(span('2024-09-11..2024-09-13'))
+    expect(planOne(heldDays('AAPL', [day('2024-09-13')]), nightly)).toMatchObject({ calls: 0, files: [] })
+  })
+
   test('reaches back to the newest stored session, and not further', () => {
-    const plan = planOne(heldDays('AAPL', ['2024-08-01', '2024-08-29'].map(day)), nightly)
+    const plan = planOne(heldDays('AAPL', ['2024-08-28', '2024-08-29'].map(day)), nightly)
     expect(plan.range).toEqual(span('2024-08-29..2024-09-13'))
     expect(datesOf(plan)).toHaveLength(10)
     expect(texts(plan.windows)).toEqual(['2024-08-30..2024-09-13'])
@@ -150,8 +206,8 @@ describe('daily, without dates', () => {
   test('reaches back to where the newest year file ends', () => {
     const plan = planOne(heldYears('AAPL', [[2024, footerOf('2024-01-02..2024-08-29')]]), nightly)
     expect(plan.range).toEqual(span('2024-08-29..2024-09-13'))
-    // Its days have no files of their own.
-    expect(datesOf(plan).at(-1)).toBe('2024-08-29')
+    expect(datesOf(plan).at(-1)).toBe('2024-08-30')
+    expect(plan.surveyedCounts.already_stored).toBe(1)
   })
 
   test('is a mark for the next run, and with dates is none', () => {

@@ -99,7 +99,7 @@ describe('check(), hard rules', () => {
     ['a null date', { date: null }, 'date is missing'],
     ['a number for a date', { date: 20240913 }, 'date is missing'],
     ['a date that is none', { date: '2024-02-30' }, 'date is not a real date'],
-    ['a date with a time', { date: '2024-09-13 00:00:00' }, 'date is not a real date'],
+    ['a date with a time', { date: '2024-09-13 16:00:00' }, 'date has a time other than midnight'],
     ['an empty date', { date: '' }, 'date is not a real date'],
     ['a price in a text', { open: '10.5' }, 'open is not a number'],
     ['a price that is a list', { high: [12] }, 'high is not a number'],

@@ -6,13 +6,12 @@ import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import {
   findNewestSession,
-  readYear,
   surveySessions,
   type StoredSessions,
   type SurveyContext,
 } from '../../../lib/datasets/prices/survey.ts'
 import { openShelf, putDays, putYear, type Shelf } from '../../support/lakes/folder-store.ts'
-import { askedDates, at, day, periodOf, priceRow, prices, span } from '../../support/values.ts'
+import { askedDates, at, day, periodOf, priceRow, prices } from '../../support/values.ts'
 
 const NOW = '2024-09-16T13:00:00Z'
 const PRICES = prices()
@@ -49,7 +48,7 @@ function watched(store: Store): Reads {
 }
 
 function scope(mode: SurveyContext['mode'], period: Period, store = shelf.store): SurveyContext {
-  return { store, dataset: PRICES, mode, period }
+  return { store, dataset: PRICES, calendar: XNYS, mode, period }
 }
 
 async function surveyOne(symbol: string, where: SurveyContext): Promise<StoredSessions> {
@@ -123,16 +122,19 @@ describe('daily, with dates', () => {
 })
 
 describe('daily, without dates', () => {
-  test('takes the newest day file, and reads no footer where there is one', async () => {
-    await putYear(shelf, rows(['2024-09-12']))
+  test('takes the newest of day files and of the newest year file, and reads no footer where there is no year file', async () => {
     await putDays(shelf, rows(['2023-10-02', '2024-08-01']))
     const spy = watched(shelf.store)
-    const held = await surveyOne('AAPL', scope('daily', NIGHTLY, spy.store))
-    expect(held.newest).toBe(day('2024-08-01'))
+    expect((await surveyOne('AAPL', scope('daily', NIGHTLY, spy.store))).newest).toBe(day('2024-08-01'))
     expect(spy.reads).toEqual([])
+    await putYear(shelf, rows(['2024-07-12']))
+    expect((await surveyOne('AAPL', scope('daily', NIGHTLY, spy.store))).newest).toBe(day('2024-08-01'))
+    await putYear(shelf, rows(['2024-09-12']))
+    expect((await surveyOne('AAPL', scope('daily', NIGHTLY, spy.store))).newest).toBe(day('2024-09-12'))
+    expect([spy.reads.length, spy.lists.length]).toEqual([2, 3])
   })
 
-  test('else the footer of the newest year file, and reads only that', async () => {
+  test('reads the footer of the newest year file only', async () => {
     await putYear(shelf, rows(['2023-12-29', '2023-12-28']))
     const newest = await putYear(shelf, rows(['2024-08-29', '2024-08-28']))
     const spy = watched(shelf.store)
@@ -238,12 +240,4 @@ describe('newestEver()', () => {
     await putDays(shelf, rows(['2020-01-02'], 'OTHER'))
     expect<string | undefined>(await findNewestSession('AAPL', where())).toBe(expected)
   })
-})
-
-test('readYear() reads the end of the file in one request', async () => {
-  const key = await putYear(shelf, rows(['2023-06-05']), { asked: span('2020-01-01..2023-12-31') })
-  const [file] = await shelf.store.list('raw/')
-  if (file === undefined) throw new Error('There is no file')
-  const found = await readYear(file, { store: shelf.store, dataset: prices() })
-  expect(found).toMatchObject({ file: { key }, footer: { rows: 1, asked: span('2020-01-01..2023-12-31') } })
 })

@@ -6,7 +6,7 @@ import type { Row } from '../../../lib/core/dataset.ts'
 import { yearOf, type DateRange } from '../../../lib/core/dates.ts'
 import { createEncoder } from '../../../lib/parquet/encoder.ts'
 import type { Store } from '../../../lib/store/store.ts'
-import { readYear } from '../../../lib/datasets/prices/survey.ts'
+import { readYear } from '../../../lib/datasets/prices/stored-years.ts'
 import { replaceableOf } from '../../../lib/datasets/prices/year-files.ts'
 import { writeFile as write, type FileRows, type WriteContext } from '../../../lib/datasets/prices/write.ts'
 import {
@@ -64,7 +64,7 @@ function rowsOf(dates: string, changes: Partial<Row> = {}): readonly Row[] {
 
 function wantedDay(date: string, changes: Partial<FileRows> = {}): FileRows {
   const partition = { kind: 'day', date: day(date) } as const
-  const file = { partition, sessions: [day(date)], stored: undefined, action: 'create' } as const
+  const file = { partition, sessions: [day(date)], stored: undefined, action: 'create', isExtra: false } as const
   return {
     file,
     key: PRICES.key('AAPL', partition),
@@ -79,7 +79,7 @@ function wantedDay(date: string, changes: Partial<FileRows> = {}): FileRows {
 function wantedYear(rows: readonly Row[], stored: FileRows['file']['stored'], asked: DateRange = RANGE): FileRows {
   const year = yearOf(rows[0]?.date ?? day('2024-01-02'))
   const partition = { kind: 'year', year } as const
-  const file = { partition, sessions: XNYS.sessions(RANGE), stored, action: actionOn(stored, false) }
+  const file = { partition, sessions: XNYS.sessions(RANGE), stored, action: actionOn(stored, false), isExtra: false }
   return { file, key: PRICES.key('AAPL', partition), symbol: 'AAPL', rows, range: RANGE, asked }
 }
 

@@ -4,10 +4,11 @@ import { dateOf, wholeYear, yearOf, yearsIn, type DateRange, type IsoDate } from
 import type { Footer } from '../../../lib/parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../../lib/core/period.ts'
 import { planSessions, type SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
-import type { StoredSessions, StoredYear } from '../../../lib/datasets/prices/survey.ts'
+import type { StoredYear } from '../../../lib/datasets/prices/year-files.ts'
+import type { StoredSessions } from '../../../lib/datasets/prices/survey.ts'
 import { askedRange, isFinished, isKnownEmpty, shrinkage, yearPart } from '../../../lib/datasets/prices/year-files.ts'
 import { forRandomCases, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
-import { askedDates, at, day, footerOf, prices, span, storedFile } from '../../support/values.ts'
+import { askedDates, at, day, footerOf, prices, span, storedFile, storedSessions } from '../../support/values.ts'
 
 const seenFrom = (range: string, today: string) => ({ calendar: XNYS, range: span(range), today: day(today) })
 
@@ -181,7 +182,7 @@ type Lake = Map<number, StoredYear>
 function holdingsIn(lake: Lake, range: DateRange): StoredSessions {
   const years = new Map([...lake].filter(([year]) => yearsIn(range).includes(year)))
   const spans = [...years.values()].flatMap((stored) => ('footer' in stored ? [stored.footer.span.to] : []))
-  return { symbol: 'SYM', days: new Set(), years, newest: spans.toSorted().at(-1) }
+  return storedSessions('SYM', { years, newest: spans.toSorted().at(-1) })
 }
 
 function planFor(lake: Lake, period: Period, isForced = false): SymbolPlan {

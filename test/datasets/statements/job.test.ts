@@ -24,6 +24,7 @@ async function planFor(statement: Statement, store: MemoryStore): Promise<Job> {
     period: periodOf('daily', '2024-11-25..2024-11-29', NOW),
     fileSettings: { ingestMs: at(NOW), version: '1.2.3', note: undefined },
     planLimits: createPlanLimits(() => undefined),
+    onSurveyed: () => undefined,
   })
 }
 
@@ -34,6 +35,7 @@ async function runJob(job: Job, { amounts }: Statement): Promise<readonly string
   const { outcomes } = await ingestAll(job.tasks({ openEncoder: createEncoder }), {
     stop,
     admit: createUploads({ stop, interruption: stop.signal, clock: createFakeClock(), maxUploads: 4 }).admit,
+    onFetched: () => undefined,
     onOutcome: () => undefined,
     maxWorkers: 1,
     fmp: {

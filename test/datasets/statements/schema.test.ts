@@ -23,13 +23,46 @@ describe('check()', () => {
     ['no date', { date: undefined }, 'date is missing'],
     ['a date that is none', { date: '2024-02-31' }, 'date is not a real date'],
     ['another period', { period: 'H1' }, 'period is not one of FY and Q1 to Q4'],
-    ['a filing on no day', { filingDate: '2024-13-01' }, 'filingDate is not a real date'],
-    ['an acceptance at no time', { acceptedDate: '2024-11-01 25:00:00' }, 'acceptedDate is not a real date and time'],
-    ['a year that is none', { fiscalYear: 'x' }, 'fiscalYear is not a year'],
-    ['an amount in words', { revenue: '1' }, 'revenue is not a number'],
-    ['an amount without end', { revenue: Infinity }, 'revenue is not finite'],
+    ['no symbol', { symbol: null }, 'symbol is missing'],
   ])('refuses %s', (_, changes, reason) => {
     expect(dataset.check('AAPL', { ...ROW, ...changes })).toEqual({ reason })
+  })
+
+  const sideFields: readonly [RawRow, string | number | null, 'suspect' | 'good'][] = [
+    [{ filingDate: '2024-13-01' }, null, 'suspect'],
+    [{ filingDate: '0000-00-00' }, null, 'suspect'],
+    [{ filingDate: 20241101 }, null, 'suspect'],
+    [{ filingDate: '2024-11-01T00:00:00.000Z' }, '2024-11-01', 'good'],
+    [{ filingDate: '' }, null, 'good'],
+    [{ acceptedDate: '2024-11-01 25:00:00' }, null, 'suspect'],
+    [{ acceptedDate: '0000-00-00 00:00:00' }, null, 'suspect'],
+    [{ acceptedDate: 'soon' }, null, 'suspect'],
+    [{ acceptedDate: '2024-11-01T06:01:36' }, '2024-11-01T10:01:36.000Z', 'good'],
+    [{ acceptedDate: '2024-11-01T06:01:36.000Z' }, '2024-11-01T06:01:36.000Z', 'good'],
+    [{ acceptedDate: '2024-11-01T06:01:36-04:00' }, '2024-11-01T10:01:36.000Z', 'good'],
+    [{ acceptedDate: '2024-11-01 06:01' }, '2024-11-01T10:01:00.000Z', 'good'],
+    [{ acceptedDate: '2024-11-01' }, '2024-11-01T04:00:00.000Z', 'good'],
+    [{ fiscalYear: '' }, null, 'suspect'],
+    [{ fiscalYear: 'FY2024' }, null, 'suspect'],
+    [{ fiscalYear: 24 }, null, 'suspect'],
+    [{ fiscalYear: 2024 }, 2_024, 'good'],
+    [{ cik: 320193 }, '0000320193', 'good'],
+    [{ cik: 12_345_678_901 }, null, 'suspect'],
+    [{ cik: ['0000320193'] }, null, 'suspect'],
+    [{ reportedCurrency: 840 }, null, 'suspect'],
+    [{ revenue: '' }, null, 'suspect'],
+    [{ revenue: 'N/A' }, null, 'suspect'],
+    [{ revenue: '1e999' }, null, 'suspect'],
+    [{ revenue: Infinity }, null, 'suspect'],
+    [{ revenue: '391035000000' }, 391_035_000_000, 'good'],
+    [{ revenue: '-1.5' }, -1.5, 'good'],
+  ]
+  test.each(sideFields)('never loses a statement for a side field: %p', (changes, value, verdict) => {
+    const [field = ''] = Object.keys(changes)
+    const checked = dataset.check('AAPL', { ...ROW, ...changes })
+    expect(checked).toMatchObject({ row: { date: '2024-09-28', period: 'FY', [field]: value } })
+    const doubts = verdict === 'good' ? [] : [expect.stringContaining(`${field} cannot be read: `)]
+    expect(checked).toMatchObject({ suspicions: doubts })
   })
 
   test('keeps nought, makes null of what is not there, and cuts the time off a day', () => {

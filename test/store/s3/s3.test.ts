@@ -80,14 +80,22 @@ describe('a write', () => {
     expect(headers?.['transfer-encoding']).toBeUndefined()
   })
 
-  test('of a refresh sends the tag without quotes', async () => {
-    const store = await openProven()
-    fake.put('p/a', ONE)
-    const [file] = await store.list('p/')
-    expect(await store.replace('p/a', TWO, {}, file?.tag)).toBe('replaced')
-    expect(fake.requests.at(-1)?.headers['if-match']).toBe(file?.tag)
-    expect(file?.tag).not.toContain('"')
-  })
+  test.each(['both', 'quoted', 'plain'] as const)(
+    'of a refresh sends the tag in the form that the store takes (%s)',
+    async (form) => {
+      const store = await openProven()
+      fake.tagForm = form
+      fake.put('p/a', ONE)
+      const [file] = await store.list('p/')
+      expect(await store.replace('p/a', TWO, {}, file?.tag)).toBe('replaced')
+      expect(fake.requests.at(-1)?.headers['if-match']).toBe(form === 'plain' ? file?.tag : `"${file?.tag}"`)
+      expect(file?.tag).not.toContain('"')
+      const [next] = await store.list('p/')
+      fake.requests.length = 0
+      expect(await store.replace('p/a', ONE, {}, next?.tag)).toBe('replaced')
+      expect(fake.requests).toHaveLength(1)
+    },
+  )
 
   test('never asks with HEAD', async () => {
     const store = await open()
@@ -292,7 +300,7 @@ describe('the proof of create-only writes', () => {
     const store = await open()
     script('put', [reply(501, 'NotImplemented')])
     const error = await failureOf(store.create('p/a', ONE, {}))
-    expect(error.message).toContain('ignores create-only writes')
+    expect(error.message).toContain('has no create-only writes (If-None-Match)')
     expect(error.scope).toBe('run')
   })
 
@@ -335,14 +343,28 @@ describe('the proof of create-only writes', () => {
     expect(fake.requests.map(({ key }) => key)).toEqual(['p/a', 'p/b', 'p/b'])
   })
 
-  test('is taken up by a create that waited for the one that failed', async () => {
+  test('that failed ends the creates that wait for it, and the next one takes it up', async () => {
     const store = await open()
     script('put', [reply(403, 'AccessDenied')])
-    const [first, ...others] = ['p/a', 'p/b', 'p/c'].map((key) => store.create(key, ONE, {}))
-    expect((await failureOf(first ?? Promise.resolve())).message).toContain('access denied')
-    expect(await Promise.all(others)).toEqual(['created', 'created'])
-    expect(fake.requests.map(({ key }) => key)).toEqual(['p/a', 'p/b', 'p/b', 'p/c'])
+    const creates = ['p/a', 'p/b', 'p/c'].map((key) => failureOf(store.create(key, ONE, {})))
+    for (const error of await Promise.all(creates)) expect(error.message).toContain('p/a: access denied')
+    expect(await store.create('p/d', ONE, {})).toBe('created')
+    expect(fake.requests.map(({ key }) => key)).toEqual(['p/a', 'p/d', 'p/d'])
   })
+
+  test.each([503, 500, 409])(
+    'that every try of fails (%i for ever) costs one wait, however many writes',
+    async (status) => {
+      const clock = createFakeClock()
+      const store = await open({ clock, random: () => 1 })
+      const code = status === 409 ? 'ConditionalRequestConflict' : 'Busy'
+      fake.onRequest = () => reply(status, code)
+      const creates = Array.from({ length: 13 }, (_, index) => failureOf(store.create(`p/${index}`, ONE, {})))
+      for (const error of await Promise.all(creates)) expect(error.message).toContain(`(${status} ${code}), 14 tries`)
+      expect(fake.requests.map(({ key }) => key)).toEqual(Array.from({ length: 14 }, () => 'p/0'))
+      expect(clock.elapsedMs()).toBe(41_300)
+    },
+  )
 
   describe('by a refresh that is the first write', () => {
     test('is a create of the same file, refused', async () => {
@@ -351,7 +373,7 @@ describe('the proof of create-only writes', () => {
       expect(await store.replace('p/a', TWO, {}, tag)).toBe('replaced')
       expect(fake.requests.map(({ headers }) => [headers['if-none-match'], headers['if-match']])).toEqual([
         ['*', undefined],
-        [undefined, tag],
+        [undefined, `"${tag}"`],
       ])
       expect(textAt('p/a')).toBe('two')
     })
@@ -389,7 +411,7 @@ describe('a refusal', () => {
       'access denied',
       reply(403, 'AccessDenied'),
       /access denied to s3:PutObject/,
-      /Allow s3:PutObject on arn:aws:s3:::test-bucket\/\*/,
+      /Allow s3:PutObject on arn:aws:s3:::test-bucket\/p\/a\./,
     ],
     ['an unknown key', reply(403, 'InvalidAccessKeyId'), /access key is not known/, /AWS_ACCESS_KEY_ID/],
     ['a wrong secret', reply(403, 'SignatureDoesNotMatch'), /secret key does not fit/, /AWS_SECRET_ACCESS_KEY/],
@@ -652,7 +674,7 @@ describe('a read', () => {
     fake.put('p/big', new Uint8Array(5_000_000))
     for (let index = 0; index < 3; index += 1) {
       const error = await failureOf(store.read('p/big', undefined, 1_000))
-      expect(error.message).toContain('at most 1000 are read')
+      expect(error.message).toContain('at most 1,000 are read')
       expect(error.scope).toBe('symbol')
     }
     expect(await store.read('p/big', { suffixBytes: 8 }, 1_000)).toEqual(new Uint8Array(8))
@@ -662,7 +684,7 @@ describe('a read', () => {
     const store = await open({ concurrency: 1 })
     fake.put('p/big', new Uint8Array(5_000_000))
     script('get', [{ action: 'chunked' }, { action: 'chunked' }])
-    expect((await failureOf(store.read('p/big', undefined, 1_000))).message).toContain('at most 1000 are read')
+    expect((await failureOf(store.read('p/big', undefined, 1_000))).message).toContain('at most 1,000 are read')
     expect(await store.read('p/big', undefined, 5_000_000)).toHaveLength(5_000_000)
   })
 })
@@ -704,7 +726,7 @@ describe('region and credentials', () => {
 
   test('no region and no endpoint of one’s own is a usage error that names AWS_REGION', async () => {
     const undo = setAwsEnvironment(bare)
-    const error = await failureOf(open({ hasCustomEndpoint: false }))
+    const error = await failureOf(open())
     undo()
     expect(error.kind).toBe('usage')
     expect(describeError(error)).toContain('AWS_REGION')

@@ -20,7 +20,6 @@ async function putUnder(env: Readonly<Record<string, string>>, bucket = 'my-buck
   const sent: Sent[] = []
   const store = await openTestStore({
     bucket,
-    hasCustomEndpoint: 'AWS_ENDPOINT_URL_S3' in env,
     fetch: async (url, { headers }) => {
       sent.push({ url, headers: headers as Record<string, string> })
       return new Response(null, { status: 200, headers: { etag: '"x"' } })
@@ -109,7 +108,6 @@ test('a large page of a stranger in place of a footer is worth another try, not 
   restore = setAwsEnvironment({ ...KEYS, AWS_REGION: 'eu-west-1' })
   let asked = 0
   const store = await openTestStore({
-    hasCustomEndpoint: false,
     fetch: async (_url, { headers }) => {
       asked += 1
       expect((headers as Record<string, string>)['range']).toBe('bytes=-100')
@@ -120,7 +118,6 @@ test('a large page of a stranger in place of a footer is worth another try, not 
   const bytes = await store.read('raw/a.parquet', { suffixBytes: 100 }, 100)
   expect({ text: new TextDecoder().decode(bytes), asked }).toEqual({ text: 'the footer', asked: 3 })
   const larger = openTestStore({
-    hasCustomEndpoint: false,
     fetch: async () => new Response('x'.repeat(200), { status: 206, headers: { etag: '"x"' } }),
   })
   expect((await larger).read('raw/a.parquet', { suffixBytes: 100 }, 100)).rejects.toThrow('at most 100 are read')
@@ -130,7 +127,6 @@ test('a file that is not there is none, also where the store sends no words', as
   restore()
   restore = setAwsEnvironment({ ...KEYS, AWS_REGION: 'eu-west-1' })
   const store = await openTestStore({
-    hasCustomEndpoint: false,
     fetch: async () => new Response(null, { status: 404 }),
   })
   expect(await store.read('raw/a.parquet', { suffixBytes: 100 }, 100)).toBeUndefined()
@@ -141,7 +137,6 @@ async function failureWith(code: string, message = code): Promise<unknown> {
   restore()
   restore = setAwsEnvironment({ ...KEYS, AWS_REGION: 'eu-west-1' })
   const store = await openTestStore({
-    hasCustomEndpoint: false,
     fetch: async () => {
       throw Object.assign(new TypeError(message), code === '' ? {} : { code })
     },
@@ -197,7 +192,6 @@ test('credentials that expire are fetched anew before they do', async () => {
   })
   const tokens: (string | undefined)[] = []
   const store = await openTestStore({
-    hasCustomEndpoint: false,
     fetch: async (_url, { headers }) => {
       tokens.push((headers as Record<string, string>)['x-amz-security-token'])
       return new Response(null, { status: 200, headers: { etag: '"x"' } })
@@ -220,7 +214,6 @@ test('credentials that are not there yet are asked for again by the next write',
   const env = { AWS_REGION: 'eu-west-1', AWS_EC2_METADATA_DISABLED: 'true', ...nowhere }
   restore = setAwsEnvironment(env)
   const store = await openTestStore({
-    hasCustomEndpoint: false,
     fetch: async () => new Response(null, { status: 200, headers: { etag: '"x"' } }),
   })
   const before = await store.replace('a', BYTES, {}).catch((error: unknown) => error)

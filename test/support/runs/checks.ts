@@ -1,8 +1,10 @@
 // What holds of every run: no secret anywhere, an account that adds up, the right exit code.
 
 import { expect } from 'bun:test'
+import { grouped } from '../../../lib/core/text.ts'
 import type { Metrics } from '../../../lib/report/contract.ts'
 import { sessions } from '../bars.ts'
+import { schemaErrors } from '../json-schema.ts'
 import { readFooter, type Lake } from '../lakes/lake.ts'
 import type { FakeS3 } from '../servers/fake-s3.ts'
 import type { FmpRequestInfo } from '../servers/vendor.ts'
@@ -59,12 +61,17 @@ export async function checkRun(run: Run, { args, lake, after, isShared, isLossy 
     expect({ requests: requests.length, changed }).toEqual({ requests: 0, changed: [] })
     return
   }
+  expect(schemaErrors('metrics', metrics)).toEqual([])
   checkAccount(metrics)
   checkExitCode(run, metrics)
   if (args.includes('--json')) expect(JSON.parse(stdout)).toEqual(metrics)
+  else if (args.includes('--quiet') && code === 0) expect(`${stdout}${stderr}`).toBe('')
   else checkSummary(stdout, metrics)
   const failed = metrics.results.filter(({ errors }) => errors.length > 0).map(({ symbol }) => symbol)
-  const named = [...stderr.matchAll(/^❌ ([^ :a-z]+): /gm)].map(([, symbol = '']) => symbol)
+  // A line of its own each, or one line for many that say the same.
+  const named = [...stderr.matchAll(/^❌ (?:([^ :a-z]+)|[\d,]+ symbols \((.+?)\)): /gm)].flatMap(
+    ([, symbol, group = '']) => symbol ?? group.split(', '),
+  )
   expect([...new Set(named)].toSorted()).toEqual([...new Set(failed)].toSorted())
   if (isShared || code >= 128) return
   if (isLossy) expect(metrics.calls).toBeGreaterThanOrEqual(requests.length)
@@ -91,8 +98,8 @@ function checkAccount(metrics: Metrics): void {
   const isCommon = metrics.mode === 'backfill' || metrics.settings.from_date !== null
   if (isCommon && from !== null && to !== null) {
     const count = sessions(from, to).length
-    const ofPrices = results.filter(({ dataset }) => dataset === 'prices')
-    expect(ofPrices.map((result) => result.sessions)).toEqual(ofPrices.map(() => count))
+    const own = results.filter(({ dataset }) => dataset === 'prices')
+    expect(own.map((result) => result.sessions)).toEqual(own.map(() => count))
   }
   for (const { dataset, counts: own, ...written } of metrics.datasets) {
     expect(own.stored).toBeLessThanOrEqual(written.rows_written)
@@ -101,47 +108,63 @@ function checkAccount(metrics: Metrics): void {
   }
   const fates = ['stored', 'already_stored', 'no_data', 'missing', 'rejected', 'failed', 'not_reached'] as const
   expect(Object.keys(counts).toSorted()).toEqual([...fates].toSorted())
-  for (const fate of fates) expect(counts[fate]).toBe(sum(results.map((result) => result.counts[fate])))
+  const ofPrices = results.filter(({ dataset }) => dataset === 'prices')
+  for (const fate of fates) expect(counts[fate]).toBe(sum(ofPrices.map((result) => result.counts[fate])))
   expect(metrics.sessions).toBe(sum(Object.values(counts)))
   expect(metrics.files_written).toBe(sum(results.map(({ files_written: files }) => files)))
   expect(metrics.rows_written).toBe(sum(results.map(({ rows_written: rows }) => rows)))
-  expect(metrics.errors).toBe(sum(results.map(({ errors }) => errors.length)))
+  expect(metrics.errors).toBe(sum(results.map(({ errors }) => errors.length)) + metrics.run_errors.length)
+  expect(metrics.calls).toBe(sum(results.map(({ calls }) => calls)))
+  expect(metrics.calls).toBe(sum(metrics.datasets.map(({ calls }) => calls)))
+  const dates = (field: 'first_date' | 'through_date') => ofPrices.flatMap((result) => result[field] ?? []).toSorted()
+  expect<string | null>(metrics.first_date).toBe(dates('first_date')[0] ?? null)
+  expect<string | null>(metrics.through_date).toBe(dates('through_date').at(-1) ?? null)
   expect(metrics.symbols_processed).toBeLessThanOrEqual(results.length)
   if (metrics.stopped_by === null) expect(metrics.symbols_processed).toBe(metrics.symbols)
   if (counts.not_reached > 0) expect(metrics.stopped_by).not.toBeNull()
-  expect(metrics.run_id).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$/)
+  expect(metrics.run_id).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$/)
 }
 
-function checkExitCode({ code }: Run, { errors, run_errors: runErrors, stopped_by: stoppedBy, ...rest }: Metrics) {
+const STATUSES: Readonly<Record<number, Metrics['status']>> = {
+  0: 'ok',
+  1: 'failed',
+  3: 'stopped',
+  130: 'interrupted',
+  143: 'interrupted',
+}
+
+function checkExitCode({ code }: Run, { errors, stopped_by: stoppedBy, results, ...rest }: Metrics) {
   // Killed after it had said everything: nobody knows what its code would have been.
   if (code === 137) return undefined
+  expect(rest.exit_code).toBe(code as typeof rest.exit_code)
+  expect(rest.status).toBe(STATUSES[code] ?? 'failed')
   if (rest.interrupted) return expect([130, 143]).toContain(code)
   if (stoppedBy !== null && ['quota', 'bandwidth', 'budget'].includes(stoppedBy)) return expect(code).toBe(3)
-  const isGood = errors + runErrors.length === 0 && rest.counts.failed + rest.counts.not_reached === 0
-  return expect(code).toBe(isGood ? 0 : 1)
+  const isWhole = results.every(({ counts }) => counts.failed + counts.not_reached === 0)
+  return expect(code).toBe(errors === 0 && isWhole ? 0 : 1)
 }
 
 const RULE = '='.repeat(60)
 
 function checkSummary(stdout: string, metrics: Metrics): void {
   const prices = metrics.datasets.find(({ dataset }) => dataset === 'prices')?.counts
-  const errors = metrics.errors + metrics.run_errors.length
+  const { errors } = metrics
   const lines = stdout.split('\n')
   const isClean = errors === 0 && metrics.stopped_by === null
   expect(lines[0] === '✅ Ingestion Complete').toBe(isClean)
   expect(lines.slice(1, 6)).toEqual([
     RULE,
-    `📊 Symbols: ${metrics.symbols_processed}`,
-    `📁 Files written: ${metrics.files_written}`,
-    `📝 Rows written: ${metrics.rows_written}`,
-    `❌ Errors: ${errors}`,
+    `📊 Symbols: ${grouped(metrics.symbols_processed)}`,
+    `📁 Files written: ${grouped(metrics.files_written)}`,
+    `📝 Rows written: ${grouped(metrics.rows_written)}`,
+    `❌ Errors: ${grouped(errors)}`,
   ])
-  expect(lines.at(-4)).toBe(`⏱️  Duration: ${metrics.duration_seconds.toFixed(1)}s`)
+  expect(lines.at(-4)).toBe(`⏱️  Duration: ${grouped(metrics.duration_seconds, 1)}s`)
   expect(lines.at(-3)).toStartWith('📋 Metrics: ')
   expect(lines.slice(-2)).toEqual([RULE, ''])
   const news = lines.slice(6, -4)
   const shows = (label: string, count: number) => {
-    const line = `${label}: ${count.toLocaleString('en-US')}`
+    const line = `${label}: ${grouped(count)}`
     expect(news.filter((text) => text.includes(`${label}:`))).toEqual(
       count === 0 ? [] : [expect.stringContaining(line)],
     )

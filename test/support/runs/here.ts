@@ -46,8 +46,9 @@ export function startHere(vendor: Vendor, { args, env, cwd = '/' }: Call): Cli {
       fetch: async (url, init) => await fetch(url, init),
       nowMs: Date.now,
       region: config.defaultRegion,
-      hasCustomEndpoint: config.hasCustomEndpoint,
+      addressingStyle: config.addressingStyle,
       environment: env,
+      userAgent: 'fmp-ingest/0.0.0',
       concurrency: config.uploadConcurrency,
       allowUnsafe: config.allowsUnsafeStore,
       // Its requests hold time still, so its waits cannot wait for time to pass.

@@ -27,7 +27,7 @@ export type Surroundings = Pick<Effects, 'clock' | 'fetch' | 'openStore' | 'read
   readonly random?: (() => number) | undefined
 }
 
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 }
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 } as const
 
 /**
  * Starts `ingest` here, at the instant `NOW` unless --now tells another. Other commands end at once. `done` rejects with whatever is no IngestError: a defect. A
@@ -57,6 +57,8 @@ export function startInProcess(args: readonly string[], surroundings: Surroundin
       print: async (text) => void (said.stdout += text),
       printError: (text) => void (said.stderr += text),
       isTerminal: false,
+      columns: () => undefined,
+      every: () => () => undefined,
       openEncoder: createEncoder,
     })
   }
@@ -67,6 +69,8 @@ export function startInProcess(args: readonly string[], surroundings: Surroundin
       said.stderr += createRedactor(secretsOf(env))(`❌ ${describeError(error)}\n`)
       return error.kind === 'usage' ? 2 : 1
     })
+    // A defect that ends the work is reported with the run.
+    if (said.stderr.includes('💥')) throw new Error(said.stderr)
     return { code: signalCode ?? code, ...said }
   }
 
@@ -75,9 +79,11 @@ export function startInProcess(args: readonly string[], surroundings: Surroundin
       if (signal === 'SIGKILL') throw new Error('Only a process can be killed.')
       if (signalCode !== undefined) return
       signalCode = EXIT_CODES[signal]
-      interruption.abort()
       const hint = 'Run again to go on where it stopped.'
-      stop.abort(new IngestError(`Interrupted by ${signal}.`, { kind: 'interrupted', scope: 'run', hint }))
+      const data = { exitCode: EXIT_CODES[signal] }
+      const error = new IngestError(`Interrupted by ${signal}.`, { kind: 'interrupted', scope: 'run', hint, data })
+      interruption.abort(error)
+      stop.abort(error)
     },
     done: run(),
   }

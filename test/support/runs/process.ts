@@ -37,7 +37,7 @@ export type CliResult = {
 
 export type Cli = {
   /** `afterMs` on the run's own clock, where that is virtual time. */
-  kill(signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL', afterMs?: number): void
+  kill(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGKILL', afterMs?: number): void
   readonly done: Promise<CliResult>
 }
 

@@ -69,6 +69,8 @@ export type FakeS3 = {
   ignorePreconditions: boolean
   /** A store that does not know ranges and sends whole objects. */
   ignoreRanges: boolean
+  /** The form of a tag in If-Match that the store takes: Ceph 16 refuses quotes, R2 answers 500 without them. */
+  tagForm: 'both' | 'quoted' | 'plain'
   /** Objects on a page of a listing. */
   pageSize: number
   /** Permissions that the caller lacks: `s3:ListBucket`, `s3:GetObject`, `s3:PutObject`. */
@@ -98,6 +100,7 @@ export async function startFakeS3(options: FakeS3Options = {}): Promise<FakeS3> 
     onRequest: () => undefined,
     ignorePreconditions: false,
     ignoreRanges: false,
+    tagForm: 'both',
     pageSize: 1_000,
     denied: new Set(),
     skewMs: 0,
@@ -239,7 +242,7 @@ function storeObject(fake: State, request: FakeRequest, fault: Fault | undefined
   if (Buffer.byteLength(key) > 1_024) return refuse(request, { status: 400, code: 'KeyTooLongError' })
   // Check and write in one go, with no await between: atomic.
   const isHeeded = !fake.ignorePreconditions && fault?.action !== 'ignore-preconditions'
-  const refusal = isHeeded ? checkConditions(fake.objects.get(key), headers) : undefined
+  const refusal = isHeeded ? checkConditions(fake, key, headers) : undefined
   if (refusal !== undefined) return refuse(request, refusal)
   const metadata = Object.entries(headers).flatMap(([name, value]) =>
     name.startsWith('x-amz-meta-') ? [[name.slice('x-amz-meta-'.length), value]] : [],
@@ -248,12 +251,16 @@ function storeObject(fake: State, request: FakeRequest, fault: Fault | undefined
   return { status: 200, headers: { ETag: `"${etag}"`, 'x-amz-checksum-crc32': crc32(body) } }
 }
 
-function checkConditions(there: FakeObject | undefined, headers: FakeRequest['headers']): Refusal | undefined {
+function checkConditions(fake: State, key: string, headers: FakeRequest['headers']): Refusal | undefined {
+  const there = fake.objects.get(key)
   const absent = headers['if-none-match']
   const match = headers['if-match']
   if (absent !== undefined && absent !== '*') return { status: 501, code: 'NotImplemented' }
   if (absent === '*' && there !== undefined) return { status: 412, code: 'PreconditionFailed' }
   if (match === undefined) return undefined
+  const isQuoted = /^".*"$/.test(match)
+  if (fake.tagForm === 'quoted' && !isQuoted) return { status: 500, code: 'InternalError' }
+  if (fake.tagForm === 'plain' && isQuoted) return { status: 412, code: 'PreconditionFailed' }
   if (there === undefined) return { status: 404, code: 'NoSuchKey' }
   return match.replaceAll('"', '') === there.etag ? undefined : { status: 412, code: 'PreconditionFailed' }
 }
