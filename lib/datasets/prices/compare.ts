@@ -15,6 +15,8 @@ export type CompareContext = StoredRowsContext & {
   readonly calendar: Calendar
   /** Symbols whose past is taken as the vendor has it now, whatever the verdict. */
   readonly accepts: (symbol: string) => boolean
+  /** Whether the survey looked for stored sessions before the range too: in a daily run without dates. */
+  readonly isNightly: boolean
 }
 
 /** The stored rows of a symbol, the vendor's, and what has happened to them. */
@@ -41,9 +43,10 @@ const YEARS_BEFORE = 9
 export async function comparedWindows(plan: SymbolPlan, context: CompareContext): Promise<readonly DateRange[]> {
   const { windows, symbol, isAudited, files } = plan
   const last = windows.at(-1)
-  if (last === undefined || !mayBeStored(plan)) return windows
-  // A year file that is refreshed is in its window already.
-  if (!isAudited && files.some(({ stored }) => stored !== undefined)) return windows
+  if (last === undefined || !mayBeStored(plan, context)) return windows
+  // A year file that is refreshed is in its window already. Day files are compared with those before them.
+  const isRefresh = files.some(({ partition, stored }) => partition.kind === 'year' && stored !== undefined)
+  if (!isAudited && isRefresh) return windows
   const oldest = isAudited ? await oldestStoredDay(symbol, context) : undefined
   const near = context.calendar.sessionsBack(addDays(last.from, -1), COMPARED_SESSIONS)
   const wanted = oldest === undefined ? near : wholeYear(yearOf(oldest)).from
@@ -52,9 +55,9 @@ export async function comparedWindows(plan: SymbolPlan, context: CompareContext)
 }
 
 /** Whether anything of a symbol can be stored before its windows; a run with dates has not looked there. */
-function mayBeStored({ newest, yearsStored, files, writesOldestFirst }: SymbolPlan): boolean {
+function mayBeStored({ newest, yearsStored, files }: SymbolPlan, { isNightly }: CompareContext): boolean {
   const isByYear = files[0]?.partition.kind === 'year'
-  return isByYear ? yearsStored.length > 0 : !writesOldestFirst || newest !== undefined
+  return isByYear ? yearsStored.length > 0 : !isNightly || newest !== undefined
 }
 
 /**

@@ -56,7 +56,11 @@ export function comparePast(pairs: readonly RowPair[], next: Row | undefined): P
   const adjusted = pairs.map((pair) => (hasAdjusted ? columnInterval(pair, 'adjClose') : undefined))
   const priceRuns = factorRuns(prices)
   const steps = stepsOf(pairs, { priceRuns, adjustedRuns: factorRuns(adjusted), next })
-  const verdict = nameOf(pairs, { priceRuns, steps, isAdjustedMoved: moved(['adjClose']), isPriceMoved: moved(PRICES) })
+  // Where a stored adjusted close is null and came late, only many of them are more than single rows.
+  const isLate = ({ stored }: RowPair) => stored['adjClose'] === null
+  const isAdjustedMoved =
+    moved(['adjClose']) && (differing.length > MAX_CORRECTED || !differing.every((pair) => isLate(pair)))
+  const verdict = nameOf(pairs, { priceRuns, steps, isAdjustedMoved, isPriceMoved: moved(PRICES) })
   if (verdict !== 'rebased' && verdict !== 'readjusted' && verdict !== 'restated')
     return { verdict, steps, differing: dates }
   return { verdict: doubtOf(pairs, { steps, next, hasAdjusted }) ?? verdict, steps, differing: dates }

@@ -2,7 +2,7 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import type { RawRow, Row } from '../../core/dataset.ts'
-import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { isWithin, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import {
   outcomeWithFate,
@@ -27,7 +27,7 @@ import type { Mending } from '../../core/config.ts'
 
 /** What the tasks of all symbols share. */
 export type SessionContext = WriteContext &
-  Pick<CompareContext, 'accepts'> & {
+  Pick<CompareContext, 'accepts' | 'isNightly'> & {
     readonly mending: Mending
     /** The newest stored session of a symbol, also before the range. */
     readonly findNewestSession: (symbol: string) => Promise<IsoDate | undefined>
@@ -62,21 +62,42 @@ async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call
   const raw = await fetchRows(plan, windows, { dataset, call })
   if (raw.length === 0) return storeNothing(await outcomeWithoutRows(plan, context))
   const isWanted = wantedDates(plan, calendar)
-  const checked = validateRows(dataset, raw, { symbol, windows, isWanted, recentFrom })
-  if (checked.rows.length === 0 && checked.withheld.length === 0) {
-    const outcome = buildOutcome({ plan, checked, results: [], closedDays: [] })
-    return storeNothing({ ...outcome, errors: [...outcome.errors, noValidRowsError(raw.length, checked.rejects)] })
+  const all = validateRows(dataset, raw, { symbol, windows, isWanted, recentFrom })
+  // Rows before the sessions asked for came to be compared: they decide no fate.
+  const checked = { ...all, rows: all.rows.filter(({ date }) => plan.windows.some((asked) => isWithin(date, asked))) }
+  const noValidRows = errorsWithoutRows(checked, { received: raw.length, compared: all.rows.length })
+  if (all.rows.length === 0 && noValidRows.length > 0) {
+    return storeNothing(buildOutcome({ plan, checked, results: [], closedDays: [], noValidRows }))
   }
-  const compared = await compareSymbol(plan, answerOf(checked.rows, windows), context, call)
+  const compared = await compareSymbol(plan, answerOf(all.rows, windows), context, call)
   const newSessions = checked.rows.map(({ date }) => date).filter((date) => isPlannedSession(plan, date))
   const reaction =
     compared && reactTo(plan, compared, { mending: context.mending, isAccepted: context.accepts(symbol), newSessions })
   if (compared !== undefined && reaction?.isHeld === true) return storeNothing(heldOutcome(plan, compared, reaction))
+  const nothing = isNothingAskedFor(checked) ? await outcomeWithoutRows(plan, context) : undefined
+  if (nothing !== undefined && compared === undefined) return storeNothing(nothing)
   const groups = groupRows(plan, raw, { checked, dataset, range, windows }).map((group) => withMend(group, reaction))
   const closedDays = checked.rows.map(({ date }) => date).filter((date) => isWanted(date) && !calendar.isSession(date))
   const results = yearsWithoutRows(plan, { groups, checked, range })
-  const facts = { plan, checked, results, closedDays, compared, reaction }
-  return async (slot) => await storeSymbol(groups, facts, { ...context, slot })
+  const facts = { plan, checked, results, closedDays, compared, reaction, noValidRows }
+  return async (slot) => {
+    const outcome = await storeSymbol(groups, facts, { ...context, slot })
+    return nothing === undefined ? outcome : { ...outcome, through: nothing.through, lateWarning: nothing.lateWarning }
+  }
+}
+
+/** The error of a symbol with rows for the sessions asked for, none of them valid. Rows that are only compared are not meant. */
+function errorsWithoutRows(
+  { rows, withheld, rejects }: CheckedSessions,
+  { received, compared }: { readonly received: number; readonly compared: number },
+): readonly IngestError[] {
+  if (rows.length + withheld.length > 0 || (compared > 0 && rejects.length === 0)) return []
+  return [noValidRowsError(received - compared, rejects)]
+}
+
+/** Whether the vendor has nothing at all for the sessions asked for. */
+function isNothingAskedFor({ rows, withheld, rejects }: CheckedSessions): boolean {
+  return rows.length + withheld.length + rejects.length === 0
 }
 
 /** Stores the files. `facts` holds the results of the files that need no write. */
