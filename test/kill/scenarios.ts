@@ -162,23 +162,25 @@ function force(mode: 'day' | 'year'): Scenario {
   }
 }
 
+/** A price on the base after a split of 4:1. */
+const quarter = (value: number | null): number => Math.round((value ?? 0) * 25) / 100
+
 /** A split overnight: the stale years are written anew, the newest last, and then the night's own day files. */
 function mend(): Scenario {
   const stored: Bars = {
     A: sparse(1, 4, ['2022-11-01', '2024-09-13']).concat(sparse(3, 1, ['2024-09-16', '2024-09-17'])),
     B: makeBars([...sessions('2024-08-01', '2024-09-17')].map(iso), 2),
   }
-  const cents = (value: number | null) => Math.round((value ?? 0) * 25) / 100
   const split = Object.fromEntries(
     Object.entries(stored).map(([symbol, bars]) => [
       symbol,
       bars.map(({ date, volume, ...bar }): Bar => ({
         date,
-        open: cents(bar.open),
-        high: cents(bar.high),
-        low: cents(bar.low),
-        close: cents(bar.close),
-        adjClose: cents(bar.adjClose),
+        open: quarter(bar.open),
+        high: quarter(bar.high),
+        low: quarter(bar.low),
+        close: quarter(bar.close),
+        adjClose: quarter(bar.adjClose),
         volume: date < '2024-09-17' ? 4 * (volume ?? 0) : volume,
       })),
     ]),

@@ -38,6 +38,9 @@ const PRICES = ['open', 'high', 'low', 'close'] as const
 const MIN_EXPLAINED = 0.8
 const MIN_RUN_ROWS = 3
 
+/** Rows that single corrections may touch in one night. */
+const MAX_CORRECTED = 3
+
 /**
  * Compares rows, newest first. `next` is the vendor's oldest bar after them. Rows of one date each; a column that is null in
  * every stored row is not compared.
@@ -56,10 +59,10 @@ export function comparePast(pairs: readonly RowPair[], next: Row | undefined): P
   const adjusted = pairs.map((pair) => (hasAdjusted ? columnInterval(pair, 'adjClose') : undefined))
   const priceRuns = factorRuns(prices)
   const steps = stepsOf(pairs, { priceRuns, adjustedRuns: factorRuns(adjusted), next })
-  // Where a stored adjusted close is null and came late, only many of them are more than single rows.
-  const isLate = ({ stored }: RowPair) => stored['adjClose'] === null
+  // Adjusted closes that came late fill single nulls; many of them are asked for together.
   const isAdjustedMoved =
-    moved(['adjClose']) && (differing.length > MAX_CORRECTED || !differing.every((pair) => isLate(pair)))
+    moved(['adjClose']) &&
+    (differing.length > MAX_CORRECTED || !differing.every(({ stored }) => stored['adjClose'] === null))
   const verdict = nameOf(pairs, { priceRuns, steps, isAdjustedMoved, isPriceMoved: moved(PRICES) })
   if (verdict !== 'rebased' && verdict !== 'readjusted' && verdict !== 'restated')
     return { verdict, steps, differing: dates }
@@ -121,9 +124,6 @@ function isRestated(pairs: readonly RowPair[]): boolean {
   if (median === undefined) return false
   return logs.filter((log) => Math.abs(log - median) <= RESTATED_SPREAD).length >= RESTATED_SHARE * pairs.length
 }
-
-/** Rows that single corrections may touch in one night. */
-const MAX_CORRECTED = 3
 
 /**
  * What the rows of a night tell, newest first: nothing, a correction of single rows, or enough to look at the whole past.

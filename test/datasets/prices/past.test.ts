@@ -134,8 +134,8 @@ describe('the steps', () => {
   })
 
   test('of two events are two, newest first', () => {
-    const change: Change = (row, at) => (at >= 15 ? scaled(1 / 4) : scaled(1 / 2))(row, at)
-    expect(pastOf(change).steps.map(({ ratio }) => ratio)).toEqual(['2:1', '2:1'])
+    const past = pastOf((row, at) => (at >= 15 ? scaled(1 / 4) : scaled(1 / 2))(row, at))
+    expect(past.steps.map(({ ratio }) => ratio)).toEqual(['2:1', '2:1'])
   })
 })
 
