@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   // Everything else is loaded when it is used, so that help and version do not wait for it.
   if (line.kind === 'help') {
     const { helpText } = await import('./lib/cli/help.ts')
-    await print(helpText(line.command, version, await stdoutColumns()))
+    await print(await helpText(line.command, version, await stdoutColumns()))
   }
   if (line.kind !== 'run') return 0
 
@@ -68,7 +68,7 @@ async function main(): Promise<number> {
 
 /** Says what ended the program outside of a run's own report, and gives the exit code. */
 async function failedWith(error: unknown): Promise<number> {
-  // The reader has seen enough. As shells count it: 128 and the number of SIGPIPE.
+  // The reader of the pipe has closed it. Shells give the same code: 128 and the number of SIGPIPE.
   if (error instanceof IngestError && error.kind === 'closed-output') return 141
   const { actionsSummary, secretsOf } = await import('./lib/cli/resolve.ts')
   const line = parseCommandLine(process.argv.slice(2))

@@ -1,5 +1,6 @@
-// The text of --help. Loaded when it is asked for: a run needs none of it.
+// The text of --help, rendered by citty and laid out for the terminal's width. Loaded when it is asked for: a run needs none of it.
 
+import { defineCommand, renderUsage, type ArgsDef, type CommandDef } from 'citty'
 import { COMMAND_WORDS, COMMANDS, EXIT_CODES, fallbackOf, type CommandName } from './commands.ts'
 import { commandLines, commentLines, listLines, wrapped } from './layout.ts'
 import { FLAGS, type Setting } from './settings.ts'
@@ -10,32 +11,28 @@ const DEFAULT_COLUMNS = 80
 
 type Entry = readonly [name: string, meaning: string]
 
-/** Every command has these two. */
-const COMMON_OPTIONS: readonly Entry[] = [
-  ['--help', 'show this text; also -h'],
-  ['--version', 'show the version; also -v'],
-]
-
-const MORE = ['ingest <command> --help says more about a command.']
+/** Every command has these two, which citty does not list. */
+const COMMON_OPTIONS: ArgsDef = {
+  help: { type: 'boolean', description: 'show this text; also -h' },
+  version: { type: 'boolean', description: 'show the version; also -v' },
+}
 
 /** The help text of a command for stdout, in lines of at most `columns` characters, without colours. */
-export function helpText(name: CommandName, version: string, columns = DEFAULT_COLUMNS): string {
-  const { description, settings, examples } = COMMANDS[name]
-  const program = name === 'ingest' ? 'ingest' : `ingest ${name}`
-  const all: readonly Setting[] = Object.values(settings)
-  const positional = all.filter((setting) => !isOption(setting))
-  // The variables of `ingest` have a section of their own.
-  const own = (setting: Setting) => entryOf(name === 'ingest' ? { ...setting, variable: '' } : setting)
+export async function helpText(name: CommandName, version: string, columns = DEFAULT_COLUMNS): Promise<string> {
+  const main = commandOf('ingest', version)
+  const usage = await renderUsage(
+    name === 'ingest' ? main : commandOf(name, version),
+    name === 'ingest' ? undefined : main,
+  )
   const list = (entries: readonly Entry[]) => listLines(entries, columns)
   const sections = [
-    wrapped(`${description} (${program} v${version})`, columns),
-    wrapped(`USAGE ${usageOf(name)}`, columns),
-    ...(positional.length === 0 ? [] : [section('ARGUMENTS', list(positional.map(own)))]),
-    section('OPTIONS', list([...all.filter(isOption).map(own), ...COMMON_OPTIONS])),
-    ...(name === 'ingest' ? [section('COMMANDS', list(commandEntries())), MORE] : []),
+    ...reflowed(Bun.stripANSI(usage), columns),
     section(
       'EXAMPLES',
-      examples.flatMap(([what, line]) => [...commentLines(what, columns), ...commandLines(line, columns)]),
+      COMMANDS[name].examples.flatMap(([what, line]) => [
+        ...commentLines(what, columns),
+        ...commandLines(line, columns),
+      ]),
     ),
     ...(name === 'ingest' ? [section('ENVIRONMENT (default)', list(environmentEntries()))] : []),
     ...(name === 'ingest' ? [section('EXIT CODES', list(EXIT_CODES.map(([codes, short]) => [codes, short])))] : []),
@@ -43,29 +40,42 @@ export function helpText(name: CommandName, version: string, columns = DEFAULT_C
   return `${sections.map((lines) => lines.join('\n')).join('\n\n')}\n`
 }
 
+/** The paragraphs of citty's usage, laid out for a width: citty knows none. Its rows are indented, with four blanks between. */
+function reflowed(usage: string, columns: number): readonly (readonly string[])[] {
+  return usage
+    .trim()
+    .split('\n\n')
+    .map((paragraph) => {
+      const entries = paragraph.split('\n').flatMap((line): Entry[] => {
+        const [, entry = '', meaning = ''] = /^ +(\S.*?)(?: {4,}(.*))?$/.exec(line.trimEnd()) ?? []
+        return entry === '' ? [] : [[entry, meaning]]
+      })
+      return entries.length === 0 ? wrapped(paragraph, columns) : listLines(entries, columns)
+    })
+}
+
+function commandOf(name: CommandName, version: string): CommandDef {
+  const { description, settings } = COMMANDS[name]
+  const subCommands = name === 'ingest' ? COMMAND_WORDS.map((word) => [word, commandOf(word, version)]) : []
+  const args = Object.values<Setting>(settings).map((setting) => argOf(setting, name))
+  return defineCommand({
+    meta: { name, version, description },
+    args: { ...Object.fromEntries(args), ...COMMON_OPTIONS },
+    subCommands: Object.fromEntries(subCommands),
+  })
+}
+
+function argOf(setting: Setting, command: CommandName): [string, ArgsDef[string]] {
+  const { flag = '', hint } = setting
+  // The variables of `ingest` have a section of their own.
+  const description = withFallback(command === 'ingest' ? { ...setting, variable: '' } : setting, 'default: ')
+  if (!flag.startsWith('--')) return [flag.toLowerCase(), { type: 'positional', required: false, description }]
+  const value = hint === undefined ? { type: 'boolean' as const } : { type: 'string' as const, valueHint: hint }
+  return [flag.slice(2), { ...value, description }]
+}
+
 function section(title: string, lines: readonly string[]): readonly string[] {
   return [title, '', ...lines]
-}
-
-function usageOf(name: CommandName): string {
-  if (name === 'ingest') return `ingest [${COMMAND_WORDS.join('|')}] [options]`
-  const settings: readonly Setting[] = Object.values(COMMANDS[name].settings)
-  const positional = settings.filter((setting) => !isOption(setting)).map(({ flag = '' }) => `[${flag}]`)
-  return ['ingest', name, ...positional, '[options]'].join(' ')
-}
-
-function commandEntries(): readonly Entry[] {
-  return COMMAND_WORDS.map((word) => [word, COMMANDS[word].description])
-}
-
-function isOption({ flag = '' }: Setting): boolean {
-  return flag.startsWith('--')
-}
-
-function entryOf(setting: Setting): Entry {
-  const { flag = '', hint } = setting
-  const name = hint === undefined || !isOption(setting) ? flag : `${flag}=<${hint}>`
-  return [name, withFallback(setting, 'default: ')]
 }
 
 function environmentEntries(): readonly Entry[] {

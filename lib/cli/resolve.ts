@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
-import { DATABRICKS, DEMO } from './commands.ts'
+import { DATABRICKS, DEMO, SCHEMA } from './commands.ts'
 import {
   contradictions,
   misplacedSettings,
@@ -16,7 +16,7 @@ import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from
 import { tickerSource, targetOf } from './places.ts'
 import { SCHEMAS, type Value } from './schemas.ts'
 import { FLAGS, type Setting } from './settings.ts'
-import { didYouMean, nearValue } from './suggestions.ts'
+import { didYouMean, nearValue, nearWord } from './suggestions.ts'
 import { VARIABLES } from './variables.ts'
 import { usageError, type IngestError } from '../core/errors.ts'
 import { type ActionsJob, type BundleSettings, type Config, CREATOR } from '../core/config.ts'
@@ -163,6 +163,20 @@ export function resolveDemoFolder(line: RunLine): string {
   return folder
 }
 
+/** One of the `known` names, or undefined where none is given. Throws a usage error that names every problem. */
+export function resolveName({ flags, problems }: Pick<RunLine, 'flags' | 'problems'>, known: readonly string[]) {
+  const name = flags.get(SCHEMA.name.flag)
+  const isUnknown = name !== undefined && !known.includes(name)
+  const all = isUnknown
+    ? [
+        ...problems,
+        `unknown schema ${quoted(name)}${didYouMean(nearWord(name, known))}, expected one of ${known.join(', ')}.`,
+      ]
+    : problems
+  if (all.length > 0) throw usageErrorOf(all)
+  return name
+}
+
 /** What the Databricks bundle is to be written for. Throws a usage error that names every problem. */
 export function resolveBundle(line: RunLine, environment: Environment): BundleSettings {
   const problems = [...line.problems]
@@ -187,7 +201,7 @@ export function secretsOf(environment: Environment, flags: Flags = new Map()): r
   )
 }
 
-/** Whom to tell of the run: no URL where nobody asks for it, where it cannot be used, and in a dry run. */
+/** The URL to ping; undefined without --ping, with an invalid one, and in a dry run. */
 export function pingSettings({ flags }: RunLine, environment: Environment) {
   const { read } = createReader(flags, environment, [])
   return { url: read(FLAGS.isDryRun) ? undefined : read(FLAGS.ping), isQuiet: read(FLAGS.isQuiet) }
@@ -217,7 +231,7 @@ export function unsetEmpty(environment: Record<string, string | undefined>): voi
 }
 
 /** The usage error that names all problems of a call. */
-export function usageErrorOf(problems: readonly string[]): IngestError {
+function usageErrorOf(problems: readonly string[]): IngestError {
   const list = problems.map((problem) => `\n  ${oneLine(problem)}`).join('')
   const many = problems.length === 1 ? 'One problem' : `${problems.length} problems`
   return usageError(`${many}, nothing was called (see --help):${list}`)

@@ -171,7 +171,7 @@ describe('parseCommandLine()', () => {
 
 describe('helpText()', () => {
   test('names every option with its default, and nothing in colours', async () => {
-    const help = helpText('ingest', '1.2.3', 200)
+    const help = await helpText('ingest', '1.2.3', 200)
     for (const name of [...VALUE_FLAGS.map(([flag]) => flag), ...SWITCHES]) {
       expect(help).toMatch(new RegExp(`^ +--${name}\\b`, 'm'))
     }
@@ -195,17 +195,17 @@ describe('helpText()', () => {
     ['FMP_BASE_URL', '('],
     ['AWS_', ''],
   ])('explains %s with its default %s', async (name, shown) => {
-    const help = helpText('ingest', '1.2.3', 200)
+    const help = await helpText('ingest', '1.2.3', 200)
     const line = help.split('\n').find((text) => new RegExp(`^ +${name}(?![A-Z_]*[A-Z])`).test(text))
     expect(line).toContain(shown)
   })
 
   test.each(['0', '1', '2', '3', '130', '143'])('explains exit code %s', async (code) => {
-    expect(helpText('ingest', '1.2.3')).toMatch(new RegExp(`EXIT CODES[^]*\\b${code}\\b`))
+    expect(await helpText('ingest', '1.2.3')).toMatch(new RegExp(`EXIT CODES[^]*\\b${code}\\b`))
   })
 
   test.each(['ingest', 'demo'] as const)('shows examples of %s that are right', async (command) => {
-    const help = helpText(command, '1.2.3')
+    const help = await helpText(command, '1.2.3')
     const examples = [...help.matchAll(/^ +ingest (.*)$/gm)].map(([, rest = '']) => rest.split(/ +/))
     expect(examples.length).toBeGreaterThan(1)
     for (const argv of examples) expect(runLine(argv)).toMatchObject({ command, problems: [] })
@@ -214,12 +214,12 @@ describe('helpText()', () => {
   test.each(['--backfill ', '--backfill-days', '--from-date', '--tickers ', '--dry-run', '--max-calls', '--force'])(
     'has an example of %s',
     async (flag) => {
-      expect(helpText('ingest', '1.2.3')).toMatch(new RegExp(`^ +ingest .*${flag}`, 'm'))
+      expect(await helpText('ingest', '1.2.3')).toMatch(new RegExp(`^ +ingest .*${flag}`, 'm'))
     },
   )
 
   test('of the demo names its one option', async () => {
-    const help = helpText('demo', '1.2.3')
+    const help = await helpText('demo', '1.2.3')
     expect(help).toMatch(/^ +--out=<DIR>.*default: \.\/demo-lake/m)
     expect(help).not.toContain('--force')
   })

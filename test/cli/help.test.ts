@@ -7,15 +7,15 @@ import { helpText } from '../../lib/cli/help.ts'
 import { commandLines, wrapped } from '../../lib/cli/layout.ts'
 
 const NAMES = Object.keys(COMMANDS) as CommandName[]
-const linesOf = (name: CommandName, columns?: number) => helpText(name, '1.2.3', columns).split('\n').slice(0, -1)
+const linesOf = async (name: CommandName, columns?: number) =>
+  (await helpText(name, '1.2.3', columns)).split('\n').slice(0, -1)
 const wordsOf = (text: string) => text.split(/\s+/).filter((word) => word !== '')
 
 describe.each(NAMES)('--help of %s', (name) => {
-  const whole = new Set(wordsOf(helpText(name, '1.2.3', 1_000)))
-  const longestWord = Math.max(...[...whole].map((word) => word.length))
-
-  test.each([30, 40, 50, 55, 56, 60, 72, 80, 100, 120, 200])('fits into %d columns, word by word', (columns) => {
-    for (const line of linesOf(name, columns)) {
+  test.each([30, 40, 50, 55, 56, 60, 72, 80, 100, 120, 200])('fits into %d columns, word by word', async (columns) => {
+    const whole = new Set(wordsOf(await helpText(name, '1.2.3', 1_000)))
+    const longestWord = Math.max(...[...whole].map((word) => word.length))
+    for (const line of await linesOf(name, columns)) {
       expect(line).toBe(line.trimEnd())
       // A word that is longer than the column stands whole.
       const most = Math.max(columns, longestWord + 32)
@@ -24,21 +24,21 @@ describe.each(NAMES)('--help of %s', (name) => {
     }
   })
 
-  test('has 80 columns where nobody says how many', () => {
-    expect(linesOf(name)).toEqual(linesOf(name, 80))
+  test('has 80 columns where nobody says how many', async () => {
+    expect(await linesOf(name)).toEqual(await linesOf(name, 80))
   })
 
-  test('lists --help and --version, without colours', () => {
-    const text = helpText(name, '1.2.3')
+  test('lists --help and --version, without colours', async () => {
+    const text = await helpText(name, '1.2.3')
     expect(text).toMatch(/^ {2}--help +\S/m)
     expect(text).toMatch(/^ {2}--version +\S/m)
     expect(text).not.toContain('\u001B')
     expect(text).toContain('1.2.3')
   })
 
-  test('shows examples that can be copied, also from a narrow terminal', () => {
+  test('shows examples that can be copied, also from a narrow terminal', async () => {
     for (const columns of [40, 60, 80]) {
-      const text = helpText(name, '1.2.3', columns).replaceAll(/ \\\n +/g, ' ')
+      const text = (await helpText(name, '1.2.3', columns)).replaceAll(/ \\\n +/g, ' ')
       for (const [, line] of COMMANDS[name].examples) {
         expect(text).toContain(`\n  ${line}\n`)
         expect(parseCommandLine(line.split(' ').slice(1))).toMatchObject({ command: name, problems: [] })

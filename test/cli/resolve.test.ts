@@ -404,7 +404,7 @@ const lineNaming = (text: string, start: string) => text.split('\n').find((line)
 
 test('the defaults are those that the reference page and --help name', async () => {
   const page = await Bun.file(PAGE).text()
-  const help = helpText('ingest', '1.2.3', 200)
+  const help = await helpText('ingest', '1.2.3', 200)
   const config = resolve(['--dry-run', '--out', './lake'], {})
   const defaults: readonly [string, string | number][] = [
     ['S3_RAW_PREFIX', config.prefix],

@@ -36,8 +36,8 @@ async function runEverything(stage: Stage, { lake, name }: Bucket): Promise<void
   expect(daily.metrics).toMatchObject({ files_written: 3, counts: { stored: 3 }, run_errors: [] })
   expect(await lake.keys()).toContain(dayKey('%5EGSPC', '2024-09-16'))
 
-  const lookback = await stage.run(list)
-  expect(lookback.metrics?.counts).toMatchObject({ stored: 11, already_stored: 3, rejected: 1 })
+  const week = await stage.run([...list, '--from-date', '2024-09-10', '--to-date', '2024-09-16'])
+  expect(week.metrics?.counts).toMatchObject({ stored: 11, already_stored: 3, rejected: 1 })
   const again = await stage.run([...list, '--lookback', '2'])
   expect({ code: again.code, calls: again.calls }).toEqual({ code: 0, calls: 0 })
   expect((await lake.keys()).filter((key) => key.endsWith('.rejects.jsonl'))).toHaveLength(1)
@@ -57,7 +57,7 @@ async function runEverything(stage: Stage, { lake, name }: Bucket): Promise<void
 
   const forced = await stage.run([...list, '--force'])
   expect({ code: forced.code, written: forced.metrics?.files_written }).toEqual({ code: 0, written: 14 })
-  const dry = await stage.run([...list, '--dry-run', '--lookback', '10'])
+  const dry = await stage.run([...list, '--dry-run', '--keys', ...DAYS])
   expect({ code: dry.code, calls: dry.calls }).toEqual({ code: 0, calls: 0 })
   expect(dry.stdout).toContain(dayKey('AAPL', '2024-09-03'))
 }

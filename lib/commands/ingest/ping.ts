@@ -16,9 +16,9 @@ const TIMEOUT_MS = 10_000
 const INTERRUPTED_TIMEOUT_MS = 2_000
 
 export type PingSettings = {
-  /** Where to. Asked anew for each ping, because the file of variables may name it. */
+  /** The URL to ping. Read anew for each ping, because the file of variables may name it. */
   readonly target: () => { readonly url: string | undefined; readonly isQuiet: boolean }
-  /** Blots secrets out. */
+  /** Removes secrets from a text. */
   readonly redact: (text: string) => string
 }
 

@@ -85,7 +85,7 @@ function unanswered(stored: StoredSessions, range: DateRange, calendar: Calendar
     .filter((day) => !stored.days.has(day) && !earlier.has(day) && !answered.some((dates) => isWithin(day, dates)))
 }
 
-/** Those of the sessions that stand in a row of at least `minLength`. */
+/** The sessions that belong to a run of at least `minLength` consecutive ones. */
 function longHoles(sessions: readonly IsoDate[], minLength: number, calendar: Calendar): readonly IsoDate[] {
   const rows: IsoDate[][] = []
   for (const session of sessions) {

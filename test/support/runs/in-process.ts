@@ -70,7 +70,7 @@ export function startInProcess(args: readonly string[], surroundings: Surroundin
       return error.kind === 'usage' ? 2 : 1
     })
     // A defect that ends the work is reported with the run.
-    if (/^💥/m.test(said.stderr)) throw new Error(said.stderr)
+    if (said.stderr.includes('💥 This is a defect')) throw new Error(said.stderr)
     return { code: signalCode ?? code, ...said }
   }
 
