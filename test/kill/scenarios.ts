@@ -163,7 +163,7 @@ function force(mode: 'day' | 'year'): Scenario {
 }
 
 /** A price on the base after a split of 4:1. */
-const quarter = (value: number | null): number => Math.round((value ?? 0) * 25) / 100
+const quartered = (value: number | null): number => Math.round((value ?? 0) * 25) / 100
 
 /** A split overnight: the stale years are written anew, the newest last, and then the night's own day files. */
 function mend(): Scenario {
@@ -176,11 +176,11 @@ function mend(): Scenario {
       symbol,
       bars.map(({ date, volume, ...bar }): Bar => ({
         date,
-        open: quarter(bar.open),
-        high: quarter(bar.high),
-        low: quarter(bar.low),
-        close: quarter(bar.close),
-        adjClose: quarter(bar.adjClose),
+        open: quartered(bar.open),
+        high: quartered(bar.high),
+        low: quartered(bar.low),
+        close: quartered(bar.close),
+        adjClose: quartered(bar.adjClose),
         volume: date < '2024-09-17' ? 4 * (volume ?? 0) : volume,
       })),
     ]),
