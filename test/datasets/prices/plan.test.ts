@@ -333,7 +333,8 @@ const FIRST = day('1990-01-02')
 function randomPeriod(random: Random, mode: 'daily' | 'backfill', maxDays: number): Period {
   const from = addDays(FIRST, wholeBetween(random, 0, 16_500))
   const to = addDays(from, wholeBetween(random, 0, Math.min(maxDays, 16_790 - daysBetween(FIRST, from))))
-  const now = addDays(to, wholeBetween(random, 0, 30))
+  // At midnight in UTC it is the day before in New York: that day must not be before `from`.
+  const now = addDays(to, wholeBetween(random, 1, 30))
   const nowMs = at(`${now > '2035-12-30' ? '2035-12-30' : now}T00:00:00Z`) + random() * 86_400_000
   const asked = askedDates({ mode, fromDate: from, toDate: oneOf(random, [to, undefined]) })
   return resolvePeriod(asked, XNYS, nowMs)
