@@ -10,6 +10,7 @@ import {
   type DatasetName,
   type ReportPeriod,
 } from '../core/config.ts'
+import { vendorSymbol } from './ticker-spelling.ts'
 
 const trimmed = v.pipe(v.string(), v.trim())
 const wholeNumber = (expected: string, min: number, max: number) =>
@@ -43,6 +44,7 @@ export const SCHEMAS = {
     v.transform((value) => ['true', '1', 'yes'].includes(value)),
   ),
   count: wholeNumber('a whole number of at least 1', 1, 1e9),
+  countOrNone: wholeNumber('a whole number', 0, 1e9),
   days: wholeNumber('a whole number of days from 1 to 20000', 1, 20_000),
   workers: wholeNumber('a whole number from 1 to 1000', 1, 1_000),
   requests: wholeNumber(`a whole number from 1 to ${MAX_REQUESTS}, the most that are sent at once`, 1, MAX_REQUESTS),
@@ -72,6 +74,12 @@ export const SCHEMAS = {
     trimmed,
     v.picklist(['annual', 'quarter', 'both'], 'annual, quarter or both'),
     v.transform((period): readonly ReportPeriod[] => (period === 'both' ? ['annual', 'quarter'] : [period])),
+  ),
+  mending: v.pipe(trimmed, v.picklist(['all', 'splits', 'none'], 'all, splits or none')),
+  symbolNames: v.pipe(
+    trimmed,
+    v.transform((list) => list.split(',').map((name) => acceptedName(name.trim()))),
+    v.check((names) => names.every((name) => name !== ''), 'symbols joined by commas, or all'),
   ),
   api: v.pipe(trimmed, v.picklist(['stable', 'v3'], 'stable or v3')),
   addressingStyle: v.pipe(trimmed, v.picklist(['path', 'virtual'], 'path or virtual')),
@@ -131,6 +139,11 @@ function datasetsNamed(words: readonly string[]): readonly DatasetName[] | undef
   if (!words.every((word) => DATASET_WORDS.includes(word))) return undefined
   const statements: readonly string[] = words.includes(ALL_STATEMENTS) ? STATEMENT_NAMES : []
   return DATASET_NAMES.filter((name) => words.includes(name) || statements.includes(name))
+}
+
+/** The vendor's spelling of a symbol; `all` is the word for every one. */
+function acceptedName(name: string): string {
+  return name === 'all' ? name : vendorSymbol(name)
 }
 
 function isKnownDate(value: unknown): boolean {

@@ -27,6 +27,9 @@ export const ALL_STATEMENTS = 'fundamentals'
 /** Every word that `--dataset` takes. */
 export const DATASET_WORDS: readonly string[] = [...DATASET_NAMES, ALL_STATEMENTS]
 
+/** What a run does where a symbol's past has moved: mend all of it, splits only, or nothing. */
+export type Mending = 'all' | 'splits' | 'none'
+
 /** The periods that a company reports on. */
 export type ReportPeriod = 'annual' | 'quarter'
 
@@ -62,6 +65,11 @@ export type Config = {
   readonly fileNote: string | undefined
   /** The periods of statements to fetch. */
   readonly periods: readonly ReportPeriod[]
+  readonly mending: Mending
+  /** Every symbol is compared wholly once in so many sessions; 0 is never. */
+  readonly auditEvery: number | undefined
+  /** Symbols whose past is taken as FMP has it now; `all` for all of them. */
+  readonly accepts: readonly string[]
   readonly target: Target
   /** Key prefix of the data, without slashes at its ends. */
   readonly prefix: string

@@ -35,6 +35,7 @@ export type ErrorKind =
   | 'request'
   | 'payload'
   | 'store'
+  | 'past'
   | 'shrink'
   | 'session-absent'
   | 'output'

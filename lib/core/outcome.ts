@@ -51,6 +51,36 @@ export type Reject = {
   readonly row: RawRow
 }
 
+/** What the comparison of a symbol's stored rows with FMP's came to. */
+export type PastOutcome = {
+  readonly verdict: string
+  readonly comparedSessions: number
+  readonly comparedFrom: IsoDate | undefined
+  /** Whether all that is stored was compared. */
+  readonly isWhole: boolean
+  /** Whether further calls were made for it. */
+  readonly isLook: boolean
+  readonly steps: readonly PastStepOutcome[]
+  /** Day files that were written anew for single corrected rows. */
+  readonly correctedSessions: number
+  readonly mendedFiles: number
+  readonly carriedRows: number
+  /** Whether new sessions wait. */
+  readonly isHeld: boolean
+  /** Whether new sessions are stored though older ones are on another base. */
+  readonly basesDiffer: boolean
+}
+
+/** A boundary in the past: every row before the session has been multiplied. */
+export type PastStepOutcome = {
+  readonly before: IsoDate
+  readonly priceFactor: number
+  readonly adjFactor: number
+  /** Of a split, as it is announced: `4:1`. */
+  readonly ratio: string | undefined
+  readonly dividend: number | undefined
+}
+
 export type SymbolOutcome = {
   readonly symbol: string
   readonly dataset: DatasetName
@@ -87,6 +117,8 @@ export type SymbolOutcome = {
   /** The newest one. */
   readonly through: IsoDate | undefined
   readonly unknownFields: readonly string[]
+  /** Undefined where nothing stored was compared. */
+  readonly past: PastOutcome | undefined
   /** Stored documents that were replaced because the vendor changed them. */
   readonly restated: number
 }
@@ -118,6 +150,7 @@ export function blankOutcome(symbol: string, dataset: DatasetName, plannedCalls:
     first: undefined,
     through: undefined,
     unknownFields: [],
+    past: undefined,
     restated: 0,
   }
 }

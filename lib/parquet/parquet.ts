@@ -26,6 +26,8 @@ export type FileContent = {
   readonly ingestMs: number
   readonly rowsSha256: string
   readonly asked: DateRange | undefined
+  /** Stretches of rows that are carried over from an older file, on the base of the others. */
+  readonly carried?: readonly DateRange[] | undefined
   /** The program's own version, for `created_by`. */
   readonly version: string
   /** A text for people, kept in the footer. */
@@ -41,7 +43,7 @@ export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' 
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
 
 /** The rows of one file, newest first, at least one, and the dates that were asked for (for its footer). */
-export type FileDraft = { readonly rows: readonly Row[]; readonly asked: DateRange | undefined }
+export type FileDraft = Pick<FileContent, 'rows' | 'asked' | 'carried'>
 
 export type Encoder = {
   /** Rejects with what the encoding throws, which is a defect. */
@@ -50,12 +52,9 @@ export type Encoder = {
 }
 
 /** Hashes and encodes the rows of one file. Throws if a value does not fit its column. */
-export function encodeFile(
-  { rows, asked }: Pick<FileContent, 'rows' | 'asked'>,
-  { columns, ...settings }: FileSettings,
-): EncodedFile {
+export function encodeFile({ rows, asked, carried }: FileDraft, { columns, ...settings }: FileSettings): EncodedFile {
   const sha = rowsSha256(columns, rows)
-  return { sha, bytes: encodeParquet({ ...settings, columns, rows, rowsSha256: sha, asked }) }
+  return { sha, bytes: encodeParquet({ ...settings, columns, rows, rowsSha256: sha, asked, carried }) }
 }
 
 const ELEMENTS: Readonly<Record<Column['type'], Omit<SchemaElement, 'name' | 'repetition_type'>>> = {
@@ -88,6 +87,10 @@ export function encodeParquet(content: FileContent): Uint8Array {
   ]
   const kvMetadata = [{ key: 'rows-sha256', value: content.rowsSha256 }]
   if (asked !== undefined) kvMetadata.push({ key: 'asked', value: `${asked.from}..${asked.to}` })
+  const carried = content.carried ?? []
+  if (carried.length > 0) {
+    kvMetadata.push({ key: 'carried', value: carried.map(({ from, to }) => `${from}..${to}`).join(',') })
+  }
   if (content.note !== undefined) kvMetadata.push({ key: 'note', value: content.note })
   const buffer = parquetWriteBuffer({
     schema,

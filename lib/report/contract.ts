@@ -43,6 +43,7 @@ const ERROR_KINDS: Readonly<Record<ErrorKind, true>> = {
   server: true,
   request: true,
   payload: true,
+  past: true,
   store: true,
   shrink: true,
   'session-absent': true,

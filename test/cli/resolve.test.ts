@@ -38,6 +38,8 @@ describe('the defaults', () => {
       apiKey: KEY,
       apiBaseUrl: 'https://financialmodelingprep.com',
       rateLimitSeconds: 15,
+      // By the number of symbols.
+      auditEvery: undefined,
       uploadConcurrency: expect.any(Number) as number,
       secrets: [KEY],
     }

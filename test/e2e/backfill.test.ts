@@ -119,9 +119,10 @@ describe.concurrent('a second backfill', () => {
     const whole = await priceFiles(stage.lake)
     await stage.lake.remove(yearKey('AAPL', 2022))
     const healing = await stage.run(args)
+    // With ten sessions of the year before, which are compared.
     expect(callsOf(healing)).toEqual([
-      'AAPL full 2022-01-01..2022-12-31',
-      'AAPL dividend-adjusted 2022-01-01..2022-12-31',
+      'AAPL full 2021-12-17..2022-12-31',
+      'AAPL dividend-adjusted 2021-12-17..2022-12-31',
     ])
     expect(await priceFiles(stage.lake)).toEqual(whole)
   })
@@ -265,7 +266,8 @@ describe.concurrent('the range of a backfill', () => {
     expect(run.stderr).toContain('2025-12-31')
     // Two days later the new year has its first session.
     const next = await stage.run(args, { now: '2025-01-03T13:00:00Z' })
-    expect(callsOf(next)[0]).toBe('AAPL full 2025-01-01..2025-01-02')
+    // With ten sessions of the year before, which are compared.
+    expect(callsOf(next)[0]).toBe('AAPL full 2024-12-17..2025-01-02')
     expect(next.changed).toEqual([yearKey('AAPL', 2025)])
   })
 

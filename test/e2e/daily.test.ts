@@ -114,10 +114,11 @@ describe.concurrent('a nightly run', () => {
     const whole = await priceFiles(stage.lake)
     expect(Object.keys(whole)).toHaveLength(12)
     await stage.lake.remove(dayKey('AAPL', '2024-09-11'))
-    const healing = await stage.run(['--tickers', 'AAPL,MSFT'])
+    const healing = await stage.run(['--tickers', 'AAPL,MSFT', '--audit', '0'])
+    // The ten sessions before it are compared.
     expect(callsOf(healing)).toEqual([
-      'AAPL full 2024-09-11..2024-09-11',
-      'AAPL dividend-adjusted 2024-09-11..2024-09-11',
+      'AAPL full 2024-08-27..2024-09-11',
+      'AAPL dividend-adjusted 2024-08-27..2024-09-11',
     ])
     expect(metricsOf(healing).counts).toMatchObject({ stored: 1, already_stored: 9 })
     expect(healing.stdout).toContain('⏭️  Already stored: 9\n')
@@ -128,13 +129,13 @@ describe.concurrent('a nightly run', () => {
     await using stage = await setStage({ bars: barsFor(['AAPL', 'MSFT'], '2024-01-02', '2024-09-30') })
     await stage.run(['--tickers', 'AAPL'], { now: '2024-08-06T13:00:00Z' })
     await stage.run(['--tickers', 'MSFT', '--backfill'], { now: '2024-08-06T13:00:00Z' })
-    const run = await stage.run(['--tickers', 'AAPL,MSFT'])
+    const run = await stage.run(['--tickers', 'AAPL,MSFT', '--audit', '0'])
+    // From ten sessions before 2024-08-06 on: the day file and the year file have the rows up to 2024-08-05.
     expect(callsOf(run).toSorted()).toEqual([
-      'AAPL dividend-adjusted 2024-08-06..2024-09-16',
-      'AAPL full 2024-08-06..2024-09-16',
-      // The year file has the rows up to 2024-08-05.
-      'MSFT dividend-adjusted 2024-08-06..2024-09-16',
-      'MSFT full 2024-08-06..2024-09-16',
+      'AAPL dividend-adjusted 2024-07-23..2024-09-16',
+      'AAPL full 2024-07-23..2024-09-16',
+      'MSFT dividend-adjusted 2024-07-23..2024-09-16',
+      'MSFT full 2024-07-23..2024-09-16',
     ])
     const skipped = sessions('2024-08-06', '2024-09-16')
     expect(run.changed.filter((key) => key.includes('AAPL'))).toEqual(skipped.map((date) => dayKey('AAPL', date)))
@@ -148,8 +149,9 @@ describe.concurrent('a nightly run', () => {
     await using stage = await setStage({ bars: barsFor(['OLD', 'NEW'], '2024-01-02', '2024-09-16') })
     await stage.run(['--tickers', 'OLD', '--from-date', '2024-08-01', '--to-date', '2024-09-11'])
     await stage.run(['--tickers', 'OLD', '--from-date', '2024-09-16'])
-    const run = await stage.run(['--tickers', 'OLD,NEW', '--lookback', '3'])
-    expect(callsOf(run)).toContain('OLD full 2024-09-12..2024-09-13')
+    const run = await stage.run(['--tickers', 'OLD,NEW', '--lookback', '3', '--audit', '0'])
+    // With the ten sessions before 2024-09-12, which are compared.
+    expect(callsOf(run)).toContain('OLD full 2024-08-28..2024-09-13')
     expect(callsOf(run)).toContain('NEW full 2024-09-16..2024-09-16')
     expect(metricsOf(run)).toMatchObject({ date_range: { from: '2024-09-12', to: '2024-09-16' } })
     expect(run.stderr.match(/--backfill-days/g)).toHaveLength(1)
@@ -160,7 +162,8 @@ describe.concurrent('a nightly run', () => {
     const bars = barsFor(['GAP', 'LATE', 'GOOD'], '2024-09-03', '2024-09-16')
     const late = bars['LATE']?.filter(({ date }) => date >= '2024-09-10')
     await using stage = await setStage({ bars: { ...bars, GAP: without(bars['GAP'], '2024-09-11'), LATE: late ?? [] } })
-    const args = ['--tickers', 'GAP,LATE,GOOD', '--from-date', '2024-09-03', '--to-date', '2024-09-16']
+    const range = ['--from-date', '2024-09-03', '--to-date', '2024-09-16']
+    const args = ['--tickers', 'GAP,LATE,GOOD', ...range, '--audit', '0']
     const first = await stage.run(args)
     expect(first.requests).toHaveLength(6)
     expect(metricsOf(first).counts).toMatchObject({ stored: 24, missing: 1, no_data: 5 })
@@ -168,10 +171,11 @@ describe.concurrent('a nightly run', () => {
     expect(first.stderr).not.toContain('LATE:')
     const again = await stage.run(args)
     expect(callsOf(again).toSorted()).toEqual([
-      'GAP dividend-adjusted 2024-09-11..2024-09-11',
-      'GAP full 2024-09-11..2024-09-11',
-      'LATE dividend-adjusted 2024-09-03..2024-09-09',
-      'LATE full 2024-09-03..2024-09-09',
+      // From ten sessions before 2024-09-11 and 2024-09-03 on.
+      'GAP dividend-adjusted 2024-08-27..2024-09-11',
+      'GAP full 2024-08-27..2024-09-11',
+      'LATE dividend-adjusted 2024-08-19..2024-09-09',
+      'LATE full 2024-08-19..2024-09-09',
     ])
     expect(again.changed).toEqual([])
     expect(again.code).toBe(0)
@@ -226,7 +230,8 @@ describe.concurrent('a nightly run', () => {
     const rows = await readRows(stage.lake)
     expect(rows.filter(({ adjClose }) => adjClose === null).map(({ date }) => date)).toEqual(['2024-08-28'])
     stage.bars['AAPL'] = bars['AAPL'] ?? []
-    expect((await stage.run(args)).changed).toEqual([dayKey('AAPL', '2024-09-16')])
+    // An adjusted close that came late is a correction of its row.
+    expect((await stage.run(args)).changed).toEqual([dayKey('AAPL', '2024-08-28'), dayKey('AAPL', '2024-09-16')])
   })
 
   test('does not write bars of days when the market is closed, nor rows outside the range', async () => {
@@ -278,12 +283,14 @@ describe.concurrent('a nightly run', () => {
 
   test('reaches back 250 sessions for the newest stored one, and no further', async () => {
     await using stage = await setStage({ bars: barsFor(['NEAR', 'FAR'], '2023-08-01', '2024-09-16') })
-    const [outside = '', inside = '', next = ''] = sessions('2023-08-01', '2024-09-16').slice(-251, -248)
+    const [outside = '', inside = ''] = sessions('2023-08-01', '2024-09-16').slice(-251)
+    // Ten sessions before the one after `inside`.
+    const compared = sessions('2023-08-01', inside).at(-10)
     expect(sessions(inside, '2024-09-16')).toHaveLength(250)
     await stage.run(['--tickers', 'NEAR', '--from-date', inside, '--to-date', inside])
     await stage.run(['--tickers', 'FAR', '--from-date', outside, '--to-date', outside])
-    const run = await stage.run(['--tickers', 'NEAR,FAR', '--no-adj-close'])
-    expect(callsOf(run).toSorted()).toEqual(['FAR full 2024-09-16..2024-09-16', `NEAR full ${next}..2024-09-16`])
+    const run = await stage.run(['--tickers', 'NEAR,FAR', '--no-adj-close', '--audit', '0'])
+    expect(callsOf(run).toSorted()).toEqual(['FAR full 2024-09-16..2024-09-16', `NEAR full ${compared}..2024-09-16`])
   })
 
   test('ignores the rows of year files', async () => {

@@ -45,7 +45,8 @@ describe.concurrent('a night after a backfill', () => {
     const late = bars['A']?.filter(({ date }) => date !== '2024-09-12')
     await using stage = await setStage({ bars: { A: late ?? [] } })
     await stage.run(['--tickers', 'A', '--backfill'])
-    expect(callsOf(await stage.run(['--tickers', 'A']))[0]).toBe('A full 2024-09-12..2024-09-12')
+    // With the ten sessions before it, which are compared.
+    expect(callsOf(await stage.run(['--tickers', 'A', '--audit', '0']))[0]).toBe('A full 2024-08-28..2024-09-12')
     Object.assign(stage.bars, bars)
     expect((await stage.run(['--tickers', 'A'])).changed).toEqual([dayKey('A', '2024-09-12')])
     await expectNothingToDo(stage, ['--tickers', 'A'])
@@ -78,8 +79,9 @@ describe.concurrent('a hole of more sessions than the lookback', () => {
     await using stage = await setStage({ bars: barsFor(['A'], '2024-01-02', '2024-09-16') })
     await stage.run(['--tickers', 'A', '--from-date', '2024-07-01', '--to-date', '2024-07-31'])
     await stage.run(['--tickers', 'A', '--from-date', '2024-09-03'])
-    const run = await stage.run(['--tickers', 'A'])
-    expect(callsOf(run)).toEqual(['A full 2024-08-01..2024-08-30', 'A dividend-adjusted 2024-08-01..2024-08-30'])
+    const run = await stage.run(['--tickers', 'A', '--audit', '0'])
+    // With the ten sessions before the hole, which are compared.
+    expect(callsOf(run)).toEqual(['A full 2024-07-18..2024-08-30', 'A dividend-adjusted 2024-07-18..2024-08-30'])
     expect(run.changed).toEqual(sessions('2024-08-01', '2024-08-30').map((date) => dayKey('A', date)))
     expect(metricsOf(run)).toMatchObject({
       date_range: { from: '2024-08-01', to: '2024-09-16' },

@@ -27,6 +27,8 @@ describe.concurrent('a run killed anywhere, and run again, ends as if undisturbe
     ['refresh of the running year', 'folder', 2],
     ['widening to older years', 's3', 2],
     ['force, statements of full years', 'folder', 1],
+    ['mend after a split', 'folder', 3],
+    ['mend after a split', 's3', 3],
   ])('%s, into %s', async (name, store, count) => {
     const reference = await referenceOf(name, store)
     await expectNoDifference(reference, someOf(pointsOf(reference, 'one'), count, SEED))

@@ -71,11 +71,20 @@ export async function falseClaims(lake: Lake, bars: Bars): Promise<readonly stri
 }
 
 /**
- * Files whose rows are not the vendor's: of prices the bars of their day or, up to their newest row, of their year; of
+ * Files whose rows count and are not the vendor's: of prices the bars of their day or, up to their newest row, of their year; of
  * statements the reports of their date.
  */
 export async function untrueFiles(lake: Lake, bars: Bars, reports: Reports = {}): Promise<readonly string[]> {
-  const prices = Map.groupBy(await readRows(lake), ({ key }) => key)
+  const all = await readRows(lake)
+  const newest = new Map<string, number>()
+  for (const { symbol, date, ingestTs } of all) {
+    newest.set(`${symbol} ${date}`, Math.max(ingestTs, newest.get(`${symbol} ${date}`) ?? 0))
+  }
+  // A day file that a year file was written over after it says nothing any more.
+  const counting = all.filter(
+    ({ key, symbol, date, ingestTs }) => !key.includes('/month=') || ingestTs === newest.get(`${symbol} ${date}`),
+  )
+  const prices = Map.groupBy(counting, ({ key }) => key)
   const statements = Map.groupBy(await readReports(lake), ({ key }) => key)
   return [
     ...[...prices].filter(([, rows]) => !isTrue(rows, bars)),

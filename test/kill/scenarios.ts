@@ -162,6 +162,40 @@ function force(mode: 'day' | 'year'): Scenario {
   }
 }
 
+/** A price on the base after a split of 4:1. */
+const quartered = (value: number | null): number => Math.round((value ?? 0) * 25) / 100
+
+/** A split overnight: the stale years are written anew, the newest last, and then the night's own day files. */
+function mend(): Scenario {
+  const stored: Bars = {
+    A: sparse(1, 4, ['2022-11-01', '2024-09-13']).concat(sparse(3, 1, ['2024-09-16', '2024-09-17'])),
+    B: makeBars([...sessions('2024-08-01', '2024-09-17')].map(iso), 2),
+  }
+  const split = Object.fromEntries(
+    Object.entries(stored).map(([symbol, bars]) => [
+      symbol,
+      bars.map(({ date, volume, ...bar }): Bar => ({
+        date,
+        open: quartered(bar.open),
+        high: quartered(bar.high),
+        low: quartered(bar.low),
+        close: quartered(bar.close),
+        adjClose: quartered(bar.adjClose),
+        volume: date < '2024-09-17' ? 4 * (volume ?? 0) : volume,
+      })),
+    ]),
+  )
+  const args = tickers(stored)
+  return {
+    name: 'mend after a split',
+    before: [
+      { args: [...args, '--backfill', '--from-date', '2022-01-01'], now: '2024-09-14T13:00:00Z', bars: stored },
+      { args, now: MORNING, bars: stored },
+    ],
+    killed: { args, now: NEXT_MORNING, bars: split },
+  }
+}
+
 /** Every four quarters a full year ends, on the date of the fourth: both stand in one file. */
 function quarters(dates: readonly string[], amount: number): Report[] {
   const names = ['Q1', 'Q2', 'Q3', 'Q4'] as const
@@ -226,6 +260,7 @@ export const SCENARIOS: readonly Scenario[] = [
   widening(),
   force('day'),
   force('year'),
+  mend(),
   pricesAndStatements(),
   restatements(),
   forcedYears(),

@@ -71,7 +71,14 @@ export async function ingestOver(
   const dataset = prices()
   const { store } = shelf
   const scope = { store, dataset, calendar: XNYS, mode, period }
-  const plans = planSessions(await surveySessions(symbols, scope), { dataset, calendar: XNYS, mode, period, isForced })
+  const plans = planSessions(await surveySessions(symbols, scope), {
+    dataset,
+    calendar: XNYS,
+    mode,
+    period,
+    isForced,
+    audit: () => false,
+  })
   const asks: string[] = []
   const ended: SymbolOutcome[] = []
   const answer = changes.ask ?? answering(bars)
@@ -82,6 +89,9 @@ export async function ingestOver(
     dataset,
     calendar: XNYS,
     today: period.today,
+    mending: 'all',
+    isNightly: period.lookbackFrom !== undefined,
+    accepts: () => false,
     encode: createEncoder({ columns: dataset.columns, ingestMs: at(NOW), version: '1.2.3' }).encode,
     ...changes,
   }

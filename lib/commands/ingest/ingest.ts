@@ -19,6 +19,7 @@ import type { VendorStats } from '../../core/outcome.ts'
 import type { Effects } from '../effects.ts'
 import { planJobs, type JobsContext } from '../../datasets/datasets.ts'
 import { createRedactor, userAgentOf } from '../../core/text.ts'
+import { usageError } from '../../core/errors.ts'
 
 /**
  * Runs an ingest and returns its exit code. Throws an IngestError if something fails before the first call (of kind 'usage'
@@ -64,6 +65,7 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
     effects,
   )
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
+  refuseUnknown(config.accepts, symbols)
   for (const cell of left) progress.warn(`Left out of the ticker list: ${cell}.`)
   const store = await openStore(config.target)
   for (const warning of config.warnings) progress.warn(warning)
@@ -91,6 +93,13 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
   const { vendorStats, result } = await execute(run)
   return await finishRun(result, { ...run, vendorStats })
+}
+
+/** Throws a usage error for symbols of --accept that the list does not have: a typo would be held back for ever. */
+function refuseUnknown(accepts: readonly string[], symbols: readonly string[]): void {
+  const unknown = accepts.filter((name) => name !== 'all' && !symbols.includes(name))
+  if (unknown.length === 0) return
+  throw usageError(`--accept names ${unknown.join(', ')}, which the ticker list does not have.`)
 }
 
 /** What `--backfill` would make of a daily dry run: its prices planned once more. Undefined where nobody reads it. */

@@ -14,6 +14,7 @@ import { planSessions, type SymbolPlan } from './plan.ts'
 import { createPrices } from './schema.ts'
 import { findNewestSession, surveySessions, type StoredSessions, type SurveyContext } from './survey.ts'
 import { sessionTask, type SessionContext } from './task.ts'
+import { createAudit } from './audit.ts'
 
 /** What planning the prices of a run needs. */
 export type PricesContext = {
@@ -36,7 +37,14 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
   const dataset = createPrices(config)
   const surveyContext: SurveyContext = { store, dataset, calendar, mode, period, onSurveyed: context.onSurveyed }
   const surveyed = await surveySessions(symbols, surveyContext)
-  const plans = planSessions(surveyed, { dataset, calendar, mode, period, isForced: config.isForced })
+  const plans = planSessions(surveyed, {
+    dataset,
+    calendar,
+    mode,
+    period,
+    isForced: config.isForced,
+    audit: createAudit(symbols.length, config.auditEvery, calendar),
+  })
   const newest = period.range && calendar.sessions(period.range).at(-1)
   return {
     dataset: dataset.name,
@@ -57,8 +65,11 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
         dataset,
         calendar,
         today: period.today,
+        mending: config.mending,
+        isNightly: period.lookbackFrom !== undefined,
+        accepts: (symbol) => config.accepts.includes(symbol) || config.accepts.includes('all'),
         findNewestSession: async (symbol) => await context.unlessStopped(findNewestSession(symbol, surveyContext)),
-        encode: async ({ rows, asked }) => await encoder.encode({ rows, asked }),
+        encode: async ({ rows, asked, carried }) => await encoder.encode({ rows, asked, carried }),
       }
       return plans.map((plan) => sessionTask(plan, shared))
     },

@@ -1,21 +1,16 @@
 // Builds the outcome of one symbol: the fate of each of its sessions, what was written, its errors and warnings.
 
-import {
-  addCounts,
-  blankOutcome,
-  ZERO_COUNTS,
-  withFate,
-  type Counts,
-  type Fate,
-  type SymbolOutcome,
-} from '../../core/outcome.ts'
-import { dayNamedIn, isWithin, type DateRange, type IsoDate, rangeAround } from '../../core/dates.ts'
+import { addCounts, blankOutcome, withFate, type SymbolOutcome, type PastOutcome } from '../../core/outcome.ts'
+import { isWithin, type DateRange, type IsoDate, rangeAround } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
-import type { PlannedFile, SymbolPlan } from './plan.ts'
+import type { SymbolPlan } from './plan.ts'
+import { createFateOfAbsent, fatesOf, isNotReached, rejectedSessions } from './session-fates.ts'
 import { shrinkErrors, warningsOf } from './warnings.ts'
 import type { FileRows, WriteResult } from './write.ts'
 import type { Uploaded } from '../../pipeline/pipeline.ts'
 import type { CheckedSessions } from './validate.ts'
+import type { Reaction } from './reaction.ts'
+import type { Compared } from './compare.ts'
 
 /** The outcome of a plan as the survey found it, before anything is fetched. */
 export function surveyedOutcome(plan: SymbolPlan): SymbolOutcome {
@@ -40,16 +35,47 @@ function storedThrough({ newest, newestDay }: SymbolPlan): IsoDate | undefined {
 /** The outcome if all planned sessions end with one fate: the symbol failed, or the run stopped before it. */
 export function outcomeWithFate(
   plan: SymbolPlan,
-  fate: 'failed' | 'not_reached',
+  fate: 'failed' | 'not_reached' | 'no_data',
   errors: readonly IngestError[],
 ): SymbolOutcome {
   const planned = plan.files.reduce((sum, { sessions, isExtra }) => sum + (isExtra ? 0 : sessions.length), 0)
   const base = surveyedOutcome(plan)
   return {
     ...base,
-    isFinished: fate === 'failed',
+    isFinished: fate !== 'not_reached',
     counts: withFate(base.counts, fate, planned),
     errors: [...base.errors, ...errors],
+  }
+}
+
+/** The outcome of a symbol whose new sessions wait: its past has moved and nobody knows why, or FMP is moving it now. */
+export function heldOutcome(plan: SymbolPlan, compared: Compared, reaction: Reaction): SymbolOutcome {
+  const outcome = outcomeWithFate(plan, reaction.errors.length > 0 ? 'failed' : 'no_data', reaction.errors)
+  return { ...outcome, warnings: reaction.warnings, past: pastOutcome(compared, reaction, []) }
+}
+
+/** What the comparison of a symbol came to. */
+function pastOutcome(
+  { past, stored, isWhole, isLook }: Compared,
+  reaction: Reaction | undefined,
+  results: readonly FileResult[],
+): PastOutcome {
+  const isWritten = (files: readonly FileRows[] = []) => {
+    const keys = new Set(files.map(({ key }) => key))
+    return results.filter(({ key, result }) => keys.has(key) && isResult(result, 'written')).length
+  }
+  return {
+    verdict: past.verdict,
+    comparedSessions: stored.pairs.length,
+    comparedFrom: stored.pairs.at(-1)?.now.date,
+    isWhole,
+    isLook,
+    steps: past.steps,
+    correctedSessions: isWritten(reaction?.corrections),
+    mendedFiles: isWritten(reaction?.mends) + (reaction?.planned.size ?? 0),
+    carriedRows: reaction?.carriedRows ?? 0,
+    isHeld: reaction?.isHeld ?? false,
+    basesDiffer: reaction?.basesDiffer ?? false,
   }
 }
 
@@ -64,6 +90,10 @@ export type OutcomeFacts = {
   readonly results: readonly FileResult[]
   /** Dates with a bar on which the market was closed. */
   readonly closedDays: readonly IsoDate[]
+  readonly compared?: Compared | undefined
+  readonly reaction?: Reaction | undefined
+  /** Rows came for the sessions asked for, and none of them is valid. */
+  readonly noValidRows?: readonly IngestError[]
 }
 
 /** The outcome of a symbol that was fetched. */
@@ -92,16 +122,25 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
     isFinished: results.every(({ result }) => !isNotReached(result)),
     filesWritten: written.length,
     rowsWritten: written.reduce((sum, { rows }) => sum + rows.length, 0),
-    errors: [...plan.errors, ...shrinkErrors(shrunk), ...symbolErrors(results)],
-    warnings: warningsOf({
-      checked,
-      missing,
-      // The note at the start speaks of those of another exchange.
-      closedDays: plan.tradesElsewhere ? [] : closedDays,
-      isByYear: plan.files[0]?.partition.kind === 'year',
-      differing,
-      shrunk,
-    }),
+    errors: [
+      ...plan.errors,
+      ...shrinkErrors(shrunk),
+      ...symbolErrors(results),
+      ...(facts.reaction?.errors ?? []),
+      ...(facts.noValidRows ?? []),
+    ],
+    warnings: [
+      ...(facts.reaction?.warnings ?? []),
+      ...warningsOf({
+        checked,
+        missing,
+        // The note at the start speaks of those of another exchange.
+        closedDays: plan.tradesElsewhere ? [] : closedDays,
+        isByYear: plan.files[0]?.partition.kind === 'year',
+        differing,
+        shrunk,
+      }),
+    ],
     lateWarning: lateWarning(plan, checked, rejected),
     counts,
     missing,
@@ -116,73 +155,8 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
     first: rangeAround([plan.storedSpan, keptSpan])?.from,
     through,
     unknownFields: checked.unknownFields,
+    past: facts.compared && pastOutcome(facts.compared, facts.reaction, results),
   }
-}
-
-/** The fates of a file's sessions. `uploaded` is undefined if no row was fetched for the file. */
-function fatesOf(file: PlannedFile, uploaded: FileResult | undefined, fateOfAbsent: FateOf): Counts {
-  if (uploaded === undefined && file.isExtra) return ZERO_COUNTS
-  if (uploaded === undefined) {
-    return file.stored === undefined ? countFates(file, fateOfAbsent) : fatesOfKept(file, 'no_data')
-  }
-  const { result, rows } = uploaded
-  if (result === undefined || isNotReached(result)) return withFate(ZERO_COUNTS, 'not_reached', file.sessions.length)
-  if (result instanceof IngestError) return withFate(ZERO_COUNTS, 'failed', file.sessions.length)
-  const dates = new Set(rows.map(({ date }) => date))
-  const fatesWith = (present: Fate) =>
-    countFates(file, (session) => (dates.has(session) ? present : fateOfAbsent(session)))
-  // Without a default, so that a kind of result without a case does not compile.
-  switch (result.kind) {
-    case 'written':
-      return fatesWith('stored')
-    case 'already':
-      return fatesWith('already_stored')
-    case 'shrink':
-      return fatesOfKept(file, result.isOnlyOldestEnd ? 'no_data' : 'failed')
-  }
-}
-
-type FateOf = (session: IsoDate) => Fate
-
-function countFates({ sessions }: PlannedFile, fateOf: FateOf): Counts {
-  return sessions.reduce((counts, session) => withFate(counts, fateOf(session)), ZERO_COUNTS)
-}
-
-/** The fates in a stored file that is kept: one session per row is already stored, the others end as `rest`. */
-function fatesOfKept({ sessions, stored, partition }: PlannedFile, rest: Fate): Counts {
-  const rows = stored?.footer?.rows ?? (partition.kind === 'day' ? 1 : 0)
-  const kept = Math.min(sessions.length, rows)
-  return withFate(withFate(ZERO_COUNTS, 'already_stored', kept), rest, sessions.length - kept)
-}
-
-/** The fate of a session without a row: its row was rejected, it lies between two bars, or there is no data for it. */
-function createFateOfAbsent(
-  { tradesElsewhere }: SymbolPlan,
-  rejected: ReadonlySet<IsoDate>,
-  barSpan: DateRange | undefined,
-): FateOf {
-  return (session) => {
-    if (rejected.has(session)) return 'rejected'
-    // Of another exchange nobody knows whether it was open.
-    return barSpan !== undefined && isWithin(session, barSpan) && !tradesElsewhere ? 'missing' : 'no_data'
-  }
-}
-
-/**
- * The planned sessions whose rows came and were all rejected. A rejected row whose date cannot be read stands for the newest
- * session that is without any row: a bar that came is never called missing.
- */
-function rejectedSessions({ files }: SymbolPlan, { rows, rejects, withheld }: CheckedSessions): ReadonlySet<IsoDate> {
-  const dated = new Set(rejects.map(({ date }) => dayNamedIn(date)))
-  // 2024-02-30 can be read, and is no session.
-  const unreadable = rejects.filter(({ date }) => date === null || !/^\d{4}-\d{2}-\d{2}/.test(date)).length
-  const present = new Set([...rows.map(({ date }) => date), ...withheld])
-  const sessions = files.flatMap((file) => file.sessions).filter((session) => !present.has(session))
-  const guessed = sessions.filter((session) => !dated.has(session)).toSorted()
-  return new Set([
-    ...sessions.filter((session) => dated.has(session)),
-    ...guessed.slice(Math.max(0, guessed.length - unreadable)),
-  ])
 }
 
 function symbolErrors(results: readonly FileResult[]): readonly IngestError[] {
@@ -219,11 +193,6 @@ function missingSessions(
     !file.isExtra && (file.stored === undefined || written.has(file)) ? file.sessions : [],
   )
   return sessions.filter((session) => isWithin(session, barSpan) && !accounted.has(session)).toSorted()
-}
-
-/** Whether the run stopped before this write or during it. */
-function isNotReached(result: FileResult['result']): boolean {
-  return result === undefined || (result instanceof IngestError && result.scope === 'run')
 }
 
 function isResult<K extends WriteResult['kind']>(

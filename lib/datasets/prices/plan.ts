@@ -11,6 +11,7 @@ import { footersOf, replaceableOf, yearPart, type Replaceable } from './year-fil
 import type { SessionDataset, Partition } from './schema.ts'
 import { actionOn, type FileAction } from '../file-action.ts'
 import { addSurveyed, yearsWithStatus, type YearPart } from './year-status.ts'
+import type { Audit } from './audit.ts'
 import { closedDaysIn, tradesElsewhere, withClosedDays } from './exchange.ts'
 
 /** A file that the run may write. Day files without a stored version are shared by all symbols, because plans are long. */
@@ -59,6 +60,8 @@ export type SymbolPlan = {
   readonly holeBeyond: DateRange | undefined
   /** Years with a stored file. */
   readonly yearsStored: readonly number[]
+  /** Whether the run compares all that is stored of the symbol. */
+  readonly isAudited: boolean
   /** The first of the last five sessions of the range. */
   readonly recentFrom: IsoDate | undefined
 }
@@ -69,6 +72,7 @@ export type PlanContext = {
   readonly mode: 'daily' | 'backfill'
   readonly period: Period
   readonly isForced: boolean
+  readonly audit: Audit
 }
 
 /** The longest window. FMP cuts a reply at 5,000 rows, which are 13.7 years of a series that trades every day. */
@@ -149,6 +153,7 @@ function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan 
     writesOldestFirst: period.lookbackFrom !== undefined || shared.tradesElsewhere,
     holeBeyond: shared.tradesElsewhere ? undefined : holeBeyond,
     yearsStored: [],
+    isAudited: context.audit(stored.symbol, toFetch),
   }
 }
 
@@ -194,6 +199,7 @@ function planYears(stored: StoredSessions, context: PlanningContext): SymbolPlan
     errors: years.flatMap(({ year, status }) => (status === 'foreign' ? [foreignYearError(year, stored)] : [])),
     storedSpan: span(oldest, stored.newest),
     writesOldestFirst: false,
+    isAudited: false,
     holeBeyond: undefined,
     yearsStored: [...stored.years.keys()],
   }

@@ -2,9 +2,16 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import type { RawRow, Row } from '../../core/dataset.ts'
-import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { isWithin, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
-import { outcomeWithFate, surveyedOutcome, buildOutcome, type OutcomeFacts, type FileResult } from './outcome.ts'
+import {
+  outcomeWithFate,
+  surveyedOutcome,
+  buildOutcome,
+  type OutcomeFacts,
+  type FileResult,
+  heldOutcome,
+} from './outcome.ts'
 import type { EncodedFile } from '../../parquet/parquet.ts'
 import type { Call, StoreFetched, Task, UploadSlot } from '../../pipeline/pipeline.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
@@ -14,14 +21,19 @@ import type { SessionDataset } from './schema.ts'
 import type { SymbolOutcome } from '../../core/outcome.ts'
 import { validateRows, type CheckedSessions } from './validate.ts'
 import { noValidRowsError } from '../check.ts'
+import { reactTo, type Reaction } from './reaction.ts'
+import { compareSymbol, comparedWindows, type CompareContext, answerOf } from './compare.ts'
+import type { Mending } from '../../core/config.ts'
 
 /** What the tasks of all symbols share. */
-export type SessionContext = WriteContext & {
-  /** The newest stored session of a symbol, also before the range. */
-  readonly findNewestSession: (symbol: string) => Promise<IsoDate | undefined>
-  /** Encodes a file. Rejects with a defect only. */
-  readonly encode: (file: FileRows) => Promise<EncodedFile>
-}
+export type SessionContext = WriteContext &
+  Pick<CompareContext, 'accepts' | 'isNightly'> & {
+    readonly mending: Mending
+    /** The newest stored session of a symbol, also before the range. */
+    readonly findNewestSession: (symbol: string) => Promise<IsoDate | undefined>
+    /** Encodes a file. Rejects with a defect only. */
+    readonly encode: (file: FileRows) => Promise<EncodedFile>
+  }
 
 /** The task of a plan. */
 export function sessionTask(plan: SymbolPlan, context: SessionContext): Task {
@@ -44,20 +56,48 @@ function storeNothing(outcome: SymbolOutcome): StoreFetched {
 /** Fetches all windows before any file is written. */
 async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call): Promise<StoreFetched> {
   const { dataset, calendar } = context
-  const { symbol, windows, range, recentFrom } = plan
+  const { symbol, range, recentFrom } = plan
   if (range === undefined || recentFrom === undefined) return storeNothing(surveyedOutcome(plan))
-  const raw = await fetchRows(plan, dataset, call)
+  const windows = await comparedWindows(plan, context)
+  const raw = await fetchRows(plan, windows, { dataset, call })
   if (raw.length === 0) return storeNothing(await outcomeWithoutRows(plan, context))
   const isWanted = wantedDates(plan, calendar)
-  const checked = validateRows(dataset, raw, { symbol, windows, isWanted, recentFrom })
-  if (checked.rows.length === 0 && checked.withheld.length === 0) {
-    const outcome = buildOutcome({ plan, checked, results: [], closedDays: [] })
-    return storeNothing({ ...outcome, errors: [...outcome.errors, noValidRowsError(raw.length, checked.rejects)] })
+  const all = validateRows(dataset, raw, { symbol, windows, isWanted, recentFrom })
+  // Rows before the sessions asked for came to be compared: they decide no fate.
+  const checked = { ...all, rows: all.rows.filter(({ date }) => plan.windows.some((asked) => isWithin(date, asked))) }
+  const noValidRows = errorsWithoutRows(checked, { received: raw.length, compared: all.rows.length })
+  if (all.rows.length === 0 && noValidRows.length > 0) {
+    return storeNothing(buildOutcome({ plan, checked, results: [], closedDays: [], noValidRows }))
   }
-  const groups = groupRows(plan, raw, { checked, dataset, range })
+  const compared = await compareSymbol(plan, answerOf(all.rows, windows), context, call)
+  const newSessions = checked.rows.map(({ date }) => date).filter((date) => isPlannedSession(plan, date))
+  const reaction =
+    compared && reactTo(plan, compared, { mending: context.mending, isAccepted: context.accepts(symbol), newSessions })
+  if (compared !== undefined && reaction?.isHeld === true) return storeNothing(heldOutcome(plan, compared, reaction))
+  const nothing = isNothingAskedFor(checked) ? await outcomeWithoutRows(plan, context) : undefined
+  if (nothing !== undefined && compared === undefined) return storeNothing(nothing)
+  const groups = groupRows(plan, raw, { checked, dataset, range, windows }).map((group) => withMend(group, reaction))
   const closedDays = checked.rows.map(({ date }) => date).filter((date) => isWanted(date) && !calendar.isSession(date))
   const results = yearsWithoutRows(plan, { groups, checked, range })
-  return async (slot) => await storeSymbol(groups, { plan, checked, results, closedDays }, { ...context, slot })
+  const facts = { plan, checked, results, closedDays, compared, reaction, noValidRows }
+  return async (slot) => {
+    const outcome = await storeSymbol(groups, facts, { ...context, slot })
+    return nothing === undefined ? outcome : { ...outcome, through: nothing.through, lateWarning: nothing.lateWarning }
+  }
+}
+
+/** The error of a symbol with rows for the sessions asked for, none of them valid. Rows that are only compared are not meant. */
+function errorsWithoutRows(
+  { rows, withheld, rejects }: CheckedSessions,
+  { received, compared }: { readonly received: number; readonly compared: number },
+): readonly IngestError[] {
+  if (rows.length + withheld.length > 0 || (compared > 0 && rejects.length === 0)) return []
+  return [noValidRowsError(received - compared, rejects)]
+}
+
+/** Whether the vendor has nothing at all for the sessions asked for. */
+function isNothingAskedFor({ rows, withheld, rejects }: CheckedSessions): boolean {
+  return rows.length + withheld.length + rejects.length === 0
 }
 
 /** Stores the files. `facts` holds the results of the files that need no write. */
@@ -74,9 +114,38 @@ async function storeSymbol(
   // Stored files are replaced before new ones are created. The oldest stored year may claim empty years before it. If a kill
   // came after older files were created and before it is replaced, it would no longer be the oldest and never claim them.
   const [stored, fresh] = [groups.filter(({ file }) => file.stored), groups.filter(({ file }) => !file.stored)]
+  const { mends = [], corrections = [] } = facts.reaction ?? {}
+  // A mend comes before everything else, its newest year last: until then the newest stored row is stale, and a run that
+  // follows a kill sees it and mends again.
+  const mended = await slot.uploadOldestFirst(mends, writer)
+  if (mended.some(({ result }) => !isStoredResult(result))) {
+    return buildOutcome({ ...facts, results: [...mended, ...notReached(groups), ...facts.results] })
+  }
+  const corrected = await slot.uploadAll(corrections, writer)
   const replaced = await slot.uploadAll(stored, writer)
   const created = await (facts.plan.writesOldestFirst ? slot.uploadOldestFirst : slot.uploadAll)(fresh, writer)
-  return buildOutcome({ ...facts, results: [...replaced, ...created, ...facts.results] })
+  return buildOutcome({ ...facts, results: [...mended, ...corrected, ...replaced, ...created, ...facts.results] })
+}
+
+/** Files that are not tried, because a mend before them was not stored. */
+function notReached(groups: readonly FileRows[]): readonly FileResult[] {
+  return groups.map((group) => ({ ...group, result: undefined }))
+}
+
+function isStoredResult(result: FileResult['result']): boolean {
+  return result !== undefined && !(result instanceof IngestError)
+}
+
+/** A planned year with the rows of the mend, which hold those that are carried over too. */
+function withMend(group: FileRows, reaction: Reaction | undefined): FileRows {
+  const { partition } = group.file
+  const mended = partition.kind === 'year' ? reaction?.planned.get(partition.year) : undefined
+  return mended === undefined ? group : { ...group, rows: mended.rows, carried: mended.carried }
+}
+
+/** Whether a file of the plan is for this session alone. */
+function isPlannedSession({ files }: SymbolPlan, date: IsoDate): boolean {
+  return files.some(({ partition }) => partition.kind === 'day' && partition.date === date)
 }
 
 /**
@@ -106,9 +175,13 @@ function yearsWithoutRows(
   })
 }
 
-async function fetchRows(plan: SymbolPlan, dataset: SessionDataset, call: Call): Promise<readonly RawRow[]> {
+async function fetchRows(
+  plan: SymbolPlan,
+  windows: readonly DateRange[],
+  { dataset, call }: { readonly dataset: SessionDataset; readonly call: Call },
+): Promise<readonly RawRow[]> {
   const rows: RawRow[] = []
-  for (const window of plan.windows) {
+  for (const window of windows) {
     const replies: (readonly RawRow[])[] = []
     for (const ask of dataset.asks(plan.symbol, window)) replies.push(await call(ask))
     rows.push(...dataset.merge(replies))
@@ -141,13 +214,20 @@ async function outcomeWithoutRows(
   return { ...outcome, through: newest, lateWarning: isExpected ? undefined : lateWarning }
 }
 
+type Grouping = {
+  readonly checked: CheckedSessions
+  readonly dataset: SessionDataset
+  readonly range: DateRange
+  readonly windows: readonly DateRange[]
+}
+
 /** The checked rows, grouped by planned file, newest file first. */
 function groupRows(
   plan: SymbolPlan,
   raw: readonly RawRow[],
-  { checked, dataset, range }: { checked: CheckedSessions; dataset: SessionDataset; range: DateRange },
+  { checked, dataset, range, windows }: Grouping,
 ): readonly FileRows[] {
-  const { symbol, windows } = plan
+  const { symbol } = plan
   const isByYear = plan.files[0]?.partition.kind === 'year'
   const groups = Map.groupBy<IsoDate | number, Row>(checked.rows, ({ date }) => (isByYear ? yearOf(date) : date))
   // Rejected rows count too: they show that a year is not empty.

@@ -30,6 +30,8 @@ export type FileRows = {
   readonly asked: DateRange | undefined
   /** The run's range. */
   readonly range: DateRange
+  /** Stretches of rows that are carried over from stored files; undefined for none. */
+  readonly carried?: readonly DateRange[]
 }
 
 export type WriteResult =

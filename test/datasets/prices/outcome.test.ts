@@ -42,6 +42,7 @@ function planOf(range: DateRange, files: readonly PlannedFile[], changes: Partia
     writesOldestFirst: false,
     holeBeyond: undefined,
     yearsStored: [],
+    isAudited: false,
     tradesElsewhere: false,
     recentFrom: XNYS.sessionsBack(range.to, 5),
     ...changes,

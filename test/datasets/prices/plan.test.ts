@@ -27,7 +27,7 @@ const PRICES = prices()
 const MORNING = '2024-09-16T13:00:00Z'
 
 function contextOf(period: Period, changes: Partial<PlanContext> = {}): PlanContext {
-  return { dataset: PRICES, calendar: XNYS, mode: 'daily', period, isForced: false, ...changes }
+  return { dataset: PRICES, calendar: XNYS, mode: 'daily', period, isForced: false, audit: () => false, ...changes }
 }
 
 function holding(symbol: string, changes: Partial<StoredSessions> = {}): StoredSessions {

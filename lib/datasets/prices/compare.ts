@@ -1,0 +1,143 @@
+// Compares what is stored of a symbol with the vendor's rows now, looks at its whole past where that has moved, and says what
+// is to be mended, corrected or held back.
+
+import type { Calendar } from '../../core/calendar.ts'
+import type { Row } from '../../core/dataset.ts'
+import { addDays, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { IngestError } from '../../core/errors.ts'
+import type { Call } from '../../pipeline/pipeline.ts'
+import { look, type Answer } from './look.ts'
+import { comparePast, glanceAt, type Past } from './past.ts'
+import type { SymbolPlan } from './plan.ts'
+import { oldestStoredDay, readStoredRows, type StoredRows, type StoredRowsContext } from './stored-rows.ts'
+
+export type CompareContext = StoredRowsContext & {
+  readonly calendar: Calendar
+  /** Symbols whose past is taken as the vendor has it now, whatever the verdict. */
+  readonly accepts: (symbol: string) => boolean
+  /** Whether the survey looked for stored sessions before the range too: in a daily run without dates. */
+  readonly isNightly: boolean
+}
+
+/** The stored rows of a symbol, the vendor's, and what has happened to them. */
+export type Compared = {
+  readonly past: Past
+  readonly stored: StoredRows
+  readonly answer: Answer
+  /** Whether all that is stored was compared. */
+  readonly isWhole: boolean
+  /** Whether further calls were made for it. */
+  readonly isLook: boolean
+}
+
+/** The stored sessions before what is asked that every call covers too. */
+const COMPARED_SESSIONS = 10
+
+/** A window's greatest length is ten years: this calendar year and nine before it. */
+const YEARS_BEFORE = 9
+
+/**
+ * The windows of a plan, made longer so that they cover stored sessions: ten before what is asked or, in an audit, all from
+ * the oldest stored year on, nine years back at most. Never more windows: a call costs the same for ten days and ten years.
+ */
+export async function comparedWindows(plan: SymbolPlan, context: CompareContext): Promise<readonly DateRange[]> {
+  const { windows, symbol, isAudited, files } = plan
+  const last = windows.at(-1)
+  if (last === undefined || !mayBeStored(plan, context)) return windows
+  // A year file that is refreshed is in its window already. Day files are compared with those before them.
+  const isRefresh = files.some(({ partition, stored }) => partition.kind === 'year' && stored !== undefined)
+  if (!isAudited && isRefresh) return windows
+  const oldest = isAudited ? await oldestStoredDay(symbol, context) : undefined
+  const near = context.calendar.sessionsBack(addDays(last.from, -1), COMPARED_SESSIONS)
+  const wanted = oldest === undefined ? near : wholeYear(yearOf(oldest)).from
+  const from = laterOf(wanted, wholeYear(yearOf(last.to) - YEARS_BEFORE).from)
+  return from < last.from ? [...windows.slice(0, -1), { from, to: last.to }] : windows
+}
+
+/** Whether anything of a symbol can be stored before its windows; a run with dates has not looked there. */
+function mayBeStored({ newest, yearsStored, files }: SymbolPlan, { isNightly }: CompareContext): boolean {
+  const isByYear = files[0]?.partition.kind === 'year'
+  return isByYear ? yearsStored.length > 0 : !isNightly || newest !== undefined
+}
+
+/**
+ * Compares the rows of an answer with what is stored; undefined where they have no session in common. Makes further calls
+ * only to look at the whole past of a symbol whose past has moved. Throws an IngestError: of the run when the store fails or
+ * the budget cannot pay the look, of the symbol when the answer is not to be trusted.
+ */
+export async function compareSymbol(
+  plan: SymbolPlan,
+  answer: Answer,
+  context: CompareContext,
+  call: Call,
+): Promise<Compared | undefined> {
+  const { symbol, isAudited } = plan
+  const range = rangeOf(answer.windows)
+  if (range === undefined) return undefined
+  const stored = withoutPlanned(plan, await readStoredRows(symbol, range, answer.rows, context))
+  if (stored.pairs.length === 0 || (await isAllPlanned(plan, context))) return undefined
+  const isAccepted = context.accepts(symbol)
+  if (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted) return comparedAt(stored, answer, {})
+  // Where nothing has moved nobody needs to know how far back the files reach: one listing less.
+  const oldest = await oldestStoredDay(symbol, context)
+  const isWhole = oldest !== undefined && oldest >= range.from
+  const glance = glanceAt(stored.pairs, isWhole)
+  if (isWhole || (glance !== 'look' && !isAccepted)) return comparedAt(stored, answer, { isWhole })
+  const whole = await look(plan, { answer, from: oldest ?? range.from }, context, call)
+  if (whole === undefined) return { ...comparedAt(stored, answer, { isLook: true }), past: TORN }
+  const all = await readStoredRows(symbol, rangeOf(whole.windows) ?? range, whole.rows, context)
+  refuseHoles(symbol, all, whole)
+  return comparedAt(all, whole, { isWhole: true, isLook: true })
+}
+
+/** Day files that the plan writes anyway say nothing of those that stay. */
+function withoutPlanned({ files }: SymbolPlan, stored: StoredRows): StoredRows {
+  const days = new Set(files.flatMap(({ partition }) => (partition.kind === 'day' ? [partition.date] : [])))
+  return { ...stored, pairs: stored.pairs.filter(({ now }) => !days.has(now.date)) }
+}
+
+/** Whether a backfill writes every year anew that is stored: then no row stays on another base. */
+async function isAllPlanned({ symbol, files, yearsStored }: SymbolPlan, context: CompareContext): Promise<boolean> {
+  const years = files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : []))
+  if (years.length === 0 || yearsStored.some((year) => !years.includes(year))) return false
+  const oldest = await oldestStoredDay(symbol, context)
+  return oldest === undefined || yearOf(oldest) >= Math.min(...years)
+}
+
+/** The rows of one night's calls and those of the look after them differ: the vendor was changing them. */
+const TORN: Past = { verdict: 'unsettled', steps: [], differing: [] }
+
+type Extent = { readonly isWhole?: boolean; readonly isLook?: boolean }
+
+function comparedAt(stored: StoredRows, answer: Answer, { isWhole = false, isLook = false }: Extent): Compared {
+  return { past: comparePast(stored.pairs, nextRow(stored, answer)), stored, answer, isWhole, isLook }
+}
+
+/** The vendor's oldest row after the stored ones. */
+function nextRow({ pairs }: StoredRows, { rows }: Answer): Row | undefined {
+  const newest = pairs[0]?.now.date ?? ''
+  return [...rows.values()].filter(({ date }) => date > newest).toSorted((a, b) => (a.date < b.date ? -1 : 1))[0]
+}
+
+/** An answer with more holes than this among the stored sessions is not the symbol's whole past. */
+const MAX_HOLES = 0.02
+
+function refuseHoles(symbol: string, { pairs, absent }: StoredRows, { rows }: Answer): void {
+  const oldest = [...rows.keys()].toSorted()[0]
+  const holes = oldest === undefined ? [] : absent.filter(({ date }) => date > oldest)
+  if (holes.length <= MAX_HOLES * (pairs.length + holes.length)) return
+  const message = `FMP's history of ${symbol} lacks ${holes.length} of ${pairs.length + holes.length} stored sessions`
+  const hint = 'Nothing was changed; run again later.'
+  throw new IngestError(message, { kind: 'payload', scope: 'symbol', hint })
+}
+
+/** The first and last day of windows that touch. */
+function rangeOf(windows: readonly DateRange[]): DateRange | undefined {
+  const [first, last] = [windows[0], windows.at(-1)]
+  return first && last && { from: last.from, to: first.to }
+}
+
+/** The days of an answer, by date. */
+export function answerOf(rows: readonly Row[], windows: readonly DateRange[]): Answer {
+  return { rows: new Map(rows.map((row): [IsoDate, Row] => [row.date, row])), windows }
+}

@@ -1,0 +1,78 @@
+// A look: the whole stored past of a symbol asked for at once, because its newest rows tell that it has moved.
+
+import type { RawRow, Row } from '../../core/dataset.ts'
+import { isWithin, wholeYear, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { IngestError } from '../../core/errors.ts'
+import type { Call } from '../../pipeline/pipeline.ts'
+import { checkRows } from '../check.ts'
+import { coverSpans, type SymbolPlan } from './plan.ts'
+import type { SessionDataset } from './schema.ts'
+
+/** The vendor's rows of a symbol by date, and the windows that they answer, newest first. */
+export type Answer = { readonly rows: ReadonlyMap<IsoDate, Row>; readonly windows: readonly DateRange[] }
+
+type LookFacts = { readonly answer: Answer; readonly from: IsoDate }
+
+/** The years of history that every plan has (FMP's free plan, measured 2026-08-31). */
+const LEAST_DEPTH_YEARS = 5
+
+/**
+ * The vendor's rows from the year of `from` on, in as few calls as they fit in; undefined where they do not repeat the rows
+ * that the night's own calls brought. A plan that refuses old years ends the look there. Throws what the calls throw.
+ */
+export async function look(
+  plan: SymbolPlan,
+  { answer, from }: LookFacts,
+  { dataset }: { readonly dataset: SessionDataset },
+  call: Call,
+): Promise<Answer | undefined> {
+  const to = answer.windows[0]?.to
+  if (to === undefined) return undefined
+  const whole = windowsFrom(wholeYear(yearOf(from)).from, to)
+  const raw: RawRow[] = []
+  const windows: DateRange[] = []
+  for (const window of whole) {
+    const rows = await ask(plan.symbol, window, { dataset, call }).catch(noneIfRefused)
+    if (rows === undefined) break
+    raw.push(...rows)
+    windows.push(window)
+  }
+  if (windows.length === 0) {
+    const recent = { from: wholeYear(yearOf(to) - LEAST_DEPTH_YEARS + 1).from, to }
+    raw.push(...(await ask(plan.symbol, recent, { dataset, call })))
+    windows.push(recent)
+  }
+  const good = checkRows(dataset, raw, plan.symbol).good.map(({ row }) => row)
+  const rows = new Map(
+    good.filter(({ date }) => windows.some((window) => isWithin(date, window))).map((row) => [row.date, row]),
+  )
+  const isRepeated = [...answer.rows.values()].every((row) => {
+    const again = rows.get(row.date)
+    return again === undefined || Bun.deepEquals(again, row)
+  })
+  return isRepeated ? { rows, windows } : undefined
+}
+
+function windowsFrom(from: IsoDate, to: IsoDate): readonly DateRange[] {
+  const spans = yearsIn({ from, to }).map((year) => {
+    const whole = wholeYear(year)
+    return { from: whole.from, to: whole.to < to ? whole.to : to }
+  })
+  return coverSpans(spans.toReversed())
+}
+
+async function ask(
+  symbol: string,
+  window: DateRange,
+  { dataset, call }: { readonly dataset: SessionDataset; readonly call: Call },
+): Promise<readonly RawRow[]> {
+  const replies: (readonly RawRow[])[] = []
+  for (const one of dataset.asks(symbol, window)) replies.push(await call(one, 'extra'))
+  return dataset.merge(replies)
+}
+
+/** A plan refuses a window that is older than its depth. */
+function noneIfRefused(error: unknown): undefined {
+  if (error instanceof IngestError && error.kind === 'plan' && error.scope === 'symbol') return undefined
+  throw error
+}

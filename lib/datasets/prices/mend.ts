@@ -1,0 +1,83 @@
+// Plans the mend of a symbol: which years are written anew from one answer, and which stored rows are carried over because
+// the answer no longer has them.
+
+import type { Row } from '../../core/dataset.ts'
+import { isWithin, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import type { Past } from './past.ts'
+
+/** The rows of one calendar year, newest first, and which of them are carried over. */
+export type MendedYear = {
+  readonly year: number
+  readonly rows: readonly Row[]
+  readonly carried: readonly DateRange[]
+  readonly carriedRows: number
+}
+
+export type MendFacts = {
+  readonly past: Past
+  /** All rows of the answer by date: whole calendar years. */
+  readonly answer: ReadonlyMap<IsoDate, Row>
+  /** Stored rows that the answer lacks. */
+  readonly absent: readonly Row[]
+  /** Up to here rows are written; later ones are the night's own. */
+  readonly newest: IsoDate
+}
+
+/** The years in which a row differs or must be carried over, oldest first. */
+export function planMend({ past, answer, absent, newest }: MendFacts): readonly MendedYear[] {
+  const isRescaled = past.steps.length > 0
+  const stale = isRescaled ? absent : []
+  const years = [...new Set([...past.differing, ...stale.map(({ date }) => date)].map(yearOf))].toSorted(
+    (a, b) => a - b,
+  )
+  return years.map((year) => {
+    const part = { from: wholeYear(year).from, to: newest < wholeYear(year).to ? newest : wholeYear(year).to }
+    const carried = absent
+      .filter(({ date }) => isWithin(date, part))
+      .map((row) => rescaled(row, past))
+      .toSorted((a, b) => (a.date < b.date ? -1 : 1))
+    const rows = [...[...answer.values()].filter(({ date }) => isWithin(date, part)), ...carried]
+    return {
+      year,
+      rows: rows.toSorted((a, b) => (a.date < b.date ? 1 : -1)),
+      carried: rangesOf(carried, rows),
+      carriedRows: carried.length,
+    }
+  })
+}
+
+/** A row as it would be on the base of the vendor's rows now, unrounded: the product of the steps after it. */
+function rescaled(row: Row, { steps }: Past): Row {
+  const later = steps.filter(({ before }) => row.date < before)
+  if (later.length === 0) return row
+  const price = later.reduce((product, { exactFactor }) => product * exactFactor, 1)
+  const adjusted = later.reduce((product, { adjFactor }) => product * adjFactor, 1)
+  const shares = later.reduce((product, step) => (step.isSplit ? product / step.exactFactor : product), 1)
+  const times = (name: string, factor: number) => {
+    const value = row[name]
+    return typeof value === 'number' ? value * factor : (value ?? null)
+  }
+  return {
+    ...row,
+    open: times('open', price),
+    high: times('high', price),
+    low: times('low', price),
+    close: times('close', price),
+    adjClose: times('adjClose', adjusted),
+    volume: typeof row['volume'] === 'number' ? Math.round(row['volume'] * shares) : null,
+  }
+}
+
+/** The stretches of carried rows, oldest first: neighbours with no other row between them are one. */
+function rangesOf(carried: readonly Row[], all: readonly Row[]): readonly DateRange[] {
+  const own = new Set(carried.map(({ date }) => date))
+  const ranges: DateRange[] = []
+  let isOpen = false
+  for (const { date } of all.toSorted((a, b) => (a.date < b.date ? -1 : 1))) {
+    const last = ranges.at(-1)
+    if (own.has(date) && isOpen && last !== undefined) ranges[ranges.length - 1] = { from: last.from, to: date }
+    else if (own.has(date)) ranges.push({ from: date, to: date })
+    isOpen = own.has(date)
+  }
+  return ranges
+}

@@ -1,0 +1,64 @@
+// What speaks against a change of the past that factors explain.
+
+import type { PastStep, RowPair } from './past-steps.ts'
+import type { Row } from '../../core/dataset.ts'
+import { type Interval, factorsOf, factorIn, simplestFraction, quotient, contains } from './intervals.ts'
+
+/** A smaller step is within what a price moves in a day. */
+const LARGE_STEP = Math.log(1.2)
+/** Where the adjusted close over the close may lie across a boundary: below is no dividend, above no price. */
+const [MIN_GAP, MAX_GAP] = [0.4, 1.02]
+const MAX_SPLIT_TERM = 5
+const MAX_SPLIT_WIDTH = 0.002
+
+type Doubting = { readonly steps: readonly PastStep[]; readonly next: Row | undefined; readonly hasAdjusted: boolean }
+
+/** What speaks against a change that factors explain: it puts a jump in, or the two endpoints are on different bases. */
+export function doubtOf(
+  pairs: readonly RowPair[],
+  { steps, next, hasAdjusted }: Doubting,
+): 'implausible' | 'unsettled' | undefined {
+  for (const { before, priceFactor, adjFactor } of steps) {
+    const at = pairs.findIndex(({ now }) => now.date < before)
+    const older = pairs[at]
+    const newer = at > 0 ? pairs[at - 1] : undefined
+    const newerNow = newer?.now ?? next
+    if (older === undefined || newerNow === undefined) continue
+    const newerStored = newer?.stored ?? newerNow
+    const jumps = (name: string, factor: number) =>
+      Math.abs(Math.log(factor)) >= LARGE_STEP &&
+      moveOf(older.now, newerNow, name) > moveOf(older.stored, newerStored, name) + Math.abs(Math.log(factor)) / 2
+    if (jumps('close', priceFactor) || (hasAdjusted && jumps('adjClose', adjFactor))) return 'implausible'
+    const isLarge = [priceFactor, adjFactor].some((factor) => Math.abs(Math.log(factor)) >= LARGE_STEP)
+    if (hasAdjusted && isLarge && isTorn(older.now, newerNow, { priceFactor, adjFactor })) return 'unsettled'
+  }
+  return undefined
+}
+
+/** The absolute logarithm of a move between two rows; 0 where it cannot be known. */
+function moveOf(older: Row, newer: Row, name: string): number {
+  const move = Math.abs(Math.log(Number(newer[name]) / Number(older[name])))
+  return Number.isFinite(move) ? move : 0
+}
+
+/** Whether the vendor's own adjusted closes and closes are on different bases across a boundary. */
+function isTorn(
+  older: Row,
+  newer: Row,
+  { priceFactor, adjFactor }: Pick<PastStep, 'priceFactor' | 'adjFactor'>,
+): boolean {
+  const [a, b] = [adjustmentOf(older), adjustmentOf(newer)]
+  if (a === undefined || b === undefined) return false
+  const gap = quotient(a, b)
+  if (gap.high < MIN_GAP || gap.low > MAX_GAP) return true
+  if (priceFactor !== 1 && adjFactor === 1 && !contains(gap, 1)) return true
+  const fraction = gap.high - gap.low < MAX_SPLIT_WIDTH && factorIn(gap) < 1 / 1.2 ? simplestFraction(gap) : undefined
+  if (fraction === undefined) return false
+  const { numerator, denominator } = fraction
+  return numerator === 1 || Math.max(numerator, denominator) <= MAX_SPLIT_TERM
+}
+
+/** The adjusted close over the close of a row. */
+function adjustmentOf({ adjClose, close }: Row): Interval | undefined {
+  return typeof adjClose === 'number' && typeof close === 'number' ? factorsOf(close, adjClose) : undefined
+}

@@ -1,0 +1,102 @@
+// The boundaries of a vendor's past: before which session prices and adjusted closes have been multiplied, and by what.
+
+import { type Interval, intersection, simplestFraction, quotient } from './intervals.ts'
+import type { Row } from '../../core/dataset.ts'
+import type { IsoDate } from '../../core/dates.ts'
+import type { FactorRun } from './factor-runs.ts'
+
+/** A stored row and the vendor's row of the same session. */
+export type RowPair = { readonly stored: Row; readonly now: Row }
+
+/** A boundary in the past: every row before the session has been multiplied. */
+export type PastStep = {
+  /** The first session that is not multiplied: an ex date. */
+  readonly before: IsoDate
+  readonly priceFactor: number
+  readonly adjFactor: number
+  /** The price factor as the fraction that it is, where one is in its interval. */
+  readonly exactFactor: number
+  /** Of a split, as it is announced: `4:1`. */
+  readonly ratio: string | undefined
+  /** Whether the volumes have moved by the inverse. */
+  readonly isSplit: boolean
+  /** Of a dividend, in the currency of the prices as they are now. */
+  readonly dividend: number | undefined
+}
+
+type Runs = {
+  readonly priceRuns: readonly FactorRun[]
+  readonly adjustedRuns: readonly FactorRun[]
+  readonly next: Row | undefined
+}
+
+/** A change of the factor between two rows; `newer` is the run after it, undefined beyond the newest row. */
+type Boundary = { readonly before: IsoDate; readonly last: RowPair; readonly step: Interval; readonly factor: number }
+
+function boundariesOf(
+  pairs: readonly RowPair[],
+  runs: readonly FactorRun[],
+  next: Row | undefined,
+): readonly Boundary[] {
+  return runs.flatMap((run, index): readonly Boundary[] => {
+    const newer = runs[index - 1]
+    const last = pairs[run.newest]
+    const before = newer === undefined ? next?.date : pairs[newer.oldest]?.now.date
+    if (last === undefined || before === undefined) return []
+    const base = newer === undefined || newer.factor === 1 ? { low: 1, high: 1 } : newer.interval
+    const factor = run.factor / (newer?.factor ?? 1)
+    return factor === 1 ? [] : [{ before, last, step: quotient(run.interval, base), factor }]
+  })
+}
+
+/** The steps of prices and adjusted closes, those of one session joined, newest first. */
+export function stepsOf(pairs: readonly RowPair[], { priceRuns, adjustedRuns, next }: Runs): readonly PastStep[] {
+  const ofPrices = new Map(boundariesOf(pairs, priceRuns, next).map((one) => [one.before, one]))
+  const ofAdjusted = new Map(boundariesOf(pairs, adjustedRuns, next).map((one) => [one.before, one]))
+  const dates = [...new Set([...ofPrices.keys(), ...ofAdjusted.keys()])].toSorted().toReversed()
+  return dates.map((before): PastStep => {
+    const [price, adjusted] = [ofPrices.get(before), ofAdjusted.get(before)]
+    const [priceFactor, adjFactor] = [price?.factor ?? 1, adjusted?.factor ?? 1]
+    const close = (adjusted ?? price)?.last.now['close']
+    const rest = adjFactor / priceFactor
+    const isDividend = adjusted !== undefined && rest < 1 && !isSplitAlone(price, adjusted)
+    return {
+      before,
+      priceFactor,
+      adjFactor,
+      exactFactor: price === undefined ? 1 : (exactIn(price.step) ?? priceFactor),
+      ratio: price && ratioText(price.step),
+      isSplit: price !== undefined && areVolumesInverse(pairs, price),
+      dividend: isDividend && typeof close === 'number' ? (1 - rest) * close : undefined,
+    }
+  })
+}
+
+/** Whether the adjusted closes have moved as the prices have. */
+function isSplitAlone(price: Boundary | undefined, adjusted: Boundary): boolean {
+  return price !== undefined && intersection(price.step, adjusted.step) !== undefined
+}
+
+function exactIn(step: Interval): number | undefined {
+  const fraction = simplestFraction(step)
+  return fraction && fraction.numerator / fraction.denominator
+}
+
+/** Nothing else moves volumes by more than this in most rows. */
+const VOLUME_TOLERANCE = 0.1
+
+/** Whether most volumes before a boundary have moved by the inverse of its price step. */
+function areVolumesInverse(pairs: readonly RowPair[], { before, factor }: Boundary): boolean {
+  const logs = pairs
+    .filter(({ now }) => now.date < before)
+    .map(({ stored, now }) => Math.log(Number(now['volume']) / Number(stored['volume'])))
+    .filter((log) => Number.isFinite(log))
+  const inverse = logs.filter((log) => Math.abs(log + Math.log(factor)) < Math.abs(Math.log(factor)) * VOLUME_TOLERANCE)
+  return logs.length > 0 && inverse.length > logs.length / 2
+}
+
+/** Shares after for shares before: a factor of 1/4 is a 4:1 split. */
+function ratioText(step: Interval): string | undefined {
+  const fraction = simplestFraction(step)
+  return fraction && `${fraction.denominator}:${fraction.numerator}`
+}

@@ -1,0 +1,144 @@
+// What has happened to a vendor's past: the stored rows of a symbol against the vendor's rows now. Detection is exact; the
+// intervals of rounding only name and explain.
+
+import type { Row } from '../../core/dataset.ts'
+import type { IsoDate } from '../../core/dates.ts'
+import { factorRuns, type FactorRun } from './factor-runs.ts'
+import { factorsOf, intersection, type Interval } from './intervals.ts'
+import { doubtOf } from './past-doubts.ts'
+import { stepsOf, type RowPair, type PastStep } from './past-steps.ts'
+
+/**
+ * `same`: every value is equal. `corrected`: single rows differ. `revolumed`: all volumes by one ratio. `rebased`: prices by a
+ * split, or as by one. `readjusted`: adjusted closes by a dividend. `restated`: all prices by about one ratio that no factor
+ * gives. `implausible`: the change puts a jump into the series. `unsettled`: prices and adjusted closes are on different bases.
+ * `other`: no factor explains it.
+ */
+export type PastVerdict =
+  | 'same'
+  | 'corrected'
+  | 'revolumed'
+  | 'rebased'
+  | 'readjusted'
+  | 'restated'
+  | 'implausible'
+  | 'unsettled'
+  | 'other'
+
+export type Past = {
+  readonly verdict: PastVerdict
+  readonly steps: readonly PastStep[]
+  /** Sessions in which any value differs, newest first. */
+  readonly differing: readonly IsoDate[]
+}
+
+const PRICES = ['open', 'high', 'low', 'close'] as const
+
+/** At least so many of the rows must be in runs of three rows or more. */
+const MIN_EXPLAINED = 0.8
+const MIN_RUN_ROWS = 3
+
+/** Rows that single corrections may touch in one night. */
+const MAX_CORRECTED = 3
+
+/**
+ * Compares rows, newest first. `next` is the vendor's oldest bar after them. Rows of one date each; a column that is null in
+ * every stored row is not compared.
+ */
+export function comparePast(pairs: readonly RowPair[], next: Row | undefined): Past {
+  const columns = [...PRICES, 'adjClose', 'volume'].filter((name) => pairs.some(({ stored }) => stored[name] !== null))
+  const differing = pairs.filter((pair) => columns.some((name) => isMoved(pair, name)))
+  const dates = differing.map(({ now }) => now.date)
+  if (differing.length === 0) return { verdict: 'same', steps: [], differing: [] }
+  const hasAdjusted = columns.includes('adjClose')
+  const moved = (names: readonly string[]) =>
+    differing.some((pair) => names.some((name) => columns.includes(name) && isMoved(pair, name)))
+  if (!moved([...PRICES, 'adjClose'])) return { verdict: nameOfVolumes(pairs), steps: [], differing: dates }
+
+  const prices = pairs.map(priceInterval)
+  const adjusted = pairs.map((pair) => (hasAdjusted ? columnInterval(pair, 'adjClose') : undefined))
+  const priceRuns = factorRuns(prices)
+  const steps = stepsOf(pairs, { priceRuns, adjustedRuns: factorRuns(adjusted), next })
+  // Adjusted closes that came late fill single nulls; many of them are asked for together.
+  const isAdjustedMoved =
+    moved(['adjClose']) &&
+    (differing.length > MAX_CORRECTED || !differing.every(({ stored }) => stored['adjClose'] === null))
+  const verdict = nameOf(pairs, { priceRuns, steps, isAdjustedMoved, isPriceMoved: moved(PRICES) })
+  if (verdict !== 'rebased' && verdict !== 'readjusted' && verdict !== 'restated')
+    return { verdict, steps, differing: dates }
+  return { verdict: doubtOf(pairs, { steps, next, hasAdjusted }) ?? verdict, steps, differing: dates }
+}
+
+/** An adjusted close that the vendor has no more is no other one. */
+function isMoved({ stored, now }: RowPair, name: string): boolean {
+  return stored[name] !== now[name] && !(name === 'adjClose' && now[name] === null)
+}
+
+/** Whether all volumes have changed by one ratio. */
+function nameOfVolumes(pairs: readonly RowPair[]): PastVerdict {
+  const runs = factorRuns(pairs.map((pair) => columnInterval(pair, 'volume')))
+  const widest = runs.toSorted((a, b) => b.rows - a.rows)[0]
+  const isOne = widest !== undefined && widest.rows >= MIN_EXPLAINED * pairs.length && widest.rows >= MIN_RUN_ROWS
+  return isOne && widest.factor !== 1 ? 'revolumed' : 'corrected'
+}
+
+/** The factors that explain all four prices of a row; undefined where none does. */
+function priceInterval(pair: RowPair): Interval | undefined {
+  const intervals = PRICES.map((name) => columnInterval(pair, name)).filter((interval) => interval !== undefined)
+  const [first, ...others] = intervals
+  return others.reduce<Interval | undefined>((common, one) => common && intersection(common, one), first)
+}
+
+function columnInterval({ stored, now }: RowPair, name: string): Interval | undefined {
+  const [from, to] = [stored[name], now[name]]
+  return typeof from === 'number' && typeof to === 'number' ? factorsOf(from, to) : undefined
+}
+
+type Naming = {
+  readonly priceRuns: readonly FactorRun[]
+  readonly steps: readonly PastStep[]
+  readonly isPriceMoved: boolean
+  readonly isAdjustedMoved: boolean
+}
+
+function nameOf(pairs: readonly RowPair[], { priceRuns, steps, isPriceMoved, isAdjustedMoved }: Naming): PastVerdict {
+  // Of a few rows no run can have three.
+  const minRows = Math.min(MIN_RUN_ROWS, Math.ceil(pairs.length / 2))
+  const explained = priceRuns.filter(({ rows }) => rows >= minRows).reduce((sum, { rows }) => sum + rows, 0)
+  if (explained < MIN_EXPLAINED * pairs.length) return isRestated(pairs) ? 'restated' : 'other'
+  if (steps.some(({ priceFactor }) => priceFactor !== 1)) return 'rebased'
+  if (steps.some(({ adjFactor }) => adjFactor !== 1)) return 'readjusted'
+  return isAdjustedMoved && !isPriceMoved ? 'readjusted' : 'corrected'
+}
+
+const RESTATED_SHARE = 0.9
+const RESTATED_SPREAD = 0.02
+
+/** Whether nearly all closes have changed by about one ratio. */
+function isRestated(pairs: readonly RowPair[]): boolean {
+  const logs = pairs
+    .map(({ stored, now }) => Math.log(Number(now['close']) / Number(stored['close'])))
+    .filter((log) => Number.isFinite(log))
+    .toSorted((a, b) => a - b)
+  const median = logs[Math.floor(logs.length / 2)]
+  if (median === undefined) return false
+  return logs.filter((log) => Math.abs(log - median) <= RESTATED_SPREAD).length >= RESTATED_SHARE * pairs.length
+}
+
+/**
+ * What the rows of a night tell, newest first: nothing, a correction of single rows, or enough to look at the whole past.
+ * An event changes every row before it, a correction single rows: so the oldest compared rows decide, and an adjusted close
+ * never moves alone for one bar.
+ */
+export function glanceAt(pairs: readonly RowPair[], isAllThatIsStored: boolean): 'same' | 'corrected' | 'look' {
+  const changed = pairs.map(({ stored, now }) => ({
+    price: PRICES.some((name) => stored[name] !== now[name]),
+    adjusted: stored['adjClose'] !== null && now['adjClose'] !== null && stored['adjClose'] !== now['adjClose'],
+    volume: stored['volume'] !== now['volume'],
+  }))
+  const moved = changed.filter(({ price, adjusted }) => price || adjusted)
+  if (moved.length === 0) return changed.some(({ volume }) => volume) ? 'corrected' : 'same'
+  const isOldTouched = changed.slice(-MAX_CORRECTED).some(({ price, adjusted }) => price || adjusted)
+  const isAdjustedAlone = moved.some(({ price }) => !price)
+  return isAllThatIsStored || isAdjustedAlone || moved.length > MAX_CORRECTED || isOldTouched ? 'look' : 'corrected'
+}

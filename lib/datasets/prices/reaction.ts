@@ -1,0 +1,172 @@
+// What a comparison leads to: year files to mend, day files to correct, new sessions to hold back.
+
+import type { Row } from '../../core/dataset.ts'
+import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { IngestError } from '../../core/errors.ts'
+import type { Mending } from '../../core/config.ts'
+import type { Compared } from './compare.ts'
+import { planMend, type MendedYear } from './mend.ts'
+import { differenceText, holdHint, stepsText, waitingText } from './past-text.ts'
+import type { PastVerdict } from './past.ts'
+import type { SymbolPlan } from './plan.ts'
+import type { FileRows } from './write.ts'
+import { askedRange } from './year-files.ts'
+
+export type ReactionContext = {
+  readonly mending: Mending
+  readonly isAccepted: boolean
+  /** Sessions with a bar that the run would store. */
+  readonly newSessions: readonly IsoDate[]
+}
+
+export type Reaction = {
+  /** Year files, newest first; they are written before everything else, from the oldest on. */
+  readonly mends: readonly FileRows[]
+  /** Years of the plan whose rows are those of the mend. */
+  readonly planned: ReadonlyMap<number, MendedYear>
+  /** Day files of corrected rows. */
+  readonly corrections: readonly FileRows[]
+  readonly carriedRows: number
+  /** Whether new sessions wait. */
+  readonly isHeld: boolean
+  /** Whether new sessions are stored though older ones are on another base. */
+  readonly basesDiffer: boolean
+  readonly errors: readonly IngestError[]
+  readonly warnings: readonly string[]
+}
+
+const NOTHING: Reaction = {
+  mends: [],
+  planned: new Map(),
+  corrections: [],
+  carriedRows: 0,
+  isHeld: false,
+  basesDiffer: false,
+  errors: [],
+  warnings: [],
+}
+
+/** So many finished sessions may wait for the vendor to settle. */
+const MAX_WAITING = 2
+
+type Case = (plan: SymbolPlan, compared: Compared, context: ReactionContext) => Reaction
+
+/** Every verdict has its case: a forgotten one does not compile. */
+const REACTIONS: Readonly<Record<PastVerdict, Case>> = {
+  same: () => NOTHING,
+  corrected: correct,
+  revolumed: correct,
+  rebased: mend,
+  readjusted: mend,
+  restated: mend,
+  unsettled: wait,
+  implausible: refuse,
+  other: refuse,
+}
+
+/** What a run does about a symbol's past. */
+export function reactTo(plan: SymbolPlan, compared: Compared, context: ReactionContext): Reaction {
+  const { verdict } = compared.past
+  const isMoved = compared.past.differing.length > 0
+  return context.isAccepted && isMoved ? mendAll(plan, compared) : REACTIONS[verdict](plan, compared, context)
+}
+
+/** A row goes into the file that it counts from; one of a year file into that, where the answer holds the whole year. */
+function correct(plan: SymbolPlan, compared: Compared): Reaction {
+  const { past, stored, answer, isWhole } = compared
+  const inYears = isWhole ? past.differing.filter((date) => !stored.dayFiles.has(date)) : []
+  const own = new Set(inYears)
+  const corrections = past.differing.flatMap((date): readonly FileRows[] => {
+    const row = answer.rows.get(date)
+    return row === undefined || own.has(date) ? [] : [dayFile(plan, row, compared)]
+  })
+  const mended = inYears.length === 0 ? NOTHING : mendAll(plan, { ...compared, past: { ...past, differing: inYears } })
+  return { ...mended, corrections }
+}
+
+function dayFile({ symbol, dataset }: SymbolPlan, row: Row, { stored, answer }: Compared): FileRows {
+  const partition = { kind: 'day', date: row.date } as const
+  const file = stored.dayFiles.get(row.date)
+  return {
+    file: {
+      partition,
+      sessions: [],
+      stored: file && { tag: file.tag, footer: undefined },
+      action: file === undefined ? 'create' : 'refresh',
+      isExtra: false,
+    },
+    key: dataset.key(symbol, partition),
+    symbol,
+    rows: [row],
+    asked: undefined,
+    range: rangeOf(answer.windows),
+  }
+}
+
+function mend(plan: SymbolPlan, compared: Compared, { mending }: ReactionContext): Reaction {
+  const isMended = mending === 'all' || (mending === 'splits' && compared.past.verdict === 'rebased')
+  if (isMended) return mendAll(plan, compared)
+  const steps = stepsText(compared.past.steps)
+  const text = `FMP's past has changed (${steps}), and stored sessions are left on their base, as --mend ${mending} says.`
+  return { ...NOTHING, basesDiffer: true, warnings: [text] }
+}
+
+function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction {
+  const { symbol, dataset, files } = plan
+  const range = rangeOf(answer.windows)
+  const isByYear = files[0]?.partition.kind === 'year'
+  const newest = isByYear ? range.to : (stored.pairs[0]?.now.date ?? range.to)
+  const years = planMend({ past, answer: answer.rows, absent: stored.absent, newest })
+  const inPlan = new Set(files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : [])))
+  const yearsWithRows = new Set([...answer.rows.keys(), ...stored.absent.map(({ date }) => date)].map(yearOf))
+  const mends = years
+    .filter(({ year }) => !inPlan.has(year))
+    .map(({ year, rows, carried }): FileRows => {
+      const partition = { kind: 'year', year } as const
+      const found = stored.yearFiles.get(year)
+      const action = found === undefined ? 'create' : 'refresh'
+      return {
+        file: {
+          partition,
+          sessions: [],
+          stored: found && { tag: found.file.tag, footer: found.footer },
+          action,
+          isExtra: false,
+        },
+        key: dataset.key(symbol, partition),
+        symbol,
+        rows,
+        asked: askedRange(year, { range: { from: range.from, to: newest }, windows: answer.windows, yearsWithRows }),
+        range,
+        carried,
+      }
+    })
+  const carriedRows = years.reduce((sum, year) => sum + year.carriedRows, 0)
+  const planned = new Map(years.filter(({ year }) => inPlan.has(year)).map((year) => [year.year, year]))
+  return { ...NOTHING, mends: mends.toReversed(), planned, carriedRows }
+}
+
+/** The vendor is expected to settle: only a long wait is an error. */
+function wait({ symbol }: SymbolPlan, _compared: Compared, { newSessions }: ReactionContext): Reaction {
+  const text = waitingText(symbol, newSessions)
+  if (newSessions.length <= MAX_WAITING) return { ...NOTHING, isHeld: true, warnings: [`${text}.`] }
+  const error = new IngestError(text, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
+  return { ...NOTHING, isHeld: true, errors: [error] }
+}
+
+/** Nothing is added to a series whose newest stored row has moved without an explanation. */
+function refuse({ symbol }: SymbolPlan, { past, stored }: Compared): Reaction {
+  const what =
+    past.verdict === 'implausible' ? 'puts a jump into the series' : 'is explained by no split and no dividend'
+  const message = `FMP's past of ${symbol} has changed in a way that ${what}: ${differenceText(past, stored.pairs)}`
+  const error = new IngestError(message, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
+  const newest = stored.pairs[0]?.now.date
+  return { ...NOTHING, isHeld: newest !== undefined && past.differing.includes(newest), errors: [error] }
+}
+
+/** From the first to the last day of windows, newest first. */
+function rangeOf(windows: readonly DateRange[]): DateRange {
+  const [first, last] = [windows[0], windows.at(-1)]
+  if (first === undefined || last === undefined) throw new Error('An answer has at least one window')
+  return { from: last.from, to: first.to }
+}

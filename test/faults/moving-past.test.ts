@@ -1,0 +1,110 @@
+// A lake that grows by night while the vendor's past moves under it.
+
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { XNYS } from '../../lib/core/calendar.ts'
+import { addDays, type IsoDate } from '../../lib/core/dates.ts'
+import { iso, makeBars, SEED } from '../support/bars.ts'
+import { readRows } from '../support/lakes/lake.ts'
+import { setStage, type Stage } from '../support/runs/stage.ts'
+import { barsOn, type PastEvent, type TradedBar } from '../support/servers/moving-past.ts'
+
+setDefaultTimeout(240_000)
+
+const START = iso('2022-10-03')
+const SESSIONS = XNYS.sessions({ from: START, to: iso('2024-08-16') })
+const FIRST_NIGHT = iso('2024-06-03')
+
+type Series = { readonly traded: readonly TradedBar[]; readonly events: readonly PastEvent[] }
+
+/** As traded: a split moves the price of the session itself. */
+function traded(seed: number, events: readonly PastEvent[]): readonly TradedBar[] {
+  return makeBars(SESSIONS, seed).map((bar) => {
+    const past = events.filter(({ exDate }) => exDate <= bar.date)
+    const factor = past.reduce((product, { split: [after, before] = [1, 1] }) => (product * before) / after, 1)
+    const times = (value: number | null) => Math.round((value ?? 0) * factor * 100) / 100
+    const [open, high, low, close] = [times(bar.open), times(bar.high), times(bar.low), times(bar.close)]
+    return { date: bar.date, open, high, low, close, volume: Math.round((bar.volume ?? 0) / factor) }
+  })
+}
+
+const EVENTS: Readonly<Record<string, readonly PastEvent[]>> = {
+  SPLIT: [{ exDate: iso('2024-07-15'), split: [4, 1] }],
+  BACK: [{ exDate: iso('2024-08-05'), split: [1, 8] }],
+  ODD: [
+    { exDate: iso('2024-06-20'), split: [3, 2] },
+    { exDate: iso('2024-07-25'), split: [21, 20] },
+  ],
+  PAYS: ['2024-06-14', '2024-07-12', '2024-08-09'].map((date) => ({ exDate: iso(date), dividend: 0.83 })),
+  TINY: [{ exDate: iso('2024-07-01'), dividend: 0.02 }],
+  BOTH: [{ exDate: iso('2024-08-12'), split: [2, 1], dividend: 1.5 }],
+  LATE: [{ exDate: iso('2024-07-22'), from: iso('2024-08-13'), dividend: 2 }],
+  QUIET: [],
+}
+
+const SERIES: Readonly<Record<string, Series>> = Object.fromEntries(
+  Object.entries(EVENTS).map(([symbol, events], index) => [symbol, { events, traded: traded(SEED + index, events) }]),
+)
+const SYMBOLS = Object.keys(SERIES)
+
+/** The sessions from which on the vendor's past is another one. */
+const MOVES = new Set(Object.values(EVENTS).flatMap((events) => events.map(({ exDate, from = exDate }) => from)))
+
+/** The night of each move, that after it, and every fifth: the others are skipped, as is the night of the 3:2 split. */
+const NIGHTS = SESSIONS.filter((session, index) => {
+  const isNear = MOVES.has(session) || MOVES.has(SESSIONS[index - 1] ?? session)
+  return session >= FIRST_NIGHT && session !== '2024-06-20' && (isNear || index % 5 === 0)
+})
+
+function setVendor(stage: Stage, today: IsoDate): void {
+  for (const [symbol, { traded: bars, events }] of Object.entries(SERIES)) {
+    stage.bars[symbol] = barsOn(today, bars, events)
+  }
+}
+
+/** The lake's rows: of several of one session the one with the greatest `ingest_ts`. */
+async function lakeRows(stage: Stage): Promise<ReadonlyMap<string, Record<string, unknown>>> {
+  const newest = new Map<string, { readonly ingestTs: number; readonly row: Record<string, unknown> }>()
+  for (const { key: _key, ingestTs, ...row } of await readRows(stage.lake, 'raw/prices')) {
+    const id = `${row.symbol} ${row.date}`
+    if (ingestTs >= (newest.get(id)?.ingestTs ?? 0)) newest.set(id, { ingestTs, row })
+  }
+  return new Map([...newest].map(([id, { row }]) => [id, row]))
+}
+
+async function differencesFromVendor(stage: Stage): Promise<readonly string[]> {
+  const rows = await lakeRows(stage)
+  return Object.entries(stage.bars).flatMap(([symbol, bars]) =>
+    bars.flatMap((bar) => {
+      const row = rows.get(`${symbol} ${bar.date}`)
+      if (row === undefined) return []
+      return Bun.deepEquals({ ...row, symbol: undefined }, { symbol: undefined, ...bar })
+        ? []
+        : [`${symbol} ${bar.date}`]
+    }),
+  )
+}
+
+/** The morning after a session in New York. */
+const morningAfter = (session: IsoDate) => `${addDays(session, 1)}T13:00:00Z`
+
+async function backfilled(): Promise<Stage> {
+  const stage = await setStage({})
+  const last = SESSIONS.findLast((session) => session < FIRST_NIGHT) ?? START
+  setVendor(stage, last)
+  const args = ['--tickers', SYMBOLS.join(','), '--backfill', '--from-date', START]
+  expect((await stage.run(args, { now: morningAfter(last) })).code).toBe(0)
+  return stage
+}
+
+test('after every night what is stored is what the vendor has, and quiet nights make the same calls', async () => {
+  await using stage = await backfilled()
+  let calls = 0
+  for (const night of NIGHTS) {
+    setVendor(stage, night)
+    const run = await stage.run(['--tickers', SYMBOLS.join(',')], { now: morningAfter(night) })
+    expect({ night, code: run.code, stderr: run.stderr }).toEqual({ night, code: 0, stderr: expect.any(String) })
+    calls += run.requests.length
+    expect({ night, differing: (await differencesFromVendor(stage)).slice(0, 5) }).toEqual({ night, differing: [] })
+  }
+  expect(calls).toBe(2 * SYMBOLS.length * NIGHTS.length)
+})
