@@ -5,6 +5,7 @@
 import { DATASET_NAMES } from '../core/config.ts'
 import type { ErrorKind } from '../core/errors.ts'
 import type { Counts, Reject } from '../core/outcome.ts'
+import { PAST_TOTALS, SYMBOL_PAST } from './past.ts'
 import {
   amount,
   anyObject,
@@ -90,6 +91,7 @@ const SYMBOL_RESULT = object(
     dataset,
     first_date: orNull(date('The oldest bar or document that is known to be stored')),
     through_date: orNull(date('The newest one')),
+    past: SYMBOL_PAST,
   },
   'One symbol of one dataset',
 )
@@ -180,6 +182,7 @@ const METRICS = object(
     recovered_writes: count('Writes that succeeded although the first response to them was lost'),
     stopped_by: orNull(oneOf(Object.keys(ERROR_KINDS) as ErrorKind[], 'The kind of error that ended the run early')),
     interrupted: flag('Whether a signal ended the run early'),
+    ...PAST_TOTALS,
   },
   'The metrics document of a run',
 )
@@ -187,8 +190,12 @@ const METRICS = object(
 const DRY_RUN = object(
   {
     files: list(text('A key, or a pattern of keys'), 'Every key that may be written, without bucket or folder'),
-    calls: count('API calls, retries aside'),
+    calls: count(
+      'API calls, retries aside; two per ten stored years come in addition for each symbol whose past has changed',
+    ),
     seconds: amount('How long these take at the set rate'),
+    compared_symbols: count("Symbols whose newest stored sessions will be compared with the vendor's"),
+    compared_wholly: count('Those of them whose turn it is to have all that is stored compared'),
   },
   'What a run would do',
 )
