@@ -10,8 +10,6 @@ import { createRedactor } from './lib/core/text.ts'
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 /** A terminal that is closed ends a run as SIGTERM does. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 } as const satisfies Readonly<Record<Signal, number>>
-/** As shells count a program that SIGPIPE ended: 128 and the signal's number. */
-const CLOSED_PIPE_CODE = 141
 
 /** The commit of the sources, set by build.ts. Undefined when the sources themselves are run. */
 declare const BUILD_COMMIT: string | undefined
@@ -43,10 +41,10 @@ async function main(): Promise<number> {
   }
   if (line.kind !== 'run') return 0
 
-  const { resolveBundle, resolveDemoFolder, resolveSchemaName } = await import('./lib/cli/resolve.ts')
+  const { resolveBundle, resolveDemoFolder } = await import('./lib/cli/resolve.ts')
   if (line.command === 'schema') {
-    const { schemaNames, schemaText } = await import('./lib/commands/schema.ts')
-    await print(schemaText(resolveSchemaName(line, schemaNames)))
+    const { schemaText } = await import('./lib/commands/schema.ts')
+    await print(schemaText(line))
     return 0
   }
   if (line.command === 'databricks') {
@@ -70,8 +68,8 @@ async function main(): Promise<number> {
 
 /** Says what ended the program outside of a run's own report, and gives the exit code. */
 async function failedWith(error: unknown): Promise<number> {
-  // The reader has seen enough.
-  if (error instanceof IngestError && error.kind === 'closed-output') return CLOSED_PIPE_CODE
+  // The reader has seen enough. As shells count it: 128 and the number of SIGPIPE.
+  if (error instanceof IngestError && error.kind === 'closed-output') return 141
   const { actionsSummary, secretsOf } = await import('./lib/cli/resolve.ts')
   const line = parseCommandLine(process.argv.slice(2))
   const redact = createRedactor(secretsOf(process.env, line.kind === 'run' ? line.flags : undefined))

@@ -30,6 +30,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'cli/checks.ts': ['cli/resolve.test.ts', 'checks what resolve.ts has read'],
   'cli/commands.ts': ['cli/cli.test.ts', 'a table of commands'],
   'cli/layout.ts': ['cli/help.test.ts', 'lays out the text of that page'],
+  'cli/places.ts': ['cli/resolve.test.ts', 'two values that resolve.ts reads'],
   'cli/schemas.ts': ['cli/resolve.test.ts', 'forms of values, tried through the settings that have them'],
   'cli/settings.ts': ['cli/resolve.test.ts', 'a table that resolve.ts reads'],
   'cli/variables.ts': ['cli/resolve.test.ts', 'a table that resolve.ts reads'],

@@ -2,7 +2,7 @@
 
 import { COMMAND_WORDS, COMMANDS, type CommandName } from './commands.ts'
 import type { Setting } from './settings.ts'
-import { nearFlag } from './suggestions.ts'
+import { didYouMean, nearFlag } from './suggestions.ts'
 import { isWord, unexpectedArgument, unexpectedWords } from './words.ts'
 
 /** What argv says: a text for each flag that is given (`--out`; `true` for a switch) and for an argument (`DIR`). */
@@ -100,7 +100,7 @@ function problemOf(flag: string, value: string | undefined, known: Known): strin
     const options = [...known.keys()].filter((name) => name.startsWith('--'))
     const hint = keyHint(flag)
     const near = hint === '' ? nearFlag(flag, options) : undefined
-    return `unknown option ${flag}${near === undefined ? '' : ` (did you mean ${near}?)`}.${hint}`
+    return `unknown option ${flag}${didYouMean(near)}.${hint}`
   }
   if (isSwitch(setting)) return value === undefined ? undefined : `${flag} takes no value.`
   return value === undefined || value.trim() === '' ? `${flag} needs a value (${setting.hint}).` : undefined

@@ -37,7 +37,7 @@ export const DATABRICKS = {
   isForced: { flag: '--force', ...SWITCH, help: 'write over files that are there' },
 } as const satisfies Settings
 
-export const SCHEMA = {
+const SCHEMA = {
   name: { flag: 'NAME', value: 'text', help: 'which schema to print; without it the names of all' },
 } as const satisfies Settings
 

@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
-import { DATABRICKS, DEMO, SCHEMA } from './commands.ts'
+import { DATABRICKS, DEMO } from './commands.ts'
 import {
   contradictions,
   misplacedSettings,
@@ -13,24 +13,18 @@ import {
   type Start,
 } from './checks.ts'
 import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
-import { bucketOf, SCHEMAS, type Value } from './schemas.ts'
+import { tickerSource, targetOf } from './places.ts'
+import { SCHEMAS, type Value } from './schemas.ts'
 import { FLAGS, type Setting } from './settings.ts'
-import { nearValue, nearWord } from './suggestions.ts'
+import { didYouMean, nearValue } from './suggestions.ts'
 import { VARIABLES } from './variables.ts'
 import { usageError, type IngestError } from '../core/errors.ts'
-import {
-  type ActionsJob,
-  type BundleSettings,
-  type Config,
-  type Target,
-  type TickerSource,
-  CREATOR,
-} from '../core/config.ts'
+import { type ActionsJob, type BundleSettings, type Config, CREATOR } from '../core/config.ts'
 import { oneLine } from '../core/text.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-type RunLine = Extract<CommandLine, { kind: 'run' }>
+export type RunLine = Extract<CommandLine, { kind: 'run' }>
 
 /**
  * The settings of a run. Throws one usage error that names every problem: of argv, of values, of contradictions and of
@@ -95,8 +89,7 @@ function createReader(flags: Flags, environment: Environment, problems: string[]
       const isHidden = setting.value === 'baseUrl' || setting.isSecret === true
       const shown = isHidden ? 'is not accepted' : `is ${quoted(given.text)}`
       const near = isHidden ? undefined : nearValue(setting.value, given.text)
-      const meant = near === undefined ? '' : ` (did you mean ${near}?)`
-      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}${meant}.`)
+      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}${didYouMean(near)}.`)
     }
     return setting.default === undefined ? undefined : v.parse(schema, setting.default)
   }
@@ -170,19 +163,6 @@ export function resolveDemoFolder(line: RunLine): string {
   return folder
 }
 
-/** The name of the schema to print; undefined for the list of all. Throws a usage error that names every problem. */
-export function resolveSchemaName(line: RunLine, known: readonly string[]): string | undefined {
-  const problems = [...line.problems]
-  const name = createReader(line.flags, {}, problems).read(SCHEMA.name)
-  if (name !== undefined && !known.includes(name)) {
-    const near = nearWord(name, known)
-    const meant = near === undefined ? '' : ` (did you mean ${near}?)`
-    problems.push(`unknown schema ${quoted(name)}${meant}, expected one of ${known.join(', ')}.`)
-  }
-  if (problems.length > 0) throw usageErrorOf(problems)
-  return name
-}
-
 /** What the Databricks bundle is to be written for. Throws a usage error that names every problem. */
 export function resolveBundle(line: RunLine, environment: Environment): BundleSettings {
   const problems = [...line.problems]
@@ -237,25 +217,10 @@ export function unsetEmpty(environment: Record<string, string | undefined>): voi
 }
 
 /** The usage error that names all problems of a call. */
-function usageErrorOf(problems: readonly string[]): IngestError {
+export function usageErrorOf(problems: readonly string[]): IngestError {
   const list = problems.map((problem) => `\n  ${oneLine(problem)}`).join('')
   const many = problems.length === 1 ? 'One problem' : `${problems.length} problems`
   return usageError(`${many}, nothing was called (see --help):${list}`)
-}
-
-function tickerSource({ read }: Reader): TickerSource {
-  const list = read(FLAGS.tickers)
-  // What --tickers overrides need not be right.
-  if (list !== undefined) return { kind: 'flag', list }
-  const path = read(FLAGS.tickersPath)
-  const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(path) ?? []
-  return bucket !== undefined && key !== undefined ? { kind: 's3', bucket, key } : { kind: 'file', path }
-}
-
-function targetOf(out: string | undefined, bucket: string | undefined): Target | undefined {
-  if (out?.startsWith('s3://') === true) return { kind: 's3', bucket: bucketOf(out) }
-  if (out !== undefined) return { kind: 'folder', folder: out }
-  return bucket === undefined ? undefined : { kind: 's3', bucket }
 }
 
 function quoted(value: string): string {

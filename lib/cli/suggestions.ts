@@ -151,6 +151,11 @@ function lineMeant(word: string): string | undefined {
   return Object.entries(COMMAND_SYNONYMS).find(([, words]) => words.includes(word))?.[0]
 }
 
+/** ` (did you mean x?)`, or nothing. */
+export function didYouMean(near: string | undefined): string {
+  return near === undefined ? '' : ` (did you mean ${near}?)`
+}
+
 /** The value that somebody meant for a setting, by the name of its schema; undefined where no guess is good. */
 export function nearValue(schema: SchemaName, text: string): string | undefined {
   const value = text.trim()

@@ -1,7 +1,7 @@
 // Words on the command line that no option asks for: what is wrong with each, and the option that it was meant for.
 
 import { COMMAND_WORDS } from './commands.ts'
-import { nearCommand } from './suggestions.ts'
+import { didYouMean, nearCommand } from './suggestions.ts'
 import type { Flags } from './cli.ts'
 
 /** The command line around the words. */
@@ -61,7 +61,7 @@ function tickersOf(words: readonly string[]): string {
 function problemOf(word: string, around: Around): string {
   if (isCommandWord(word)) return `the command ${shown(word)} must come first.`
   const meant = optionMeant(word) ?? near(word, around)
-  return `unknown command ${shown(word)}${meant === undefined ? '' : ` (did you mean ${meant}?)`}.`
+  return `unknown command ${shown(word)}${didYouMean(meant)}.`
 }
 
 /** The option whose value a word looks like. */

@@ -75,9 +75,7 @@ export function createProgress(output: Output): Progress {
   return {
     note: (text) => say(`ℹ️  ${text}`),
     warn,
-    fail(error, symbol) {
-      printLine(`❌ ${symbol === undefined ? '' : `${symbol}: `}${describeError(error)}`)
-    },
+    fail: (error, symbol) => printLine(failedLine(error, symbol)),
     stopped: (error) => printLine(`🛑 ${describeError(error)}`),
     waiting(what, steps) {
       wait = { what, steps, done: 0, sinceMs: clock.elapsedMs() }
@@ -110,6 +108,10 @@ export function createProgress(output: Output): Progress {
       for (const text of errors) printLine(`❌ ${text}`)
     },
   }
+}
+
+function failedLine(error: IngestError, symbol: string | undefined): string {
+  return `❌ ${symbol === undefined ? '' : `${symbol}: `}${describeError(error)}`
 }
 
 /** Counts how far the work is. */

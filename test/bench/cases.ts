@@ -2,7 +2,7 @@
 import type { DateRange, IsoDate } from '../../lib/core/dates.ts'
 import { freshCase, rerunCase, type Backfill } from './backfills.ts'
 import type { Ground } from './ground.ts'
-import { newNight, presentNight } from './nights.ts'
+import { backfilledNight, newNight, presentNight } from './nights.ts'
 import type { Place } from './place.ts'
 import { dryRun, planInProcess } from './plans.ts'
 import type { Case } from './rounds.ts'
@@ -36,6 +36,7 @@ export const CASES: Readonly<Record<string, CaseMaker>> = {
   'night-new': async (ground) => await newNight(ground, 500),
   'night-new-50': async (ground) => await newNight(ground, 500, 50),
   'night-present': async (ground) => await presentNight(ground, 500),
+  'night-backfilled': async (ground) => await backfilledNight(ground, 500),
   'thirty-years': async (ground) =>
     await freshCase(ground, { kind: 'year', symbols: 1, range: THIRTY_YEARS, place: AT_20_MS }),
   'plan-in-process': async (ground) => planInProcess(ground),

@@ -10,6 +10,7 @@ import { counted, datesFlags, symbolsOf, tickersFlag } from './tickers.ts'
 
 /** The five sessions before the instant that runs are at, and the last of them. */
 const LAST_FIVE: DateRange = { from: '2025-02-25' as IsoDate, to: '2025-03-03' as IsoDate }
+const SINCE_LAST_YEAR: DateRange = { from: '2024-01-02' as IsoDate, to: LAST_FIVE.to }
 const LAST_ONE: DateRange = { from: LAST_FIVE.to, to: LAST_FIVE.to }
 
 const PLACE: Place = { kind: 's3', latencyMs: 20 }
@@ -26,6 +27,15 @@ export async function newNight(ground: Ground, symbols: number, workers?: number
     program: freshJob(ground, job),
     baselines: async () => baselinesFor(ground, await materialOf(ground, wanted), PLACE),
   }
+}
+
+/** Where a backfill has stored the year so far: nothing is asked. */
+export async function backfilledNight(ground: Ground, symbols: number): Promise<Omit<Case, 'name'>> {
+  const args = await tickersFlag(ground, symbols)
+  const job: Job = { place: PLACE, args, files: 0, calls: 0 }
+  const fill: Job = { ...job, args: [...args, '--backfill', ...datesFlags(SINCE_LAST_YEAR)], files: symbols * 2 }
+  const title = `nightly, ${counted(symbols, 'symbol')}, after a backfill, ${placeName(PLACE)}`
+  return { title, files: 0, program: rerunJob(ground, job, fill) }
 }
 
 /** Where the last five sessions, which a night looks back on, are stored: nothing is asked. */

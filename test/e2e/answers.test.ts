@@ -213,7 +213,7 @@ describe.concurrent('statements', () => {
       expect(run.code).toBe(0)
       expect(await documentOf(stage, 'DUPACC')).toMatchObject({ revenue: 2, acceptedDate: '2025-03-01T13:00:00.000Z' })
       expect(metricsOf(run)).toMatchObject({ rejected_rows: 1 })
-      expect(metricsOf(run).counts).toMatchObject({ stored: 1, rejected: 0 })
+      expect(metricsOf(run).datasets).toMatchObject([{ counts: { stored: 1, rejected: 0 } }])
     }
   })
 
@@ -317,7 +317,7 @@ describe.concurrent('symbols of other exchanges', () => {
     expect(run.code).toBe(0)
     expect(metricsOf(run)).toMatchObject({ run_errors: [], errors: 0 })
     expect(warningsOf(run.stderr)).toEqual([
-      '⚠️ 5 symbols (AZN.L, BP.L, HSBA.L, SHEL.L, VOD.L): FMP has no bar after 2024-08-23, though it was asked up to 2024-08-26; its exchange may have been closed.',
+      '⚠️ 5 symbols (AZN.L, BP.L, HSBA.L, SHEL.L, VOD.L): FMP has no data from 2024-08-24 to 2024-08-26; the newest stored is 2024-08-23; its exchange may have been closed.',
     ])
     expect(run.stdout).toContain('📅 Through: 2024-08-23 (5 of 5 symbols)\n')
   })

@@ -187,7 +187,7 @@ describe('the image', () => {
         stdout: expect.stringMatching(/^ingest \d+\.\d+\.\d+ \(/),
         stderr: '',
       })
-      const plan = inImage(['--dry-run', '--tickers', 'AAPL,MSFT', '--out', `${workdir}/lake`])
+      const plan = inImage(['--dry-run', '--quiet', '--tickers', 'AAPL,MSFT', '--out', `${workdir}/lake`])
       expect({ code: plan.code, stderr: plan.stderr }).toEqual({ code: 0, stderr: '' })
       expect(plan.stdout).toContain('Calls: 4\n')
       // The folder is a volume there, which its user may write.

@@ -188,7 +188,8 @@ async function outcomeWithoutRows(
   const outcome = buildOutcome({ plan, checked, results: [], closedDays: [] })
   // Days between two bars on which another exchange may have been closed are nothing to warn of.
   const isExpected = plan.tradesElsewhere && to !== undefined && to < newest
-  const lateWarning = `FMP has no data from ${from} to ${to}; the newest stored is ${newest}.`
+  const reason = plan.tradesElsewhere ? '; its exchange may have been closed' : ''
+  const lateWarning = `FMP has no data from ${from} to ${to}; the newest stored is ${newest}${reason}.`
   return { ...outcome, through: newest, lateWarning: isExpected ? undefined : lateWarning }
 }
 
