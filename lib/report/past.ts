@@ -133,12 +133,12 @@ function mendedText({ results, mended_symbols: symbols, mended_files: files }: R
 /** The newest step, and how many there are before it. */
 function newestStepText([newest, ...earlier]: NonNullable<SymbolPast>['steps']): string {
   if (newest === undefined) return ''
-  const text = stepText({
+  const step = stepText({
     before: newest.before,
     priceFactor: newest.price_factor,
     adjFactor: newest.adj_factor,
     ratio: newest.ratio ?? undefined,
     dividend: newest.dividend ?? undefined,
   })
-  return ` ${text}${earlier.length === 0 ? '' : ` and ${grouped(earlier.length)} earlier`}`
+  return ` ${step}${earlier.length === 0 ? '' : ` and ${grouped(earlier.length)} earlier`}`
 }
