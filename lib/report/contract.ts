@@ -2,7 +2,7 @@
 // is written once, as a JSON Schema from which its type follows (`ingest schema` prints it). The fields are a contract: new
 // ones may be added, and none changes its meaning.
 
-import { DATASET_NAMES } from '../core/config.ts'
+import { DATASET_NAMES, MENDINGS } from '../core/config.ts'
 import type { ErrorKind } from '../core/errors.ts'
 import type { Counts, Reject } from '../core/outcome.ts'
 import { PAST_TOTALS, SYMBOL_PAST } from './past.ts'
@@ -122,6 +122,9 @@ const SETTINGS_SHOWN = object(
     force: flag('--force'),
     adj_close: flag('False with --no-adj-close'),
     max_calls: orNull(count('--max-calls')),
+    mend: oneOf(MENDINGS, '--mend'),
+    audit: orNull(count('--audit; null where the number of symbols decides')),
+    accept: list(text('A symbol, or all'), '--accept'),
     allow_unsafe_store: flag('--allow-unsafe-store'),
     api: oneOf(['stable', 'v3'], 'FMP_API'),
     api_base_url: text('FMP_BASE_URL'),
