@@ -42,7 +42,7 @@ async function setMovedStage(change: (bars: Record<string, readonly Bar[]>) => v
   return stage
 }
 
-/** One session of a series with another close. */
+/** The series with another high on one session. */
 function correctedOn(date: string, bars: readonly Bar[] = []): readonly Bar[] {
   return bars.map((bar) => (bar.date === date ? { ...bar, high: (bar.high ?? 0) + 1 } : bar))
 }
@@ -112,4 +112,17 @@ test('a past that is left or held back is counted, and named', async () => {
   const pasts = Object.fromEntries(metricsOf(run).results.map(({ symbol, past }) => [symbol, past]))
   expect(pasts['QUIET']).toMatchObject({ verdict: 'other', held: true, mended_files: 0 })
   expect(pasts['PAYS']).toMatchObject({ verdict: 'readjusted', bases_differ: true, held: false })
+})
+
+test('a backfill that refreshes one year counts every mended year, and the rows that FMP has no more', async () => {
+  const oldest = iso('2022-03-01')
+  await using stage = await setMovedStage((bars) => {
+    bars['SPLIT'] = (bars['SPLIT'] ?? []).filter(({ date }) => date >= oldest)
+  })
+  const carried = XNYS.sessions({ from: FIRST, to: oldest }).length - 1
+  const run = await stage.run(['--tickers', 'SPLIT', '--backfill', '--from-date', FIRST], { now: MORNING })
+  expect(run.code).toBe(0)
+  expect(run.stdout).toContain('\n🩹 Mended: 1 symbol, 3 files (SPLIT 4:1 before 2024-09-16)\n')
+  expect(run.stdout).toContain(`\n📦 Carried over: ${carried} rows\n`)
+  expect(metricsOf(run)).toMatchObject({ files_written: 3, mended_files: 3, carried_rows: carried })
 })
