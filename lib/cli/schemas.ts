@@ -6,6 +6,7 @@ import {
   ALL_STATEMENTS,
   DATASET_NAMES,
   DATASET_WORDS,
+  MENDINGS,
   STATEMENT_NAMES,
   type DatasetName,
   type ReportPeriod,
@@ -75,7 +76,7 @@ export const SCHEMAS = {
     v.picklist(['annual', 'quarter', 'both'], 'annual, quarter or both'),
     v.transform((period): readonly ReportPeriod[] => (period === 'both' ? ['annual', 'quarter'] : [period])),
   ),
-  mending: v.pipe(trimmed, v.picklist(['all', 'splits', 'none'], 'all, splits or none')),
+  mending: v.pipe(trimmed, v.picklist(MENDINGS, 'all, splits or none')),
   symbolNames: v.pipe(
     trimmed,
     v.transform((list) => list.split(',').map((name) => acceptedName(name.trim()))),

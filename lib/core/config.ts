@@ -28,7 +28,9 @@ export const ALL_STATEMENTS = 'fundamentals'
 export const DATASET_WORDS: readonly string[] = [...DATASET_NAMES, ALL_STATEMENTS]
 
 /** What a run does where a symbol's past has moved: mend all of it, splits only, or nothing. */
-export type Mending = 'all' | 'splits' | 'none'
+export const MENDINGS = ['all', 'splits', 'none'] as const
+
+export type Mending = (typeof MENDINGS)[number]
 
 /** The periods that a company reports on. */
 export type ReportPeriod = 'annual' | 'quarter'

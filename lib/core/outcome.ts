@@ -51,9 +51,29 @@ export type Reject = {
   readonly row: RawRow
 }
 
+/**
+ * What a vendor's past may have become. `same`: every value is equal. `corrected`: single rows differ. `revolumed`: all volumes
+ * by one ratio. `rebased`: prices by a split, or as by one. `readjusted`: adjusted closes by a dividend. `restated`: all prices
+ * by about one ratio that no factor gives. `implausible`: the change puts a jump into the series. `unsettled`: prices and
+ * adjusted closes are on different bases. `other`: no factor explains it.
+ */
+export const PAST_VERDICTS = [
+  'same',
+  'corrected',
+  'revolumed',
+  'rebased',
+  'readjusted',
+  'restated',
+  'implausible',
+  'unsettled',
+  'other',
+] as const
+
+export type PastVerdict = (typeof PAST_VERDICTS)[number]
+
 /** What the comparison of a symbol's stored rows with FMP's came to. */
 export type PastOutcome = {
-  readonly verdict: string
+  readonly verdict: PastVerdict
   readonly comparedSessions: number
   readonly comparedFrom: IsoDate | undefined
   /** Whether all that is stored was compared. */
@@ -79,6 +99,15 @@ export type PastStepOutcome = {
   /** Of a split, as it is announced: `4:1`. */
   readonly ratio: string | undefined
   readonly dividend: number | undefined
+}
+
+/** `4:1 before 2020-08-31`, `dividend 0.83 before 2026-11-19`. */
+export function stepText({ before, ratio, priceFactor, adjFactor, dividend }: PastStepOutcome): string {
+  const parts = [
+    priceFactor === 1 ? undefined : (ratio ?? `prices × ${priceFactor.toFixed(6)}`),
+    dividend === undefined ? undefined : `dividend ${Number(dividend.toPrecision(3))}`,
+  ].filter((part) => part !== undefined)
+  return `${parts.length === 0 ? `adjusted close × ${adjFactor.toFixed(6)}` : parts.join(' and ')} before ${before}`
 }
 
 export type SymbolOutcome = {

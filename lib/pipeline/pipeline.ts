@@ -93,6 +93,8 @@ export type Job = {
   readonly calls: number
   /** API calls of each task, in their order: a budget pays for a whole task or not for it at all. */
   readonly callsOfTasks: () => readonly number[]
+  /** Symbols whose stored rows are compared with the vendor's, and those of them whose turn it is to be compared wholly. */
+  readonly compared: { readonly symbols: number; readonly wholly: number }
   /** From the earliest to the latest date of all symbols; undefined if the dataset is not fetched by dates. */
   readonly range: DateRange | undefined
   /** Notes for the user, printed before the first call. */

@@ -2,9 +2,10 @@
 // is written once, as a JSON Schema from which its type follows (`ingest schema` prints it). The fields are a contract: new
 // ones may be added, and none changes its meaning.
 
-import { DATASET_NAMES } from '../core/config.ts'
+import { DATASET_NAMES, MENDINGS } from '../core/config.ts'
 import type { ErrorKind } from '../core/errors.ts'
 import type { Counts, Reject } from '../core/outcome.ts'
+import { PAST_TOTALS, SYMBOL_PAST } from './past.ts'
 import {
   amount,
   anyObject,
@@ -90,6 +91,7 @@ const SYMBOL_RESULT = object(
     dataset,
     first_date: orNull(date('The oldest bar or document that is known to be stored')),
     through_date: orNull(date('The newest one')),
+    past: SYMBOL_PAST,
   },
   'One symbol of one dataset',
 )
@@ -120,6 +122,9 @@ const SETTINGS_SHOWN = object(
     force: flag('--force'),
     adj_close: flag('False with --no-adj-close'),
     max_calls: orNull(count('--max-calls')),
+    mend: oneOf(MENDINGS, '--mend'),
+    audit: orNull(count('--audit; null where the number of symbols decides')),
+    accept: list(text('A symbol, or all'), '--accept'),
     allow_unsafe_store: flag('--allow-unsafe-store'),
     api: oneOf(['stable', 'v3'], 'FMP_API'),
     api_base_url: text('FMP_BASE_URL'),
@@ -180,6 +185,7 @@ const METRICS = object(
     recovered_writes: count('Writes that succeeded although the first response to them was lost'),
     stopped_by: orNull(oneOf(Object.keys(ERROR_KINDS) as ErrorKind[], 'The kind of error that ended the run early')),
     interrupted: flag('Whether a signal ended the run early'),
+    ...PAST_TOTALS,
   },
   'The metrics document of a run',
 )
@@ -187,8 +193,12 @@ const METRICS = object(
 const DRY_RUN = object(
   {
     files: list(text('A key, or a pattern of keys'), 'Every key that may be written, without bucket or folder'),
-    calls: count('API calls, retries aside'),
+    calls: count(
+      'API calls, retries aside; two per ten stored years come in addition for each symbol whose past has changed',
+    ),
     seconds: amount('How long these take at the set rate'),
+    compared_symbols: count("Symbols whose newest stored sessions will be compared with the vendor's"),
+    compared_wholly: count('Those of them whose turn it is to have all that is stored compared'),
   },
   'What a run would do',
 )

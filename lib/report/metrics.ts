@@ -7,6 +7,7 @@ import { targetLocation, tickersLocation, type Config } from '../core/config.ts'
 import type { Job } from '../pipeline/pipeline.ts'
 import { oneLine } from '../core/text.ts'
 import type { DatasetTotals, Findings, Metrics, SymbolResult } from './contract.ts'
+import { pastTotals, symbolPast } from './past.ts'
 import { endOf, type EndFacts } from './exit-code.ts'
 
 /** Incremented when a field changes its meaning or is removed. */
@@ -85,6 +86,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     recovered_writes: facts.recoveredWrites,
     stopped_by: stoppedBy?.kind ?? null,
     interrupted: facts.interruptCode !== undefined,
+    ...pastTotals(outcomes),
   }
 }
 
@@ -101,6 +103,7 @@ function symbolResult(outcome: SymbolOutcome): SymbolResult {
     dataset: outcome.dataset,
     first_date: outcome.first ?? null,
     through_date: outcome.through ?? null,
+    past: symbolPast(outcome.past),
   }
 }
 
@@ -152,6 +155,9 @@ function settingsOf(config: Config): Metrics['settings'] {
     force: config.isForced,
     adj_close: config.withAdjClose,
     max_calls: config.maxCalls ?? null,
+    mend: config.mending,
+    audit: config.auditEvery ?? null,
+    accept: config.accepts,
     allow_unsafe_store: config.allowsUnsafeStore,
     api: config.api,
     api_base_url: config.apiBaseUrl,

@@ -11,7 +11,7 @@ import type { Metrics } from './contract.ts'
 import type { Ending } from './exit-code.ts'
 import { commandCode, escaped, section, someOf, symbolSection, table } from './markdown.ts'
 import type { Message } from './messages.ts'
-import { headline, planLine, summaryEntries } from './summary.ts'
+import { comparedTextOf, headline, planLine, summaryEntries } from './summary.ts'
 
 export type SummaryFacts = {
   readonly ending: Ending
@@ -90,7 +90,7 @@ function warningsIn(outcomes: readonly SymbolOutcome[]): readonly (readonly [str
 
 export type DryRunFacts = {
   readonly warnings: readonly string[]
-  readonly jobs: readonly Pick<Job, 'calls' | 'keys' | 'stored' | 'range' | 'notes' | 'errors'>[]
+  readonly jobs: readonly Pick<Job, 'calls' | 'keys' | 'stored' | 'range' | 'notes' | 'errors' | 'compared'>[]
   readonly config: Config
   /** Removes secrets from a text. */
   readonly redact: (text: string) => string
@@ -103,6 +103,7 @@ export function dryRunSummary({ jobs, config, warnings, redact }: DryRunFacts): 
   const range = rangeAround(jobs.map((job) => job.range))
   const shown = (text: string) => escaped(inActionsWords(redact(text)))
   const errors = jobs.flatMap((job) => job.errors)
+  const compared = comparedTextOf(jobs)
   const sections = [
     '## 📋 Dry Run: Nothing Was Fetched',
     ...warnings.map((text) => `> ⚠️ ${shown(text)}`),
@@ -114,6 +115,7 @@ export function dryRunSummary({ jobs, config, warnings, redact }: DryRunFacts): 
         ['🗓️ Dates', range === undefined ? 'none' : `${range.from} to ${range.to}`],
         ['📁 Files that could be written', grouped(files)],
         ['⏱️ Time', planLine(calls, config.rateLimitSeconds)],
+        ...(compared === '' ? [] : [['🔎 Compared', compared]]),
       ],
     ),
     `To run it: ${commandCode(rerunCommand(config))}`,

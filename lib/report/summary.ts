@@ -6,6 +6,7 @@ import { type Config } from '../core/config.ts'
 import type { Ending } from './exit-code.ts'
 import type { DryRun } from './contract.ts'
 import type { Freshness, Job } from '../pipeline/pipeline.ts'
+import { comparedText, pastEntries } from './past.ts'
 
 const RULE = '='.repeat(60)
 
@@ -43,6 +44,7 @@ export function dryRunText(jobs: readonly Job[], settings: DryRunSettings, inste
     `Calls: ${grouped(calls)}`,
     `Time: ${planLine(calls, rateLimitSeconds)}`,
     ...(maxCalls === undefined ? [] : [daysLine(jobs, maxCalls)]),
+    ...comparedLines(jobs),
     ...(instead === undefined ? [] : [insteadLine(instead, rateLimitSeconds)]),
     'Stored:',
     ...jobs.flatMap((job) => job.stored()).map((line) => `  ${line}`),
@@ -68,6 +70,26 @@ function daysLine(jobs: readonly Job[], maxCalls: number): string {
   return `Days: ${grouped(days)}, at ${grouped(maxCalls)} calls a day (--max-calls)`
 }
 
+/** `Compared: 500 symbols, 26 of them wholly; two calls …`. None where nothing that is stored will be compared. */
+function comparedLines(jobs: readonly Pick<Job, 'compared'>[]): readonly string[] {
+  const text = comparedTextOf(jobs)
+  const more = 'two calls per ten stored years more for each symbol whose past has changed'
+  return text === '' ? [] : [`Compared: ${text}; ${more}`]
+}
+
+/** `500 symbols, 26 of them wholly`, of all jobs; empty for none. */
+export function comparedTextOf(jobs: readonly Pick<Job, 'compared'>[]): string {
+  const { symbols, wholly } = comparedIn(jobs)
+  return comparedText(symbols, wholly)
+}
+
+function comparedIn(jobs: readonly Pick<Job, 'compared'>[]): Job['compared'] {
+  return jobs.reduce(
+    (sum, { compared }) => ({ symbols: sum.symbols + compared.symbols, wholly: sum.wholly + compared.wholly }),
+    { symbols: 0, wholly: 0 },
+  )
+}
+
 /** `With --backfill: 60 files, 20 calls, 5 min; whole years, 2024-01-01 to 2024-09-16`. */
 function insteadLine({ jobs, range }: BackfillInstead, rateLimitSeconds: number): string {
   const [files, calls] = [keysOf(jobs).length, callsOf(jobs)]
@@ -78,7 +100,14 @@ function insteadLine({ jobs, range }: BackfillInstead, rateLimitSeconds: number)
 /** The dry run for programs. */
 export function dryRunJson(jobs: readonly Job[], { rateLimitSeconds }: Pick<Config, 'rateLimitSeconds'>): DryRun {
   const calls = callsOf(jobs)
-  return { files: keysOf(jobs), calls, seconds: calls * rateLimitSeconds }
+  const { symbols, wholly } = comparedIn(jobs)
+  return {
+    files: keysOf(jobs),
+    calls,
+    seconds: calls * rateLimitSeconds,
+    compared_symbols: symbols,
+    compared_wholly: wholly,
+  }
 }
 
 function keysOf(jobs: readonly Job[]): readonly string[] {
@@ -114,6 +143,7 @@ export function summaryEntries(ending: Ending): readonly (readonly [label: strin
     ['💥 Failed sessions', counts.failed],
     ['🛑 Sessions not reached', counts.not_reached],
     ['📅 Through', freshness === undefined ? '' : throughText(freshness)],
+    ...pastEntries(metrics),
     ['⚠️  Rejected rows', metrics.rejected_rows],
     ['🗑️  Rejects file', ending.rejectsLocation ?? ''],
     ['⚠️  Suspect rows', metrics.suspect_rows],

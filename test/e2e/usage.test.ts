@@ -144,10 +144,11 @@ describe.concurrent('a dry run', () => {
     // The newcomer comes first, as in a real run.
     const keys = [dayKey('MSFT', '2024-09-16'), dayKey('AAPL', '2024-09-16')]
     expect(daily.stdout).toBe(`${plain.stdout}\n${keys.join('\n')}\n`)
-    expect(plain.stdout.split('\n').slice(0, 4)).toEqual([
+    expect(plain.stdout.split('\n').slice(0, 5)).toEqual([
       'Files: 2',
       'Calls: 4',
       'Time: 4 calls, no rate limit',
+      'Compared: 1 symbol, 1 of them wholly; two calls per ten stored years more for each symbol whose past has changed',
       'With --backfill: 2 files, 4 calls; whole years, 2024-01-01 to 2024-09-16',
     ])
     expect(daily.stderr).toContain('MSFT has nothing stored in the last 250 sessions')
@@ -160,6 +161,8 @@ describe.concurrent('a dry run', () => {
       files: [yearKey('AAPL', 2024).replace('raw/', 'my/prices/')],
       calls: 1,
       seconds: 15,
+      compared_symbols: 0,
+      compared_wholly: 0,
     })
     expect(await stage.lake.keys()).toEqual(before)
     expect(stage.fmp.requests).toHaveLength(asked)

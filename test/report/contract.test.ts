@@ -43,6 +43,7 @@ test('the metrics keep the promised fields', () => {
   const promised = `run_id date_range status exit_code symbols_processed files_written rows_written errors duration_seconds
     results schema_version program_version run_uuid mode dataset settings now_overridden run_errors counts sessions
     rejected_rows suspect_rows first_date through_date calls retries refused_calls gate_wait_seconds recovered_writes
-    stopped_by interrupted`
+    stopped_by interrupted compared_symbols compared_wholly compared_sessions looks corrected_sessions mended_symbols
+    mended_files carried_rows held_symbols bases_differ`
   expect(metrics?.schema['required']).toEqual(expect.arrayContaining(promised.split(/\s+/)))
 })

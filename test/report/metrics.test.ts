@@ -183,6 +183,9 @@ describe('buildMetrics()', () => {
       apiKey: 'the-key-itself',
       secrets: ['the-key-itself', 'the-secret-access-key'],
       maxCalls: 240,
+      mending: 'splits',
+      auditEvery: undefined,
+      accepts: ['AAPL'],
       isForced: true,
     })
     const { settings } = buildMetrics(factsOf({ config }))
@@ -191,6 +194,9 @@ describe('buildMetrics()', () => {
       prefix: 'raw',
       force: true,
       max_calls: 240,
+      mend: 'splits',
+      audit: null,
+      accept: ['AAPL'],
       api: 'stable',
       lookback: 5,
     })

@@ -9,6 +9,7 @@ const redact = (text: string) => text.replaceAll('hunter2', '[redacted]')
 test('a dry run shows mode, dates, files, time, what is stored, and escapes what came from outside', () => {
   const job = {
     calls: 20,
+    compared: { symbols: 1_500, wholly: 12 },
     keys: () => ['a', 'b'],
     stored: () => ['A|<b>: 2 day files', 'hunter2: none'],
     range: span('2024-09-10..2024-09-13'),
@@ -25,6 +26,7 @@ test('a dry run shows mode, dates, files, time, what is stored, and escapes what
     '| ⚙️ Mode | daily |',
     '| 🗓️ Dates | 2024-09-10 to 2024-09-13 |',
     '| 📁 Files that could be written | 2 |',
+    '| 🔎 Compared | 1,500 symbols, 12 of them wholly |',
     '| ⏱️ Time | 20 calls, one per 15 s: about 5 min |',
     'To run it: <code>gh workflow run ingest.yml',
     '### Stored (2)',

@@ -15,6 +15,7 @@ function jobOf(changes: Partial<Job>): Job {
     unit: 'sessions',
     calls: 0,
     callsOfTasks: () => [],
+    compared: { symbols: 0, wholly: 0 },
     range: undefined,
     notes: [],
     warnings: [],
@@ -99,16 +100,38 @@ describe('the dry run', () => {
     ])
   })
 
-  test('for programs is one object of exactly three fields', () => {
+  test.each([
+    [
+      500,
+      26,
+      'Compared: 500 symbols, 26 of them wholly; two calls per ten stored years more for each symbol whose past',
+    ],
+    [1, 0, 'Compared: 1 symbol; two calls per ten stored years more for each symbol whose past has changed'],
+  ])(
+    'of %d compared symbols, %d of them wholly, says so, and what a changed past costs',
+    (symbols, wholly, expected) => {
+      const compared = [...jobs, jobOf({ compared: { symbols, wholly } })]
+      expect(dryRunText(compared, config)).toContain(`\n${expected}`)
+      expect(dryRunJson(compared, config)).toMatchObject({ compared_symbols: symbols, compared_wholly: wholly })
+    },
+  )
+
+  test('says nothing of comparing where nothing that is stored is asked for', () => {
+    expect(dryRunText(jobs, config)).not.toContain('Compared')
+  })
+
+  test('for programs is one object of exactly five fields', () => {
     expect(dryRunJson(jobs, config)).toEqual({
       files: ['a.parquet', 'b.parquet', 'c/*.parquet'],
       calls: 4,
       seconds: 60,
+      compared_symbols: 0,
+      compared_wholly: 0,
     })
   })
 
   test('of nothing', () => {
-    expect(dryRunJson([], config)).toEqual({ files: [], calls: 0, seconds: 0 })
+    expect(dryRunJson([], config)).toEqual({ files: [], calls: 0, seconds: 0, compared_symbols: 0, compared_wholly: 0 })
     expect(dryRunText([], config)).toContain('Nothing to fetch')
     expect(callsOf([])).toBe(0)
   })

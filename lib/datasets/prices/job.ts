@@ -51,6 +51,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     unit: 'sessions',
     calls: plans.reduce((sum, { calls }) => sum + calls, 0),
     callsOfTasks: () => plans.map(({ calls }) => calls),
+    compared: comparedIn(plans),
     range: rangeAround(plans.map(({ range }) => range)),
     notes: notesOf(plans, context),
     warnings: holeWarnings(plans, period, config),
@@ -75,6 +76,15 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     },
     judge: (outcomes) => judgeNewestSession(outcomes, { newest, lastSession: period.lastSession, mode }),
   }
+}
+
+/** The symbols that are asked for and have stored sessions that the run does not write anyway. */
+function comparedIn(plans: readonly SymbolPlan[]): Job['compared'] {
+  const compared = plans.filter(({ calls, newest, yearsStored, files }) => {
+    const planned = new Set(files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : [])))
+    return calls > 0 && newest !== undefined && (planned.size === 0 || yearsStored.some((year) => !planned.has(year)))
+  })
+  return { symbols: compared.length, wholly: compared.filter(({ isAudited }) => isAudited).length }
 }
 
 /** One line of a dry run. Only the files of the run's mode are counted. */

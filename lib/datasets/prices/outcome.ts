@@ -60,10 +60,14 @@ function pastOutcome(
   reaction: Reaction | undefined,
   results: readonly FileResult[],
 ): PastOutcome {
-  const isWritten = (files: readonly FileRows[] = []) => {
+  const written = results.filter(({ result }) => isResult(result, 'written'))
+  const writtenOf = (files: readonly FileRows[] = []) => {
     const keys = new Set(files.map(({ key }) => key))
-    return results.filter(({ key, result }) => keys.has(key) && isResult(result, 'written')).length
+    return written.filter(({ key }) => keys.has(key)).length
   }
+  const planned = written.filter(({ file: { partition } }) => {
+    return partition.kind === 'year' && reaction?.planned.has(partition.year) === true
+  })
   return {
     verdict: past.verdict,
     comparedSessions: stored.pairs.length,
@@ -71,8 +75,8 @@ function pastOutcome(
     isWhole,
     isLook,
     steps: past.steps,
-    correctedSessions: isWritten(reaction?.corrections),
-    mendedFiles: isWritten(reaction?.mends) + (reaction?.planned.size ?? 0),
+    correctedSessions: writtenOf(reaction?.corrections),
+    mendedFiles: writtenOf(reaction?.mends) + planned.length,
     carriedRows: reaction?.carriedRows ?? 0,
     isHeld: reaction?.isHeld ?? false,
     basesDiffer: reaction?.basesDiffer ?? false,

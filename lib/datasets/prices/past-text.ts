@@ -1,20 +1,16 @@
 // A symbol's past in words.
 
 import type { IsoDate } from '../../core/dates.ts'
-import { counted } from '../../core/text.ts'
+import { stepText } from '../../core/outcome.ts'
+import { counted, listed } from '../../core/text.ts'
 import type { Past } from './past.ts'
 import type { PastStep, RowPair } from './past-steps.ts'
 
-/** `4:1 before 2020-08-31`, `dividend 0.83 before 2026-11-19`; of many steps the newest three. */
+const MAX_STEPS_NAMED = 3
+
+/** The steps in words; of many the newest three. */
 export function stepsText(steps: readonly PastStep[]): string {
-  const texts = steps.map(({ before, ratio, priceFactor, adjFactor, dividend }) => {
-    const parts = [
-      priceFactor === 1 ? undefined : (ratio ?? `prices × ${priceFactor.toFixed(6)}`),
-      dividend === undefined ? undefined : `dividend ${Number(dividend.toPrecision(3))}`,
-    ].filter((part) => part !== undefined)
-    return `${parts.length === 0 ? `adjusted close × ${adjFactor.toFixed(6)}` : parts.join(' and ')} before ${before}`
-  })
-  return texts.length > 3 ? `${texts.slice(0, 3).join(', ')} and ${texts.length - 3} more` : texts.join(', ')
+  return listed(steps.map(stepText), MAX_STEPS_NAMED)
 }
 
 /** The newest session that differs, with the closes of both sides. */

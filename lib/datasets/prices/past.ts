@@ -3,27 +3,11 @@
 
 import type { Row } from '../../core/dataset.ts'
 import type { IsoDate } from '../../core/dates.ts'
+import type { PastVerdict } from '../../core/outcome.ts'
 import { factorRuns, type FactorRun } from './factor-runs.ts'
 import { factorsOf, intersection, type Interval } from './intervals.ts'
 import { doubtOf } from './past-doubts.ts'
 import { stepsOf, type RowPair, type PastStep } from './past-steps.ts'
-
-/**
- * `same`: every value is equal. `corrected`: single rows differ. `revolumed`: all volumes by one ratio. `rebased`: prices by a
- * split, or as by one. `readjusted`: adjusted closes by a dividend. `restated`: all prices by about one ratio that no factor
- * gives. `implausible`: the change puts a jump into the series. `unsettled`: prices and adjusted closes are on different bases.
- * `other`: no factor explains it.
- */
-export type PastVerdict =
-  | 'same'
-  | 'corrected'
-  | 'revolumed'
-  | 'rebased'
-  | 'readjusted'
-  | 'restated'
-  | 'implausible'
-  | 'unsettled'
-  | 'other'
 
 export type Past = {
   readonly verdict: PastVerdict

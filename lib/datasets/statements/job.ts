@@ -44,6 +44,7 @@ export async function planStatement(
     unit: 'documents',
     calls: plans.reduce((sum, { calls }) => sum + calls, 0),
     callsOfTasks: () => plans.map(({ calls }) => calls),
+    compared: { symbols: 0, wholly: 0 },
     range: undefined,
     notes: [],
     warnings: [],

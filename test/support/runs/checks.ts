@@ -116,6 +116,7 @@ function checkAccount(metrics: Metrics): void {
   expect(metrics.errors).toBe(sum(results.map(({ errors }) => errors.length)) + metrics.run_errors.length)
   expect(metrics.calls).toBe(sum(results.map(({ calls }) => calls)))
   expect(metrics.calls).toBe(sum(metrics.datasets.map(({ calls }) => calls)))
+  checkPast(metrics)
   const dates = (field: 'first_date' | 'through_date') => ofPrices.flatMap((result) => result[field] ?? []).toSorted()
   expect<string | null>(metrics.first_date).toBe(dates('first_date')[0] ?? null)
   expect<string | null>(metrics.through_date).toBe(dates('through_date').at(-1) ?? null)
@@ -123,6 +124,24 @@ function checkAccount(metrics: Metrics): void {
   if (metrics.stopped_by === null) expect(metrics.symbols_processed).toBe(metrics.symbols)
   if (counts.not_reached > 0) expect(metrics.stopped_by).not.toBeNull()
   expect(metrics.run_id).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$/)
+}
+
+/** The sums of the comparisons are those of the symbols, and every mended or corrected file was written. */
+function checkPast({ results, ...metrics }: Metrics): void {
+  const pasts = results.flatMap(({ past }) => past ?? [])
+  const count = (is: (past: (typeof pasts)[number]) => boolean) => pasts.filter(is).length
+  expect(metrics).toMatchObject({
+    compared_symbols: pasts.length,
+    compared_wholly: count(({ wholly }) => wholly),
+    compared_sessions: sum(pasts.map((past) => past.compared_sessions)),
+    corrected_sessions: sum(pasts.map((past) => past.corrected_sessions)),
+    mended_symbols: count((past) => past.mended_files > 0),
+    mended_files: sum(pasts.map((past) => past.mended_files)),
+    carried_rows: sum(pasts.map((past) => past.carried_rows)),
+    held_symbols: count(({ held }) => held),
+    bases_differ: count((past) => past.bases_differ),
+  })
+  expect(metrics.mended_files + metrics.corrected_sessions).toBeLessThanOrEqual(metrics.files_written)
 }
 
 const STATUSES: Readonly<Record<number, Metrics['status']>> = {
@@ -172,4 +191,8 @@ function checkSummary(stdout: string, metrics: Metrics): void {
   shows('Already stored', prices?.already_stored ?? 0)
   shows('No data', prices?.no_data ?? 0)
   shows('Rejected rows', metrics.rejected_rows)
+  shows('Corrected sessions', metrics.corrected_sessions)
+  shows('Compared', metrics.compared_symbols)
+  shows('Held back', metrics.held_symbols)
+  shows('Carried over', metrics.carried_rows)
 }

@@ -1,0 +1,128 @@
+// What a run says of a vendor's past that has moved: exit code, summary and metrics of the real program.
+
+import { expect, test } from 'bun:test'
+import { XNYS } from '../../lib/core/calendar.ts'
+import { iso, makeBars, type Bar } from '../support/bars.ts'
+import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
+import { barsOn, type PastEvent, type TradedBar } from '../support/servers/moving-past.ts'
+
+const FIRST = iso('2022-01-03')
+/** The newest session of the first night. */
+const BEFORE = iso('2024-09-13')
+const EX_DATE = iso('2024-09-16')
+const MORNING = '2024-09-17T13:00:00Z'
+const LIST = ['--tickers', 'SPLIT,PAYS,FIXED,QUIET']
+
+/** As traded: a split moves the price of its own session. */
+function traded(seed: number, after = 1): readonly TradedBar[] {
+  return makeBars(XNYS.sessions({ from: FIRST, to: EX_DATE }), seed).map((bar) => {
+    const factor = bar.date < EX_DATE ? 1 : after
+    const times = (value: number | null) => Math.round(((value ?? 0) / factor) * 100) / 100
+    const [open, high, low, close] = [times(bar.open), times(bar.high), times(bar.low), times(bar.close)]
+    return { date: bar.date, open, high, low, close, volume: Math.round((bar.volume ?? 0) * factor) }
+  })
+}
+
+const SERIES: Readonly<Record<string, { readonly bars: readonly TradedBar[]; readonly events: readonly PastEvent[] }>> =
+  {
+    SPLIT: { bars: traded(1, 4), events: [{ exDate: EX_DATE, split: [4, 1] }] },
+    PAYS: { bars: traded(2), events: [{ exDate: EX_DATE, dividend: 2 }] },
+    FIXED: { bars: traded(3), events: [] },
+    QUIET: { bars: traded(4), events: [] },
+  }
+
+/** A lake that was backfilled before the events, and a vendor that has applied them. */
+async function setMovedStage(change: (bars: Record<string, readonly Bar[]>) => void = () => undefined): Promise<Stage> {
+  const stage = await setStage()
+  for (const [symbol, { bars, events }] of Object.entries(SERIES)) stage.bars[symbol] = barsOn(BEFORE, bars, events)
+  const backfill = await stage.run([...LIST, '--backfill', '--from-date', FIRST], { now: '2024-09-14T13:00:00Z' })
+  expect(backfill.code).toBe(0)
+  for (const [symbol, { bars, events }] of Object.entries(SERIES)) stage.bars[symbol] = barsOn(EX_DATE, bars, events)
+  change(stage.bars)
+  return stage
+}
+
+/** The series with another high on one session. */
+function correctedOn(date: string, bars: readonly Bar[] = []): readonly Bar[] {
+  return bars.map((bar) => (bar.date === date ? { ...bar, high: (bar.high ?? 0) + 1 } : bar))
+}
+
+test('a night of a split, a dividend and a correction is told in the summary and the metrics', async () => {
+  await using stage = await setMovedStage((bars) => (bars['FIXED'] = correctedOn('2024-09-12', bars['FIXED'])))
+  const options = { now: MORNING }
+  const dry = await stage.run([...LIST, '--audit', '0', '--dry-run'], options)
+  expect(dry.stdout).toContain('\nCompared: 4 symbols; two calls per ten stored years more for each')
+  const json = await stage.run([...LIST, '--audit', '1', '--dry-run', '--json'], options)
+  expect(JSON.parse(json.stdout)).toMatchObject({ calls: 8, compared_symbols: 4, compared_wholly: 4 })
+
+  const run = await stage.run([...LIST, '--audit', '0'], options)
+  expect({ code: run.code, calls: run.requests.length }).toEqual({ code: 0, calls: 12 })
+  const lines = run.stdout.split('\n')
+  expect(lines).toContain('🔎 Compared: 4 symbols, 2 of them wholly')
+  expect(lines).toContain('✏️  Corrected sessions: 1')
+  const mended = lines.find((line) => line.startsWith('🩹')) ?? ''
+  expect(mended).toMatch(/^🩹 Mended: 2 symbols, 6 files \(/)
+  expect(mended).toContain('SPLIT 4:1 before 2024-09-16')
+  expect(mended).toMatch(/PAYS dividend (?:2|2\.\d+|1\.9\d*) before 2024-09-16/)
+
+  const metrics = metricsOf(run)
+  expect(metrics).toMatchObject({
+    schema_version: 1,
+    compared_symbols: 4,
+    compared_wholly: 2,
+    looks: 2,
+    corrected_sessions: 1,
+    mended_symbols: 2,
+    mended_files: 6,
+    carried_rows: 0,
+    held_symbols: 0,
+    bases_differ: 0,
+    // The night's own files are four; a mended year and a corrected day are no sessions that were asked for.
+    files_written: 11,
+    counts: { stored: 4 },
+  })
+  const pasts = Object.fromEntries(metrics.results.map(({ symbol, past }) => [symbol, past]))
+  expect(pasts['SPLIT']).toMatchObject({ verdict: 'rebased', wholly: true, mended_files: 3, corrected_sessions: 0 })
+  expect(pasts['SPLIT']).toMatchObject({ compared_from: FIRST, held: false, bases_differ: false })
+  expect(pasts['SPLIT']?.steps).toEqual([expect.objectContaining({ before: EX_DATE, ratio: '4:1', dividend: null })])
+  expect(pasts['SPLIT']?.steps[0]?.price_factor).toBeCloseTo(0.25, 3)
+  expect(pasts['PAYS']).toMatchObject({ verdict: 'readjusted', mended_files: 3, steps: [{ price_factor: 1 }] })
+  expect(pasts['PAYS']?.steps[0]?.dividend).toBeCloseTo(2, 0)
+  expect(pasts['FIXED']).toMatchObject({ verdict: 'corrected', corrected_sessions: 1, mended_files: 0, wholly: false })
+  expect(pasts['QUIET']).toMatchObject({ verdict: 'same', compared_sessions: 10, wholly: false, steps: [] })
+
+  const again = await stage.run(LIST, options)
+  expect({ calls: again.requests.length, stdout: again.stdout }).toMatchObject({ calls: 0 })
+  expect(again.stdout).not.toMatch(/Compared|Mended|Corrected/)
+  expect(metricsOf(again)).toMatchObject({ compared_symbols: 0, mended_files: 0 })
+  expect(metricsOf(again).results.map(({ past }) => past)).toEqual([null, null, null, null])
+})
+
+test('a past that is left or held back is counted, and named', async () => {
+  await using stage = await setMovedStage((bars) => {
+    // As of another company: no factor leads from the old rows to these.
+    bars['QUIET'] = barsOn(EX_DATE, traded(77), [])
+  })
+  const run = await stage.run([...LIST, '--audit', '0', '--mend', 'splits'], { now: MORNING })
+  expect(run.code).toBe(1)
+  expect(run.stdout).toContain('\n✋ Held back: 1 symbol\n')
+  expect(run.stdout).toMatch(/\n🩹 Mended: 1 symbol, 3 files \(SPLIT 4:1 before 2024-09-16\)\n/)
+  expect(run.stderr).toContain("PAYS: FMP's past has changed (dividend ")
+  expect(metricsOf(run)).toMatchObject({ held_symbols: 1, bases_differ: 1, mended_symbols: 1, errors: 1 })
+  const pasts = Object.fromEntries(metricsOf(run).results.map(({ symbol, past }) => [symbol, past]))
+  expect(pasts['QUIET']).toMatchObject({ verdict: 'other', held: true, mended_files: 0 })
+  expect(pasts['PAYS']).toMatchObject({ verdict: 'readjusted', bases_differ: true, held: false })
+})
+
+test('a backfill that refreshes one year counts every mended year, and the rows that FMP has no more', async () => {
+  const oldest = iso('2022-03-01')
+  await using stage = await setMovedStage((bars) => {
+    bars['SPLIT'] = (bars['SPLIT'] ?? []).filter(({ date }) => date >= oldest)
+  })
+  const carried = XNYS.sessions({ from: FIRST, to: oldest }).length - 1
+  const run = await stage.run(['--tickers', 'SPLIT', '--backfill', '--from-date', FIRST], { now: MORNING })
+  expect(run.code).toBe(0)
+  expect(run.stdout).toContain('\n🩹 Mended: 1 symbol, 3 files (SPLIT 4:1 before 2024-09-16)\n')
+  expect(run.stdout).toContain(`\n📦 Carried over: ${carried} rows\n`)
+  expect(metricsOf(run)).toMatchObject({ files_written: 3, mended_files: 3, carried_rows: carried })
+})
