@@ -174,7 +174,7 @@ export const FLAGS = {
     flag: '--json',
     ...SWITCH,
     help: 'the metrics document on stdout instead of the summary',
-    details: 'With `--dry-run` one object `{files, calls, seconds, compared_symbols, compared_wholly}`.',
+    details: 'With `--dry-run` one object `{files, calls, seconds}`.',
   },
   isQuiet: {
     flag: '--quiet',

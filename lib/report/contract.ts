@@ -197,8 +197,6 @@ const DRY_RUN = object(
       'API calls, retries aside; two per ten stored years come in addition for each symbol whose past has changed',
     ),
     seconds: amount('How long these take at the set rate'),
-    compared_symbols: count("Symbols whose newest stored sessions will be compared with the vendor's"),
-    compared_wholly: count('Those of them whose turn it is to have all that is stored compared'),
   },
   'What a run would do',
 )

@@ -79,15 +79,9 @@ function comparedLines(jobs: readonly Pick<Job, 'compared'>[]): readonly string[
 
 /** `500 symbols, 26 of them wholly`, of all jobs; empty for none. */
 export function comparedTextOf(jobs: readonly Pick<Job, 'compared'>[]): string {
-  const { symbols, wholly } = comparedIn(jobs)
+  const symbols = jobs.reduce((sum, { compared }) => sum + compared.symbols, 0)
+  const wholly = jobs.reduce((sum, { compared }) => sum + compared.wholly, 0)
   return comparedText(symbols, wholly)
-}
-
-function comparedIn(jobs: readonly Pick<Job, 'compared'>[]): Job['compared'] {
-  return jobs.reduce(
-    (sum, { compared }) => ({ symbols: sum.symbols + compared.symbols, wholly: sum.wholly + compared.wholly }),
-    { symbols: 0, wholly: 0 },
-  )
 }
 
 /** `With --backfill: 60 files, 20 calls, 5 min; whole years, 2024-01-01 to 2024-09-16`. */
@@ -100,14 +94,7 @@ function insteadLine({ jobs, range }: BackfillInstead, rateLimitSeconds: number)
 /** The dry run for programs. */
 export function dryRunJson(jobs: readonly Job[], { rateLimitSeconds }: Pick<Config, 'rateLimitSeconds'>): DryRun {
   const calls = callsOf(jobs)
-  const { symbols, wholly } = comparedIn(jobs)
-  return {
-    files: keysOf(jobs),
-    calls,
-    seconds: calls * rateLimitSeconds,
-    compared_symbols: symbols,
-    compared_wholly: wholly,
-  }
+  return { files: keysOf(jobs), calls, seconds: calls * rateLimitSeconds }
 }
 
 function keysOf(jobs: readonly Job[]): readonly string[] {

@@ -266,8 +266,6 @@ describe('statements', () => {
         files: ['raw/fundamentals/type=income/symbol=AAPL/year=*/docdate=*/*.parquet'],
         calls: 1,
         seconds: 0,
-        compared_symbols: 0,
-        compared_wholly: 0,
       },
     })
   })

@@ -161,8 +161,6 @@ describe.concurrent('a dry run', () => {
       files: [yearKey('AAPL', 2024).replace('raw/', 'my/prices/')],
       calls: 1,
       seconds: 15,
-      compared_symbols: 0,
-      compared_wholly: 0,
     })
     expect(await stage.lake.keys()).toEqual(before)
     expect(stage.fmp.requests).toHaveLength(asked)

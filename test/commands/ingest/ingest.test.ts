@@ -318,8 +318,6 @@ describe('a dry run', () => {
       files: ['raw/prices/symbol=AAPL/year=2024/month=09/AAPL-2024-09-13.parquet'],
       calls: 2,
       seconds: 30,
-      compared_symbols: 0,
-      compared_wholly: 0,
     })
   })
 
