@@ -9,7 +9,7 @@ import type { Call } from '../../pipeline/pipeline.ts'
 import { look, type Answer } from './look.ts'
 import { comparePast, glanceAt, type Past } from './past.ts'
 import type { SymbolPlan } from './plan.ts'
-import { oldestStoredDay, readStoredRows, type StoredRows, type StoredRowsContext } from './stored-rows.ts'
+import { readStoredRows, storedExtent, type StoredRows, type StoredRowsContext } from './stored-rows.ts'
 
 export type CompareContext = StoredRowsContext & {
   readonly calendar: Calendar
@@ -47,7 +47,7 @@ export async function comparedWindows(plan: SymbolPlan, context: CompareContext)
   // A year file that is refreshed is in its window already. Day files are compared with those before them.
   const isRefresh = files.some(({ partition, stored }) => partition.kind === 'year' && stored !== undefined)
   if (!isAudited && isRefresh) return windows
-  const oldest = isAudited ? await oldestStoredDay(symbol, context) : undefined
+  const oldest = isAudited ? (await storedExtent(symbol, new Map(), context))?.from : undefined
   const near = context.calendar.sessionsBack(addDays(last.from, -1), COMPARED_SESSIONS)
   const wanted = oldest === undefined ? near : wholeYear(yearOf(oldest)).from
   const from = laterOf(wanted, wholeYear(yearOf(last.to) - YEARS_BEFORE).from)
@@ -78,19 +78,19 @@ export async function compareSymbol(
   if (stored.pairs.length === 0 || (await isAllPlanned(plan, context))) return undefined
   const isAccepted = context.accepts(symbol)
   if (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted) return comparedAt(stored, answer, {})
-  // Where nothing has moved nobody needs to know how far back the files reach: one listing less.
-  const oldest = await oldestStoredDay(symbol, context)
-  const isWhole = oldest !== undefined && oldest >= range.from
+  // Where nothing has moved nobody needs to know how far the files reach: one listing less.
+  const extent = (await storedExtent(symbol, stored.yearFiles, context)) ?? range
+  const isWhole = extent.from >= range.from && extent.to <= range.to
   const glance = glanceAt(stored.pairs, isWhole)
   if (isWhole || (glance !== 'look' && !isAccepted)) return comparedAt(stored, answer, { isWhole })
-  const whole = await look(plan, { answer, from: oldest ?? range.from }, context, call)
+  const whole = await look(plan, { answer, extent }, context, call)
   if (whole === undefined) return { ...comparedAt(stored, answer, { isLook: true }), past: TORN }
   const all = await readStoredRows(symbol, rangeOf(whole.windows) ?? range, whole.rows, context)
   refuseHoles(symbol, all, whole)
   return comparedAt(all, whole, { isWhole: true, isLook: true })
 }
 
-/** Day files that the plan writes anyway say nothing of those that stay. */
+/** Day files that the plan writes anyway say nothing of those that stay, though a year file may hold their sessions too. */
 function withoutPlanned({ files }: SymbolPlan, stored: StoredRows): StoredRows {
   const days = new Set(files.flatMap(({ partition }) => (partition.kind === 'day' ? [partition.date] : [])))
   return { ...stored, pairs: stored.pairs.filter(({ now }) => !days.has(now.date)) }
@@ -100,7 +100,7 @@ function withoutPlanned({ files }: SymbolPlan, stored: StoredRows): StoredRows {
 async function isAllPlanned({ symbol, files, yearsStored }: SymbolPlan, context: CompareContext): Promise<boolean> {
   const years = files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : []))
   if (years.length === 0 || yearsStored.some((year) => !years.includes(year))) return false
-  const oldest = await oldestStoredDay(symbol, context)
+  const oldest = (await storedExtent(symbol, new Map(), context))?.from
   return oldest === undefined || yearOf(oldest) >= Math.min(...years)
 }
 

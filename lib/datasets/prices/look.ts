@@ -1,7 +1,7 @@
 // A look: the whole stored past of a symbol asked for at once, because its newest rows tell that it has moved.
 
 import type { RawRow, Row } from '../../core/dataset.ts'
-import { isWithin, wholeYear, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { isWithin, laterOf, wholeYear, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
 import { checkRows } from '../check.ts'
@@ -11,24 +11,26 @@ import type { SessionDataset } from './schema.ts'
 /** The vendor's rows of a symbol by date, and the windows that they answer, newest first. */
 export type Answer = { readonly rows: ReadonlyMap<IsoDate, Row>; readonly windows: readonly DateRange[] }
 
-type LookFacts = { readonly answer: Answer; readonly from: IsoDate }
+/** `extent`: the days that the stored files can hold. */
+type LookFacts = { readonly answer: Answer; readonly extent: DateRange }
 
 /** The years of history that every plan has (FMP's free plan, measured 2026-08-31). */
 const LEAST_DEPTH_YEARS = 5
 
 /**
- * The vendor's rows from the year of `from` on, in as few calls as they fit in; undefined where they do not repeat the rows
+ * The vendor's rows from the oldest stored year to the newest stored session, in as few calls as they fit in; undefined where they do not repeat the rows
  * that the night's own calls brought. A plan that refuses old years ends the look there. Throws what the calls throw.
  */
 export async function look(
   plan: SymbolPlan,
-  { answer, from }: LookFacts,
+  { answer, extent }: LookFacts,
   { dataset }: { readonly dataset: SessionDataset },
   call: Call,
 ): Promise<Answer | undefined> {
-  const to = answer.windows[0]?.to
-  if (to === undefined) return undefined
-  const whole = windowsFrom(wholeYear(yearOf(from)).from, to)
+  const newest = answer.windows[0]?.to
+  if (newest === undefined) return undefined
+  const to = laterOf(newest, extent.to)
+  const whole = windowsFrom(wholeYear(yearOf(extent.from)).from, to)
   const raw: RawRow[] = []
   const windows: DateRange[] = []
   for (const window of whole) {

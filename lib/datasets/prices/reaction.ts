@@ -1,7 +1,7 @@
 // What a comparison leads to: year files to mend, day files to correct, new sessions to hold back.
 
 import type { Row } from '../../core/dataset.ts'
-import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { laterOf, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
@@ -112,10 +112,13 @@ function mend(plan: SymbolPlan, compared: Compared, { mending }: ReactionContext
 }
 
 function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction {
-  const { symbol, dataset, files } = plan
+  const { symbol, dataset, files, windows } = plan
   const range = rangeOf(answer.windows)
+  const asked = rangeOf(windows)
   const isByYear = files[0]?.partition.kind === 'year'
-  const newest = isByYear ? range.to : (stored.pairs[0]?.now.date ?? range.to)
+  const newestStored = stored.newest ?? asked.to
+  // A backfill claims all that it asks for; a look may reach beyond that, up to what is stored.
+  const newest = isByYear ? laterOf(asked.to, newestStored) : newestStored
   const years = planMend({ past, answer: answer.rows, absent: stored.absent, newest })
   const inPlan = new Set(files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : [])))
   const yearsWithRows = new Set([...answer.rows.keys(), ...stored.absent.map(({ date }) => date)].map(yearOf))

@@ -2,7 +2,7 @@
 // files. Only files whose rows can count are read, and only rows that differ from the vendor's are decoded.
 
 import type { Row } from '../../core/dataset.ts'
-import { isWithin, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { isWithin, rangeAround, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { readRows, rowsSha256, type Footer } from '../../parquet/parquet.ts'
 import type { StoredFile } from '../../store/store.ts'
 import { readTail, type ReadContext } from '../stored-file.ts'
@@ -20,6 +20,8 @@ type ReadFile = { readonly file: StoredFile; readonly footer: Footer; readonly b
 export type StoredRows = {
   /** Sessions that are stored and in the vendor's answer, newest first. */
   readonly pairs: readonly RowPair[]
+  /** The newest stored session that is in the answer, compared or not. */
+  readonly newest: IsoDate | undefined
   /** Stored rows that the answer lacks, newest first. */
   readonly absent: readonly Row[]
   /** The day files whose rows count. */
@@ -62,6 +64,7 @@ export async function readStoredRows(
   }
   const sorted = [...rows.values()].toSorted((a, b) => (a.date < b.date ? 1 : -1))
   return {
+    newest: sorted.find(({ date }) => answer.has(date))?.date,
     pairs: sorted.flatMap((stored): readonly RowPair[] => {
       const now = answer.get(stored.date)
       return now === undefined ? [] : [{ stored, now }]
@@ -72,19 +75,25 @@ export async function readStoredRows(
   }
 }
 
-/** The first day that a symbol's files can hold; undefined where there is none. By names alone. */
-export async function oldestStoredDay(
+/**
+ * From the first to the last day that a symbol's files can hold, by their names; a year that was read ends where its footer
+ * says. Undefined where there is no file.
+ */
+export async function storedExtent(
   symbol: string,
+  read: StoredRows['yearFiles'],
   { store, dataset }: StoredRowsContext,
-): Promise<IsoDate | undefined> {
+): Promise<DateRange | undefined> {
   const files = await store.list(dataset.folder(symbol))
-  return files
-    .flatMap(({ key }): readonly IsoDate[] => {
+  return rangeAround(
+    files.map(({ key }) => {
       const partition = dataset.partitionOf(symbol, key)
-      if (partition === undefined) return []
-      return [partition.kind === 'day' ? partition.date : wholeYear(partition.year).from]
-    })
-    .toSorted()[0]
+      if (partition?.kind === 'day') return { from: partition.date, to: partition.date }
+      if (partition === undefined) return undefined
+      const { from, to } = wholeYear(partition.year)
+      return { from, to: read.get(partition.year)?.footer.span.to ?? to }
+    }),
+  )
 }
 
 async function listFiles(symbol: string, range: DateRange, { store, dataset }: StoredRowsContext) {
