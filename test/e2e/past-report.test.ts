@@ -2,7 +2,7 @@
 
 import { expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { iso, makeBars, type Bar } from '../support/bars.ts'
+import { iso, makeBars, yearKey, type Bar } from '../support/bars.ts'
 import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
 import { barsOn, type PastEvent, type TradedBar } from '../support/servers/moving-past.ts'
 
@@ -14,9 +14,9 @@ const MORNING = '2024-09-17T13:00:00Z'
 const LIST = ['--tickers', 'SPLIT,PAYS,FIXED,QUIET']
 
 /** As traded: a split moves the price of its own session. */
-function traded(seed: number, after = 1): readonly TradedBar[] {
-  return makeBars(XNYS.sessions({ from: FIRST, to: EX_DATE }), seed).map((bar) => {
-    const factor = bar.date < EX_DATE ? 1 : after
+function traded(seed: number, after = 1, exDate = EX_DATE, to = EX_DATE): readonly TradedBar[] {
+  return makeBars(XNYS.sessions({ from: FIRST, to }), seed).map((bar) => {
+    const factor = bar.date < exDate ? 1 : after
     const times = (value: number | null) => Math.round(((value ?? 0) / factor) * 100) / 100
     const [open, high, low, close] = [times(bar.open), times(bar.high), times(bar.low), times(bar.close)]
     return { date: bar.date, open, high, low, close, volume: Math.round((bar.volume ?? 0) * factor) }
@@ -126,4 +126,34 @@ test('a backfill that refreshes one year counts every mended year, and the rows 
   expect(run.stdout).toContain('\n🩹 Mended: 1 symbol, 3 files (SPLIT 4:1 before 2024-09-16)\n')
   expect(run.stdout).toContain(`\n📦 Carried over: ${carried} rows\n`)
   expect(metricsOf(run)).toMatchObject({ files_written: 3, mended_files: 3, carried_rows: carried })
+})
+
+test('a run without adjusted closes does not mend away those that are stored, and says so', async () => {
+  await using stage = await setMovedStage()
+  const before = await stage.lake.bytes(yearKey('SPLIT', 2023))
+  const run = await stage.run([...LIST, '--no-adj-close'], { now: MORNING })
+  expect(run.code).toBe(0)
+  expect(run.stderr).toContain("SPLIT: FMP's past has changed (4:1 before 2024-09-16)")
+  expect(run.stderr).toContain('this run asks for no adjusted closes, and a mend would lose the stored ones.')
+  expect(await stage.lake.bytes(yearKey('SPLIT', 2023))).toEqual(before)
+  expect(metricsOf(run)).toMatchObject({ bases_differ: 1, mended_files: 0 })
+
+  const next = await stage.run(LIST, { now: '2024-09-18T13:00:00Z' })
+  expect(next.stdout).toContain('🩹 Mended: ')
+  expect(await stage.lake.bytes(yearKey('SPLIT', 2023))).not.toEqual(before)
+})
+
+test('a run with dates compares with what is stored, however long before them it ends', async () => {
+  await using stage = await setStage()
+  const exDate = iso('2024-10-01')
+  const later = iso('2024-12-02')
+  const bars = traded(5, 4, exDate, later)
+  stage.bars['OLD'] = barsOn(BEFORE, bars, [])
+  await stage.run(['--tickers', 'OLD', '--backfill', '--from-date', FIRST], { now: '2024-09-14T13:00:00Z' })
+  stage.bars['OLD'] = barsOn(later, bars, [{ exDate, split: [4, 1] }])
+  const dates = ['--from-date', later, '--to-date', later]
+  const run = await stage.run(['--tickers', 'OLD', '--audit', '0', ...dates], { now: '2024-12-03T13:00:00Z' })
+  expect(run.code).toBe(0)
+  expect(metricsOf(run)).toMatchObject({ mended_files: 3, counts: { stored: 1 } })
+  expect(metricsOf(run).results[0]?.past).toMatchObject({ verdict: 'rebased', steps: [{ ratio: '4:1' }] })
 })

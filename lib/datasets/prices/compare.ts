@@ -9,7 +9,13 @@ import type { Call } from '../../pipeline/pipeline.ts'
 import { look, type Answer } from './look.ts'
 import { comparePast, glanceAt, type Past } from './past.ts'
 import type { SymbolPlan } from './plan.ts'
-import { readStoredRows, storedExtent, type StoredRows, type StoredRowsContext } from './stored-rows.ts'
+import {
+  newestStoredBefore,
+  readStoredRows,
+  storedExtent,
+  type StoredRows,
+  type StoredRowsContext,
+} from './stored-rows.ts'
 
 export type CompareContext = StoredRowsContext & {
   readonly calendar: Calendar
@@ -48,7 +54,8 @@ export async function comparedWindows(plan: SymbolPlan, context: CompareContext)
   const isRefresh = files.some(({ partition, stored }) => partition.kind === 'year' && stored !== undefined)
   if (!isAudited && isRefresh) return windows
   const oldest = isAudited ? (await storedExtent(symbol, new Map(), context))?.from : undefined
-  const near = context.calendar.sessionsBack(addDays(last.from, -1), COMPARED_SESSIONS)
+  const newest = context.isNightly ? undefined : await newestStoredBefore(symbol, last.from, context)
+  const near = context.calendar.sessionsBack(newest ?? addDays(last.from, -1), COMPARED_SESSIONS)
   const wanted = oldest === undefined ? near : wholeYear(yearOf(oldest)).from
   const from = laterOf(wanted, wholeYear(yearOf(last.to) - YEARS_BEFORE).from)
   return from < last.from ? [...windows.slice(0, -1), { from, to: last.to }] : windows

@@ -23,6 +23,12 @@ export function differenceText({ differing }: Past, pairs: readonly RowPair[]): 
   return `${counted(differing.length, 'session')} differ, ${figures}`
 }
 
+/** Why stored rows are left as they are by a run that asks for no adjusted closes. */
+export function keptText({ differing, steps }: Past): string {
+  const what = steps.length > 0 ? stepsText(steps) : counted(differing.length, 'session')
+  return `FMP's past has changed (${what}), and what is stored is left as it is: this run asks for no adjusted closes, and a mend would lose the stored ones. A run without --no-adj-close mends them.`
+}
+
 /** The cure where a series is held back. */
 export function holdHint(symbol: string): string {
   return `Wait for FMP to put it right, or take it as it is with --accept ${symbol}; of a symbol that another company has taken over move its folder away and backfill.`

@@ -7,7 +7,7 @@ import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
 import type { Compared } from './compare.ts'
 import { planMend, type MendedYear } from './mend.ts'
-import { differenceText, holdHint, stepsText, waitingText } from './past-text.ts'
+import { differenceText, holdHint, keptText, stepsText, waitingText } from './past-text.ts'
 import type { SymbolPlan } from './plan.ts'
 import type { FileRows } from './write.ts'
 import { askedRange } from './year-files.ts'
@@ -66,9 +66,20 @@ const REACTIONS: Readonly<Record<PastVerdict, Case>> = {
 
 /** What a run does about a symbol's past. */
 export function reactTo(plan: SymbolPlan, compared: Compared, context: ReactionContext): Reaction {
-  const { verdict } = compared.past
-  const isMoved = compared.past.differing.length > 0
-  return context.isAccepted && isMoved ? mendAll(plan, compared) : REACTIONS[verdict](plan, compared, context)
+  const { verdict, differing, steps } = compared.past
+  const isTaken = context.isAccepted && differing.length > 0
+  const reaction = isTaken ? mendAll(plan, compared) : REACTIONS[verdict](plan, compared, context)
+  const rewrites = reaction.mends.length + reaction.corrections.length > 0
+  if (!rewrites || !losesAdjusted(compared)) return reaction
+  return { ...NOTHING, basesDiffer: steps.length > 0, warnings: [keptText(compared.past)] }
+}
+
+/** Whether the answer has no adjusted close at all, as with `--no-adj-close`, and stored rows have: a mend would lose them. */
+function losesAdjusted({ stored, answer }: Compared): boolean {
+  return (
+    stored.pairs.some((pair) => pair.stored['adjClose'] !== null) &&
+    [...answer.rows.values()].every((row) => row['adjClose'] === null)
+  )
 }
 
 /** A row goes into the file that it counts from; one of a year file into that, where the answer holds the whole year. */

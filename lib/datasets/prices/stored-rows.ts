@@ -2,7 +2,17 @@
 // files. Only files whose rows can count are read, and only rows that differ from the vendor's are decoded.
 
 import type { Row } from '../../core/dataset.ts'
-import { isWithin, rangeAround, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import {
+  addDays,
+  earlierOf,
+  isWithin,
+  rangeAround,
+  wholeYear,
+  yearOf,
+  type DateRange,
+  type IsoDate,
+  laterOf,
+} from '../../core/dates.ts'
 import { readRows, rowsSha256, type Footer } from '../../parquet/parquet.ts'
 import type { StoredFile } from '../../store/store.ts'
 import { readTail, type ReadContext } from '../stored-file.ts'
@@ -11,6 +21,9 @@ import type { SessionDataset } from './schema.ts'
 
 /** Far more than the rows of a year can take. */
 const MAX_FILE_BYTES = 4 * 1_048_576
+
+/** A window has ten years at most: what is older is in none. */
+const MAX_DAYS_BACK = 3_653
 
 export type StoredRowsContext = ReadContext & { readonly dataset: SessionDataset }
 
@@ -94,6 +107,21 @@ export async function storedExtent(
       return { from, to: read.get(partition.year)?.footer.span.to ?? to }
     }),
   )
+}
+
+/** The newest stored session before `date`, or the day before it if its year's file holds later ones too. Undefined if none. */
+export async function newestStoredBefore(
+  symbol: string,
+  date: IsoDate,
+  context: StoredRowsContext,
+): Promise<IsoDate | undefined> {
+  const range = { from: addDays(date, -MAX_DAYS_BACK), to: addDays(date, -1) }
+  const { days, years } = await listFiles(symbol, range, context)
+  const newestDay = [...days.keys()].toSorted().at(-1)
+  const newestYear = [...years].toSorted(([a], [b]) => b - a)[0]
+  const read = newestYear && (await readTail(newestYear[1], context))
+  const ofYear = read && 'footer' in read ? earlierOf(read.footer.span.to, range.to) : undefined
+  return newestDay !== undefined && ofYear !== undefined ? laterOf(newestDay, ofYear) : (newestDay ?? ofYear)
 }
 
 async function listFiles(symbol: string, range: DateRange, { store, dataset }: StoredRowsContext) {
