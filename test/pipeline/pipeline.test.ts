@@ -40,11 +40,13 @@ describe('several symbols', () => {
   test('are worked on so many at once, and no more', async () => {
     let inFlight = 0
     let most = 0
+    const two = Promise.withResolvers<void>()
     const answer = answering(ALL)
     const ask: Answer = async (call, reservation) => {
       inFlight += 1
       most = Math.max(most, inFlight)
-      await Promise.resolve()
+      if (inFlight === 2) two.resolve()
+      await two.promise
       inFlight -= 1
       return await answer(call, reservation)
     }

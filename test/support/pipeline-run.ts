@@ -1,5 +1,6 @@
 // A pipeline over a folder with real plans, tasks and uploads, and a vendor that is a function.
 
+import { unlessStopped } from '../../lib/pipeline/interrupt.ts'
 import { expect } from 'bun:test'
 import { createCallBudget, type Reservation } from '../../lib/fmp/call-budget.ts'
 import { XNYS } from '../../lib/core/calendar.ts'
@@ -84,6 +85,7 @@ export async function ingestOver(
   const answer = changes.ask ?? answering(bars)
   const stop = changes.stop ?? new AbortController()
   const context: SessionContext = {
+    unlessStopped: async (work) => await unlessStopped(work, { stop }),
     findNewestSession: async (symbol) => await findNewestSession(symbol, scope),
     store,
     dataset,

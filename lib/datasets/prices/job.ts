@@ -68,6 +68,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
         today: period.today,
         mending: config.mending,
         isNightly: period.lookbackFrom !== undefined,
+        unlessStopped: context.unlessStopped,
         accepts: (symbol) => config.accepts.includes(symbol) || config.accepts.includes('all'),
         findNewestSession: async (symbol) => await context.unlessStopped(findNewestSession(symbol, surveyContext)),
         encode: async ({ rows, asked, carried }) => await encoder.encode({ rows, asked, carried }),

@@ -29,6 +29,8 @@ import type { Mending } from '../../core/config.ts'
 export type SessionContext = WriteContext &
   Pick<CompareContext, 'accepts' | 'isNightly'> & {
     readonly mending: Mending
+    /** Stops waiting for work that only reads as soon as the run is stopped. */
+    readonly unlessStopped: <T>(work: Promise<T>) => Promise<T>
     /** The newest stored session of a symbol, also before the range. */
     readonly findNewestSession: (symbol: string) => Promise<IsoDate | undefined>
     /** Encodes a file. Rejects with a defect only. */
@@ -58,7 +60,7 @@ async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call
   const { dataset, calendar } = context
   const { symbol, range, recentFrom } = plan
   if (range === undefined || recentFrom === undefined) return storeNothing(surveyedOutcome(plan))
-  const windows = await comparedWindows(plan, context)
+  const windows = await context.unlessStopped(comparedWindows(plan, context))
   const raw = await fetchRows(plan, windows, { dataset, call })
   if (raw.length === 0) return storeNothing(await outcomeWithoutRows(plan, context))
   const isWanted = wantedDates(plan, calendar)
@@ -69,7 +71,7 @@ async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call
   if (all.rows.length === 0 && noValidRows.length > 0) {
     return storeNothing(buildOutcome({ plan, checked, results: [], closedDays: [], noValidRows }))
   }
-  const compared = await compareSymbol(plan, answerOf(all.rows, windows), context, call)
+  const compared = await context.unlessStopped(compareSymbol(plan, answerOf(all.rows, windows), context, call))
   const newSessions = checked.rows.map(({ date }) => date).filter((date) => isPlannedSession(plan, date))
   const reaction =
     compared && reactTo(plan, compared, { mending: context.mending, isAccepted: context.accepts(symbol), newSessions })
