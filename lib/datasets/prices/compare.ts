@@ -80,7 +80,7 @@ export async function compareSymbol(
 ): Promise<Compared | undefined> {
   const { symbol, isAudited } = plan
   const range = rangeOf(answer.windows)
-  if (range === undefined) return undefined
+  if (range === undefined || isNewcomer(plan, context)) return undefined
   const stored = withoutPlanned(plan, await readStoredRows(symbol, range, answer.rows, context))
   if (stored.pairs.length === 0 || (await isAllPlanned(plan, context))) return undefined
   const isAccepted = context.accepts(symbol)
@@ -95,6 +95,11 @@ export async function compareSymbol(
   const all = await readStoredRows(symbol, rangeOf(whole.windows) ?? range, whole.rows, context)
   refuseHoles(symbol, all, whole)
   return comparedAt(all, whole, { isWhole: true, isLook: true })
+}
+
+/** Whether the survey has found nothing of a symbol, so that nothing need be listed again. */
+function isNewcomer({ newest, yearsStored }: SymbolPlan, { isNightly }: CompareContext): boolean {
+  return isNightly && newest === undefined && yearsStored.length === 0
 }
 
 /** Day files that the plan writes anyway say nothing of those that stay, though a year file may hold their sessions too. */
