@@ -2,35 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { IngestError } from '../../lib/core/errors.ts'
 import { createRedactor } from '../../lib/core/text.ts'
-import { buildMetrics, type RunFacts } from '../../lib/report/metrics.ts'
+import { buildMetrics } from '../../lib/report/metrics.ts'
 import { replaceMetrics, storeMetrics } from '../../lib/report/metrics-file.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { keysIn, openShelf, type Shelf } from '../support/lakes/folder-store.ts'
+import { factsOf } from '../support/run-facts.ts'
 import { schemaErrors } from '../support/json-schema.ts'
-import { at, configOf, failureOf, outcomeOf, span } from '../support/values.ts'
-
-/** 2024-10-01T00:00:00Z. */
-const START = 1_727_740_800_000
-
-function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
-  return {
-    config: configOf(),
-    version: '1.2.3',
-    runUuid: '0a1b2c3d-0000-4000-8000-000000000000',
-    startMs: START,
-    durationSeconds: 45.2,
-    range: span('2024-09-23..2024-09-27'),
-    jobs: [{ dataset: 'prices', unit: 'sessions' }],
-    outcomes: [],
-    runErrors: [],
-    stoppedBy: undefined,
-    interruptCode: undefined,
-    lostFiles: [],
-    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
-    recoveredWrites: 0,
-    ...changes,
-  }
-}
+import { at, failureOf, outcomeOf } from '../support/values.ts'
 
 const OUTCOMES = [
   outcomeOf('AAPL'),
