@@ -3,6 +3,7 @@
 import { expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
 import { iso, makeBars, yearKey, type Bar } from '../support/bars.ts'
+import { recordedError } from '../support/recorded.ts'
 import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
 import { barsOn, type PastEvent, type TradedBar } from '../support/servers/moving-past.ts'
 
@@ -156,4 +157,13 @@ test('a run with dates compares with what is stored, however long before them it
   expect(run.code).toBe(0)
   expect(metricsOf(run)).toMatchObject({ mended_files: 3, counts: { stored: 1 } })
   expect(metricsOf(run).results[0]?.past).toMatchObject({ verdict: 'rebased', steps: [{ ratio: '4:1' }] })
+})
+
+test('a plan that refuses years before its history costs the comparison of those years, not the night', async () => {
+  await using stage = await setMovedStage()
+  const depth = '2024-01-01'
+  stage.onRequest = ({ from = '' }) => (from < depth ? recordedError('symbol-not-in-plan') : undefined)
+  const run = await stage.run(['--tickers', 'QUIET', '--audit', '1'], { now: MORNING })
+  expect({ code: run.code, stderr: run.stderr }).toMatchObject({ code: 0 })
+  expect(metricsOf(run)).toMatchObject({ errors: 0, counts: { stored: 1 } })
 })

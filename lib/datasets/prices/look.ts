@@ -2,11 +2,11 @@
 
 import type { RawRow, Row } from '../../core/dataset.ts'
 import { isWithin, laterOf, wholeYear, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
-import { IngestError } from '../../core/errors.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
 import { checkRows } from '../check.ts'
 import { coverSpans, type SymbolPlan } from './plan.ts'
 import type { SessionDataset } from './schema.ts'
+import { fetchWindows, isRefusedByPlan } from './windows.ts'
 
 /** The vendor's rows of a symbol by date, and the windows that they answer, newest first. */
 export type Answer = { readonly rows: ReadonlyMap<IsoDate, Row>; readonly windows: readonly DateRange[] }
@@ -34,14 +34,14 @@ export async function look(
   const raw: RawRow[] = []
   const windows: DateRange[] = []
   for (const window of whole) {
-    const rows = await ask(plan.symbol, window, { dataset, call }).catch(noneIfRefused)
+    const rows = await fetchWindows(plan.symbol, [window], { dataset, call, budget: 'extra' }).catch(noneIfRefused)
     if (rows === undefined) break
     raw.push(...rows)
     windows.push(window)
   }
   if (windows.length === 0) {
     const recent = { from: wholeYear(yearOf(to) - LEAST_DEPTH_YEARS + 1).from, to }
-    raw.push(...(await ask(plan.symbol, recent, { dataset, call })))
+    raw.push(...(await fetchWindows(plan.symbol, [recent], { dataset, call, budget: 'extra' })))
     windows.push(recent)
   }
   const good = checkRows(dataset, raw, plan.symbol).good.map(({ row }) => row)
@@ -63,18 +63,8 @@ function windowsFrom(from: IsoDate, to: IsoDate): readonly DateRange[] {
   return coverSpans(spans.toReversed())
 }
 
-async function ask(
-  symbol: string,
-  window: DateRange,
-  { dataset, call }: { readonly dataset: SessionDataset; readonly call: Call },
-): Promise<readonly RawRow[]> {
-  const replies: (readonly RawRow[])[] = []
-  for (const one of dataset.asks(symbol, window)) replies.push(await call(one, 'extra'))
-  return dataset.merge(replies)
-}
-
 /** A plan refuses a window that is older than its depth. */
 function noneIfRefused(error: unknown): undefined {
-  if (error instanceof IngestError && error.kind === 'plan' && error.scope === 'symbol') return undefined
+  if (isRefusedByPlan(error)) return undefined
   throw error
 }

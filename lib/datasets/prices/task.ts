@@ -15,6 +15,7 @@ import {
 import type { EncodedFile } from '../../parquet/parquet.ts'
 import type { Call, StoreFetched, Task, UploadSlot } from '../../pipeline/pipeline.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
+import { fetchComparedWindows } from './windows.ts'
 import { writeFile, type FileRows, type WriteContext } from './write.ts'
 import { askedRange, shrinkageToNothing } from './year-files.ts'
 import type { SessionDataset } from './schema.ts'
@@ -60,8 +61,8 @@ async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call
   const { dataset, calendar } = context
   const { symbol, range, recentFrom } = plan
   if (range === undefined || recentFrom === undefined) return storeNothing(surveyedOutcome(plan))
-  const windows = await context.unlessStopped(comparedWindows(plan, context))
-  const raw = await fetchRows(plan, windows, { dataset, call })
+  const longer = await context.unlessStopped(comparedWindows(plan, context))
+  const { windows, raw } = await fetchComparedWindows(plan, longer, { dataset, call })
   if (raw.length === 0) return storeNothing(await outcomeWithoutRows(plan, context))
   const isWanted = wantedDates(plan, calendar)
   const all = validateRows(dataset, raw, { symbol, windows, isWanted, recentFrom })
@@ -175,20 +176,6 @@ function yearsWithoutRows(
     const key = dataset.key(symbol, file.partition)
     return [{ file, key, symbol, rows: [], range, asked: undefined, result }]
   })
-}
-
-async function fetchRows(
-  plan: SymbolPlan,
-  windows: readonly DateRange[],
-  { dataset, call }: { readonly dataset: SessionDataset; readonly call: Call },
-): Promise<readonly RawRow[]> {
-  const rows: RawRow[] = []
-  for (const window of windows) {
-    const replies: (readonly RawRow[])[] = []
-    for (const ask of dataset.asks(plan.symbol, window)) replies.push(await call(ask))
-    rows.push(...dataset.merge(replies))
-  }
-  return rows
 }
 
 /** The outcome if FMP has no rows: an error with a hint if nothing is stored of the symbol, else a late warning. */
