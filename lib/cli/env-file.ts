@@ -82,7 +82,7 @@ function nameProblem(line: string): string {
 /** The value after the equals sign: bare, in single quotes (as it stands) or in double quotes (with \" and \\). */
 function readValue(text: string, name: string): Omit<Line, 'name'> {
   const wrong = (problem: string) => ({ value: '', problem: `the value of ${name} ${problem}` })
-  // oxlint-disable-next-line no-control-regex -- a variable cannot hold them, or is not meant to
+  // oxlint-disable-next-line no-control-regex -- finds control characters, which no value may hold
   if (/[\u0000-\u0008\u000A-\u001F\u007F]/.test(text)) return wrong('has control characters')
   const trimmed = text.trim()
   const quote = /^["']/.exec(trimmed)?.[0]

@@ -1,7 +1,7 @@
 // Hive's escapes for values in paths, as Spark, DuckDB and Databricks read them.
 
 // The characters that Spark escapes (ExternalCatalogUtils): control characters, DEL, and " # % ' * / : = ? \ { [ ] ^
-// oxlint-disable-next-line no-control-regex -- control characters are what is being escaped
+// oxlint-disable-next-line no-control-regex -- escapes control characters
 const UNSAFE = /[\u0001-\u001F"#%'*/:=?\\{[\]^\u007F]/g
 
 /** `^GSPC` → `%5EGSPC`: escapes the characters that Hive does not allow in a path. */

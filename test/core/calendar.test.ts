@@ -189,7 +189,7 @@ describe('the last finished session', () => {
     ['2024-11-05T05:00:00Z', '2024-11-04'],
     ['2024-07-10T00:00:00Z', '2024-07-09'],
     ['2024-07-10T03:59:59Z', '2024-07-09'],
-    // An early close waits as long as any other: 2024-11-29 ended at 13:00.
+    // The wait after an early close is not shorter: 2024-11-29 ended at 13:00.
     ['2024-11-29T19:00:00Z', '2024-11-27'],
     ['2024-11-29T23:29:00Z', '2024-11-27'],
     ['2024-11-29T23:30:00Z', '2024-11-29'],

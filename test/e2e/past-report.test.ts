@@ -167,3 +167,38 @@ test('a plan that refuses years before its history costs the comparison of those
   expect({ code: run.code, stderr: run.stderr }).toMatchObject({ code: 0 })
   expect(metricsOf(run)).toMatchObject({ errors: 0, counts: { stored: 1 } })
 })
+
+test('a past that is held back is taken with --accept, for the symbols that it names alone', async () => {
+  await using stage = await setMovedStage((bars) => {
+    bars['QUIET'] = barsOn(EX_DATE, traded(77), [])
+    bars['FIXED'] = barsOn(EX_DATE, traded(78), [])
+  })
+  const run = await stage.run([...LIST, '--accept', 'QUIET'], { now: MORNING })
+  expect(run.code).toBe(1)
+  expect(run.stderr).not.toContain('QUIET')
+  expect(run.stderr).toMatch(/❌ FIXED: FMP's past of FIXED has changed in a way that .* --accept FIXED/)
+  expect(metricsOf(run)).toMatchObject({ held_symbols: 1, mended_symbols: 3 })
+
+  const all = await stage.run([...LIST, '--accept', 'all'], { now: MORNING })
+  expect({ code: all.code, metrics: metricsOf(all) }).toMatchObject({ code: 0, metrics: { mended_symbols: 1 } })
+})
+
+test('--accept of a symbol that is not in the list is a usage error: a typo would be held back for ever', async () => {
+  await using stage = await setStage()
+  const run = await stage.run([...LIST, '--accept', 'QIET'], { now: MORNING })
+  expect(run.code).toBe(2)
+  expect(run.stderr).toBe(
+    '❌ --accept names QIET, which the ticker list does not have: name symbols of the list, or all.\n',
+  )
+  expect(stage.fmp.requests).toEqual([])
+})
+
+test('--mend none adds the new sessions, and names what stays on its base', async () => {
+  await using stage = await setMovedStage()
+  const before = await stage.lake.bytes(yearKey('SPLIT', 2024))
+  const run = await stage.run([...LIST, '--mend', 'none'], { now: MORNING })
+  expect(run.code).toBe(0)
+  expect(run.stderr).toContain("SPLIT: FMP's past has changed (4:1 before 2024-09-16)")
+  expect(metricsOf(run)).toMatchObject({ bases_differ: 2, mended_files: 0, counts: { stored: 4 } })
+  expect(await stage.lake.bytes(yearKey('SPLIT', 2024))).toEqual(before)
+})

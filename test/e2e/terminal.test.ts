@@ -25,7 +25,7 @@ class Screen {
   }
 
   write(text: string): void {
-    // oxlint-disable-next-line no-control-regex -- a terminal is told by them
+    // oxlint-disable-next-line no-control-regex -- finds the escape sequences of a terminal
     for (const part of text.match(/\r|\n|\u001B\[K|[^\r\n\u001B]+|\u001B/g) ?? []) {
       if (part === '\r') this.#column = 0
       else if (part === '\n') this.#nextLine()

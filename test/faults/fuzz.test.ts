@@ -22,7 +22,7 @@ const PRICES = createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw' }
 
 /** Nothing in it starts a line of its own making or speaks to a terminal. */
 function expectHarmless(text: string): void {
-  // oxlint-disable-next-line no-control-regex -- they must not be there
+  // oxlint-disable-next-line no-control-regex -- finds control characters, which no output may hold
   expect(text).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E]|^::|##\[/m)
 }
 

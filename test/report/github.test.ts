@@ -1,3 +1,4 @@
+import { factsOf } from '../support/run-facts.ts'
 import { describe, expect, test } from 'bun:test'
 import { annotation, annotations, failuresIn, jobLimitWarnings } from '../../lib/report/github.ts'
 import { failureSummary, stepSummary } from '../../lib/report/step-summary.ts'
@@ -5,10 +6,9 @@ import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
 import type { Config } from '../../lib/core/config.ts'
-import { at, configOf, day, outcomeOf, span } from '../support/values.ts'
+import { configOf, day, outcomeOf } from '../support/values.ts'
 import { judgeNewestSession } from '../../lib/datasets/prices/newest-session.ts'
 
-const NOW = '2024-09-16T13:00:00Z'
 const same = (text: string): string => text
 const failed = (message: string, hint?: string) =>
   new IngestError(message, { kind: 'payload', scope: 'symbol', ...(hint === undefined ? {} : { hint }) })
@@ -85,8 +85,6 @@ describe('shortages()', () => {
   })
 })
 
-const PRICES_JOB = { dataset: 'prices', unit: 'sessions' } as const
-
 type Changes = {
   readonly runErrors?: readonly string[]
   readonly warnings?: readonly string[]
@@ -98,22 +96,7 @@ type Changes = {
 
 function summaryOf(outcomes: readonly SymbolOutcome[], changes: Changes = {}): string {
   const config = configOf({ target: { kind: 's3', bucket: 'my-bucket' }, ...changes.config })
-  const metrics = buildMetrics({
-    config,
-    version: '1.2.3',
-    runUuid: '0a1b2c3d-0000-4000-8000-000000000000',
-    startMs: at(NOW),
-    durationSeconds: 45.16,
-    range: span('2024-09-13..2024-09-13'),
-    jobs: [PRICES_JOB],
-    outcomes,
-    runErrors: [],
-    stoppedBy: undefined,
-    interruptCode: undefined,
-    lostFiles: [],
-    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
-    recoveredWrites: 0,
-  })
+  const metrics = buildMetrics(factsOf({ config, outcomes }))
   const metricsLocation = 'place' in changes ? changes.place : 's3://my-bucket/logs/ingest/date=2024-09-16/run-1.json'
   const newest = day('2024-09-13')
   const { freshness } = judgeNewestSession(outcomes, { newest, lastSession: newest, mode: 'daily' })

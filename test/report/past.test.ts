@@ -5,28 +5,14 @@ import type { PastOutcome, SymbolOutcome } from '../../lib/core/outcome.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
 import { stepSummary } from '../../lib/report/step-summary.ts'
 import { summaryEntries } from '../../lib/report/summary.ts'
+import { factsOf } from '../support/run-facts.ts'
 import { schemaErrors } from '../support/json-schema.ts'
-import { at, configOf, day, outcomeOf, span } from '../support/values.ts'
+import { configOf, day, outcomeOf } from '../support/values.ts'
 
 const config = configOf()
 
 function metricsOf(outcomes: readonly SymbolOutcome[]) {
-  return buildMetrics({
-    config,
-    version: '1.2.3',
-    runUuid: '0a1b2c3d-0000-4000-8000-000000000000',
-    startMs: at('2024-09-16T13:00:00Z'),
-    durationSeconds: 1,
-    range: span('2024-09-13..2024-09-13'),
-    jobs: [{ dataset: 'prices', unit: 'sessions' }],
-    outcomes,
-    runErrors: [],
-    stoppedBy: undefined,
-    interruptCode: undefined,
-    lostFiles: [],
-    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
-    recoveredWrites: 0,
-  })
+  return buildMetrics(factsOf({ config, outcomes }))
 }
 
 function pastOf(changes: Partial<PastOutcome> = {}): PastOutcome {

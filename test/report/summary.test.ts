@@ -1,13 +1,13 @@
+import { factsOf } from '../support/run-facts.ts'
 import { describe, expect, test } from 'bun:test'
 import { ZERO_COUNTS, type SymbolOutcome } from '../../lib/core/outcome.ts'
 import { IngestError, type ErrorKind } from '../../lib/core/errors.ts'
 import { buildMetrics, type RunFacts } from '../../lib/report/metrics.ts'
-import { at, configOf, day, outcomeOf, span } from '../support/values.ts'
+import { configOf, day, outcomeOf, span } from '../support/values.ts'
 import { judgeNewestSession } from '../../lib/datasets/prices/newest-session.ts'
 import type { Job } from '../../lib/pipeline/pipeline.ts'
 import { callsOf, dryRunJson, dryRunText, planLine, summaryText } from '../../lib/report/summary.ts'
 
-const NOW = '2024-09-16T13:00:00Z'
 const NEWEST = day('2024-09-13')
 function jobOf(changes: Partial<Job>): Job {
   return {
@@ -139,23 +139,7 @@ function ending(
   changes: Partial<RunFacts> = {},
   metricsLocation: string | undefined = 's3://my-bucket/logs/x.json',
 ) {
-  const facts: RunFacts = {
-    config: configOf(),
-    version: '1.2.3',
-    runUuid: '0a1b2c3d-0000-4000-8000-000000000000',
-    startMs: at(NOW),
-    durationSeconds: 45.16,
-    range: span('2024-09-13..2024-09-13'),
-    jobs: [jobOf({})],
-    outcomes,
-    runErrors: [],
-    stoppedBy: undefined,
-    interruptCode: undefined,
-    lostFiles: [],
-    vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
-    recoveredWrites: 0,
-    ...changes,
-  }
+  const facts = factsOf({ durationSeconds: 45.16, outcomes, ...changes })
   return {
     metrics: buildMetrics(facts),
     stoppedBy: facts.stoppedBy,

@@ -25,7 +25,7 @@ const EVIL = [
 
 /** No line of it is a command, and no character of it speaks to a terminal. */
 function expectHarmless(text: string): void {
-  // oxlint-disable-next-line no-control-regex -- they must not be there
+  // oxlint-disable-next-line no-control-regex -- finds control characters, which no output may hold
   expect(text).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E]/)
   for (const line of text.split('\n')) {
     expect(line.trimStart()).not.toStartWith('::')

@@ -99,7 +99,9 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
 function refuseUnknown(accepts: readonly string[], symbols: readonly string[]): void {
   const unknown = accepts.filter((name) => name !== 'all' && !symbols.includes(name))
   if (unknown.length === 0) return
-  throw usageError(`--accept names ${unknown.join(', ')}, which the ticker list does not have.`)
+  throw usageError(
+    `--accept names ${unknown.join(', ')}, which the ticker list does not have: name symbols of the list, or all.`,
+  )
 }
 
 /** What `--backfill` would make of a daily dry run: its prices planned once more. Undefined where nobody reads it. */

@@ -1,4 +1,4 @@
-// Whose turn it is to be compared wholly: every symbol once in so many sessions, without any state.
+// Which symbols a run compares wholly: each has a turn every N sessions, computed without any stored state.
 
 import type { Calendar } from '../../core/calendar.ts'
 import { FIRST_YEAR, wholeYear, type IsoDate } from '../../core/dates.ts'

@@ -13,7 +13,7 @@ export type FactorRun = {
   readonly rows: number
 }
 
-/** So many older rows decide whether a row that does not fit is alone. */
+/** The number of older rows that decide whether a row that does not fit is alone. */
 const ROWS_AHEAD = 5
 
 /**

@@ -14,12 +14,13 @@ export type Answer = { readonly rows: ReadonlyMap<IsoDate, Row>; readonly window
 /** `extent`: the days that the stored files can hold. */
 type LookFacts = { readonly answer: Answer; readonly extent: DateRange }
 
-/** The years of history that every plan has (FMP's free plan, measured 2026-08-31). */
+/** The years of history that every plan of FMP's has, by its price list of 2026. */
 const LEAST_DEPTH_YEARS = 5
 
 /**
- * The vendor's rows from the oldest stored year to the newest stored session, in as few calls as they fit in; undefined where they do not repeat the rows
- * that the night's own calls brought. A plan that refuses old years ends the look there. Throws what the calls throw.
+ * The vendor's rows from the oldest stored year to the newest stored session, in as few calls as possible. Undefined if they
+ * do not repeat the rows that the night's own calls brought. A plan that refuses old years ends the look there. Throws what
+ * the calls throw.
  */
 export async function look(
   plan: SymbolPlan,

@@ -10,7 +10,6 @@ export type MendedYear = {
   readonly year: number
   readonly rows: readonly Row[]
   readonly carried: readonly DateRange[]
-  readonly carriedRows: number
 }
 
 export type MendFacts = {
@@ -41,7 +40,6 @@ export function planMend({ past, answer, absent, newest }: MendFacts): readonly 
       year,
       rows: rows.toSorted((a, b) => (a.date < b.date ? 1 : -1)),
       carried: rangesOf(carried, rows),
-      carriedRows: carried.length,
     }
   })
 }

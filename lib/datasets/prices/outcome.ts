@@ -77,10 +77,15 @@ function pastOutcome(
     steps: past.steps,
     correctedSessions: writtenOf(reaction?.corrections),
     mendedFiles: writtenOf(reaction?.mends) + planned.length,
-    carriedRows: reaction?.carriedRows ?? 0,
+    carriedRows: written.reduce((sum, file) => sum + carriedRowsOf(file), 0),
     isHeld: reaction?.isHeld ?? false,
     basesDiffer: reaction?.basesDiffer ?? false,
   }
+}
+
+/** The rows of a file that are carried over: no other row lies in their stretches. */
+function carriedRowsOf({ rows, carried = [] }: FileRows): number {
+  return rows.filter(({ date }) => carried.some((stretch) => isWithin(date, stretch))).length
 }
 
 /** A file with its rows and the result of its write. */

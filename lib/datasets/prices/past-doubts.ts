@@ -4,10 +4,14 @@ import type { PastStep, RowPair } from './past-steps.ts'
 import type { Row } from '../../core/dataset.ts'
 import { type Interval, factorsOf, factorIn, simplestFraction, quotient, contains } from './intervals.ts'
 
-/** A smaller step is within what a price moves in a day. */
+/** Smaller steps are no larger than the move of an ordinary day, so they cannot be doubted. As a logarithm. */
 const LARGE_STEP = Math.log(1.2)
-/** Where the adjusted close over the close may lie across a boundary: below is no dividend, above no price. */
+/**
+ * How far the adjusted close over the close may change across a boundary. No dividend is more than 60 % of a price; more than
+ * 1 has no cause but rounding.
+ */
 const [MIN_GAP, MAX_GAP] = [0.4, 1.02]
+/** A change of that quotient by a split's own ratio, of terms up to 5, known to 0.002: only one endpoint has applied the split. */
 const MAX_SPLIT_TERM = 5
 const MAX_SPLIT_WIDTH = 0.002
 

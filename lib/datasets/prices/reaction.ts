@@ -26,7 +26,6 @@ export type Reaction = {
   readonly planned: ReadonlyMap<number, MendedYear>
   /** Day files of corrected rows. */
   readonly corrections: readonly FileRows[]
-  readonly carriedRows: number
   /** Whether new sessions wait. */
   readonly isHeld: boolean
   /** Whether new sessions are stored though older ones are on another base. */
@@ -39,14 +38,13 @@ const NOTHING: Reaction = {
   mends: [],
   planned: new Map(),
   corrections: [],
-  carriedRows: 0,
   isHeld: false,
   basesDiffer: false,
   errors: [],
   warnings: [],
 }
 
-/** So many finished sessions may wait for the vendor to settle. */
+/** The number of finished sessions that may wait for the vendor to settle. */
 const MAX_WAITING = 2
 
 type Case = (plan: SymbolPlan, compared: Compared, context: ReactionContext) => Reaction
@@ -74,7 +72,7 @@ export function reactTo(plan: SymbolPlan, compared: Compared, context: ReactionC
   return { ...NOTHING, basesDiffer: steps.length > 0, warnings: [keptText(compared.past)] }
 }
 
-/** Whether the answer has no adjusted close at all, as with `--no-adj-close`, and stored rows have: a mend would lose them. */
+/** Whether a mend would lose adjusted closes: stored rows have them and the answer has none, as with `--no-adj-close`. */
 function losesAdjusted({ stored, answer }: Compared): boolean {
   return (
     stored.pairs.some((pair) => pair.stored['adjClose'] !== null) &&
@@ -155,9 +153,8 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
         carried,
       }
     })
-  const carriedRows = years.reduce((sum, year) => sum + year.carriedRows, 0)
   const planned = new Map(years.filter(({ year }) => inPlan.has(year)).map((year) => [year.year, year]))
-  return { ...NOTHING, mends: mends.toReversed(), planned, carriedRows }
+  return { ...NOTHING, mends: mends.toReversed(), planned }
 }
 
 /** The vendor is expected to settle: only a long wait is an error. */

@@ -22,7 +22,7 @@ import type { SessionDataset } from './schema.ts'
 /** Far more than the rows of a year can take. */
 const MAX_FILE_BYTES = 4 * 1_048_576
 
-/** A window has ten years at most: what is older is in none. */
+/** Ten years, the longest window: older rows are never compared. */
 const MAX_DAYS_BACK = 3_653
 
 export type StoredRowsContext = ReadContext & { readonly dataset: SessionDataset }

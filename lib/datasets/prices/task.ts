@@ -89,7 +89,7 @@ async function fetchSymbol(plan: SymbolPlan, context: SessionContext, call: Call
   }
 }
 
-/** The error of a symbol with rows for the sessions asked for, none of them valid. Rows that are only compared are not meant. */
+/** The error of a symbol whose rows for the sessions asked for are all invalid. Rows that are only compared do not count. */
 function errorsWithoutRows(
   { rows, withheld, rejects }: CheckedSessions,
   { received, compared }: { readonly received: number; readonly compared: number },

@@ -45,7 +45,7 @@ describe('planMend()', () => {
       absent,
       newest: day('2024-06-07'),
     })
-    expect(year).toMatchObject({ year: 2020, carriedRows: 1, carried: [{ from: '2020-01-02', to: '2020-01-02' }] })
+    expect(year).toMatchObject({ year: 2020, carried: [{ from: '2020-01-02', to: '2020-01-02' }] })
     expect(year?.rows[0]).toMatchObject({ open: 2.5025, close: 2.7575, adjClose: 10.9 * 0.249, volume: 4_000 })
   })
 

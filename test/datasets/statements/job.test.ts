@@ -1,4 +1,4 @@
-// One statement as a job: any statement, also one that the program does not have, is planned and stored.
+// A statement as a job. The tests use a statement that the program does not have, so that none is a special case.
 
 import { describe, expect, test } from 'bun:test'
 import { parquetMetadata } from 'hyparquet'

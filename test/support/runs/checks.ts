@@ -52,7 +52,7 @@ export type CheckContext = {
 /** Throws unless a run kept what the design promises of all runs. */
 export async function checkRun(run: Run, { args, lake, after, isShared, isLossy }: CheckContext): Promise<void> {
   const { code, stdout, stderr, requests, metrics, changed } = run
-  // oxlint-disable-next-line no-control-regex -- they must not be there
+  // oxlint-disable-next-line no-control-regex -- finds control characters, which no output may hold
   expect(`${stdout}${stderr}`).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F]/)
   expect(stderr).not.toContain('defect')
   if (code !== 137 && !isShared) expect([...after.keys()].filter((key) => key.includes('.ingest-tmp'))).toEqual([])
