@@ -51,6 +51,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     mending: read(FLAGS.mending),
     auditEvery: read(FLAGS.auditEvery),
     accepts: read(FLAGS.accepts) ?? [],
+    acceptedSessions: read(FLAGS.acceptedSessions) ?? [],
     isForced: read(FLAGS.isForced),
     isDryRun: read(FLAGS.isDryRun),
     showsKeys: read(FLAGS.showsKeys),

@@ -72,6 +72,8 @@ export type Config = {
   readonly auditEvery: number | undefined
   /** Symbols whose past is taken as FMP has it now; `all` for all of them. */
   readonly accepts: readonly string[]
+  /** Sessions that are stored though they look wrong for the whole market. */
+  readonly acceptedSessions: readonly IsoDate[]
   readonly target: Target
   /** Key prefix of the data, without slashes at its ends. */
   readonly prefix: string

@@ -9,6 +9,8 @@ export type Ask = {
   readonly symbol: string
   readonly query: Readonly<Record<string, string>>
   readonly name: string
+  /** Whether the run goes on without it where the plan does not include its endpoint. */
+  readonly isOptional?: boolean
 }
 
 /** A row as the vendor sent it, unchecked. */

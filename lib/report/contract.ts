@@ -5,7 +5,7 @@
 import { DATASET_NAMES, MENDINGS } from '../core/config.ts'
 import type { ErrorKind } from '../core/errors.ts'
 import type { Counts, Reject } from '../core/outcome.ts'
-import { PAST_TOTALS, SYMBOL_PAST } from './past.ts'
+import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
 import {
   amount,
   anyObject,
@@ -125,6 +125,7 @@ const SETTINGS_SHOWN = object(
     mend: oneOf(MENDINGS, '--mend'),
     audit: orNull(count('--audit; null where the number of symbols decides')),
     accept: list(text('A symbol, or all'), '--accept'),
+    accept_session: list(date('A session'), '--accept-session'),
     allow_unsafe_store: flag('--allow-unsafe-store'),
     api: oneOf(['stable', 'v3'], 'FMP_API'),
     api_base_url: text('FMP_BASE_URL'),
@@ -186,6 +187,7 @@ const METRICS = object(
     stopped_by: orNull(oneOf(Object.keys(ERROR_KINDS) as ErrorKind[], 'The kind of error that ended the run early')),
     interrupted: flag('Whether a signal ended the run early'),
     ...PAST_TOTALS,
+    held_sessions: HELD_SESSIONS,
   },
   'The metrics document of a run',
 )

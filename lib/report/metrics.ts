@@ -1,6 +1,13 @@
 // Builds the metrics document: the report of a run for other programs.
 
-import { addCounts, ZERO_COUNTS, totalCount, type SymbolOutcome, type VendorStats } from '../core/outcome.ts'
+import {
+  addCounts,
+  ZERO_COUNTS,
+  totalCount,
+  type HeldSession,
+  type SymbolOutcome,
+  type VendorStats,
+} from '../core/outcome.ts'
 import type { DateRange } from '../core/dates.ts'
 import { describeError, type IngestError } from '../core/errors.ts'
 import { targetLocation, tickersLocation, type Config } from '../core/config.ts'
@@ -27,6 +34,7 @@ export type RunFacts = EndFacts & {
   readonly outcomes: readonly SymbolOutcome[]
   /** Without failed writes of the run's own files. */
   readonly runErrors: readonly IngestError[]
+  readonly heldSessions: readonly HeldSession[]
   readonly vendorStats: VendorStats
   readonly recoveredWrites: number
 }
@@ -87,6 +95,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     stopped_by: stoppedBy?.kind ?? null,
     interrupted: facts.interruptCode !== undefined,
     ...pastTotals(outcomes),
+    held_sessions: facts.heldSessions,
   }
 }
 
@@ -158,6 +167,7 @@ function settingsOf(config: Config): Metrics['settings'] {
     mend: config.mending,
     audit: config.auditEvery ?? null,
     accept: config.accepts,
+    accept_session: config.acceptedSessions,
     allow_unsafe_store: config.allowsUnsafeStore,
     api: config.api,
     api_base_url: config.apiBaseUrl,

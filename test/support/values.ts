@@ -103,6 +103,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
     mending: 'all',
     auditEvery: 0,
     accepts: [],
+    acceptedSessions: [],
     target: { kind: 'folder', folder: './lake' },
     prefix: 'raw',
     skipsBadTickers: false,

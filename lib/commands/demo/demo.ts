@@ -136,6 +136,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     mending: 'all',
     auditEvery: undefined,
     accepts: [],
+    acceptedSessions: [],
     skipsBadTickers: false,
     isForced: false,
     isDryRun: false,

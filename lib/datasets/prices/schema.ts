@@ -27,6 +27,8 @@ export interface SessionDataset extends Dataset {
   readonly callsPerWindow: number
   /** The calls for one window, in the order in which to make them. */
   asks(symbol: string, window: DateRange): readonly Ask[]
+  /** The call for all splits of a symbol that the vendor lists. */
+  splitsAsk(symbol: string): Ask
   /** Merges the replies to `asks`, in the same order, into one list of rows. */
   merge(replies: readonly (readonly RawRow[])[]): readonly RawRow[]
   /** The name of the field that a row lacks and that the vendor may add later (the adjusted close); undefined if none. */
@@ -125,6 +127,11 @@ export function createPrices({ api, withAdjClose, prefix, creator = CREATOR }: P
       return api === 'v3'
         ? [{ path: 'historical-price-full', symbol, query, name: 'historical-price-full' }]
         : variants.map((variant) => ({ path: `historical-price-eod/${variant}`, symbol, query, name: variant }))
+    },
+
+    splitsAsk(symbol): Ask {
+      const path = api === 'v3' ? 'historical-price-full/stock_split' : 'splits'
+      return { path, symbol, query: {}, name: 'splits', isOptional: true }
     },
 
     merge: ([full = [], adjusted]) => (adjusted === undefined ? full : withAdjustedClose(full, adjusted)),

@@ -6,7 +6,7 @@ import type { RawRow, Row } from '../../core/dataset.ts'
 import { counted } from '../../core/text.ts'
 import type { SessionDataset } from './schema.ts'
 import { IngestError } from '../../core/errors.ts'
-import type { Reject } from '../../core/outcome.ts'
+import type { HeldSession, Reject } from '../../core/outcome.ts'
 
 export type CheckedSessions = {
   /** The rows to store: inside the windows, one per date, newest first. All other fields count wanted dates only. */
@@ -81,3 +81,19 @@ export function validateRows(
 
 /** So many older rows may all lack the field by chance. More are an error, because a null is never an accident. */
 const MAX_ALL_INCOMPLETE = 5
+
+/** The same rows, with those of sessions that look wrong for another reason than the row alone counted as suspect. */
+export function withSuspects(
+  checked: CheckedSessions,
+  sessions: readonly HeldSession[],
+  isWanted: (date: IsoDate) => boolean,
+): CheckedSessions {
+  const found = sessions.filter(({ date }) => isWanted(date) && checked.rows.some((row) => row.date === date))
+  const [first] = found
+  if (first === undefined) return checked
+  return {
+    ...checked,
+    suspects: checked.suspects + found.length,
+    firstSuspicion: checked.firstSuspicion ?? `${first.date}: ${first.reason}`,
+  }
+}
