@@ -4,7 +4,7 @@ import type { Calendar } from '../../core/calendar.ts'
 import { laterOf, type IsoDate } from '../../core/dates.ts'
 import type { SymbolOutcome } from '../../core/outcome.ts'
 import type { Period } from '../../core/period.ts'
-import { createFirstAnswers, type Member } from '../../pipeline/first-answers.ts'
+import { createFirstAnswers, type Member } from '../../core/first-answers.ts'
 import type { Judgement } from '../../pipeline/pipeline.ts'
 import {
   FIRST_ANSWERS,

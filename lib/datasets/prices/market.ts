@@ -37,7 +37,7 @@ const MAX_MOVED_SHARE = 0.25
 export type MarketAnswer = {
   /** Its newest rows by date. */
   readonly rows: ReadonlyMap<IsoDate, Row>
-  /** Whether the prices of its old stored rows have changed; undefined where nothing was compared. */
+  /** Whether the prices of its old stored rows have changed; undefined where nothing was compared, or all is accepted. */
   readonly isMoved: boolean | undefined
 }
 

@@ -55,15 +55,11 @@ async function fetchSymbol(plan: SymbolPlan, context: SessionContext, { call, ma
   }
 }
 
-/** Another exchange may have been closed: its bars say nothing of New York's market. */
-function marketAnswer(
-  { symbol }: SymbolPlan,
-  { checked, glanced }: Answered,
-  { marketFrom }: SessionContext,
-): MarketAnswer {
-  const rows = tradesElsewhere(symbol) ? [] : checked.rows.filter(({ date }) => date >= marketFrom)
+/** Another exchange may have been closed: its bars say nothing of New York's market. Nor is asked what a user accepts. */
+function marketAnswer({ symbol }: SymbolPlan, { checked, glanced }: Answered, context: SessionContext): MarketAnswer {
+  const rows = tradesElsewhere(symbol) ? [] : checked.rows.filter(({ date }) => date >= context.marketFrom)
   return {
     rows: new Map(rows.map((row) => [row.date, row])),
-    isMoved: glanced && hasMovedPrices(glanced.stored.pairs),
+    isMoved: glanced && !context.accepts(symbol) ? hasMovedPrices(glanced.stored.pairs) : undefined,
   }
 }

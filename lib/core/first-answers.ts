@@ -1,4 +1,4 @@
-// The first answers of a job, which wait for each other: what is wrong with all of them shows only when they are compared.
+// The first answers of many tasks, which wait for each other: what is wrong with all of them shows only when they are compared.
 
 /** One task's part: it joins with its answer, or leaves without one. */
 export type Member<Answer, Verdict> = {
