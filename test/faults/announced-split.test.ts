@@ -33,7 +33,7 @@ async function setSplit(answer: () => Response): Promise<Stage> {
 async function night(stage: Stage, session: string, isApplied: boolean) {
   stage.bars['AAPL'] = barsOn(session, isApplied)
   const run = await stage.run(['--tickers', 'AAPL'], { now: `${session}T23:59:00-04:00` })
-  const dates = (await readRows(stage.lake, 'raw/prices')).map(({ date }) => String(date))
+  const dates = (await readRows(stage.lake, 'raw/prices')).map(({ date }) => date)
   return { run, newest: dates.toSorted().at(-1), calls: run.requests.map(({ path }) => path) }
 }
 

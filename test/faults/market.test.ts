@@ -14,11 +14,18 @@ const LIST = ['--tickers', SYMBOLS.join(',')]
 const NIGHTS = { '2024-09-11': '2024-09-12', '2024-09-12': '2024-09-13', '2024-09-13': '2024-09-14' } as const
 const WRONG = '2024-09-11'
 
+/** Bars whose volumes are beyond the band of no session by chance. */
+function marketBars(symbols: readonly string[]): Record<string, readonly Bar[]> {
+  const bars = barsFor(symbols, '2024-07-01', '2024-09-20')
+  const steady = (of: readonly Bar[]) => of.map((bar, index) => ({ ...bar, volume: 1_000_000 + 1_000 * index }))
+  return Object.fromEntries(Object.entries(bars).map(([symbol, of]) => [symbol, steady(of)]))
+}
+
 type Change = (bar: Bar, before: Bar) => Partial<Bar>
 
 /** The stage of a lake with two weeks of every symbol, and a vendor that is wrong about one session. */
 async function setMarket(change: Change, { symbols = SYMBOLS, wrong = SYMBOLS.length } = {}): Promise<Stage> {
-  const bars = barsFor(symbols, '2024-07-01', '2024-09-20')
+  const bars = marketBars(symbols)
   const stage = await setStage({ bars })
   const args = ['--tickers', symbols.join(','), '--backfill', '--from-date', '2024-01-01']
   const first = await stage.run(args, { now: '2024-09-11T13:00:00Z' })
@@ -117,7 +124,7 @@ describe('a session that looks wrong for the whole market', () => {
   test('is stored on the night on which the vendor has put it right', async () => {
     await using stage = await setMarket(HUNDREDFOLD)
     expect((await night(stage, '2024-09-11')).code).toBe(1)
-    Object.assign(stage.bars, barsFor(SYMBOLS, '2024-07-01', '2024-09-20'))
+    Object.assign(stage.bars, marketBars(SYMBOLS))
     const run = await night(stage, '2024-09-12')
     expect(metricsOf(run)).toMatchObject({ exit_code: 0, held_sessions: [], suspect_rows: 0, counts: { stored: 90 } })
   })
@@ -154,14 +161,14 @@ describe('a session that looks wrong for the whole market', () => {
     const run = await stage.run(args, { now: '2024-09-12T13:00:00Z' })
     expect(metricsOf(run)).toMatchObject({ exit_code: 1, held_sessions: [{ date: WRONG }] })
     expect(await newestStored(stage)).toBe('2024-09-10')
-    Object.assign(stage.bars, barsFor(SYMBOLS, '2024-07-01', '2024-09-20'))
+    Object.assign(stage.bars, marketBars(SYMBOLS))
     const again = await stage.run(args, { now: '2024-09-12T13:00:00Z' })
     expect({ code: again.code, newest: await newestStored(stage) }).toEqual({ code: 0, newest: WRONG })
   })
 
   test('costs no further call, and symbols that fail do not block the others', async () => {
     await using stage = await setMarket(HUNDREDFOLD)
-    Object.assign(stage.bars, barsFor(SYMBOLS, '2024-07-01', '2024-09-20'))
+    Object.assign(stage.bars, marketBars(SYMBOLS))
     const calls = stage.fmp.requests.length
     stage.onRequest = ({ symbol }) => (symbol > 'S30' ? recordedError('symbol-not-in-plan') : undefined)
     const run = await night(stage, '2024-09-11')
@@ -170,28 +177,28 @@ describe('a session that looks wrong for the whole market', () => {
   })
 })
 
-describe('a past that changes for many symbols at once', () => {
-  /** The prices of these symbols in cents, new session included. */
-  async function setChanged(symbols: readonly string[]): Promise<Stage> {
-    const stage = await setMarket(() => ({}))
-    const times = (value: number | null) => (value === null ? null : value * 2)
-    for (const symbol of symbols) {
-      stage.bars[symbol] = (stage.bars[symbol] ?? []).map(({ date, open, high, low, close, adjClose, volume }) => ({
-        date,
-        open: times(open),
-        high: times(high),
-        low: times(low),
-        close: times(close),
-        adjClose: times(adjClose),
-        volume,
-      }))
-    }
-    return stage
-  }
+const doubled = (value: number | null) => (value === null ? null : value * 2)
 
+/** The stage of a vendor whose prices of these symbols have all doubled, those of the new session too. */
+async function setDoubled(symbols: readonly string[]): Promise<Stage> {
+  const stage = await setMarket(() => ({}))
+  for (const symbol of symbols) {
+    stage.bars[symbol] = (stage.bars[symbol] ?? []).map((bar) => ({
+      ...bar,
+      open: doubled(bar.open),
+      high: doubled(bar.high),
+      low: doubled(bar.low),
+      close: doubled(bar.close),
+      adjClose: doubled(bar.adjClose),
+    }))
+  }
+  return stage
+}
+
+describe('a past that changes for many symbols at once', () => {
   test('is left as it is, at no further call, and no new session of theirs is stored', async () => {
     const changed = SYMBOLS.slice(0, 30)
-    await using stage = await setChanged(changed)
+    await using stage = await setDoubled(changed)
     const calls = stage.fmp.requests.length
     const run = await night(stage, '2024-09-11', ['--audit', '0'])
     expect({ code: run.code, calls: stage.fmp.requests.length - calls }).toEqual({ code: 1, calls: 90 })
@@ -203,13 +210,13 @@ describe('a past that changes for many symbols at once', () => {
   })
 
   test('is taken with --accept all', async () => {
-    await using stage = await setChanged(SYMBOLS)
+    await using stage = await setDoubled(SYMBOLS)
     const run = await night(stage, '2024-09-11', ['--audit', '0', '--accept', 'all'])
     expect(metricsOf(run)).toMatchObject({ exit_code: 0, mended_symbols: 45, held_symbols: 0, counts: { stored: 45 } })
   })
 
   test('of a quarter is no fault of all: each is looked at and mended', async () => {
-    await using stage = await setChanged(SYMBOLS.slice(0, 10))
+    await using stage = await setDoubled(SYMBOLS.slice(0, 10))
     const run = await night(stage, '2024-09-11', ['--audit', '0'])
     expect(metricsOf(run)).toMatchObject({ exit_code: 0, mended_symbols: 10, held_symbols: 0, counts: { stored: 45 } })
   })

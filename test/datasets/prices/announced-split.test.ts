@@ -35,10 +35,21 @@ describe('leapIn()', () => {
   })
 })
 
+const LEAP = { date: day(EX_DATE), ratio: 127.58 / 499.24 }
+
+/** What comes of a list that the vendor refuses, or that could not be had. */
+async function refused(kind: 'plan' | 'server', scope: 'symbol' | 'run') {
+  return await announcedSplit(LEAP, [day(EX_DATE)], {
+    ask: prices().splitsAsk('AAPL'),
+    call: async () => {
+      throw new IngestError('No', { kind, scope })
+    },
+  })
+}
+
 describe('announcedSplit()', () => {
-  const leap = { date: day(EX_DATE), ratio: 127.58 / 499.24 }
   const listed = (...rows: readonly RawRow[]) =>
-    announcedSplit(leap, [day(EX_DATE)], { ask: prices().splitsAsk('AAPL'), call: async () => rows })
+    announcedSplit(LEAP, [day(EX_DATE)], { ask: prices().splitsAsk('AAPL'), call: async () => rows })
   const split = { symbol: 'AAPL', date: EX_DATE, numerator: 4, denominator: 1, splitType: 'stock-split' }
 
   test('finds the split of a new session that fits', async () => {
@@ -61,13 +72,6 @@ describe('announcedSplit()', () => {
   })
 
   test('a refused list says nothing; a list that could not be had this time fails the symbol', async () => {
-    const refused = (kind: 'plan' | 'server', scope: 'symbol' | 'run') =>
-      announcedSplit(leap, [day(EX_DATE)], {
-        ask: prices().splitsAsk('AAPL'),
-        call: async () => {
-          throw new IngestError('No', { kind, scope })
-        },
-      })
     expect(await refused('plan', 'symbol')).toBeUndefined()
     await expect(refused('server', 'symbol')).rejects.toMatchObject({ kind: 'server' })
     await expect(refused('plan', 'run')).rejects.toMatchObject({ scope: 'run' })
