@@ -17,8 +17,12 @@ const WRONG = '2024-09-11'
 /** Bars whose volumes are beyond the band of no session by chance. */
 function marketBars(symbols: readonly string[]): Record<string, readonly Bar[]> {
   const bars = barsFor(symbols, '2024-07-01', '2024-09-20')
-  const steady = (of: readonly Bar[]) => of.map((bar, index) => ({ ...bar, volume: 1_000_000 + 1_000 * index }))
-  return Object.fromEntries(Object.entries(bars).map(([symbol, of]) => [symbol, steady(of)]))
+  return Object.fromEntries(
+    Object.entries(bars).map(([symbol, of]) => [
+      symbol,
+      of.map((bar, index) => ({ ...bar, volume: 1_000_000 + 1_000 * index })),
+    ]),
+  )
 }
 
 type Change = (bar: Bar, before: Bar) => Partial<Bar>
@@ -52,7 +56,7 @@ async function night(stage: Stage, session: keyof typeof NIGHTS, args: readonly 
 async function newestStored(stage: Stage): Promise<string | undefined> {
   const rows = await readRows(stage.lake, 'raw/prices')
   return rows
-    .map(({ date }) => String(date))
+    .map(({ date }) => date)
     .toSorted()
     .at(-1)
 }
