@@ -1,6 +1,5 @@
 // Decides what is stored of a symbol that was fetched: what the market and the symbol's own past allow, in planned files.
 
-import type { RawRow } from '../../core/dataset.ts'
 import { isWithin, type DateRange } from '../../core/dates.ts'
 import type { Mending } from '../../core/config.ts'
 import type { IngestError } from '../../core/errors.ts'
@@ -8,8 +7,8 @@ import type { SymbolOutcome } from '../../core/outcome.ts'
 import type { Call, StoreFetched } from '../../pipeline/pipeline.ts'
 import { noValidRowsError } from '../check.ts'
 import { announcedSplit, leapIn, leapText, type Leap } from './announced-split.ts'
-import { comparedAtOnce, compareSymbol, type CompareContext, type Compared, type Glanced } from './compare.ts'
-import { isHeldRow, planBefore, windowsBefore } from './held-plan.ts'
+import { answerOf, comparedAtOnce, compareSymbol, type CompareContext, type Compared, type Glanced } from './compare.ts'
+import { planBefore, windowsBefore } from './held-plan.ts'
 import type { MarketVerdict } from './market.ts'
 import { outcomeWithoutRows, type NoRowsContext } from './no-rows.ts'
 import { buildOutcome, heldOutcome, surveyedOutcome } from './outcome.ts'
@@ -18,7 +17,7 @@ import type { SymbolPlan } from './plan.ts'
 import { groupRows, isPlannedSession, wantedDates, withMend, yearsWithoutRows } from './planned-rows.ts'
 import { reactTo, waitForSplit, HELD_WITH_OTHERS, type Reaction } from './reaction.ts'
 import { storeSymbol, type StoreContext } from './store-symbol.ts'
-import { validateRows, withSuspects, type CheckedSessions } from './validate.ts'
+import { checkedBefore, withSuspects, type CheckedSessions } from './validate.ts'
 
 export type DecideContext = StoreContext &
   NoRowsContext &
@@ -32,7 +31,8 @@ export type DecideContext = StoreContext &
 export type Answered = {
   /** The dates that were asked for, newest first. */
   readonly windows: readonly DateRange[]
-  readonly raw: readonly RawRow[]
+  /** Of every row that came, valid or not; '' where it has none. The rows themselves would take twice the memory. */
+  readonly dates: readonly string[]
   readonly checked: CheckedSessions
   /** Undefined where nothing stored is compared. */
   readonly glanced: Glanced | undefined
@@ -46,17 +46,6 @@ export function storeNothing(outcome: SymbolOutcome): StoreFetched {
   return async () => outcome
 }
 
-/** Checks the rows of an answer. Throws an IngestError of the symbol if no row has some required field. */
-export function validate(
-  plan: SymbolPlan,
-  { windows, raw }: Pick<Answered, 'windows' | 'raw'>,
-  { dataset, calendar }: DecideContext,
-): CheckedSessions {
-  const { symbol, recentFrom } = plan
-  if (recentFrom === undefined) throw new Error('A plan that asks for rows has a range')
-  return validateRows(dataset, raw, { symbol, windows, isWanted: wantedDates(plan, calendar), recentFrom })
-}
-
 /** Resolves to the function that stores the files. Throws an IngestError of the symbol or of the run. */
 export async function decide(whole: SymbolPlan, fetched: Answered, deciding: Deciding): Promise<StoreFetched> {
   const { context, verdict } = deciding
@@ -64,30 +53,25 @@ export async function decide(whole: SymbolPlan, fetched: Answered, deciding: Dec
   if (heldFrom === undefined) return await decideWithin(whole, fetched, deciding)
   const plan = planBefore(whole, heldFrom)
   if (plan.files.length === 0) return storeNothing(surveyedOutcome(plan))
-  const [windows, raw] = [
-    windowsBefore(fetched.windows, heldFrom),
-    fetched.raw.filter((row) => !isHeldRow(row, heldFrom)),
-  ]
-  if (raw.length === 0) return storeNothing(await outcomeWithoutRows(plan, context))
-  const checked = validate(plan, { windows, raw }, context)
-  const glanced = fetched.glanced && {
-    ...fetched.glanced,
-    answer: { windows, rows: new Map(checked.rows.map((row) => [row.date, row])) },
-  }
-  return await decideWithin(plan, { windows, raw, checked, glanced }, deciding)
+  const dates = fetched.dates.filter((date) => date < heldFrom)
+  if (dates.length === 0) return storeNothing(await outcomeWithoutRows(plan, context))
+  const checked = checkedBefore(fetched.checked, heldFrom)
+  const windows = windowsBefore(fetched.windows, heldFrom)
+  const glanced = fetched.glanced && { ...fetched.glanced, answer: answerOf(checked.rows, windows) }
+  return await decideWithin(plan, { windows, dates, checked, glanced }, deciding)
 }
 
 /** Decides about all sessions of a plan, of which none is held with the market. */
 async function decideWithin(plan: SymbolPlan, answered: Answered, deciding: Deciding): Promise<StoreFetched> {
   const { context } = deciding
-  const { windows, raw } = answered
+  const { windows, dates } = answered
   const { range, windows: asked } = plan
   if (range === undefined) throw new Error('A plan that asks for rows has a range')
   const isWanted = wantedDates(plan, context.calendar)
   // Rows before the sessions asked for came to be compared: they decide no fate.
   const rows = answered.checked.rows.filter(({ date }) => asked.some((window) => isWithin(date, window)))
   const checked = withSuspects({ ...answered.checked, rows }, deciding.verdict.suspect, isWanted)
-  const noValidRows = errorsWithoutRows(checked, { received: raw.length, compared: answered.checked.rows.length })
+  const noValidRows = errorsWithoutRows(checked, { received: dates.length, compared: answered.checked.rows.length })
   if (answered.checked.rows.length === 0 && noValidRows.length > 0) {
     return storeNothing(buildOutcome({ plan, checked, results: [], closedDays: [], noValidRows }))
   }
@@ -96,7 +80,7 @@ async function decideWithin(plan: SymbolPlan, answered: Answered, deciding: Deci
   const nothing = isNothingAskedFor(checked) ? await outcomeWithoutRows(plan, context) : undefined
   if (nothing !== undefined && compared === undefined) return storeNothing(nothing)
   const { dataset, calendar } = context
-  const groups = groupRows(plan, raw, { checked, dataset, range, windows }).map((group) => withMend(group, reaction))
+  const groups = groupRows(plan, { dates, checked, dataset, range, windows }).map((group) => withMend(group, reaction))
   const closedDays = rows.map(({ date }) => date).filter((date) => isWanted(date) && !calendar.isSession(date))
   const results = yearsWithoutRows(plan, { groups, checked, range })
   const told =

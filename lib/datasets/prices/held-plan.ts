@@ -1,7 +1,6 @@
 // The part of a plan that lies before a session which is held back.
 
 import { addDays, earlierOf, wholeYear, type DateRange, type IsoDate } from '../../core/dates.ts'
-import type { RawRow } from '../../core/dataset.ts'
 import { withFate } from '../../core/outcome.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
 
@@ -21,11 +20,6 @@ export function planBefore(plan: SymbolPlan, heldFrom: IsoDate): SymbolPlan {
 /** The parts of windows before the session. */
 export function windowsBefore(windows: readonly DateRange[], heldFrom: IsoDate): readonly DateRange[] {
   return windows.filter(({ from }) => from < heldFrom).map((window) => before(window, heldFrom))
-}
-
-/** Whether a row of the vendor is of the session or after it; not one whose date cannot be read. */
-export function isHeldRow({ date }: RawRow, heldFrom: IsoDate): boolean {
-  return typeof date === 'string' && date.slice(0, 10) >= heldFrom
 }
 
 function before({ from, to }: DateRange, heldFrom: IsoDate): DateRange {

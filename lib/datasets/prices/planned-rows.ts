@@ -1,7 +1,7 @@
 // Which of the vendor's rows go into which planned file.
 
 import type { Calendar } from '../../core/calendar.ts'
-import type { RawRow, Row } from '../../core/dataset.ts'
+import type { Row } from '../../core/dataset.ts'
 import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import type { FileResult } from './outcome.ts'
 import type { PlannedFile, SymbolPlan } from './plan.ts'
@@ -12,6 +12,8 @@ import type { FileRows } from './write.ts'
 import { askedRange, shrinkageToNothing } from './year-files.ts'
 
 type Grouping = {
+  /** The date of every row that came, valid or not. */
+  readonly dates: readonly string[]
   readonly checked: CheckedSessions
   readonly dataset: SessionDataset
   readonly range: DateRange
@@ -21,14 +23,12 @@ type Grouping = {
 /** The checked rows, grouped by planned file, newest file first. */
 export function groupRows(
   plan: SymbolPlan,
-  raw: readonly RawRow[],
-  { checked, dataset, range, windows }: Grouping,
+  { dates, checked, dataset, range, windows }: Grouping,
 ): readonly FileRows[] {
   const { symbol } = plan
   const isByYear = plan.files[0]?.partition.kind === 'year'
   const groups = Map.groupBy<IsoDate | number, Row>(checked.rows, ({ date }) => (isByYear ? yearOf(date) : date))
   // Rejected rows count too: they show that a year is not empty.
-  const dates = raw.map((row) => row['date']).filter((date) => typeof date === 'string')
   const years = dates.map((date) => Number(date.slice(0, 4))).filter((year) => !Number.isNaN(year))
   const yearsWithRows = new Set([...plan.yearsStored, ...years])
   const asked = ({ partition }: PlannedFile) =>

@@ -4,7 +4,7 @@
 import type { IsoDate } from '../../core/dates.ts'
 import type { Call, Fetched, Task } from '../../pipeline/pipeline.ts'
 import { answerOf, comparedWindows, glanceAtSymbol } from './compare.ts'
-import { storeNothing, decide, validate, type Answered, type DecideContext } from './decide.ts'
+import { storeNothing, decide, type Answered, type DecideContext } from './decide.ts'
 import { tradesElsewhere } from './exchange.ts'
 import { NOTHING_HELD, type MarketAnswer } from './market.ts'
 import type { MarketMember } from './market-gate.ts'
@@ -12,6 +12,8 @@ import { outcomeWithoutRows } from './no-rows.ts'
 import { outcomeWithFate, surveyedOutcome } from './outcome.ts'
 import { hasMovedPrices } from './past.ts'
 import type { SymbolPlan } from './plan.ts'
+import { wantedDates } from './planned-rows.ts'
+import { validateRows } from './validate.ts'
 import { fetchComparedWindows } from './windows.ts'
 
 /** What the tasks of all symbols share. */
@@ -44,9 +46,13 @@ async function fetchSymbol(plan: SymbolPlan, context: SessionContext, { call, ma
     const outcome = await outcomeWithoutRows(plan, context)
     return { prepare: async () => storeNothing(outcome) }
   }
-  const checked = validate(plan, { windows, raw }, context)
+  const { symbol, recentFrom } = plan
+  if (recentFrom === undefined) throw new Error('A plan that asks for rows has a range')
+  const isWanted = wantedDates(plan, context.calendar)
+  const checked = validateRows(context.dataset, raw, { symbol, windows, isWanted, recentFrom })
   const glanced = await context.unlessStopped(glanceAtSymbol(plan, answerOf(checked.rows, windows), context))
-  const answered = { windows, raw, checked, glanced }
+  const dates = raw.map(({ date }) => (typeof date === 'string' ? date : ''))
+  const answered = { windows, dates, checked, glanced }
   const ready = market?.join(marketAnswer(plan, answered, context))
   return {
     ...(ready && { ready }),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ZERO_COUNTS } from '../../../lib/core/outcome.ts'
-import { isHeldRow, planBefore, windowsBefore } from '../../../lib/datasets/prices/held-plan.ts'
+import { planBefore, windowsBefore } from '../../../lib/datasets/prices/held-plan.ts'
 import type { PlannedFile, SymbolPlan } from '../../../lib/datasets/prices/plan.ts'
 import { day, prices, span } from '../../support/values.ts'
 
@@ -55,10 +55,8 @@ describe('planBefore()', () => {
   })
 })
 
-test('windows and rows are cut at the same day; a row without a readable date stays', () => {
+test('windows are cut at the day before', () => {
   expect(windowsBefore([span('2024-09-12..2024-09-13'), span('2024-09-02..2024-09-12')], HELD)).toEqual([
     span('2024-09-02..2024-09-11'),
   ])
-  const dates = ['2024-09-11', '2024-09-12', '2024-09-12 00:00:00', 20_240_913, null]
-  expect(dates.map((date) => isHeldRow({ date }, HELD))).toEqual([false, true, true, false, false])
 })
