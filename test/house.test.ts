@@ -73,6 +73,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'store/folder/errors.ts': ['store/folder/folder.test.ts', 'errors of a real file system'],
   'store/folder/listing.ts': ['store/contract.test.ts', 'one suite for both stores'],
   'store/gc-trigger.ts': ['store/contract.test.ts', 'a wrapper that the suite opens stores with'],
+  'store/s3/listing.ts': ['store/contract.test.ts', 'one suite for both stores'],
   'store/s3/bucket.ts': ['store/s3/s3.test.ts', 'what all requests of a bucket share'],
   'store/s3/client.ts': ['store/s3/s3.test.ts', 'shows only with the requests that s3.ts makes'],
   'store/s3/create-only.ts': ['store/s3/s3.test.ts', 'likewise'],

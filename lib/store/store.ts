@@ -9,6 +9,13 @@ export type StoredFile = {
   readonly tag: string
 }
 
+/** What stands directly below a prefix, both in the byte order of keys. */
+export type Level = {
+  /** The prefixes of what stands deeper, each with a slash at its end. */
+  readonly folders: readonly string[]
+  readonly files: readonly StoredFile[]
+}
+
 /** Names and values in ASCII, stored with the file if the store can do so (a folder cannot). */
 export type Metadata = Readonly<Record<string, string>>
 
@@ -27,6 +34,9 @@ export interface Store {
    * `after` and without those past `until`. `prefix` ends with `/`. A prefix without files gives an empty list.
    */
   list(prefix: string, after?: string, until?: string): Promise<readonly StoredFile[]>
+
+  /** The files directly below `prefix`, and the folders in place of what stands deeper. `prefix` ends with `/`. */
+  listLevel(prefix: string): Promise<Level>
 
   /** The file's bytes, or undefined if there is no such file. Rejects if more than `maxBytes` would have to be read. */
   read(key: string, range: ByteRange | undefined, maxBytes: number): Promise<Uint8Array | undefined>
