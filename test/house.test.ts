@@ -29,8 +29,10 @@ const LIB_FILES = filesUnder('lib')
 const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: string]>> = {
   'cli/checks.ts': ['cli/resolve.test.ts', 'checks what resolve.ts has read'],
   'cli/commands.ts': ['cli/cli.test.ts', 'a table of commands'],
+  'cli/lake-settings.ts': ['cli/resolve-lake.test.ts', 'a table that resolve-lake.ts reads'],
   'cli/layout.ts': ['cli/help.test.ts', 'lays out the text of that page'],
   'cli/places.ts': ['cli/resolve.test.ts', 'two values that resolve.ts reads'],
+  'cli/reader.ts': ['cli/resolve.test.ts', 'reads what resolve.ts asks for'],
   'cli/schemas.ts': ['cli/resolve.test.ts', 'forms of values, tried through the settings that have them'],
   'cli/settings.ts': ['cli/resolve.test.ts', 'a table that resolve.ts reads'],
   'cli/variables.ts': ['cli/resolve.test.ts', 'a table that resolve.ts reads'],
@@ -41,6 +43,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'commands/demo/demo.ts': ['e2e/demo.test.ts', 'a command, run as a process'],
   'commands/demo/statements.ts': ['commands/demo/server.test.ts', 'rows that the server answers with'],
   'commands/ingest/finish.ts': ['commands/ingest/ingest.test.ts', 'the end of that run'],
+  'commands/vendor.ts': ['commands/ingest/ingest.test.ts', 'how that run asks FMP'],
   'commands/streams.ts': ['faults/process.test.ts', 'shows only where the output of a process breaks'],
   'core/config.ts': ['cli/resolve.test.ts', 'types, and the names of the datasets'],
   'core/dataset.ts': ['datasets/check.test.ts', 'types, and what they have in common'],
@@ -89,6 +92,8 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
     'e2e/elsewhere.test.ts',
     'the file of variables, the settings and the pings as a process has them',
   ],
+  'commands/failure.ts': ['e2e/usage.test.ts', 'what a process says at its end, and its exit code'],
+  'commands/inspect/look.ts': ['commands/inspect/status.test.ts', 'what that command starts from'],
   'commands/private-file.ts': ['e2e/elsewhere.test.ts', 'rights to files, and pipes'],
   'report/markdown.ts': ['report/github.test.ts', 'what a reader sees of a step summary'],
 }

@@ -59,9 +59,9 @@ describe('opening', () => {
   })
 })
 
-describe('opening only to read', () => {
-  const open = async (folder: string) => await openFolderStore({ folder, mustExist: true, nowMs: Date.now })
+const openToRead = async (folder: string) => await openFolderStore({ folder, mustExist: true, nowMs: Date.now })
 
+describe('opening only to read', () => {
   test.each([
     ['nowhere', 'there is no such folder'],
     ['a-file', 'this is a file and no folder'],
@@ -69,7 +69,7 @@ describe('opening only to read', () => {
   ])('refuses %s, and makes nothing', async (name, says) => {
     await Bun.write(join(temp.path, 'a-file'), 'x')
     const folder = join(temp.path, name)
-    const error = await failureOf(open(folder))
+    const error = await failureOf(openToRead(folder))
     expect(error).toMatchObject({ kind: 'store', scope: 'run' })
     expect(describeError(error)).toStartWith(`${folder}: ${says}`)
     expect(await readdir(temp.path)).toEqual(['a-file'])
@@ -78,7 +78,7 @@ describe('opening only to read', () => {
   test('takes a folder that may not be written to, also by way of a link', async () => {
     await mkdir(join(temp.path, 'real'), { mode: 0o555 })
     await symlink('real', join(temp.path, 'link'))
-    expect(await (await open(join(temp.path, 'link'))).list('')).toEqual([])
+    expect(await (await openToRead(join(temp.path, 'link'))).list('')).toEqual([])
     expect(await readdir(join(temp.path, 'real'))).toEqual([])
   })
 })
