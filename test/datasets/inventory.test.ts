@@ -72,6 +72,8 @@ describe('listSymbolFiles()', () => {
       'raw/prices/symbol=AAPL/year=2020/MSFT-2020.parquet',
       'raw/prices/symbol=AAPL/year=2024/month=08/AAPL-2024-09-16.parquet',
       'raw/prices/symbol=AAPL/year=2024/month=09/AAPL-2024-09-31.parquet',
+      'raw/prices/symbol=AAPL/year=1989/AAPL-1989.parquet',
+      'raw/prices/symbol=AAPL/year=2036/month=01/AAPL-2036-01-02.parquet',
     ]
     for (const key of [...keys, ...strays, 'raw/prices/symbol=AAPL-B/year=2020/AAPL-B-2020.parquet']) await put(key)
     const found = await listSymbolFiles('AAPL', context)

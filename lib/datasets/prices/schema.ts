@@ -1,7 +1,15 @@
 // Daily prices. Open, high, low, close and volume are adjusted for splits; adjClose for splits and dividends.
 
 import * as v from 'valibot'
-import { FIRST_YEAR, midnightDay, parseIsoDate, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import {
+  FIRST_YEAR,
+  LAST_YEAR,
+  midnightDay,
+  parseIsoDate,
+  yearOf,
+  type DateRange,
+  type IsoDate,
+} from '../../core/dates.ts'
 import { amount, requiredDate } from '../fields.ts'
 import {
   INGEST_TS,
@@ -144,7 +152,10 @@ export function createPrices({ api, withAdjClose, prefix, creator = CREATOR }: P
 
     partitionOf(symbol, fileKey): Partition | undefined {
       const partition = partitionNamed(fileKey)
-      return partition !== undefined && key(symbol, partition) === fileKey ? partition : undefined
+      if (partition === undefined || key(symbol, partition) !== fileKey) return undefined
+      const year = partition.kind === 'year' ? partition.year : yearOf(partition.date)
+      // No calendar has sessions of other years, and no run stores any.
+      return year >= FIRST_YEAR && year <= LAST_YEAR ? partition : undefined
     },
   }
 }
