@@ -19,6 +19,8 @@ export type Level = {
 /** Names and values in ASCII, stored with the file if the store can do so (a folder cannot). */
 export type Metadata = Readonly<Record<string, string>>
 
+export type FileWithMetadata = { readonly bytes: Uint8Array; readonly metadata: Metadata }
+
 /** The last `suffixBytes` of a file, or the whole file if it is shorter. */
 export type ByteRange = { readonly suffixBytes: number }
 
@@ -40,6 +42,9 @@ export interface Store {
 
   /** The file's bytes, or undefined if there is no such file. Rejects if more than `maxBytes` would have to be read. */
   read(key: string, range: ByteRange | undefined, maxBytes: number): Promise<Uint8Array | undefined>
+
+  /** The whole file with what is stored beside its bytes: nothing in a folder. Undefined and rejects as `read` does. */
+  readWithMetadata(key: string, maxBytes: number): Promise<FileWithMetadata | undefined>
 
   /**
    * Stores a new file, whole or not at all; an existing file stays as it is. If the response to a write is lost, the store is

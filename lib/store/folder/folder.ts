@@ -68,6 +68,11 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
       reads.run(async () => await listFolder({ folder, prefix: checkedPrefix(folder, prefix), after, until })),
     listLevel: (prefix) => reads.run(async () => await listLevel({ folder, prefix: checkedPrefix(folder, prefix) })),
     read: (key, range, maxBytes) => reads.run(async () => await readFile(pathOf(folder, key), range, maxBytes)),
+    readWithMetadata: (key, maxBytes) =>
+      reads.run(async () => {
+        const bytes = await readFile(pathOf(folder, key), undefined, maxBytes)
+        return bytes && { bytes, metadata: {} }
+      }),
     create: (key, bytes) => store(paths, key, bytes, createAt),
     replace: (key, bytes, _metadata, tag) => store(paths, key, bytes, (temp, path) => replaceAt(temp, path, tag)),
     recoveredWrites: () => 0,

@@ -81,6 +81,10 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
     list: (prefix, after, until) => listFiles(link.at, { prefix, after, until }),
     listLevel: (prefix) => listLevel(link.at, prefix),
     read: async (key, range, maxBytes) => (await getFile(link.at, key, range, maxBytes))?.bytes,
+    readWithMetadata: async (key, maxBytes) => {
+      const file = await getFile(link.at, key, undefined, maxBytes)
+      return file && { bytes: file.bytes, metadata: file.metadata }
+    },
     create: async (key, bytes, metadata) =>
       (await isStored(upload(key, bytes, metadata), 'absent')) ? 'created' : 'exists',
     replace: async (key, bytes, metadata, tag) =>

@@ -51,6 +51,7 @@ const store: Store = {
   locate: (key) => key,
   list: async (prefix) => listings.get(prefix) ?? [],
   listLevel: refuse,
+  readWithMetadata: refuse,
   read: async (key, tail) => bytesByYear.get(key.slice(-'-2024.parquet'.length))?.subarray(-(tail?.suffixBytes ?? 0)),
   create: refuse,
   replace: refuse,

@@ -7,8 +7,10 @@ export type MemoryStore = Store & { readonly files: ReadonlyMap<string, Uint8Arr
 export function createMemoryStore(): MemoryStore {
   const files = new Map<string, Uint8Array>()
   const tags = new Map<string, number>()
+  const kept = new Map<string, Metadata>()
   let writes = 0
-  const set = (key: string, bytes: Uint8Array, _metadata: Metadata): void => {
+  const set = (key: string, bytes: Uint8Array, metadata: Metadata): void => {
+    kept.set(key, metadata)
     writes += 1
     files.set(key, bytes)
     tags.set(key, writes)
@@ -35,6 +37,11 @@ export function createMemoryStore(): MemoryStore {
       const bytes = files.get(key)?.slice(-(range?.suffixBytes ?? 0))
       if (bytes !== undefined && bytes.length > maxBytes) throw new Error(`${key} is longer than ${maxBytes} bytes.`)
       return bytes
+    },
+    readWithMetadata: async (key, maxBytes) => {
+      const bytes = files.get(key)
+      if (bytes !== undefined && bytes.length > maxBytes) throw new Error(`${key} is longer than ${maxBytes} bytes.`)
+      return bytes && { bytes, metadata: kept.get(key) ?? {} }
     },
     create: async (key, bytes, metadata) => {
       if (files.has(key)) return 'exists'

@@ -172,6 +172,18 @@ export function describeStore(kind: string, openPlace: () => Promise<Place>): vo
       })
     })
 
+    describe('readWithMetadata()', () => {
+      test('gives every byte, and what the store keeps beside them', async () => {
+        await store.create('p/a', bytesOf('one'), { 'rows-sha256': 'abc' })
+        const file = await store.readWithMetadata('p/a', 3)
+        expect(file?.bytes).toEqual(bytesOf('one'))
+        // A folder keeps nothing.
+        expect(['abc', undefined]).toContain(file?.metadata['rows-sha256'])
+        expect(await store.readWithMetadata('p/b', 3)).toBeUndefined()
+        expect(await failureOf(store.readWithMetadata('p/a', 2))).toMatchObject({ kind: 'store', scope: 'symbol' })
+      })
+    })
+
     describe('create()', () => {
       test('stores a new file', async () => {
         expect(await store.create('p/a', bytesOf('one'), { 'rows-sha256': 'abc' })).toBe('created')
