@@ -14,6 +14,7 @@ import { targetLocation, tickersLocation, type Config } from '../core/config.ts'
 import type { Job } from '../pipeline/pipeline.ts'
 import { oneLine } from '../core/text.ts'
 import type { DatasetTotals, Findings, Metrics, SymbolResult } from './contract.ts'
+import { runIdOf } from './json-schema.ts'
 import { pastTotals, symbolPast } from './past.ts'
 import { endOf, type EndFacts } from './exit-code.ts'
 
@@ -52,7 +53,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     outcomes.reduce((sum, outcome) => sum + valueOf(outcome), 0)
   const errors = total((outcome) => outcome.errors.length) + runErrors.length
   return {
-    run_id: `${new Date(facts.startMs).toISOString().slice(0, 19)}+00:00`,
+    run_id: runIdOf(facts.startMs),
     date_range: { from: facts.range?.from ?? null, to: facts.range?.to ?? null },
     ...endOf(errors, facts),
     symbols_processed: distinct(outcomes) - distinct(outcomes.filter(({ isFinished }) => !isFinished)),

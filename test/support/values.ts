@@ -65,6 +65,7 @@ export function footerOf(dates: string, changes: Partial<Footer> = {}): Footer {
     ingestMs: at(`${own.to}T23:59:00Z`),
     rowsSha256: 'ab'.repeat(32),
     asked: undefined,
+    carried: [],
     ...changes,
   }
 }
