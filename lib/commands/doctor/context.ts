@@ -36,7 +36,7 @@ export function openContext(look: Look, own: DoctorValues, vendor: VendorSetting
   const clocks = watchClocks(effects)
   const open = storeOpener(look, clocks.watched('the store'))
   const prices = createPrices({ api: vendor.api, withAdjClose: !own.noAdjClose, prefix: config.prefix })
-  const openStore = async (target: Target) => await open(target, 'read', look.warn)
+  const openStore = async (target: Target) => await open(target, { access: 'read' })
   const tickers = once(async () => {
     const source = config.tickers ?? ({ kind: 'file', path: own.tickersPath } as const)
     return await readSymbols(source, { ...effects, openStore }, { skipsBad: config.skipsBadTickers })

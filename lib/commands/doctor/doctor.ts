@@ -4,6 +4,7 @@ import { DOCTOR_SETTINGS } from '../../cli/lake-settings.ts'
 import { targetLocation } from '../../core/config.ts'
 import { DOCTOR_VERSION, doctorText, type Doctor } from '../../report/doctor.ts'
 import { runIdOf } from '../../report/json-schema.ts'
+import { planLine } from '../../report/summary.ts'
 import type { LakeCommand } from '../inspect/inspect.ts'
 import { printFindings } from '../inspect/look.ts'
 import { runChecks } from './checks.ts'
@@ -12,7 +13,9 @@ import { LIST_CHECK, RUN_CHECKS } from './run-checks.ts'
 import { STORE_CHECKS } from './store-checks.ts'
 import { VENDOR_CHECKS } from './vendor-checks.ts'
 
-/** The clock is checked last, when all servers have answered. */
+const MOST_CALLS = 3
+
+/** The clock is checked when all servers have answered. */
 const CHECKS = [LIST_CHECK, ...VENDOR_CHECKS, ...STORE_CHECKS, ...RUN_CHECKS]
 
 export const DOCTOR_COMMAND: LakeCommand<typeof DOCTOR_SETTINGS> = {
@@ -20,10 +23,14 @@ export const DOCTOR_COMMAND: LakeCommand<typeof DOCTOR_SETTINGS> = {
   asksVendor: () => true,
   failureCode: 1,
   run: async (look, own) => {
-    const { config, startMs, warn } = look
-    if (config.vendor === undefined) throw new Error('doctor asks the vendor.')
+    const { config, effects, startMs, warn } = look
+    const { vendor } = config
+    if (vendor === undefined) throw new Error('Doctor asks the vendor.')
     for (const warning of config.warnings) warn(warning)
-    const checks = await runChecks(CHECKS, openContext(look, own, config.vendor))
+    // At the default rate this takes half a minute, in which nothing else is shown.
+    const isSlow = vendor.rateLimitSeconds > 0 && !config.isJson && !config.isQuiet
+    if (isSlow) effects.printError(`⏳ ${planLine(MOST_CALLS, vendor.rateLimitSeconds)}\n`)
+    const checks = await runChecks(CHECKS, openContext(look, own, vendor))
     const document: Doctor = {
       schema_version: DOCTOR_VERSION,
       run_id: runIdOf(startMs),

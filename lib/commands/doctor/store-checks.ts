@@ -5,7 +5,7 @@ import { targetLocation } from '../../core/config.ts'
 import { IngestError } from '../../core/errors.ts'
 import { readFooters } from '../../datasets/inventory.ts'
 import type { StoredFile } from '../../store/store.ts'
-import { fail, ok, skip, warn, type Check } from './checks.ts'
+import { fail, failureOf, ok, skip, warn, type Check } from './checks.ts'
 import type { Context } from './context.ts'
 import { PROBE_BYTES, PROBE_KEY } from './store-look.ts'
 
@@ -17,8 +17,6 @@ const store: Check<Context> = {
     await context.store()
     // A missing right to list is of another check: the store has answered all the same.
     await context.priceFiles().catch(unlessDenied)
-    const [warning] = context.warnings
-    if (warning !== undefined) return warn(location, warning, 'See lib/store/README.md.')
     return ok(
       location,
       `${location} ${target.kind === 's3' ? 'answers in the region that is set' : 'is a folder that can be written to'}.`,
@@ -27,7 +25,7 @@ const store: Check<Context> = {
 }
 
 function unlessDenied(error: unknown): void {
-  if (!(error instanceof IngestError) || error.data?.isDenied !== true) throw error
+  if (!isDenial(error)) throw error
 }
 
 const SAFE = 'No run overwrites what another one has stored'
@@ -36,12 +34,9 @@ const write: Check<Context> = {
   name: 'write',
   needs: ['store'],
   run: async (context) => {
-    const earlier = context.warnings.length
     const outcome = await context.create()
-    const warnings = context.warnings.slice(earlier)
-    if (warnings.length > 0) {
-      return warn('not create-only', warnings.join(' '), 'With --allow-unsafe-store let only one run go on at a time.')
-    }
+    const [unsafe] = context.unsafe
+    if (unsafe !== undefined) return warn('not create-only', unsafe, 'Let only one run go on at a time.')
     const what = outcome === 'created' ? 'A file was created' : 'The file of an earlier check is there'
     return ok('create-only', `${what}, and creating it again is refused. ${SAFE}. No right to delete is needed.`)
   },
@@ -96,8 +91,11 @@ function isProbe({ key }: StoredFile): boolean {
 
 const replace: Check<Context> = {
   name: 'replace',
-  needs: ['write', 'list'],
+  // What was refused is read, to tell why.
+  needs: ['write', 'list', 'read'],
   run: async (context) => {
+    if (context.unsafe.length > 0)
+      return skip('In a store without create-only writes files are replaced unconditionally.')
     const tag = (await context.logFiles()).find(isProbe)?.tag
     const location = (await context.store()).locate(PROBE_KEY)
     if (tag === undefined) {
@@ -119,4 +117,24 @@ const replace: Check<Context> = {
   },
 }
 
-export const STORE_CHECKS: readonly Check<Context>[] = [store, write, list, read, replace]
+/** The check, whose missing right is named together with all others: the next one would be missing too. */
+function withPolicy({ run, ...check }: Check<Context>): Check<Context> {
+  return {
+    ...check,
+    run: async (context) => {
+      try {
+        return await run(context)
+      } catch (error) {
+        if (!isDenial(error)) throw error
+        const failure = failureOf(error)
+        return { ...failure, cure: `${failure.cure} lib/store/README.md has the least policy for a run.` }
+      }
+    },
+  }
+}
+
+function isDenial(error: unknown): error is IngestError {
+  return error instanceof IngestError && error.data?.isDenied === true
+}
+
+export const STORE_CHECKS: readonly Check<Context>[] = [store, ...[write, list, read, replace].map(withPolicy)]

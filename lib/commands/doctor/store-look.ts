@@ -8,14 +8,15 @@ import type { SessionDataset } from '../../datasets/prices/schema.ts'
 import { RUNS_PREFIX } from '../../report/metrics-file.ts'
 import { newestRuns, readRun, type StoredRun } from '../../report/runs.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
+import type { StoreOptions } from '../effects.ts'
 import type { Look } from '../inspect/look.ts'
 import { once } from './checks.ts'
 
 /** Each function throws an IngestError where the store refuses or cannot be reached, the same one each time. */
 export type StoreLook = {
   readonly store: () => Promise<Store>
-  /** What the store has warned of so far. */
-  readonly warnings: readonly string[]
+  /** What is told of a store without create-only writes that is used all the same: nothing before `create`. */
+  readonly unsafe: readonly string[]
   /** Creates the probe where there is none. Create-only writes are proven by that in any case. */
   readonly create: () => Promise<'created' | 'exists'>
   /** Replaces the probe by its tag, with other bytes each time. */
@@ -42,18 +43,19 @@ type Asked = {
   readonly open: OpenStore
 }
 
-export type OpenStore = (target: Target, access: 'read' | 'write', onWarning: (text: string) => void) => Promise<Store>
+export type OpenStore = (target: Target, options: Pick<StoreOptions, 'access' | 'onUnsafe'>) => Promise<Store>
 
 /** Opens stores in which a request is tried once. */
-export function storeOpener({ config, effects }: Look, fetch: Fetch): OpenStore {
+export function storeOpener({ config, effects, warn }: Look, fetch: Fetch): OpenStore {
   const runUuid = crypto.randomUUID()
-  return async (target, access, onWarning) =>
-    await effects.openStore(target, config, { runUuid, onWarning, access, maxAttempts: 1, fetch })
+  return async (target, options) =>
+    await effects.openStore(target, config, { runUuid, onWarning: warn, maxAttempts: 1, fetch, ...options })
 }
 
 export function lookAtStore({ prices, symbol, open }: Asked, { config, startMs, asOf }: Look): StoreLook {
-  const warnings: string[] = []
-  const store = once(async () => await open(config.target, 'write', (text) => void warnings.push(text)))
+  const unsafe: string[] = []
+  const onUnsafe = (text: string) => void unsafe.push(text)
+  const store = once(async () => await open(config.target, { access: 'write', onUnsafe }))
   const probeUuid = crypto.randomUUID()
   let writes = 0
   const nextProbe = () => probeBytes(`${probeUuid} ${(writes += 1)}`)
@@ -63,7 +65,7 @@ export function lookAtStore({ prices, symbol, open }: Asked, { config, startMs, 
   })
   return {
     store,
-    warnings,
+    unsafe,
     create: once(async () => await (await store()).create(PROBE_KEY, nextProbe(), {})),
     replace: async (tag) => await (await store()).replace(PROBE_KEY, nextProbe(), {}, tag),
     priceFiles: once(async () => {

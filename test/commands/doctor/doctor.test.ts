@@ -2,13 +2,14 @@
 // ones. The stage holds every run to three calls, twelve requests to S3, one probe of 64 bytes and no secret in any output.
 
 import { describe, expect, test } from 'bun:test'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { CheckResult, Doctor } from '../../../lib/report/doctor.ts'
 import { barsFor, iso, type Bar } from '../../support/bars.ts'
 import { schemaErrors } from '../../support/json-schema.ts'
 import { disposableFolder } from '../../support/lakes/lake.ts'
 import { putPrices, rowsFor } from '../../support/lakes/price-files.ts'
 import { recordedError } from '../../support/recorded.ts'
+import { ROOT } from '../../support/runs/process.ts'
 import { setS3Stage, setStage, type Run, type S3Stage } from '../../support/runs/stage.ts'
 import type { FmpRequestInfo } from '../../support/servers/vendor.ts'
 
@@ -334,9 +335,8 @@ const BROKEN: Readonly<Record<string, Setup & { readonly told: Told }>> = {
       name: 'read',
       status: 'fail',
       detail: /access denied to s3:GetObject/,
-      cure: /^Allow s3:GetObject on arn:aws:s3:::test-bucket\/logs\/ingest\/doctor\/probe\./,
-      // Of a replacement that was refused the program reads what is stored.
-      rest: { replace: 'fail' },
+      cure: /^Allow s3:GetObject on arn:aws:s3:::test-bucket\/logs\/ingest\/\*\..* has the least policy for a run\.$/,
+      rest: { replace: 'skip' },
     },
   },
   'no right to write': {
@@ -345,7 +345,7 @@ const BROKEN: Readonly<Record<string, Setup & { readonly told: Told }>> = {
       name: 'write',
       status: 'fail',
       detail: /access denied to s3:PutObject/,
-      cure: /^Allow s3:PutObject on arn:aws:s3:::test-bucket\/logs\/ingest\/doctor\/probe\./,
+      cure: /^Allow s3:PutObject on arn:aws:s3:::test-bucket\/logs\/ingest\/\*\..* has the least policy for a run\.$/,
       rest: { read: 'skip', replace: 'skip' },
     },
   },
@@ -426,13 +426,13 @@ const BROKEN: Readonly<Record<string, Setup & { readonly told: Told }>> = {
   'a last run that is old': {
     set: async ({ lake }) => {
       await putPrices(lake, rowsFor('AAPL', '2024-09-03', '2024-09-05'), 'day')
-      await lake.put(runKey('2024-09-06', 1_725_625_800), metricsDocument({ exit_code: 0 }))
+      await lake.put(runKey('2024-09-13', 1_726_230_600), metricsDocument({ exit_code: 0 }))
     },
     told: {
       name: 'last-run',
       status: 'fail',
-      value: '2024-09-06T12:30:00+00:00',
-      detail: 'The last run began at 2024-09-06T12:30:00+00:00, and 7 sessions have been finished since.',
+      value: '2024-09-13T12:30:00+00:00',
+      detail: 'The last run began at 2024-09-13T12:30:00+00:00, and 2 sessions have been finished since.',
       cure: /^Look at what starts the nightly run/,
     },
   },
@@ -463,8 +463,8 @@ const BROKEN: Readonly<Record<string, Setup & { readonly told: Told }>> = {
   'a listed symbol that is behind': {
     set: async ({ lake }) => {
       const results = [
-        { symbol: 'AAPL', dataset: 'prices', through_date: DAY },
-        { symbol: 'MSFT', dataset: 'prices', through_date: '2024-08-01' },
+        { symbol: 'AAPL', dataset: 'prices', through_date: '2024-09-03' },
+        { symbol: 'MSFT', dataset: 'prices', through_date: '2024-08-30' },
         { symbol: 'GONE', dataset: 'prices', through_date: '2020-08-01' },
       ]
       await lake.put(runKey(DAY, 1_726_489_800), metricsDocument({ exit_code: 0, results }))
@@ -473,7 +473,7 @@ const BROKEN: Readonly<Record<string, Setup & { readonly told: Told }>> = {
       name: 'behind',
       status: 'warn',
       value: '1 symbol',
-      detail: '1 symbol of the list is 10 sessions behind or more: MSFT (2024-08-01).',
+      detail: '1 symbol of the list is 10 sessions behind or more: MSFT (2024-08-30).',
       cure: 'Check the spelling, and take symbols off the list that no longer trade.',
     },
   },
@@ -684,11 +684,9 @@ describe.concurrent('ingest doctor', () => {
     const warned = checks.filter(({ status }) => status === 'warn')
     expect({ ok, warned: warned.map(({ name, value }) => [name, value]) }).toEqual({
       ok: true,
-      warned: [
-        ['write', 'not create-only'],
-        ['replace', 'not by tag'],
-      ],
+      warned: [['write', 'not create-only']],
     })
+    expect(checks.find(({ name }) => name === 'replace')?.status).toBe('skip')
     expect(warned[0]?.detail).toContain('ignores create-only writes (If-None-Match)')
   })
 
@@ -696,6 +694,21 @@ describe.concurrent('ingest doctor', () => {
     await using stage = await setStage({ bars: BARS, onRequest: splitsOf })
     const run = await stage.run(['doctor', ...LIST], { env: { RATE_LIMIT_SECONDS: '15' } })
     expect(run.requests.map(({ atMs }) => atMs)).toEqual([0, 15_000, 30_000])
+    expect(run.stderr).toBe('⏳ 3 calls, one per 15 s: about 45 s\n')
+  })
+
+  test.each([
+    [{ exit_code: 3 }, 'ended with exit code 3. It stopped at a limit.', 'Run again: it goes on where it stopped.'],
+    [{ exit_code: 1, errors: 2 }, 'ended with exit code 1. It counts 2 errors.', 'Look at its summary and log.'],
+    [{}, 'does not tell its exit code.', 'Look at its log.'],
+    [{ exit_code: 'x' }, 'cannot be read: logs/ingest/', 'Look at that file.'],
+  ])('warns of a last run whose metrics are %j', async (fields, detail, cure) => {
+    await using stage = await setStage({ bars: BARS, onRequest: splitsOf })
+    await stage.lake.put(runKey(DAY, 1_726_489_800), metricsDocument(fields))
+    const { ok, checks } = documentOf(await stage.run(['doctor', '--json', ...LIST]))
+    const found = checks.find(({ name }) => name === 'last-run')
+    expect({ ok, ...found }).toMatchObject({ ok: true, status: 'warn', cure })
+    expect(found?.detail).toContain(detail)
   })
 
   test('takes the list that a run would take', async () => {
@@ -746,3 +759,24 @@ describe.concurrent('ingest doctor', () => {
     expect(run.stderr).toContain('Interrupted by SIGINT.')
   })
 })
+
+test('doctor loads neither the rate gate of a run, nor a store that it does not open', async () => {
+  const loaded = await closureOf(join(ROOT, 'lib/commands/doctor/doctor.ts'))
+  const names = [...loaded].map((path) => path.slice(ROOT.length + 1))
+  expect(names).toContain('lib/fmp/request.ts')
+  expect(
+    names.filter((name) => /fmp\/(?:fmp|calls|rate-gate)|store\/(?:s3|folder)\/|pipeline\/uploads/.test(name)),
+  ).toEqual([])
+})
+
+/** The files that are loaded with a file: types are not, nor what is imported when it is needed. */
+async function closureOf(path: string, found = new Set<string>()): Promise<ReadonlySet<string>> {
+  if (found.has(path)) return found
+  found.add(path)
+  const source = await Bun.file(path).text()
+  const imports = new Bun.Transpiler({ loader: 'ts' }).scanImports(source)
+  for (const { kind, path: target } of imports) {
+    if (kind === 'import-statement' && target.startsWith('.')) await closureOf(join(dirname(path), target), found)
+  }
+  return found
+}
