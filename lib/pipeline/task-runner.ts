@@ -45,12 +45,18 @@ export function createTaskRunner({ stop, fmp, onFetched, maxWorkers }: RunnerEff
       return { ...outcome, calls: reservation.made() }
     }
     const prepare = async (fetched: Fetched): Promise<StoreFetched> => {
-      const store = await fetched.prepare(call)
-      slot.startStoring()
-      return store
+      try {
+        const store = await fetched.prepare(call)
+        slot.startStoring()
+        return store
+      } finally {
+        // What was kept for this task and not spent pays for others.
+        reservation.release()
+      }
     }
     try {
       const fetched = await task.fetch(call)
+      reservation.setAside(fetched.likelyCalls)
       if (fetched.ready === undefined) {
         const store = await prepare(fetched)
         return { outcome: finish(store(slot)) }
@@ -59,10 +65,8 @@ export function createTaskRunner({ stop, fmp, onFetched, maxWorkers }: RunnerEff
       const prepared = fetched.ready.then(async () => await preparers.run(async () => await prepare(fetched)))
       return { outcome: finish(prepared.then(async (store) => await store(slot))) }
     } catch (error) {
-      return { outcome: finish(Promise.reject(error)) }
-    } finally {
-      // What was reserved and not spent pays for others. Extra calls are paid one by one.
       reservation.release()
+      return { outcome: finish(Promise.reject(error)) }
     }
   }
 
