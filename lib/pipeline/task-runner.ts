@@ -29,16 +29,12 @@ export function createTaskRunner({ stop, fmp, onFetched, maxWorkers }: RunnerEff
     return task.outcomeWithFate('not_reached', [])
   }
 
-  function callsOf(task: Task, reservation: Reservation): Call {
-    return async (ask, kind) => {
+  async function runReserved(task: Task, slot: UploadSlot, reservation: Reservation) {
+    const call: Call = async (ask, kind) => {
       const rows = await fmp.fetchRows(ask, kind === 'extra' ? reservation.forExtraCall() : reservation)
       onFetched(task)
       return rows
     }
-  }
-
-  async function runReserved(task: Task, slot: UploadSlot, reservation: Reservation) {
-    const call = callsOf(task, reservation)
     const finish = async (storing: Promise<SymbolOutcome>): Promise<SymbolOutcome> => {
       const outcome = await storing.catch((error: unknown) => outcomeOfFailure(task, error))
       slot.release()

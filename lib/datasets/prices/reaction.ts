@@ -1,12 +1,12 @@
 // What a comparison leads to: year files to mend, day files to correct, new sessions to hold back.
 
 import type { Row } from '../../core/dataset.ts'
-import { isWithin, laterOf, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { laterOf, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
 import type { Compared } from './compare.ts'
-import { planMend, type MendedYear } from './mend.ts'
+import { newlyCarried, planMend, type MendedYear } from './mend.ts'
 import {
   announcedText,
   carriedText,
@@ -179,18 +179,10 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
       }
     })
   const planned = new Map(years.filter(({ year }) => inPlan.has(year)).map((year) => [year.year, year]))
-  const warnings = past.steps.length === 0 ? [] : carriedWarnings(years, stored)
+  const carriedBefore = [...stored.yearFiles.values()].flatMap(({ footer }) => footer.carried)
+  const carried = past.steps.length === 0 ? [] : newlyCarried(years, carriedBefore)
+  const warnings = carried.length === 0 ? [] : [carriedText(carried)]
   return { ...NOTHING, mends: mends.toReversed(), planned, warnings }
-}
-
-/** Rows that are carried over are warned of once: not those that were when the file was last written. */
-function carriedWarnings(years: readonly MendedYear[], { yearFiles }: Compared['stored']): readonly string[] {
-  const dates = years.flatMap(({ year, rows, carried }) => {
-    const before = yearFiles.get(year)?.footer.carried ?? []
-    const isIn = (ranges: readonly DateRange[], date: IsoDate) => ranges.some((range) => isWithin(date, range))
-    return rows.map(({ date }) => date).filter((date) => isIn(carried, date) && !isIn(before, date))
-  })
-  return dates.length === 0 ? [] : [carriedText(dates)]
 }
 
 /** The vendor is expected to settle: only a long wait is an error. */
