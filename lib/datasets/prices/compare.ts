@@ -7,7 +7,7 @@ import { addDays, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } fro
 import { IngestError } from '../../core/errors.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
 import { look, type Answer } from './look.ts'
-import { comparePast, glanceAt, type Past } from './past.ts'
+import { COMPARED_SESSIONS, comparePast, glanceAt, type Past } from './past.ts'
 import type { SymbolPlan } from './plan.ts'
 import {
   newestStoredBefore,
@@ -35,9 +35,6 @@ export type Compared = {
   /** Whether further calls were made for it. */
   readonly isLook: boolean
 }
-
-/** The stored sessions before what is asked that every call covers too. */
-const COMPARED_SESSIONS = 10
 
 /** A window's greatest length is ten years: this calendar year and nine before it. */
 const YEARS_BEFORE = 9

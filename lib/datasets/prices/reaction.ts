@@ -7,6 +7,7 @@ import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
 import type { Compared } from './compare.ts'
 import { planMend, type MendedYear } from './mend.ts'
+import { COMPARED_SESSIONS, glanceAt } from './past.ts'
 import { differenceText, holdHint, keptText, stepsText, waitingText } from './past-text.ts'
 import type { SymbolPlan } from './plan.ts'
 import type { FileRows } from './write.ts'
@@ -165,14 +166,18 @@ function wait({ symbol }: SymbolPlan, _compared: Compared, { newSessions }: Reac
   return { ...NOTHING, isHeld: true, errors: [error] }
 }
 
-/** Nothing is added to a series whose newest stored row has moved without an explanation. */
+/**
+ * Nothing is added to a series whose past has moved without an explanation, if its newest stored row has moved with it or a
+ * night's own rows tell of it. Where only an audit sees older rows move, a new session continues rows that are as they were.
+ */
 function refuse({ symbol }: SymbolPlan, { past, stored }: Compared): Reaction {
   const what =
     past.verdict === 'implausible' ? 'puts a jump into the series' : 'is explained by no split and no dividend'
   const message = `FMP's past of ${symbol} has changed in a way that ${what}: ${differenceText(past, stored.pairs)}`
   const error = new IngestError(message, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
-  const newest = stored.pairs[0]?.now.date
-  return { ...NOTHING, isHeld: newest !== undefined && past.differing.includes(newest), errors: [error] }
+  const newest = [1, COMPARED_SESSIONS].map((count) => stored.pairs.slice(0, count))
+  const isHeld = newest.some((rows) => glanceAt(rows, false) === 'look')
+  return { ...NOTHING, isHeld, errors: [error] }
 }
 
 /** From the first to the last day of windows, newest first. */
