@@ -17,11 +17,11 @@ export function halfUnit(price: number): number {
 }
 
 /**
- * The factors that can have made `to` of `from`, both rounded: by `half` at most, told by the decimals of each unless it is
- * given. Undefined where one is not above zero. The upper end is infinite where `from` can have been zero.
+ * The factors that can have made `to` of `from`, both rounded: by `half` at most or, without it, as their decimals tell.
+ * Undefined where one is no number above zero. The upper end is infinite where `from` can have been zero.
  */
-export function factorsOf(from: number, to: number, half?: number): Interval | undefined {
-  if (!(from > 0) || !(to > 0)) return undefined
+export function factorsOf(from: unknown, to: unknown, half?: number): Interval | undefined {
+  if (typeof from !== 'number' || typeof to !== 'number' || !(from > 0) || !(to > 0)) return undefined
   const [halfFrom, halfTo] = [half ?? halfUnit(from), half ?? halfUnit(to)]
   const high = from > halfFrom ? (to + halfTo) / (from - halfFrom) : Infinity
   return { low: (to - halfTo) / (from + halfFrom), high }

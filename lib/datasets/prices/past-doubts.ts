@@ -3,7 +3,7 @@
 import type { PastStep, RowPair } from './past-steps.ts'
 import type { Row } from '../../core/dataset.ts'
 import type { FactorRun } from './factor-runs.ts'
-import { type Interval, factorsOf, factorIn, simplestFraction, quotient, contains } from './intervals.ts'
+import { type Interval, factorsOf, factorIn, intersection, simplestFraction, quotient, contains } from './intervals.ts'
 
 /** Smaller steps are no larger than the move of an ordinary day, so they cannot be doubted. As a logarithm. */
 const LARGE_STEP = Math.log(1.2)
@@ -48,16 +48,21 @@ function putsJumpIn(
 }
 
 /**
- * Rows amid a run whose closes jump away from those beside them, because the factor of the run was not applied to them or
- * another one was: not corrections, but adjustments that have reached a part of the rows.
+ * Rows amid a run that jump away from those beside them, because the factor of the run was not applied to them or another one
+ * was: not corrections, but an adjustment that has reached a part of the rows.
  */
 export function countStrays(pairs: readonly RowPair[], runs: readonly FactorRun[]): number {
   let strays = 0
-  for (const { newest, oldest, factor } of runs) {
+  for (const { newest, oldest, interval, factor } of runs) {
     let beside = pairs[newest]
     for (const pair of pairs.slice(newest, oldest + 1)) {
-      const own = Number(pair.now['close']) / Number(pair.stored['close']) / factor
-      if (beside !== undefined && putsJumpIn(pair, beside, { name: 'close', factor: own })) strays += 1
+      const own = factorsOf(pair.stored['close'], pair.now['close'])
+      const isStray =
+        own !== undefined &&
+        beside !== undefined &&
+        intersection(own, interval) === undefined &&
+        putsJumpIn(pair, beside, { name: 'close', factor: factorIn(own) / factor })
+      if (isStray) strays += 1
       else beside = pair
     }
   }
@@ -89,5 +94,5 @@ function isTorn(
 
 /** The adjusted close over the close of a row. */
 function adjustmentOf({ adjClose, close }: Row): Interval | undefined {
-  return typeof adjClose === 'number' && typeof close === 'number' ? factorsOf(close, adjClose) : undefined
+  return factorsOf(close, adjClose)
 }

@@ -1,6 +1,7 @@
 // What has happened to a vendor's past: the stored rows of a symbol against the vendor's rows now. Any difference counts; the
 // intervals of rounding only give it a name. The limits here and in past-doubts.ts were tried on real bars of thirteen years
-// with 95 events (test/datasets/prices/real-events.test.ts) and on random series with every class of change (past-classes.test.ts).
+// with 95 events (test/datasets/prices/real-events.test.ts) and on random series with every class of change
+// (past-classes.test.ts).
 
 import type { Row } from '../../core/dataset.ts'
 import type { IsoDate } from '../../core/dates.ts'
@@ -48,7 +49,9 @@ export function comparePast(rows: readonly RowPair[], next: Row | undefined): Pa
 
   const prices = pairs.map(priceInterval)
   // The adjusted close of a bar that was corrected has moved with its close: it tells nothing of dividends.
-  const adjusted = pairs.map((pair, at) => (hasAdjusted && prices[at] ? columnInterval(pair, 'adjClose') : undefined))
+  const adjusted = pairs.map(({ stored, now }, at) => {
+    return hasAdjusted && prices[at] !== undefined ? factorsOf(stored['adjClose'], now['adjClose']) : undefined
+  })
   const priceRuns = factorRuns(prices)
   const steps = stepsOf(pairs, { priceRuns, adjustedRuns: factorRuns(adjusted), next })
   // Adjusted closes that came late fill single nulls; many of them are asked for together.
@@ -75,22 +78,17 @@ const HALF_SHARE = 0.5
 
 /** Whether all volumes have changed by one ratio. */
 function nameOfVolumes(pairs: readonly RowPair[]): PastVerdict {
-  const runs = factorRuns(pairs.map((pair) => columnInterval(pair, 'volume', HALF_SHARE)))
+  const runs = factorRuns(pairs.map(({ stored, now }) => factorsOf(stored['volume'], now['volume'], HALF_SHARE)))
   const widest = runs.toSorted((a, b) => b.rows - a.rows)[0]
   const isOne = widest !== undefined && widest.rows >= MIN_EXPLAINED * pairs.length && widest.rows >= MIN_RUN_ROWS
   return isOne && widest.factor !== 1 ? 'revolumed' : 'corrected'
 }
 
 /** The factors that explain all four prices of a row; undefined where none does. */
-function priceInterval(pair: RowPair): Interval | undefined {
-  const intervals = PRICES.map((name) => columnInterval(pair, name)).filter((interval) => interval !== undefined)
+function priceInterval({ stored, now }: RowPair): Interval | undefined {
+  const intervals = PRICES.map((name) => factorsOf(stored[name], now[name])).filter((one) => one !== undefined)
   const [first, ...others] = intervals
   return others.reduce<Interval | undefined>((common, one) => common && intersection(common, one), first)
-}
-
-function columnInterval({ stored, now }: RowPair, name: string, half?: number): Interval | undefined {
-  const [from, to] = [stored[name], now[name]]
-  return typeof from === 'number' && typeof to === 'number' ? factorsOf(from, to, half) : undefined
 }
 
 type Naming = {
