@@ -174,6 +174,65 @@ test('case 11: SAEX 1:10 of 2018-09-17, adjusted before its first bar: rebased, 
   expect(await compareWithVendor(stage.lake, stage.bars)).toEqual({ rows: traded.length, stale: [] })
 })
 
+/** A reverse split that the vendor has not applied to its past: 0.17 stays beside 3.51. */
+async function setTtnp() {
+  const event: PastEvent = { exDate: iso('2020-12-01'), from: iso('2021-02-16'), split: [1, 30] }
+  const story = { from: '2020-06-01', to: '2021-02-16', events: [event], at: ['2020-11-30', 0.17] as const }
+  const traded = tradedBars(12, story).map((bar) => {
+    // The shares fell on that day: 0.17 × 30 would be 5.10.
+    return bar.date < event.exDate ? bar : scaledBar(bar, 3.51 / 5.1)
+  })
+  const opening = traded.find(({ date }) => date === event.exDate)?.open
+  expect(opening).toBeWithin(3.4, 3.6)
+  const barsOf = (today: string) => ({ TTNP: barsOn(iso(today), traded, [event]) })
+  return { stage: await lakeOf(barsOf('2020-11-30'), '2020-11-30'), barsOf }
+}
+
+function scaledBar(bar: TradedBar, factor: number): TradedBar {
+  const times = (value: number | null) => cents((value ?? 0) * factor)
+  return { ...bar, open: times(bar.open), high: times(bar.high), low: times(bar.low), close: times(bar.close) }
+}
+
+test('case 12: TTNP 1:30 of 2020-12-01, still unadjusted 2021-02-15, the split listed: the new bar is held', async () => {
+  const { stage, barsOf } = await setTtnp()
+  await using _ = stage
+  const listed = [{ symbol: 'TTNP', date: '2020-12-01', numerator: 1, denominator: 30, splitType: 'stock-split' }]
+  stage.onRequest = ({ path }) => (path === '/stable/splits' ? Response.json(listed) : undefined)
+  const first = await night(stage, barsOf('2020-12-01'), '2020-12-01')
+  expect({ code: first.code, calls: first.requests.length, changed: first.changed }).toEqual({
+    code: 0,
+    calls: 3,
+    changed: [],
+  })
+  expect(pastOf(first)).toMatchObject({ verdict: 'unsettled', held: true })
+  expect(first.stderr).toContain('⚠️ TTNP: FMP lists a 1:30 split of TTNP on 2020-12-01')
+  const late = await night(stage, barsOf('2021-02-12'), '2021-02-12')
+  expect({ code: late.code, changed: late.changed }).toEqual({ code: 1, changed: [] })
+
+  const run = await night(stage, barsOf('2021-02-16'), '2021-02-16')
+  expect({ code: run.code, past: pastOf(run) }).toMatchObject({
+    code: 0,
+    past: { verdict: 'rebased', held: false, steps: [{ before: '2020-12-01' }] },
+  })
+  expect((await compareWithVendor(stage.lake, stage.bars)).stale).toEqual([])
+})
+
+test('case 12: TTNP 1:30 of 2020-12-01, the split not listed: stored, suspect; rebased once it is applied', async () => {
+  const { stage, barsOf } = await setTtnp()
+  await using _ = stage
+  stage.onRequest = ({ path }) => (path === '/stable/splits' ? Response.json([]) : undefined)
+  const first = await night(stage, barsOf('2020-12-01'), '2020-12-01')
+  expect({ code: first.code, changed: first.changed }).toEqual({ code: 0, changed: [dayKey('TTNP', '2020-12-01')] })
+  expect(metricsOf(first)).toMatchObject({ suspect_rows: 1, held_symbols: 0 })
+
+  const run = await night(stage, barsOf('2021-02-16'), '2021-02-16')
+  expect({ code: run.code, past: pastOf(run) }).toMatchObject({
+    code: 0,
+    past: { verdict: 'rebased', held: false, wholly: true, steps: [{ before: '2020-12-01' }] },
+  })
+  expect((await compareWithVendor(stage.lake, stage.bars)).stale).toEqual([])
+})
+
 test('case 13: CNE.L of 2023-05-15, most old rows unadjusted, some adjusted: other, held', async () => {
   const event: PastEvent = { exDate: iso('2023-05-15'), split: [14, 25] }
   const traded = tradedBars(13, { from: '2022-09-01', to: '2023-05-15', events: [event], at: ['2023-05-12', 230] })
@@ -236,6 +295,47 @@ test('case 14: AAPL, NVDA, TSLA, all splits lost from 2021-12-10 to 2021-12-14: 
   expect({ code: run.code, mended: metricsOf(run).mended_files }).toMatchObject({ code: 0 })
   const rows = series.reduce((sum, { traded }) => sum + traded.length, 0)
   expect(await compareWithVendor(stage.lake, stage.bars)).toEqual({ rows, stale: [] })
+})
+
+test.each<[string, string, (bar: Bar) => Bar, RegExp]>([
+  [
+    'every stock’s volume × 100 on 2019-10-31',
+    '2019-10-31',
+    (bar) => ({ ...bar, volume: 100 * (bar.volume ?? 0) }),
+    /^20 of 20 symbols have a volume outside 0\.1 to 10 times the usual one, the median \d+ times$/,
+  ],
+  [
+    'every close wrong on 2019-08-23',
+    '2019-08-23',
+    (bar) => ({ ...bar, close: cents((bar.close ?? 0) / 2), adjClose: cents((bar.adjClose ?? 0) / 2) }),
+    /^the median return of 20 symbols is -\d+\.\d %$/,
+  ],
+])('case 15: %s: session held', async (_, wrong, change, reason) => {
+  const from = addDays(iso(wrong), -45)
+  const before = XNYS.lastSessionBefore(iso(wrong))
+  const symbols = Array.from({ length: 20 }, (_symbol, index) => `S${index + 10}`)
+  const series = symbols.map((symbol, index) => {
+    const bars = tradedBars(150 + index, { from, to: wrong, at: [before, 50 + index] })
+    return [
+      symbol,
+      barsOn(iso(wrong), bars, []).map((bar, at) => ({ ...bar, volume: 1_000_000 + 1_000 * at })),
+    ] as const
+  })
+  const good = Object.fromEntries(series)
+  const bad = Object.fromEntries(
+    series.map(([symbol, bars]) => [symbol, [...bars.slice(0, -1), ...bars.slice(-1).map(change)]]),
+  )
+  const old = Object.fromEntries(series.map(([symbol, bars]) => [symbol, bars.slice(0, -1)]))
+  await using stage = await lakeOf(old, before)
+  const run = await night(stage, bad, wrong)
+  expect({ code: run.code, changed: run.changed }).toEqual({ code: 1, changed: [] })
+  expect(metricsOf(run).held_sessions).toEqual([{ date: iso(wrong), reason: expect.stringMatching(reason) }])
+  expect(run.stdout).toContain(`\n✋ Session held: ${wrong}\n`)
+  expect(run.stderr).toContain(`❌ FMP's session ${wrong} looks wrong for the whole market: `)
+
+  const right = await night(stage, good, wrong)
+  expect({ code: right.code, changed: right.changed.length }).toEqual({ code: 0, changed: 20 })
+  expect((await compareWithVendor(stage.lake, good)).stale).toEqual([])
 })
 
 test('case 17: MSFT 2:1 of 2003-02-18 and a dividend a day later (real prices), a night skipped: rebased and readjusted at once', async () => {
