@@ -27,7 +27,7 @@ const PRICES = ['open', 'high', 'low', 'close'] as const
 const MIN_EXPLAINED = 0.8
 const MIN_RUN_ROWS = 3
 
-/** The most rows that count as single corrections. */
+/** The most rows that count as single corrections, or as holes. */
 const MAX_CORRECTED = 3
 
 /**
@@ -62,6 +62,16 @@ export function comparePast(rows: readonly RowPair[], next: Row | undefined): Pa
   if (verdict !== 'rebased' && verdict !== 'readjusted' && verdict !== 'restated')
     return { verdict, steps, differing: dates }
   return { verdict: doubtOf(pairs, { steps, next, hasAdjusted }) ?? verdict, steps, differing: dates }
+}
+
+/**
+ * What has happened where the vendor has none of the stored rows of its answer's dates any more: another series has taken
+ * their place. Undefined where they are so few that they are holes.
+ */
+export function replacedPast(absent: readonly Row[]): Past | undefined {
+  if (absent.length <= MAX_CORRECTED) return undefined
+  const dates = absent.map(({ date }) => date)
+  return { verdict: 'other', steps: [], differing: dates.toSorted().toReversed() }
 }
 
 function newestFirst(pairs: readonly RowPair[]): readonly RowPair[] {

@@ -193,7 +193,7 @@ function refuse({ symbol }: SymbolPlan, { past, stored }: Compared): Reaction {
   const message = `FMP's past of ${symbol} has changed in a way that ${what}: ${differenceText(past, stored.pairs)}`
   const error = new IngestError(message, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
   const newest = [1, COMPARED_SESSIONS].map((count) => stored.pairs.slice(0, count))
-  const isHeld = newest.some((rows) => glanceAt(rows, false) === 'look')
+  const isHeld = stored.pairs.length === 0 || newest.some((rows) => glanceAt(rows, false) === 'look')
   return { ...NOTHING, isHeld, isFailed: isHeld, errors: [error] }
 }
 

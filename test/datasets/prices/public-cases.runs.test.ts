@@ -378,12 +378,20 @@ test('case 19: CCE dividend 0.26, later 0.31: readjusted at a deep boundary, by 
   expect(await compareWithVendor(stage.lake, stage.bars)).toEqual({ rows: traded.length, stale: [] })
 })
 
+/** A fund of which 12.31 is the last close, and the company whose bars the vendor has under its ticker since. */
+const FUND = tradedBars(20, { from: '2021-07-01', to: '2022-01-31', at: ['2022-01-31', 12.31] })
+const COMPANY = tradedBars(21, { from: '2021-07-01', to: '2022-06-10', at: ['2022-06-09', 184] })
+
+/** The night of a session over a lake of the fund. */
+async function setMeta() {
+  const stage = await lakeOf({ META: barsOn(iso('2022-01-31'), FUND, []) }, '2022-01-31')
+  return { stage, keys: await storedKeys(stage), company: (today: string) => barsOn(iso(today), COMPANY, []) }
+}
+
 test('case 20: META, a fund at 12.31 until 2022-01-31, then FB’s series at 184.00: other, held', async () => {
-  const fund = tradedBars(20, { from: '2021-07-01', to: '2022-01-31', at: ['2022-01-31', 12.31] })
-  const company = tradedBars(21, { from: '2021-07-01', to: '2022-06-09', at: ['2022-06-09', 184] })
-  await using stage = await lakeOf({ META: barsOn(iso('2022-01-31'), fund, []) }, '2022-01-31')
-  const keys = await storedKeys(stage)
-  const run = await night(stage, { META: barsOn(iso('2022-06-09'), company, []) }, '2022-06-09')
+  const { stage, keys, company } = await setMeta()
+  await using _ = stage
+  const run = await night(stage, { META: company('2022-06-09') }, '2022-06-09')
   expect(run.code).toBe(1)
   expect(run.stdout).toContain('\n✋ Held back: 1 symbol\n')
   expect(run.stderr).toMatch(
@@ -392,6 +400,37 @@ test('case 20: META, a fund at 12.31 until 2022-01-31, then FB’s series at 184
   expect(run.stderr).toContain('of a symbol that another company has taken over move its folder away and backfill.')
   expect(pastOf(run)).toMatchObject({ verdict: 'other', held: true, mended_files: 0 })
   expect({ keys: await storedKeys(stage), changed: run.changed }).toEqual({ keys, changed: [] })
+})
+
+test('case 20: META, of which FMP has no row before 2022-06-09 any more: other, held, until it is accepted', async () => {
+  const { stage, keys, company } = await setMeta()
+  await using _ = stage
+  const barsOf = (today: string) => ({ META: company(today).filter(({ date }) => date >= '2022-06-09') })
+  for (const session of ['2022-06-09', '2022-06-10']) {
+    const run = await night(stage, barsOf(session), session, ['--audit', '0'])
+    expect(run.code).toBe(1)
+    expect(run.stderr).toMatch(
+      /^❌ META: .*: FMP has none of the 10 sessions up to 2022-01-31 any more\. .*--accept META/m,
+    )
+    expect(pastOf(run)).toMatchObject({ verdict: 'other', held: true, compared_sessions: 0, compared_from: null })
+    expect({ keys: await storedKeys(stage), changed: run.changed }).toEqual({ keys, changed: [] })
+  }
+  const run = await night(stage, barsOf('2022-06-10'), '2022-06-10', ['--accept', 'META'])
+  expect(run.code).toBe(0)
+  expect(run.changed.toSorted()).toEqual(['2022-06-09', '2022-06-10'].map((date) => dayKey('META', date)))
+})
+
+test('case 20: META, of which FMP has both series in one: the new bar is suspect', async () => {
+  const { stage, company } = await setMeta()
+  await using _ = stage
+  stage.onRequest = ({ path }) => (path === '/stable/splits' ? Response.json([]) : undefined)
+  const bars = [
+    ...barsOn(iso('2022-01-31'), FUND, []),
+    ...company('2022-06-09').filter(({ date }) => date >= '2022-06-09'),
+  ]
+  const run = await night(stage, { META: bars }, '2022-06-09')
+  expect({ code: run.code, changed: run.changed }).toEqual({ code: 0, changed: [dayKey('META', '2022-06-09')] })
+  expect(metricsOf(run)).toMatchObject({ suspect_rows: 1, held_symbols: 0 })
 })
 
 test('case 21: HIIQ is BFYT from 2020-03-06: the old symbol has no data, a warning; the new one is a newcomer', async () => {
