@@ -73,14 +73,15 @@ function tradedBars(seed: number, { from, to, events = [], at: [session, close] 
   })
 }
 
-/** The bars of a vendor that multiplies prices of some sessions by mistake, and their volumes the other way. */
-function multiplied(bars: readonly Bar[], factor: number, isMistaken: (date: string) => boolean): readonly Bar[] {
-  return bars.map((bar) => {
-    if (!isMistaken(bar.date)) return bar
-    const times = (value: number | null) => (value === null ? null : cents(value * factor))
-    const [open, high, low, close, adjClose] = [bar.open, bar.high, bar.low, bar.close, bar.adjClose].map(times)
-    return { date: bar.date, open, high, low, close, adjClose, volume: Math.round((bar.volume ?? 0) / factor) } as Bar
-  })
+/** The bars of a vendor that has applied an event on the night of its ex date, and by mistake not to all sessions. */
+function halfApplied(
+  traded: readonly TradedBar[],
+  event: PastEvent,
+  isForgotten: (sessionsBefore: number) => boolean,
+): readonly Bar[] {
+  const [applied, unapplied] = [[event], []].map((events) => barsOn(event.exDate, traded, events))
+  const at = applied?.findIndex(({ date }) => date === event.exDate) ?? 0
+  return (applied ?? []).map((bar, index) => (isForgotten(at - index) ? (unapplied?.[index] ?? bar) : bar))
 }
 
 test('case 1: AAPL 4:1 of 2020-08-31 (recorded bodies): rebased 4:1', async () => {
@@ -139,13 +140,11 @@ test('case 9: INFY 2:1 of 2018-09-11, adjusted up to a wrong date, 20.7 beside 1
   const event: PastEvent = { exDate: iso('2018-09-11'), split: [2, 1] }
   const traded = tradedBars(9, { from: '2018-03-01', to: '2018-09-12', events: [event], at: ['2018-09-10', 20.7] })
   const right = (today: string) => ({ INFY: barsOn(iso(today), traded, [event]) })
-  const wrong = (today: string) => {
-    return { INFY: multiplied(right(today).INFY, 2, (date) => date === '2018-09-07' || date === '2018-09-10') }
-  }
+  const wrong = { INFY: halfApplied(traded, event, (sessionsBefore) => sessionsBefore === 1 || sessionsBefore === 2) }
   await using stage = await lakeOf(right('2018-09-10'), '2018-09-10')
   const keys = await storedKeys(stage)
 
-  const held = await night(stage, wrong('2018-09-11'), '2018-09-11')
+  const held = await night(stage, wrong, '2018-09-11')
   expect(held.code).toBe(1)
   expect(held.stdout).toContain('\n✋ Held back: 1 symbol\n')
   expect(held.stderr).toMatch(
@@ -233,25 +232,26 @@ test('case 12: TTNP 1:30 of 2020-12-01, the split not listed: stored, suspect; r
   expect((await compareWithVendor(stage.lake, stage.bars)).stale).toEqual([])
 })
 
-test('case 13: CNE.L of 2023-05-15, most old rows unadjusted, some adjusted: other, held', async () => {
-  const event: PastEvent = { exDate: iso('2023-05-15'), split: [14, 25] }
-  const traded = tradedBars(13, { from: '2022-09-01', to: '2023-05-15', events: [event], at: ['2023-05-12', 230] })
-  const stored = { 'CNE.L': barsOn(iso('2023-05-12'), traded, [event]) }
-  const today = barsOn(iso('2023-05-15'), traded, [event])
-  // Every sixth row has the new base.
-  const unadjusted = new Set(
-    today.filter(({ date }, at) => at % 6 > 0 && date < event.exDate).map(({ date }) => date as string),
-  )
-  await using stage = await lakeOf(stored, '2023-05-12')
-  const keys = await storedKeys(stage)
-  const run = await night(stage, { 'CNE.L': multiplied(today, 14 / 25, (date) => unadjusted.has(date)) }, '2023-05-15')
-  expect(run.code).toBe(1)
-  expect(run.stderr).toMatch(
-    /^❌ CNE\.L: FMP's past of CNE\.L has changed in a way that is explained by no split and no dividend: /m,
-  )
-  expect(pastOf(run)).toMatchObject({ verdict: 'other', held: true, mended_files: 0 })
-  expect({ keys: await storedKeys(stage), changed: run.changed }).toEqual({ keys, changed: [] })
-})
+test.each([
+  ['adjusted', 1],
+  ['unadjusted', 2],
+])(
+  'case 13: CNE.L of 2023-05-15, most old rows unadjusted, some adjusted, the newest %s: other, held',
+  async (_, first) => {
+    const event: PastEvent = { exDate: iso('2023-05-15'), split: [14, 25] }
+    const traded = tradedBars(13, { from: '2022-09-01', to: '2023-05-15', events: [event], at: ['2023-05-12', 230] })
+    const wrong = halfApplied(traded, event, (sessionsBefore) => sessionsBefore > 0 && sessionsBefore % 3 !== first)
+    await using stage = await lakeOf({ 'CNE.L': barsOn(iso('2023-05-12'), traded, [event]) }, '2023-05-12')
+    const keys = await storedKeys(stage)
+    const run = await night(stage, { 'CNE.L': wrong }, '2023-05-15')
+    expect(run.code).toBe(1)
+    expect(run.stderr).toMatch(
+      /^❌ CNE\.L: FMP's past of CNE\.L has changed in a way that is explained by no split and no dividend: /m,
+    )
+    expect(pastOf(run)).toMatchObject({ verdict: 'other', held: true, mended_files: 0 })
+    expect({ keys: await storedKeys(stage), changed: run.changed }).toEqual({ keys, changed: [] })
+  },
+)
 
 test('case 14: AAPL, NVDA, TSLA, all splits lost from 2021-12-10 to 2021-12-14: implausible, history left, bar stored', async () => {
   const series = (
