@@ -31,10 +31,10 @@ const tickers: Check<Context> = {
   },
 }
 
-/** Less is told by no header `Date` for certain, because an answer takes its time. */
+/** A smaller difference proves nothing: the header `Date` has whole seconds, and an answer takes its time. */
 const MIN_OFF_MS = 60_000
 
-/** S3 refuses requests from 15 minutes on, and a clock that is not set drifts on. */
+/** S3 refuses requests that are 15 minutes off, and a clock that nothing sets goes on drifting. */
 const MAX_OFF_MS = 5 * 60_000
 
 const clock: Check<Context> = {
@@ -135,7 +135,7 @@ function endOf(
   return warn(id, `${detail}${why}`, 'Look at its summary and log.')
 }
 
-/** Two weeks: longer than any holiday, shorter than a delisting goes unnoticed. */
+/** Two weeks: no market is closed for so long. */
 const OLD_SESSIONS = 10
 
 const behind: Check<Context> = {

@@ -35,7 +35,12 @@ const vendor: Check<Context> = {
   run: async (context) => {
     const refusal = await refusalFor('vendor', context)
     const { host } = new URL(context.vendor.apiBaseUrl)
-    return refusal === undefined ? ok(host, `FMP answers at ${host}.`) : failureOf(refusal)
+    if (refusal === undefined) return ok(host, `FMP answers at ${host}.`)
+    const failure = failureOf(refusal)
+    if (refusal.data?.isNotVendors !== true) return failure
+    // Its own hint may be that of the vendor's refusal with the same status.
+    const cure = 'Something on the way has answered in place of FMP: check the network, a proxy and FMP_BASE_URL.'
+    return { ...failure, cure }
   },
 }
 
@@ -108,7 +113,7 @@ const depth: Check<Context> = {
     const { rows, isCut, isRecent } = await context.full()
     if (isRecent) {
       const detail =
-        'FMP sends the last sessions, and neither sends nor allows all since 1990: the plan serves no old prices.'
+        'FMP sends the last sessions. Asked for all since 1990 it refuses, or sends nothing: the plan serves no old prices.'
       return warn(null, detail, 'Set --from-date to what your plan serves.')
     }
     const [oldest, newest] = ends(datesOf(rows))

@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'bun:test'
 import { dirname, join } from 'node:path'
 import type { CheckResult, Doctor } from '../../../lib/report/doctor.ts'
-import { barsFor, iso, type Bar } from '../../support/bars.ts'
+import { barsFor, dayKey, iso, sessions, type Bar } from '../../support/bars.ts'
 import { schemaErrors } from '../../support/json-schema.ts'
 import { disposableFolder } from '../../support/lakes/lake.ts'
 import { putPrices, rowsFor } from '../../support/lakes/price-files.ts'
@@ -193,7 +193,7 @@ const BROKEN: Readonly<Record<string, Setup & { readonly told: Told }>> = {
       name: 'depth',
       status: 'warn',
       detail:
-        'FMP sends the last sessions, and neither sends nor allows all since 1990: the plan serves no old prices.',
+        'FMP sends the last sessions. Asked for all since 1990 it refuses, or sends nothing: the plan serves no old prices.',
       cure: 'Set --from-date to what your plan serves.',
       rest: { splits: 'skip' },
     },
@@ -271,7 +271,17 @@ const BROKEN: Readonly<Record<string, Setup & { readonly told: Told }>> = {
       name: 'vendor',
       status: 'fail',
       detail: /A web page came\. It begins: “<html>Sign in<\/html>”/,
-      cure: /^A firewall or a proxy on the way may have answered in its place/,
+      cure: /^Something on the way has answered in place of FMP/,
+      rest: { ...WITHOUT_KEY, key: 'skip' },
+    },
+  },
+  'a paywall on the way to FMP': {
+    set: answering('', () => new Response('<html>Pay first</html>', { status: 402 })),
+    told: {
+      name: 'vendor',
+      status: 'fail',
+      detail: /A web page came\. It begins: “<html>Pay first<\/html>”/,
+      cure: 'Something on the way has answered in place of FMP: check the network, a proxy and FMP_BASE_URL.',
       rest: { ...WITHOUT_KEY, key: 'skip' },
     },
   },
@@ -544,6 +554,8 @@ describe.concurrent('ingest doctor names', () => {
       delete rest[check.name]
     }
     expect(rest).toEqual({})
+    // What refuses every call is asked once; the years of a plan take a second call.
+    if (['key', 'limit'].includes(told.name)) expect(run.requests.length).toBe(1)
     const isFailed = told.status === 'fail'
     expect({ code: run.code, ok: document.ok }).toEqual({ code: isFailed ? 1 : 0, ok: !isFailed })
     expect(run.stderr).toBe('')
@@ -669,6 +681,9 @@ describe.concurrent('ingest doctor', () => {
       await using stage = await setS3Stage({ bars: BARS, onRequest: splitsOf })
       stage.s3.tagForm = tagForm
       await stage.run(LIST)
+      // More than one page of a listing, of years that nobody asks for.
+      stage.s3.pageSize = 50
+      for (const date of sessions('2019-01-02', '2019-06-28')) stage.s3.put(dayKey('AAPL', date), new Uint8Array(1))
       stage.s3.put('config/tickers.csv', new TextEncoder().encode('AAPL\nMSFT\n'))
       const asked = stage.s3.requests.length
       const list = ['--tickers-path', 's3://test-bucket/config/tickers.csv']
