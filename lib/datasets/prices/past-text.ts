@@ -3,6 +3,7 @@
 import type { IsoDate } from '../../core/dates.ts'
 import { stepText } from '../../core/outcome.ts'
 import { counted, listed } from '../../core/text.ts'
+import type { AnnouncedSplit } from './announced-split.ts'
 import type { Past } from './past.ts'
 import type { PastStep, RowPair } from './past-steps.ts'
 
@@ -13,11 +14,11 @@ export function stepsText(steps: readonly PastStep[]): string {
   return listed(steps.map(stepText), MAX_STEPS_NAMED)
 }
 
-/** The newest session that differs, with the closes of both sides. */
+/** The newest session that differs, with the closes of both sides; or that the vendor has none of the sessions any more. */
 export function differenceText({ differing }: Past, pairs: readonly RowPair[]): string {
   const [newest] = differing
   const pair = pairs.find(({ now }) => now.date === newest)
-  if (pair === undefined) return 'its rows came differently in two calls'
+  if (pair === undefined) return `FMP has none of the ${counted(differing.length, 'session')} up to ${newest} any more`
   const name = pair.stored['close'] === pair.now['close'] ? 'adjClose' : 'close'
   const figures = `${name} of ${pair.now.date} was ${pair.stored[name]} and is ${pair.now[name]} now`
   return `${counted(differing.length, 'session')} differ, ${figures}`
@@ -34,7 +35,28 @@ export function holdHint(symbol: string): string {
   return `Wait for FMP to put it right, or take it as it is with --accept ${symbol}; of a symbol that another company has taken over move its folder away and backfill.`
 }
 
-/** How long new sessions have waited. */
-export function waitingText(symbol: string, sessions: readonly IsoDate[]): string {
-  return `FMP's prices and adjusted closes of ${symbol} are on different bases: ${counted(sessions.length, 'new session')} left for a later run`
+/** Why new sessions wait where the vendor's two series do not fit together. */
+export function unsettledText(symbol: string): string {
+  return `FMP's prices and adjusted closes of ${symbol} are on different bases`
+}
+
+/** Why new sessions wait where the vendor has announced a split. */
+export function announcedText(symbol: string, { ratio, date }: AnnouncedSplit): string {
+  return `FMP lists a ${ratio} split of ${symbol} on ${date}, and has not yet divided the prices before it`
+}
+
+/** Of rows that were carried over for the first time. */
+export function carriedText(dates: readonly IsoDate[]): string {
+  return `FMP has ${spanText(dates)} no more: carried over, multiplied as the rows beside them were, and marked in the file.`
+}
+
+/** Of rows that the vendor's accepted past does not have. */
+export function leftText(dates: readonly IsoDate[]): string {
+  return `FMP's past as accepted lacks ${spanText(dates)}: they stay as they were.`
+}
+
+/** `252 stored sessions (2019-01-02 to 2019-12-31)`. */
+function spanText(dates: readonly IsoDate[]): string {
+  const sorted = dates.toSorted()
+  return `${counted(dates.length, 'stored session')} (${sorted[0]} to ${sorted.at(-1)})`
 }

@@ -6,8 +6,20 @@ import { IngestError } from '../../core/errors.ts'
 import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
 import type { Compared } from './compare.ts'
-import { planMend, type MendedYear } from './mend.ts'
-import { differenceText, holdHint, keptText, stepsText, waitingText } from './past-text.ts'
+import { newlyCarried, planMend, type MendedYear } from './mend.ts'
+import { COMPARED_SESSIONS, glanceAt } from './past.ts'
+import {
+  announcedText,
+  carriedText,
+  differenceText,
+  holdHint,
+  keptText,
+  leftText,
+  stepsText,
+  unsettledText,
+} from './past-text.ts'
+import type { AnnouncedSplit } from './announced-split.ts'
+import { counted } from '../../core/text.ts'
 import type { SymbolPlan } from './plan.ts'
 import type { FileRows } from './write.ts'
 import { askedRange } from './year-files.ts'
@@ -28,6 +40,8 @@ export type Reaction = {
   readonly corrections: readonly FileRows[]
   /** Whether new sessions wait. */
   readonly isHeld: boolean
+  /** Whether those that wait count as failed: not where the vendor is expected to settle. */
+  readonly isFailed: boolean
   /** Whether new sessions are stored though older ones are on another base. */
   readonly basesDiffer: boolean
   readonly errors: readonly IngestError[]
@@ -39,10 +53,14 @@ const NOTHING: Reaction = {
   planned: new Map(),
   corrections: [],
   isHeld: false,
+  isFailed: false,
   basesDiffer: false,
   errors: [],
   warnings: [],
 }
+
+/** Where the past of too many symbols has changed at once: one error of the run says so for all of them. */
+export const HELD_WITH_OTHERS: Reaction = { ...NOTHING, isHeld: true, isFailed: true }
 
 /** The number of finished sessions that may wait for the vendor to settle. */
 const MAX_WAITING = 2
@@ -66,10 +84,18 @@ const REACTIONS: Readonly<Record<PastVerdict, Case>> = {
 export function reactTo(plan: SymbolPlan, compared: Compared, context: ReactionContext): Reaction {
   const { verdict, differing, steps } = compared.past
   const isTaken = context.isAccepted && differing.length > 0
-  const reaction = isTaken ? mendAll(plan, compared) : REACTIONS[verdict](plan, compared, context)
+  const reaction = isTaken ? accept(plan, compared) : REACTIONS[verdict](plan, compared, context)
   const rewrites = reaction.mends.length + reaction.corrections.length > 0
   if (!rewrites || !losesAdjusted(compared)) return reaction
   return { ...NOTHING, basesDiffer: steps.length > 0, warnings: [keptText(compared.past)] }
+}
+
+/** Takes the past as the vendor has it. Where no factor explains it, none fits the rows that the vendor has no more. */
+function accept(plan: SymbolPlan, compared: Compared): Reaction {
+  const { past, stored } = compared
+  if (past.verdict !== 'other' && past.verdict !== 'unsettled') return mendAll(plan, compared)
+  const taken = mendAll(plan, { ...compared, past: { ...past, steps: [] } })
+  return { ...taken, warnings: stored.absent.length === 0 ? [] : [leftText(stored.absent.map(({ date }) => date))] }
 }
 
 /** Whether a mend would lose adjusted closes: stored rows have them and the answer has none, as with `--no-adj-close`. */
@@ -154,25 +180,41 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
       }
     })
   const planned = new Map(years.filter(({ year }) => inPlan.has(year)).map((year) => [year.year, year]))
-  return { ...NOTHING, mends: mends.toReversed(), planned }
+  const carriedBefore = [...stored.yearFiles.values()].flatMap(({ footer }) => footer.carried)
+  const carried = past.steps.length === 0 ? [] : newlyCarried(years, carriedBefore)
+  const warnings = carried.length === 0 ? [] : [carriedText(carried)]
+  return { ...NOTHING, mends: mends.toReversed(), planned, warnings }
 }
 
 /** The vendor is expected to settle: only a long wait is an error. */
 function wait({ symbol }: SymbolPlan, _compared: Compared, { newSessions }: ReactionContext): Reaction {
-  const text = waitingText(symbol, newSessions)
-  if (newSessions.length <= MAX_WAITING) return { ...NOTHING, isHeld: true, warnings: [`${text}.`] }
-  const error = new IngestError(text, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
-  return { ...NOTHING, isHeld: true, errors: [error] }
+  return waitSaying(symbol, unsettledText(symbol), newSessions)
 }
 
-/** Nothing is added to a series whose newest stored row has moved without an explanation. */
+/** What a run does while the vendor lists a split and has not yet applied it to its past. */
+export function waitForSplit({ symbol }: SymbolPlan, split: AnnouncedSplit, newSessions: readonly IsoDate[]): Reaction {
+  return waitSaying(symbol, announcedText(symbol, split), newSessions)
+}
+
+function waitSaying(symbol: string, why: string, newSessions: readonly IsoDate[]): Reaction {
+  const text = `${why}: ${counted(newSessions.length, 'new session')} left for a later run`
+  if (newSessions.length <= MAX_WAITING) return { ...NOTHING, isHeld: true, warnings: [`${text}.`] }
+  const error = new IngestError(text, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
+  return { ...NOTHING, isHeld: true, isFailed: true, errors: [error] }
+}
+
+/**
+ * Nothing is added to a series whose past has moved without an explanation, if its newest stored row has moved with it or a
+ * night's own rows tell of it. Where only an audit sees older rows move, a new session continues rows that are as they were.
+ */
 function refuse({ symbol }: SymbolPlan, { past, stored }: Compared): Reaction {
   const what =
     past.verdict === 'implausible' ? 'puts a jump into the series' : 'is explained by no split and no dividend'
   const message = `FMP's past of ${symbol} has changed in a way that ${what}: ${differenceText(past, stored.pairs)}`
   const error = new IngestError(message, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
-  const newest = stored.pairs[0]?.now.date
-  return { ...NOTHING, isHeld: newest !== undefined && past.differing.includes(newest), errors: [error] }
+  const newest = [1, COMPARED_SESSIONS].map((count) => stored.pairs.slice(0, count))
+  const isHeld = stored.pairs.length === 0 || newest.some((rows) => glanceAt(rows, false) === 'look')
+  return { ...NOTHING, isHeld, isFailed: isHeld, errors: [error] }
 }
 
 /** From the first to the last day of windows, newest first. */
