@@ -16,8 +16,9 @@ import {
 import { IngestError } from '../../core/errors.ts'
 import { readRows, rowsSha256, type Footer } from '../../parquet/parquet.ts'
 import type { StoredFile } from '../../store/store.ts'
-import { readTail, type ReadContext, type StoredTail } from '../stored-file.ts'
+import { readTail, type ReadContext } from '../stored-file.ts'
 import type { RowPair } from './past-steps.ts'
+import { unpackRecent, type ListedFiles, type ListedYear, type RecentFiles } from './recent-files.ts'
 import type { SessionDataset } from './schema.ts'
 
 /** Far more than the rows of a year can take. */
@@ -26,10 +27,14 @@ const MAX_FILE_BYTES = 4 * 1_048_576
 /** Ten years, the longest window: older rows are never compared. */
 const MAX_DAYS_BACK = 3_653
 
-export type StoredRowsContext = ReadContext & { readonly dataset: SessionDataset }
+export type StoredRowsContext = ReadContext & {
+  readonly dataset: SessionDataset
+  /** The files of a symbol's last sessions, if the survey has listed them. */
+  readonly recentFiles: (symbol: string) => RecentFiles | undefined
+}
 
-/** A file of this program. */
-type ReadFile = Extract<StoredTail, { footer: Footer }>
+/** A file of this program; `tail` is the end of its bytes, if that was read. */
+type FoundFile = { readonly file: StoredFile; readonly footer: Footer; readonly tail?: Uint8Array }
 
 /** A day file by its date. */
 type Day = readonly [IsoDate, StoredFile]
@@ -53,11 +58,12 @@ export async function readStoredRows(
   answer: ReadonlyMap<IsoDate, Row>,
   context: StoredRowsContext,
 ): Promise<StoredRows> {
-  const { days, years } = await listFiles(symbol, range, context)
-  const isNewer = ([date, { modifiedMs }]: Day) => modifiedMs >= (years.get(yearOf(date))?.modifiedMs ?? 0)
+  const recent = unpackRecent(context.recentFiles(symbol), range, { symbol, dataset: context.dataset })
+  const { days, years } = recent ?? (await listFiles(symbol, range, context))
+  const isNewer = ([date, { modifiedMs }]: Day) => modifiedMs >= (years.get(yearOf(date))?.file.modifiedMs ?? 0)
   // Day files that are newer than the file of their year are read whatever that holds, so they need not wait for it.
   const [newer, older] = [[...days].filter(isNewer), [...days].filter((day) => !isNewer(day))]
-  const [yearFiles, newerFiles] = await Promise.all([readAll(years, context), readAll(newer, context)])
+  const [yearFiles, newerFiles] = await Promise.all([findYears(years, range, context), readAll(newer, context)])
   const ofYears = await rowsOfYears(yearFiles.values(), range, answer, context)
   // An older one cannot count where the year's row is newer by both clocks: a rehearsal sets `ingest_ts`, but no
   // modification time.
@@ -116,14 +122,18 @@ export async function newestStoredBefore(
   const { days, years } = await listFiles(symbol, range, context)
   const newestDay = [...days.keys()].toSorted().at(-1)
   const newestYear = [...years].toSorted(([a], [b]) => b - a)[0]
-  const read = newestYear && (await readTail(newestYear[1], context))
+  const read = newestYear && (await readTail(newestYear[1].file, context))
   const ofYear = read && 'footer' in read ? earlierOf(read.footer.span.to, range.to) : undefined
   return newestDay !== undefined && ofYear !== undefined ? laterOf(newestDay, ofYear) : (newestDay ?? ofYear)
 }
 
-async function listFiles(symbol: string, range: DateRange, { store, dataset }: StoredRowsContext) {
+async function listFiles(
+  symbol: string,
+  range: DateRange,
+  { store, dataset }: StoredRowsContext,
+): Promise<ListedFiles> {
   const days = new Map<IsoDate, StoredFile>()
-  const years = new Map<number, StoredFile>()
+  const years = new Map<number, ListedYear>()
   // The file of a year sorts before the files of its days.
   const after = `${dataset.folder(symbol)}year=${range.from.slice(0, 4)}/`
   for (const file of await store.list(
@@ -133,7 +143,7 @@ async function listFiles(symbol: string, range: DateRange, { store, dataset }: S
   )) {
     const partition = dataset.partitionOf(symbol, file.key)
     if (partition?.kind === 'day' && isWithin(partition.date, range)) days.set(partition.date, file)
-    if (partition?.kind === 'year') years.set(partition.year, file)
+    if (partition?.kind === 'year') years.set(partition.year, { file })
   }
   return { days, years }
 }
@@ -142,20 +152,36 @@ async function listFiles(symbol: string, range: DateRange, { store, dataset }: S
 async function readAll<Name>(
   files: Iterable<readonly [Name, StoredFile]>,
   context: StoredRowsContext,
-): Promise<Map<Name, ReadFile>> {
+): Promise<Map<Name, FoundFile>> {
   const tails = [...files].map(async ([name, file]) => [name, await readTail(file, context)] as const)
-  const read = new Map<Name, ReadFile>()
+  const read = new Map<Name, FoundFile>()
   for (const [name, tail] of await Promise.all(tails)) {
     if (tail !== undefined && 'footer' in tail) read.set(name, tail)
   }
   return read
 }
 
+/** Reads the ends of year files, but of those that are known to have no row of the range. */
+async function findYears(
+  years: ListedFiles['years'],
+  range: DateRange,
+  context: StoredRowsContext,
+): Promise<ReadonlyMap<number, FoundFile>> {
+  const found = new Map<number, FoundFile>()
+  const unknown: (readonly [number, StoredFile])[] = []
+  for (const [year, { file, footer }] of years) {
+    if (footer === undefined || overlap(footer.span, range)) unknown.push([year, file])
+    else found.set(year, { file, footer })
+  }
+  for (const [year, read] of await readAll(unknown, context)) found.set(year, read)
+  return found
+}
+
 type YearRow = { readonly row: Row; readonly ingestMs: number }
 
 /** The rows of year files in a range, each with the instant of its file. */
 async function rowsOfYears(
-  files: Iterable<ReadFile>,
+  files: Iterable<FoundFile>,
   range: DateRange,
   answer: ReadonlyMap<IsoDate, Row>,
   context: StoredRowsContext,
@@ -164,7 +190,7 @@ async function rowsOfYears(
   for (const read of files) {
     const { span, ingestMs } = read.footer
     // Most nights compare days after the last one of the file.
-    if (span.to < range.from || range.to < span.from) continue
+    if (!overlap(span, range)) continue
     for (const row of await rowsOf(read, answer, context)) {
       if (isWithin(row.date, range)) rows.set(row.date, { row, ingestMs })
     }
@@ -174,13 +200,13 @@ async function rowsOfYears(
 
 /** The rows of a file: those of the answer where the hash says that they are equal, else decoded. */
 async function rowsOf(
-  { file, footer, tail }: ReadFile,
+  { file, footer, tail }: FoundFile,
   answer: ReadonlyMap<IsoDate, Row>,
   { dataset, store }: StoredRowsContext,
 ): Promise<readonly Row[]> {
   const same = rowsWithin(footer.span, answer)
   if (same.length === footer.rows && rowsSha256(dataset.columns, same) === footer.rowsSha256) return same
-  const isWhole = tail.byteLength >= file.sizeBytes
+  const isWhole = tail !== undefined && tail.byteLength >= file.sizeBytes
   const bytes = isWhole ? tail : await store.read(file.key, undefined, MAX_FILE_BYTES)
   // The file is gone meanwhile.
   if (bytes === undefined) return []
@@ -204,4 +230,8 @@ function damagedFileError(key: string, cause: unknown): IngestError {
     hint: 'Delete it, and fetch its sessions again.',
     cause,
   })
+}
+
+function overlap(a: DateRange, b: DateRange): boolean {
+  return a.from <= b.to && b.from <= a.to
 }

@@ -67,8 +67,8 @@ type Night = {
   readonly clock?: string
 }
 
-/** The vendor's bars of each symbol, and runs over one lake. */
-function setNights(bars: Record<string, readonly Bar[]>) {
+/** The vendor's bars of each symbol, and runs over one lake. `onCall` is waited for before a call is answered. */
+function setNights(bars: Record<string, readonly Bar[]>, onCall: () => Promise<void> = async () => undefined) {
   const lake = createLake()
   const vendor = createVendor({ bars, key: TEST_KEY })
   const run = async (now: string, { args = [], audit = '0', clock = now }: Night = {}) => {
@@ -80,6 +80,7 @@ function setNights(bars: Record<string, readonly Bar[]>) {
       env: { FMP_API_KEY: TEST_KEY, FMP_BASE_URL: 'http://127.0.0.1:9', RATE_LIMIT_SECONDS: '0' },
       clock: createFakeClock(),
       fetch: async (url, { headers }) => {
+        await onCall()
         const request = { url: new URL(url), headers: new Headers(headers), atMs: 0 }
         return (await vendor.receive(request)).usual()
       },
@@ -134,15 +135,15 @@ function beforeSplit(bars: readonly Bar[]): readonly Bar[] {
 }
 
 describe('a quiet night', () => {
-  test('with a year file and later day files reads twelve times and decodes nothing', async () => {
+  test('with a year file and later day files lists once, reads eleven times and decodes nothing', async () => {
     const { lake, run } = setNights({ A: barsIn('2024-01-02', '2024-09-13') })
     const nights = sessions('2024-08-20', '2024-09-12')
     await run('2024-08-20T13:00:00Z', { args: backfillFrom('2024-01-02') })
     for (const night of nights) await run(morningAfter(night))
     wipeRows(lake)
     const { reads, ...night } = await run(morningAfter('2024-09-13'))
-    expect(night).toMatchObject({ code: 0, calls: 2, lists: 2 })
-    expect(reads).toEqual([year2024, year2024, ...daysOf(nights.slice(-10))].toSorted())
+    expect(night).toMatchObject({ code: 0, calls: 2, lists: 1 })
+    expect(reads).toEqual([year2024, ...daysOf(nights.slice(-10))].toSorted())
   })
 
   test('with day files alone reads ten times and decodes nothing', async () => {
@@ -150,7 +151,7 @@ describe('a quiet night', () => {
     await run(morningAfter('2024-09-12'), { args: datesOf('2024-07-01', '2024-09-12') })
     wipeRows(lake)
     const { reads, ...night } = await run(morningAfter('2024-09-13'))
-    expect(night).toMatchObject({ code: 0, calls: 2, lists: 2 })
+    expect(night).toMatchObject({ code: 0, calls: 2, lists: 1 })
     expect(reads).toEqual(daysOf(sessions('2024-08-29', '2024-09-12')))
   })
 
@@ -169,7 +170,7 @@ describe('a quiet night', () => {
       await run(morningAfter(backfilled), { args: backfillFrom('2022-01-03') })
       for (const night of sessions(addDays(iso(backfilled), 1), '2024-02-15')) {
         const { code, calls, lists, reads } = await run(morningAfter(night))
-        expect({ night, code, calls, lists }).toEqual({ night, code: 0, calls: 2, lists: 2 })
+        expect({ night, code, calls, lists }).toEqual({ night, code: 0, calls: 2, lists: 1 })
         expect(reads.length).toBeLessThanOrEqual(12)
       }
     }
@@ -212,6 +213,32 @@ describe('a night after a mend', () => {
     const night = await ahead.run(morningAfter('2024-09-13'), { clock: '2030-01-03T00:00:00Z' })
     expect(night).toMatchObject({ code: 0, calls: 2, stdout: expect.not.stringContaining('Mended') })
     expect(night.reads).toEqual([...older, year2024, year2024, dayKey('A', '2024-09-12')].toSorted())
+  })
+})
+
+describe('a run that another one overtakes after the survey', () => {
+  test('mends no less, and writes nothing over what is newer', async () => {
+    const bars = barsIn('2024-01-02', '2024-09-13')
+    let overtake: (() => Promise<void>) | undefined
+    const nights = setNights({ A: beforeSplit(bars) }, async () => {
+      const running = overtake?.()
+      overtake = undefined
+      await running
+    })
+    await nights.run('2024-08-20T13:00:00Z', { args: backfillFrom('2024-01-02') })
+    for (const night of sessions('2024-08-20', '2024-09-12')) await nights.run(morningAfter(night))
+    nights.bars['A'] = bars
+    overtake = async () => {
+      const other = await nights.run(morningAfter('2024-09-13'))
+      expect(other).toMatchObject({ code: 0, stdout: expect.stringContaining('A 2:1 before 2024-09-13') })
+    }
+    const late = await nights.run('2024-09-14T14:00:00Z')
+    expect({ code: late.code, stderr: late.stderr }).toEqual({ code: 0, stderr: expect.any(String) })
+    const answer = new Map(bars.map((bar) => [bar.date, priceRow(bar.date, { ...bar, symbol: 'A' })]))
+    const context = { store: nights.lake.store, dataset: prices(), recentFiles: () => undefined }
+    const { pairs } = await readStoredRows('A', span('2024-01-02..2024-09-13'), answer, context)
+    expect(pairs).toHaveLength(bars.length)
+    expect(pairs.filter(({ stored, now }) => !Bun.deepEquals(stored, now))).toEqual([])
   })
 })
 
@@ -258,7 +285,7 @@ describe('the row of a session in two files', () => {
     await put('day', 0)
     await put('year', 1)
     const answer = new Map([[date, priceRow(date, { close: 33 })]])
-    const context = { store: lake.store, dataset: prices() }
+    const context = { store: lake.store, dataset: prices(), recentFiles: () => undefined }
     const stored = await readStoredRows('AAPL', span('2024-09-09..2024-09-12'), answer, context)
     return {
       close: stored.pairs[0]?.stored['close'],
