@@ -65,10 +65,14 @@ export interface Store {
   recoveredWrites(): number
 }
 
+const OUTSIDE_BASIC_PLANE = /[^\0-\uD7FF\uE000-\uFFFF]/u
+
 /**
  * Compares two keys by their UTF-8 bytes, the order of S3's listings and of both stores. JavaScript's `<` compares UTF-16
  * code units, which differs outside the basic plane.
  */
 export function compareKeys(a: string, b: string): number {
+  // Nearly all keys are ASCII, and listings compare a great many.
+  if (!OUTSIDE_BASIC_PLANE.test(a) && !OUTSIDE_BASIC_PLANE.test(b)) return a < b ? -1 : Number(a > b)
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

@@ -4,6 +4,7 @@ import type { Calendar } from '../../core/calendar.ts'
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from '../../core/dates.ts'
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
+import { packRecent, recentSpan, type RecentFiles } from './recent-files.ts'
 import type { SessionDataset } from './schema.ts'
 import { listSymbolFiles } from '../inventory.ts'
 import { surveyEach } from '../stored-file.ts'
@@ -20,6 +21,8 @@ export type StoredSessions = YearsFound & {
   readonly earlierDays: readonly IsoDate[]
   /** The newest stored session of the range, in a day file or in a year file that was read. */
   readonly newest: IsoDate | undefined
+  /** The files of its last sessions, in a run without dates. */
+  readonly recent: RecentFiles | undefined
 }
 
 export type SurveyContext = {
@@ -41,27 +44,33 @@ export async function surveySessions(
 }
 
 async function surveySymbol(symbol: string, context: SurveyContext): Promise<StoredSessions> {
-  const { mode, period } = context
-  const { days, earlierDays, yearFiles } = await listFiles(symbol, context)
+  const { mode, period, calendar } = context
+  const span = recentSpan(period, calendar)
+  const { days, earlierDays, recentDays, yearFiles } = await listFiles(symbol, span, context)
   if (mode === 'backfill') {
     const years = await readYears(yearFiles, context)
-    return { symbol, days, earlierDays, years, heldInYears: [], unreadYears: [], newest: newestIn(years) }
+    const found = { years, heldInYears: [], unreadYears: [] }
+    return { symbol, days, earlierDays, ...found, newest: newestIn(years), recent: undefined }
   }
   const found = await surveyYears(yearFiles, days, context)
   const newest = [...days, newestIn(found.years) ?? []].flat().toSorted().at(-1)
   const isInReach = newest !== undefined && period.range !== undefined && newest >= period.range.from
-  return { symbol, days, earlierDays, ...found, newest: isInReach ? newest : undefined }
+  const recent = span && packRecent(span, { days: recentDays, years: yearFiles }, found.years)
+  return { symbol, days, earlierDays, ...found, newest: isInReach ? newest : undefined, recent }
 }
 
 type ListedFiles = Pick<StoredSessions, 'days' | 'earlierDays'> & {
+  /** The day files of the span whose files are kept. */
+  readonly recentDays: ReadonlyMap<IsoDate, StoredFile>
   readonly yearFiles: ReadonlyMap<number, StoredFile>
 }
 
-async function listFiles(symbol: string, context: SurveyContext): Promise<ListedFiles> {
+async function listFiles(symbol: string, span: DateRange | undefined, context: SurveyContext): Promise<ListedFiles> {
   const { dataset, period } = context
   const { range } = period
   const days = new Set<IsoDate>()
   const earlierDays: IsoDate[] = []
+  const recentDays = new Map<IsoDate, StoredFile>()
   const yearFiles = new Map<number, StoredFile>()
   const files = range === undefined ? [] : await listRange(symbol, range, context)
   for (const file of files) {
@@ -70,10 +79,11 @@ async function listFiles(symbol: string, context: SurveyContext): Promise<Listed
     if (partition?.kind !== 'day' || range === undefined) continue
     // A new string: a substring of the key would keep the whole key in memory.
     const date = dateOfDay(dayNumber(partition.date))
+    if (span !== undefined && isWithin(date, span)) recentDays.set(date, file)
     if (isWithin(date, range)) days.add(date)
     else if (date < range.from) earlierDays.push(date)
   }
-  return { days, earlierDays, yearFiles }
+  return { days, earlierDays, recentDays, yearFiles }
 }
 
 /** Lists the files from the range's first key to its last. */
