@@ -32,7 +32,7 @@ export function findingsOfFiles(
   return [
     ...files.flatMap((file) => findingsOfFile(file, coverage, context)),
     ...[...unfinished].map((year) => unfinishedFinding(year, { coverage, years, context })),
-    ...holes(coverage, { years, unfinished, context }),
+    ...holes(coverage, { years, unfinished, misdated: misdatedDays(files), context }),
   ]
 }
 
@@ -67,6 +67,15 @@ function findingsOfFile(
   return findings
 }
 
+/** The dates by name of day files that hold other dates. */
+function misdatedDays(files: readonly ReadPriceFile[]): ReadonlySet<IsoDate> {
+  return new Set(
+    files.flatMap(({ file: { partition }, footer: { span } }) =>
+      partition.kind === 'day' && span.from !== partition.date ? [partition.date] : [],
+    ),
+  )
+}
+
 /** In New York. Early closes are at 13:00: no run stores a session before 18:30. */
 const CLOSE = '16:00:00'
 
@@ -94,6 +103,7 @@ type Facts = {
   readonly years: Years
   /** Years with a finding of their own. */
   readonly unfinished: ReadonlySet<number>
+  readonly misdated: ReadonlySet<IsoDate>
   readonly context: FilesContext
 }
 
@@ -108,38 +118,43 @@ function unfinishedFinding(
   return { kind: 'unfinished_year', symbol, key, date: to, detail, cure: { words: backfillWords(symbol, year) } }
 }
 
-/** Sessions that no file holds, one finding for each stretch of them in a year. */
-function holes({ symbol, missing }: SymbolCoverage, { years, unfinished, context }: Facts): readonly Finding[] {
+/** Sessions that no file holds, one finding for each stretch of them. */
+function holes(
+  { symbol, missing }: SymbolCoverage,
+  { years, unfinished, misdated, context }: Facts,
+): readonly Finding[] {
   const { dataset, calendar } = context
-  return stretchesOf(missing, calendar).flatMap(({ from, to, sessions }): readonly Finding[] => {
-    const year = yearOf(from)
-    const footer = years.get(year)?.footer
-    const isOfYear = footer !== undefined && (isWithin(from, footer.span) || isAsked(from, footer.asked))
-    // One cause, one finding: the year's own says it.
-    if (!isOfYear && unfinished.has(year)) return []
-    const key = dataset.key(symbol, isOfYear ? { kind: 'year', year } : { kind: 'day', date: from })
+  const isAsked = (date: IsoDate) => {
+    const footer = years.get(yearOf(date))?.footer
+    return footer !== undefined && [footer.span, footer.asked].some((range) => range && isWithin(date, range))
+  }
+  // One cause, one finding: what a file of the wrong dates or an unfinished year lacks is told by that.
+  const left = missing.filter((date) => !misdated.has(date) && (isAsked(date) || !unfinished.has(yearOf(date))))
+  return stretchesOf(left, isAsked, calendar).map(({ from, to, sessions }): Finding => {
+    const isOfYear = isAsked(from)
+    const key = dataset.key(symbol, isOfYear ? { kind: 'year', year: yearOf(from) } : { kind: 'day', date: from })
     const upTo = sessions === 1 ? '' : ` to ${to}`
     const detail = `${isOfYear ? 'lacks' : 'no file holds'} ${counted(sessions, 'session')}, ${from}${upTo}`
     const cure = { words: fillWords(symbol, { from, to }) }
-    return [{ kind: isOfYear ? 'short_year' : 'missing_session', symbol, key, date: from, detail, cure }]
+    return { kind: isOfYear ? 'short_year' : 'missing_session', symbol, key, date: from, detail, cure }
   })
-}
-
-function isAsked(date: IsoDate, asked: DateRange | undefined): boolean {
-  return asked !== undefined && isWithin(date, asked)
 }
 
 type Stretch = DateRange & { readonly sessions: number }
 
-/** Neighbouring sessions of one year, given oldest first. */
-function stretchesOf(sessions: readonly IsoDate[], calendar: Calendar): readonly Stretch[] {
+/** Neighbouring sessions of one year of which the same is true, given oldest first. */
+function stretchesOf(
+  sessions: readonly IsoDate[],
+  is: (date: IsoDate) => boolean,
+  calendar: Calendar,
+): readonly Stretch[] {
   const stretches: Stretch[] = []
   for (const date of sessions) {
     const open = stretches.at(-1)
-    const isNext =
-      open !== undefined && calendar.nthSessionAfter(open.to, 1) === date && yearOf(open.to) === yearOf(date)
-    if (isNext) stretches[stretches.length - 1] = { ...open, to: date, sessions: open.sessions + 1 }
-    else stretches.push({ from: date, to: date, sessions: 1 })
+    const isNext = open !== undefined && calendar.nthSessionAfter(open.to, 1) === date
+    if (isNext && yearOf(open.to) === yearOf(date) && is(open.to) === is(date)) {
+      stretches[stretches.length - 1] = { ...open, to: date, sessions: open.sessions + 1 }
+    } else stretches.push({ from: date, to: date, sessions: 1 })
   }
   return stretches
 }
