@@ -98,8 +98,20 @@ function schemaProblemOf({ schema }: FileMetaData, columns: readonly Column[]): 
 function elementText(element: SchemaElement | undefined): string {
   if (element === undefined) return 'absent'
   const { name, type, repetition_type: repetition, converted_type: converted, logical_type: logical } = element
-  const parts = [name, type, converted, logical && JSON.stringify(logical), repetition, element.num_children]
+  const parts = [
+    name,
+    type,
+    converted,
+    logical && JSON.stringify(logical, plainValue),
+    repetition,
+    element.num_children,
+  ]
   return parts.filter((part) => part !== undefined).join(' ')
+}
+
+/** Damaged bytes can give an integer of 64 bits where a flag is. */
+function plainValue(_name: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value
 }
 
 const MAGIC_BYTES = 4

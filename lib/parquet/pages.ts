@@ -49,9 +49,9 @@ function requireSoundColumn(view: DataView, column: ColumnMetaData, rows: number
     const { header, offset } = readPageHeader(view, at)
     at = offset + header.compressedBytes
     if (!isSound(header, rows) || at > end) refuse('pages')
+    requireSoundPage(view, offset, header)
     if (header.type === DICTIONARY_PAGE) continue
     values += header.values
-    requireSoundRuns(view, offset, header)
   }
   if (values !== rows) refuse('pages')
 }
@@ -98,18 +98,40 @@ function isSound(header: PageHeader, rows: number): boolean {
   return isKnown && areCounts && areLevels && areSizes
 }
 
-/** Checks the runs of the levels, which are not compressed, and those of the positions in the dictionary, which are. */
-function requireSoundRuns(view: DataView, offset: number, header: PageHeader): void {
+/** Checks the runs of the levels, which are not compressed, and the compressed rest with the positions in the dictionary. */
+function requireSoundPage(view: DataView, offset: number, header: PageHeader): void {
   const { values, nulls, encoding, definitionBytes, compressedBytes, uncompressedBytes } = header
   const page = new Uint8Array(view.buffer, view.byteOffset + offset, compressedBytes)
   if (definitionBytes > 0) requireRuns(page.subarray(0, definitionBytes), 1, values)
+  const compressed = page.subarray(definitionBytes)
+  requireSoundLiterals(compressed)
   if (encoding !== RLE_DICTIONARY) return
   const positions = new Uint8Array(uncompressedBytes - definitionBytes)
-  snappyUncompress(page.subarray(definitionBytes), positions)
+  snappyUncompress(compressed, positions)
   const [width = 0] = positions
   if (width > 32) refuse('pages')
   if (width > 0) requireRuns(positions.subarray(1), width, values - nulls)
 }
+
+/** Snappy: a literal whose length takes four bytes may be longer than all bytes, which hyparquet takes for less than none. */
+function requireSoundLiterals(bytes: Uint8Array): void {
+  // The length of the whole comes first, as a varint.
+  let at = bytes.findIndex((byte) => byte < 0x80) + 1
+  while (at < bytes.length) {
+    const tag = bytes[at] ?? 0
+    at += 1
+    const isLiteral = tag % 4 === 0
+    // Up to 60 bytes; 60 to 63 tell that the length follows in one to four bytes, lowest first.
+    const lengthBytes = isLiteral ? Math.max(0, (tag >> 2) - 59) : 0
+    let length = tag >> 2
+    if (lengthBytes > 0) length = bytes.subarray(at, at + lengthBytes).reduceRight((sum, byte) => sum * 256 + byte, 0)
+    at += isLiteral ? lengthBytes + length + 1 : (COPY_BYTES[tag % 4] ?? 0)
+    if (at > bytes.length) refuse('pages')
+  }
+}
+
+/** How many bytes follow the tag of a copy, by its kind. */
+const COPY_BYTES = [0, 1, 2, 4]
 
 /** RLE / bit-packing hybrid: each run has a varint, then one value, or groups of eight values of `width` bits. */
 function requireRuns(bytes: Uint8Array, width: number, count: number): void {

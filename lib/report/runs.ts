@@ -110,13 +110,13 @@ export async function* readRuns(store: Store, count: number): AsyncGenerator<Sto
   for await (const run of mapAhead(newest, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
 }
 
-/** The metrics of the run that started in the same second; undefined if no document tells, or several do. */
-export async function readRunAt(store: Store, startMs: number): Promise<RunRecord | undefined> {
+/** The metrics of the runs that started in the same second, as far as they can be read. */
+export async function readRunsAt(store: Store, startMs: number): Promise<readonly RunRecord[]> {
   const second = Math.floor(startMs / 1_000) * 1_000
   const files = await store.list(`${RUNS_PREFIX}date=${utcDate(startMs)}/`)
-  const [key, other] = files.map((file) => file.key).filter((name) => runOfKey(name)?.startMs === second)
-  const found = key === undefined || other !== undefined ? undefined : await readDocument(store, key)
-  return found && 'metrics' in found ? found.metrics : undefined
+  const keys = files.map(({ key }) => key).filter((key) => runOfKey(key)?.startMs === second)
+  const documents = await Promise.all(keys.map(async (key) => await readDocument(store, key)))
+  return documents.flatMap((found) => (found !== undefined && 'metrics' in found ? [found.metrics] : []))
 }
 
 type Document = { readonly metrics: RunRecord } | { readonly problem: string }

@@ -12,7 +12,7 @@ import { createStatement } from '../../datasets/statements/schema.ts'
 import { checkDocuments } from '../../datasets/statements/verify.ts'
 import { strayFinding, type FileCheckContext, type RunOfFile } from '../../datasets/verify-file.ts'
 import type { RunHistory } from '../../report/symbol-history.ts'
-import { readRunAt, type RunRecord } from '../../report/runs.ts'
+import { readRunsAt, type RunRecord } from '../../report/runs.ts'
 import type { Lake } from './look.ts'
 
 export type Walk = {
@@ -75,18 +75,21 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
 }
 
 function fileContext({ store, effects }: Lake, { isDeep }: Walk): Omit<FileCheckContext, 'dataset'> {
-  const runs = new Map<number, ReturnType<typeof readRunAt>>()
+  const runs = new Map<number, ReturnType<typeof readRunsAt>>()
   const runOf = async (startMs: number) => {
-    const read = runs.get(startMs) ?? readRunAt(store, startMs)
+    const read = runs.get(startMs) ?? readRunsAt(store, startMs)
     runs.set(startMs, read)
     return runOfFile(await read)
   }
   return { store, isDeep, version: effects.version, runOf }
 }
 
-function runOfFile(run: RunRecord | undefined): RunOfFile | undefined {
-  const from = run?.mode === 'backfill' ? run.date_range?.from : undefined
-  return run && { version: run.program_version, backfilledFrom: from ?? undefined }
+/** What the runs of one second have in common. */
+export function runOfFile(runs: readonly RunRecord[]): RunOfFile | undefined {
+  if (runs.length === 0) return undefined
+  const versions = new Set(runs.map((run) => run.program_version))
+  const begins = runs.flatMap((run) => (run.mode === 'backfill' ? (run.date_range?.from ?? []) : []))
+  return { version: versions.size === 1 ? [...versions][0] : undefined, backfilledFrom: begins.toSorted()[0] }
 }
 
 /** Without the dates, which would stay in memory. */
