@@ -105,7 +105,6 @@ type Judged = { readonly facts: FileFacts; readonly footer: Footer }
 /** The footer of a file that can be relied on, or the first thing that speaks against it. */
 function judgeFooter(tail: Uint8Array, owner: Owner): Judged | { readonly fault: Fault } {
   const { symbol, dataset, sizeBytes } = owner
-  const fault = (kind: FindingKind, detail: string) => ({ fault: { kind, detail } })
   const facts = readFacts(tail, sizeBytes, dataset.columns)
   if (facts === undefined) return fault('torn', 'is not a readable Parquet file')
   if (!facts.createdBy.startsWith(`${dataset.creator} `)) {
@@ -119,8 +118,16 @@ function judgeFooter(tail: Uint8Array, owner: Owner): Judged | { readonly fault:
   return other === undefined ? { facts, footer } : fault('wrong_symbol', `has rows of ${quoted(other)}`)
 }
 
+function fault(kind: FindingKind, detail: string): { readonly fault: Fault } {
+  return { fault: { kind, detail } }
+}
+
 function quoted(text: string): string {
   return JSON.stringify(oneLine(text, 100))
+}
+
+function altered(detail: string): Fault {
+  return { kind: 'altered', detail }
 }
 
 type CheckedBytes = Pick<CheckedFile, 'faults' | 'footer' | 'rows'>
@@ -132,7 +139,6 @@ async function checkBytes(
   context: FileCheckContext,
 ): Promise<CheckedBytes> {
   const { columns } = context.dataset
-  const altered = (detail: string): Fault => ({ kind: 'altered', detail })
   const rows = await readStampedRows(bytes, columns).catch(() => undefined)
   if (rows === undefined || rows.length !== footer.rows) {
     return { faults: [altered('has rows that cannot be read')], footer: undefined, rows: undefined }

@@ -54,27 +54,40 @@ export async function readHistory(
 type Start = { readonly startMs: number; readonly calendar: Calendar }
 
 /** Adds what an older run tells: what is known already is newer. */
-function addRun(symbols: Map<string, SymbolHistory>, { results }: RunRecord, { startMs, calendar }: Start): void {
-  const upTo = calendar.lastSessionBefore(newYorkClock(startMs).date)
-  for (const { symbol, dataset, past, errors = [], calls = 0, through_date: through } of results) {
+function addRun(symbols: Map<string, SymbolHistory>, { results }: RunRecord, start: Start): void {
+  for (const result of results) {
+    const { symbol, dataset, past } = result
     if (dataset !== undefined && dataset !== 'prices') continue
     const known = symbols.get(symbol) ?? NOTHING
-    const isMended = (past?.mended_files ?? 0) > 0
-    const steps = isMended ? (past?.steps ?? []) : []
-    const wasAsked = calls > 0 && errors.length === 0 && through !== undefined && through !== null
+    const mends = mendsOf(past, start)
     symbols.set(symbol, {
-      comparedMs: known.comparedMs ?? (past?.wholly === true ? startMs : undefined),
-      mendedMs: known.mendedMs ?? (isMended ? startMs : undefined),
-      mends: [
-        ...known.mends,
-        ...steps.map(({ before, price_factor: priceFactor, adj_factor: adjFactor }) => ({
-          before,
-          priceFactor,
-          adjFactor,
-          startMs,
-        })),
-      ],
-      asked: known.asked ?? (wasAsked ? { upTo, through } : undefined),
+      comparedMs: known.comparedMs ?? (past?.wholly === true ? start.startMs : undefined),
+      mendedMs: known.mendedMs ?? (mends === undefined ? undefined : start.startMs),
+      mends: [...known.mends, ...(mends ?? [])],
+      asked: known.asked ?? askedBy(result, start),
     })
   }
+}
+
+type Result = RunRecord['results'][number]
+
+/** The boundaries of a mend; undefined where no file was mended. */
+function mendsOf(past: Result['past'], { startMs }: Start): readonly PastMend[] | undefined {
+  if (past === undefined || past === null || (past.mended_files ?? 0) === 0) return undefined
+  const { steps = [] } = past
+  return steps.map(({ before, price_factor: priceFactor, adj_factor: adjFactor }) => ({
+    before,
+    priceFactor,
+    adjFactor,
+    startMs,
+  }))
+}
+
+/** What a run without an error of the symbol has asked for. */
+function askedBy(
+  { errors = [], calls = 0, through_date: through }: Result,
+  { startMs, calendar }: Start,
+): SymbolHistory['asked'] {
+  if (calls === 0 || errors.length > 0 || through === undefined || through === null) return undefined
+  return { upTo: calendar.lastSessionBefore(newYorkClock(startMs).date), through }
 }

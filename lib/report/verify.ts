@@ -92,7 +92,6 @@ export const VERIFY = object(
 export type Verified = TypeOf<typeof VERIFY>
 export type VerifiedSymbol = TypeOf<typeof SYMBOL>
 export type VerifiedFinding = TypeOf<typeof FINDING>
-export type Sampled = TypeOf<typeof SAMPLED>
 
 /** How many findings there are of each kind. */
 export function countKinds(findings: readonly VerifiedFinding[]): Readonly<Record<string, number>> {

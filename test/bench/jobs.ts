@@ -43,7 +43,7 @@ export function rerunJob(ground: Ground, job: Job, fill: Job = job): Contender {
   }
 }
 
-function commandOf(ground: Ground, { place, args, variables = [] }: Job): readonly string[] {
+export function commandOf(ground: Ground, { place, args, variables = [] }: Job): readonly string[] {
   // env replaces itself by the program: what is measured is that.
   const prefix = variables.length === 0 ? [] : ['env', ...variables]
   return [...prefix, ...ground.program, ...args, '--out', outOf(place, ground), '--now', ground.nextNow()]

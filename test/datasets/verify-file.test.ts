@@ -21,11 +21,13 @@ import { rowsFor } from '../support/lakes/price-files.ts'
 import { oneOf, wholeBetween, type Random } from '../support/random.ts'
 import { setStage } from '../support/runs/stage.ts'
 import { barsOn } from '../support/servers/moving-past.ts'
-import { at, day, prices, storedFile } from '../support/values.ts'
+import { at as instant, day, prices, storedFile } from '../support/values.ts'
 
 const PRICES = prices()
 const { version } = packageJson
 const LAST = '2024-01-31'
+
+const after = (session: string) => `${addDays(iso(session), 1)}T13:00:00Z`
 
 /**
  * A lake of a symbol by the program itself: two years of which the vendor loses the oldest rows, claimed empty years before
@@ -50,7 +52,6 @@ async function buildLake(): Promise<ReadonlyMap<string, Uint8Array>> {
   const show = (session: string, depth: string) => {
     stage.bars['A'] = barsOn(iso(session), traded, [split]).filter(({ date }) => date >= depth)
   }
-  const after = (session: string) => `${addDays(iso(session), 1)}T13:00:00Z`
   show('2024-01-12', '')
   await stage.run(['--tickers', 'A', '--backfill', '--from-date', '2021-01-01'], { now: after('2024-01-12') })
   for (const session of sessions('2024-01-16', LAST)) {
@@ -101,15 +102,15 @@ function isInRange(whole: Uint8Array | undefined, damaged: Uint8Array): boolean 
   return [...text.matchAll(/\d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d/g)].some(({ index }) => at >= index && at < index + 22)
 }
 
-describe('checkFile()', () => {
-  const context = (store: Store, isDeep = true): FileCheckContext => ({
-    store,
-    dataset: PRICES,
-    isDeep,
-    version,
-    runOf: async () => undefined,
-  })
+const context = (store: Store, isDeep = true): FileCheckContext => ({
+  store,
+  dataset: PRICES,
+  isDeep,
+  version,
+  runOf: async () => undefined,
+})
 
+describe('checkFile()', () => {
   test(
     'or what the files of a symbol say together names any of 10,000 damaged bytes',
     async () => {
@@ -151,7 +152,7 @@ describe('checkFile()', () => {
   )
 
   test('names any damaged byte of a file whose sha256 the store keeps, and none of a whole one', async () => {
-    const settings = { columns: PRICES.columns, ingestMs: at('2024-02-01T13:00:00Z'), version }
+    const settings = { columns: PRICES.columns, ingestMs: instant('2024-02-01T13:00:00Z'), version }
     const { bytes } = encodeFile({ rows: rowsFor('A', '2024-01-02', LAST), asked: undefined }, settings)
     const metadata: Metadata = { sha256: new Bun.CryptoHasher('sha256').update(bytes).digest('hex') }
     const read: { bytes: Uint8Array } = { bytes }
@@ -165,14 +166,14 @@ describe('checkFile()', () => {
   })
 
   test('takes a file of another version that holds the same, and refuses one whose statistics are not of its rows', async () => {
-    const settings = { columns: PRICES.columns, ingestMs: at('2024-02-01T13:00:00Z'), version: '0.9.0' }
+    const settings = { columns: PRICES.columns, ingestMs: instant('2024-02-01T13:00:00Z'), version: '0.9.0' }
     const { bytes } = encodeFile({ rows: rowsFor('A', '2024-01-02', LAST), asked: undefined }, settings)
     const memory = createMemoryStore()
     const faultsOf = async (of: Uint8Array, ofRun?: string) => {
       await memory.replace('k', of, {})
       const runOf = async () => (ofRun === undefined ? undefined : { version: ofRun, backfilledFrom: undefined })
       const checked = await checkFile({ ...storedFile('k'), sizeBytes: of.length }, 'A', { ...context(memory), runOf })
-      return checked?.faults.map(({ kind }) => kind as string)
+      return checked?.faults.map(({ kind }): string => kind)
     }
     expect(await faultsOf(bytes)).toEqual([])
     expect(await faultsOf(bytes, '0.9.0')).toEqual([])

@@ -5,10 +5,10 @@ import { parquetMetadata } from 'hyparquet'
 import { encodeFile, readDates, readStampedRows } from '../../lib/parquet/parquet.ts'
 import { requireSoundPages } from '../../lib/parquet/pages.ts'
 import { rowsFor } from '../support/lakes/price-files.ts'
-import { at, prices } from '../support/values.ts'
+import { at as instant, prices } from '../support/values.ts'
 
 const { columns } = prices()
-const settings = { columns, ingestMs: at('2024-09-17T13:00:00Z'), version: '1.2.3' }
+const settings = { columns, ingestMs: instant('2024-09-17T13:00:00Z'), version: '1.2.3' }
 const encode = (to: string) => encodeFile({ rows: rowsFor('AAPL', '2024-01-02', to), asked: undefined }, settings).bytes
 const check = (bytes: Uint8Array) => requireSoundPages(bytes, parquetMetadata(bytes))
 
@@ -21,7 +21,7 @@ describe('requireSoundPages()', () => {
     const bytes = encode('2024-01-31')
     // The page of dates: type 3 as a zigzag integer, then the sizes without and with compression.
     const at = Number(parquetMetadata(bytes).row_groups[0]?.columns[1]?.meta_data?.data_page_offset)
-    expect([...bytes.slice(at, at + 3)]).toEqual([0x15, 0x06, 0x15])
+    expect(bytes.slice(at, at + 3)).toEqual(new Uint8Array([0x15, 0x06, 0x15]))
     const second = bytes.findIndex((byte, index) => index > at + 3 && byte === 0x15)
     expect(() => check(bytes.with(second + 1, (bytes[second + 1] ?? 0) | 1))).toThrow(RangeError)
   })

@@ -71,10 +71,13 @@ function rangeOf({ fromDate, toDate }: Values<typeof VERIFY>): DateRange | undef
 
 /** By symbol, key and date; what belongs to no symbol comes last. */
 function inOrder(a: Finding, b: Finding): number {
-  const placeOf = ({ symbol, key, date }: Finding) => [symbol ?? '\u{10FFFF}', key ?? '', date ?? '']
   const [own, other] = [placeOf(a), placeOf(b)]
   const at = own.findIndex((part, index) => part !== other[index])
   return at === -1 ? 0 : (own[at] ?? '') < (other[at] ?? '') ? -1 : 1
+}
+
+function placeOf({ symbol, key, date }: Finding): readonly string[] {
+  return [symbol ?? '\u{10FFFF}', key ?? '', date ?? '']
 }
 
 function verifiedSymbol(symbol: WalkedSymbol, history: RunHistory): VerifiedSymbol {

@@ -149,26 +149,27 @@ describe.concurrent('a lake of its own making', () => {
   })
 })
 
+/** What is found in a lake in which the old file of one year was put back after a mend. */
+async function undone(remove: (key: string) => boolean, year = 2022): Promise<Verified> {
+  await using stage = await setStage()
+  const moving = { ...MOVING, events: [SPLIT] }
+  await lakeOf(stage, moving, '2024-09-05', '2024-09-10')
+  const old = await stage.lake.bytes(yearKey('A', year))
+  for (const session of sessions('2024-09-11', '2024-09-16')) {
+    showNight(stage, session, moving)
+    await stage.run(['--tickers', 'A'], { now: after(session) })
+  }
+  expect(await stage.lake.bytes(yearKey('A', year))).not.toEqual(old)
+  await stage.lake.put(yearKey('A', year), old)
+  for (const key of await stage.lake.keys()) if (remove(key)) await stage.lake.remove(key)
+  expect(
+    (await verify(stage, [], after('2024-09-16'))).findings.filter(({ kind }) => kind !== 'missing_session'),
+  ).toEqual([])
+  return await verify(stage, ['--deep'], after('2024-09-16'))
+}
+
 describe.concurrent('a lake whose past has moved', () => {
   const years = [2020, 2021, 2022, 2023, 2024]
-
-  async function undone(remove: (key: string) => boolean, year = 2022): Promise<Verified> {
-    await using stage = await setStage()
-    const moving = { ...MOVING, events: [SPLIT] }
-    await lakeOf(stage, moving, '2024-09-05', '2024-09-10')
-    const old = await stage.lake.bytes(yearKey('A', year))
-    for (const session of sessions('2024-09-11', '2024-09-16')) {
-      showNight(stage, session, moving)
-      await stage.run(['--tickers', 'A'], { now: after(session) })
-    }
-    expect(await stage.lake.bytes(yearKey('A', year))).not.toEqual(old)
-    await stage.lake.put(yearKey('A', year), old)
-    for (const key of await stage.lake.keys()) if (remove(key)) await stage.lake.remove(key)
-    expect(
-      (await verify(stage, [], after('2024-09-16'))).findings.filter(({ kind }) => kind !== 'missing_session'),
-    ).toEqual([])
-    return await verify(stage, ['--deep'], after('2024-09-16'))
-  }
 
   test.each(years.slice(0, 4))('names the year %d whose mend was undone', async (year) => {
     const found = await undone(() => false, year)

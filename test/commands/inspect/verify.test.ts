@@ -199,7 +199,7 @@ const CASES: readonly Case[] = [
     'a year file with a row of the next year',
     [`wrong_date ${AAPL_2023} 2024-01-02`],
     async (stage) => {
-      const [row] = (await readRows(await stage.lake.bytes(yearKey('AAPL', 2024)), columns)).filter(
+      const row = (await readRows(await stage.lake.bytes(yearKey('AAPL', 2024)), columns)).find(
         ({ date }) => date === '2024-01-02',
       )
       await rewrite(stage, AAPL_2023, (rows) => [...(row === undefined ? [] : [row]), ...rows])
