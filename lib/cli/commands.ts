@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { LAKE, STATUS, VERIFY } from './lake-settings.ts'
+import { DOCTOR, LAKE, STATUS, VERIFY } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -45,7 +45,7 @@ export const SCHEMA = {
 export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
-export type LakeCommandName = 'status' | 'verify'
+export type LakeCommandName = 'status' | 'verify' | 'doctor'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -81,6 +81,17 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
       ['and ten years of symbols as FMP has them now', 'ingest verify --out ./lake --sample 10 --max-calls 20'],
     ],
   },
+  doctor: {
+    description: 'check the set-up before the first run: key, plan, clock, rights, store and ticker list',
+    settings: { ...LAKE, ...DOCTOR },
+    examples: [
+      [
+        'is everything in place for the nightly run? Each failure comes with its cure',
+        'ingest doctor --out s3://my-bucket',
+      ],
+      ['the same for a script: exit code 0 or 1, and a JSON document', 'ingest doctor --out ./lake --json'],
+    ],
+  },
   demo: {
     description: 'the same program on embedded historical data: no key, no bucket',
     settings: DEMO,
@@ -111,6 +122,7 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
 export const COMMAND_WORDS = [
   'status',
   'verify',
+  'doctor',
   'demo',
   'databricks',
   'schema',

@@ -467,6 +467,15 @@ describe.concurrent('ingest verify', () => {
   })
 })
 
+test('the document about it has every kind with its severity and meaning', async () => {
+  const text = await Bun.file(join(import.meta.dir, '../../../lib/commands/inspect/README.md')).text()
+  const rows = text.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
+  for (const [kind, { severity, meaning }] of Object.entries(FINDING_KINDS)) {
+    const [, , found, , says] = rows.find(([, name]) => name === `\`${kind}\``) ?? []
+    expect({ kind, severity: found, meaning: says }).toEqual({ kind, severity, meaning })
+  }
+})
+
 /** Runs the commands of a cure. */
 async function heal(stage: Stage, cure: string): Promise<void> {
   for (const command of cure.split(' && ')) {

@@ -56,14 +56,16 @@ export async function checkRun(run: Run, { args, lake, after, isShared, isLossy 
   // oxlint-disable-next-line no-control-regex -- finds control characters, which no output may hold
   expect(`${stdout}${stderr}`).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F]/)
   expect(stderr).not.toContain('defect')
-  // A command that only looks leaves what it finds, and asks FMP only for a sample.
+  // A command that only looks leaves what it finds.
   const isLook = COMMAND_WORDS.some((word) => word === args[0])
   const left = [...after.keys()].filter((key) => key.includes('.ingest-tmp'))
   if (code !== 137 && !isShared && !isLook) expect(left).toEqual([])
   if (metrics === undefined) {
     if (isShared) return
-    const unasked = args.includes('--sample') ? 0 : requests.length
-    expect({ requests: unasked, changed }).toEqual({ requests: 0, changed: [] })
+    // Of the commands without metrics only doctor and a sample ask the vendor.
+    const mayAsk = args.includes('--sample') ? Infinity : args[0] === 'doctor' ? 3 : 0
+    expect(requests.length).toBeLessThanOrEqual(mayAsk)
+    expect(changed).toEqual([])
     return
   }
   expect(schemaErrors('metrics', metrics)).toEqual([])
