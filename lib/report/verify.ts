@@ -124,9 +124,13 @@ export function verifyText(verified: Verified, stopped: string | undefined): str
   return `${lines.join('\n')}\n`
 }
 
+/** A path may have 4,096 bytes. */
+const MAX_COMMAND_CHARACTERS = 10_000
+
 /** `❌ torn raw/prices/…: is cut. Cure: ingest …`. */
 function findingLine({ kind, severity, symbol, key, date: day, detail, cure }: VerifiedFinding): string {
   const where = [key ?? symbol, day].filter((part) => part !== null).map((part) => oneLine(part))
-  const to = cure === null ? '' : `. Cure: ${cure}`
-  return `${severity === 'error' ? '❌' : '⚠️'} ${[kind, ...where].join(' ')}: ${detail}${to}`
+  // Symbols and keys come from outside, and a command that is cut is none.
+  const to = cure === null ? '' : `. Cure: ${oneLine(cure, MAX_COMMAND_CHARACTERS)}`
+  return `${severity === 'error' ? '❌' : '⚠️'} ${[kind, ...where].join(' ')}: ${oneLine(detail)}${to}`
 }

@@ -11,7 +11,7 @@ import type { Verified } from '../../../lib/report/verify.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { barsFor, dayKey, sessions, yearKey } from '../../support/bars.ts'
 import { schemaErrors } from '../../support/json-schema.ts'
-import { setStage, type Run, type Stage } from '../../support/runs/stage.ts'
+import { setS3Stage, setStage, type Run, type Stage } from '../../support/runs/stage.ts'
 import { day, prices, span } from '../../support/values.ts'
 
 const DAY = '2024-09-16'
@@ -464,6 +464,76 @@ describe.concurrent('ingest verify', () => {
     if (found.findings.some(({ symbol, cure }) => cure === null || symbol === 'NONE')) return
     for (const cure of new Set(found.findings.map((finding) => finding.cure ?? ''))) await heal(stage, cure)
     expect(named(await verified(stage, ['--deep', ...own.filter((arg) => arg !== '--deep')]))).toEqual([])
+  })
+})
+
+describe.concurrent('the text of ingest verify', () => {
+  test('has a line for each finding with its cure, and what was looked at', async () => {
+    await using stage = await copyOfLake()
+    await stage.lake.remove(AAPL_DAY)
+    await stage.lake.put('.ingest-tmp/x', new Uint8Array(9))
+    const run = await stage.run(['verify'])
+    expect(run).toMatchObject({ code: 1, stderr: '' })
+    expect(run.stdout.split('\n')).toEqual([
+      `❌ missing_session ${AAPL_DAY} ${TUESDAY}: no file holds 1 session, ${TUESDAY}. Cure: ingest --tickers AAPL --from-date ${TUESDAY} --to-date ${TUESDAY} --out ${stage.lake.out}`,
+      `⚠️ temp_left .ingest-tmp/x: was left by a run that was killed. Cure: rm ${stage.lake.out}/.ingest-tmp/x`,
+      'Found: 1 error, 1 warning (missing_session 1, temp_left 1)',
+      '❌ Something is wrong: 2 symbols, 35 price files, listings and footers read; --deep reads every byte, as of 2024-09-16',
+      '',
+    ])
+  })
+
+  test('shows nothing of a hostile name but its letters', async () => {
+    await using stage = await copyOfLake()
+    // The check of every run holds the output against control characters.
+    await stage.lake.put('raw/prices/symbol=%1B[31m/year=2024/%1B[31m-2024.parquet', new Uint8Array(0))
+    await stage.lake.put(
+      'raw/prices/symbol=%1B%0A##%5Berror%5D/year=2024/%1B%0A##%5Berror%5D-2024.parquet',
+      new Uint8Array(0),
+    )
+    await stage.lake.put("raw/prices/symbol=AAPL/$(id)'\n.parquet", new Uint8Array(0))
+    const run = await stage.run(['verify'])
+    expect(run.code).toBe(1)
+    expect(run.stdout).not.toContain('##[')
+    expect(run.stdout.split('\n').filter((line) => !/^(?:❌|Found: |$)/.test(line))).toEqual([])
+    expect(run.stdout).toContain(String.raw`'\''`)
+  })
+})
+
+describe.concurrent('ingest verify over a bucket', () => {
+  async function bucketLake() {
+    const stage = await setS3Stage({ bars: barsFor(['AAPL'], '2024-01-02', DAY) })
+    expect((await stage.run(['--tickers', 'AAPL', '--backfill'])).code).toBe(0)
+    return stage
+  }
+
+  test('needs the rights to list and to read only, and one request for each footer', async () => {
+    await using stage = await bucketLake()
+    stage.s3.denied.add('s3:PutObject')
+    const asked = stage.s3.requests.length
+    expect(await verified(stage)).toMatchObject({ findings: [] })
+    const operations: string[] = stage.s3.requests.slice(asked).map(({ operation }) => operation)
+    // One level of each of four datasets, the symbol, the runs; the footer, a run's document.
+    expect(operations.filter((name) => name === 'list')).toHaveLength(6)
+    expect(operations.filter((name) => name === 'get')).toHaveLength(2)
+    expect(await verified(stage, ['--deep'])).toMatchObject({ findings: [] })
+  })
+
+  test('compares every byte with the hash that is stored beside them', async () => {
+    await using stage = await bucketLake()
+    const key = yearKey('AAPL', 2024)
+    const object = stage.s3.objects.get(key)
+    if (object === undefined) throw new Error(`There is no ${key}`)
+    const bytes = object.bytes.with(99, (object.bytes[99] ?? 0) ^ 1)
+    stage.s3.objects.set(key, { ...object, bytes })
+    expect(await verified(stage)).toMatchObject({ findings: [] })
+    const { findings } = await verified(stage, ['--deep'])
+    const cure = `ingest --tickers AAPL --backfill --from-date 2024-01-01 --to-date 2024-12-31 --force --out ${stage.lake.out}`
+    expect(findings).toContainEqual(expect.objectContaining({ kind: 'altered', key, cure }))
+    await stage.lake.put('raw/prices/x', new Uint8Array(1))
+    expect((await verified(stage)).findings).toMatchObject([
+      { kind: 'stray_key', cure: `aws s3 rm ${stage.lake.out}/raw/prices/x` },
+    ])
   })
 })
 
