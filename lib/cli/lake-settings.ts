@@ -1,6 +1,6 @@
 // The settings of the commands that look at a lake: those that all share, and each command's own.
 
-import { FLAGS, type Settings } from './settings.ts'
+import { FLAGS, SWITCH, type Settings } from './settings.ts'
 import { VARIABLES } from './variables.ts'
 
 /** What every command that looks at a lake takes, by the same flags and variables as a run. */
@@ -32,6 +32,27 @@ export const LAKE = {
     help: 'look as at this instant, in ISO with a zone',
     details: 'Sessions that are finished later count as not there yet.',
   },
+} as const satisfies Settings
+
+/** Of `ingest verify`, beside `LAKE`. */
+export const VERIFY = {
+  fromDate: { ...FLAGS.fromDate, help: 'look at sessions from this date on, YYYY-MM-DD' },
+  toDate: { ...FLAGS.toDate, otherwise: 'the last finished session', help: 'look at sessions up to this date' },
+  isDeep: {
+    flag: '--deep',
+    ...SWITCH,
+    help: 'read every byte and row, not listings and footers alone',
+    details:
+      'Bytes are compared with the hash that S3 keeps, in a folder with what the rows give when they are encoded anew.',
+  },
+  sample: {
+    flag: '--sample',
+    hint: 'N',
+    value: 'count',
+    help: 'ask FMP for N years of symbols, and compare every value',
+    details: 'Two calls each. Which years is drawn by the date of the last finished session.',
+  },
+  maxCalls: { ...FLAGS.maxCalls, help: 'stop the sample rather than make more than N API calls' },
 } as const satisfies Settings
 
 /** Of `ingest status`, beside `LAKE`. */

@@ -8,6 +8,7 @@ import type { Counts, Reject } from '../core/outcome.ts'
 import { DOCTOR } from './doctor.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
 import { STATUS } from './status.ts'
+import { VERIFY } from './verify.ts'
 import {
   amount,
   anyObject,
@@ -229,6 +230,7 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('dry-run', 'what --dry-run --json prints', DRY_RUN),
   schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
   schemaDocument('status', 'what ingest status --json prints', STATUS),
+  schemaDocument('verify', 'what ingest verify --json prints', VERIFY),
   schemaDocument('doctor', 'what ingest doctor --json prints', DOCTOR),
 ]
 

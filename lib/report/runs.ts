@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import { mapAhead } from '../core/concurrency.ts'
-import { isIsoDate, type IsoDate } from '../core/dates.ts'
+import { isIsoDate, utcDate, type IsoDate } from '../core/dates.ts'
 import { IngestError } from '../core/errors.ts'
 import { oneLine } from '../core/text.ts'
 import type { Store, StoredFile } from '../store/store.ts'
@@ -70,6 +70,7 @@ const Run = v.object({
   calls: number,
   duration_seconds: number,
   through_date: date,
+  date_range: v.optional(v.object({ from: date, to: date })),
   stopped_by: v.nullish(v.string()),
   mended_symbols: number,
   held_symbols: number,
@@ -117,6 +118,15 @@ export function newestRuns(files: readonly Pick<StoredFile, 'key'>[]): readonly 
 export async function readRun(store: Store, { key, startMs }: RunKey): Promise<StoredRun | undefined> {
   const found = await readDocument(store, key)
   return found && { key, startMs, ...found }
+}
+
+/** The metrics of the runs that started in the same second, as far as they can be read. */
+export async function readRunsAt(store: Store, startMs: number): Promise<readonly RunRecord[]> {
+  const second = Math.floor(startMs / 1_000) * 1_000
+  const files = await store.list(`${RUNS_PREFIX}date=${utcDate(startMs)}/`)
+  const keys = files.map(({ key }) => key).filter((key) => runOfKey(key)?.startMs === second)
+  const documents = await Promise.all(keys.map(async (key) => await readDocument(store, key)))
+  return documents.flatMap((found) => (found !== undefined && 'metrics' in found ? [found.metrics] : []))
 }
 
 type Document = { readonly metrics: RunRecord } | { readonly problem: string }
