@@ -64,6 +64,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'datasets/prices/session-fates.ts': ['datasets/prices/outcome.test.ts', 'the fates that the outcome counts'],
   'datasets/prices/store-symbol.ts': ['datasets/prices/task.test.ts', 'the last step of a task'],
   'datasets/prices/stored-rows.ts': ['faults/moving-past.test.ts', 'the rows that are compared'],
+  'datasets/prices/symbol-state.ts': ['commands/inspect/status.test.ts', 'what that command says of a symbol'],
   'datasets/prices/windows.ts': ['e2e/past-report.test.ts', 'what the vendor is asked, and what it refuses'],
   'datasets/prices/validate.ts': ['datasets/check.test.ts', 'the rules and their dataset in one table'],
   'datasets/prices/year-status.ts': ['datasets/prices/plan.test.ts', 'the verdicts that the plan takes'],

@@ -13,7 +13,8 @@ import { RUNS_PREFIX, runOfKey } from './metrics-file.ts'
 const text = v.optional(v.string())
 const number = v.optional(v.number())
 const flag = v.optional(v.boolean())
-const date = v.nullish(v.custom<IsoDate>((value) => typeof value === 'string' && isIsoDate(value), 'is no date'))
+const sessionDate = v.custom<IsoDate>((value) => typeof value === 'string' && isIsoDate(value), 'is no date')
+const date = v.nullish(sessionDate)
 
 const Past = v.object({
   verdict: text,
@@ -23,7 +24,7 @@ const Past = v.object({
   steps: v.optional(
     v.array(
       v.object({
-        before: v.custom<IsoDate>((value) => typeof value === 'string' && isIsoDate(value), 'is no date'),
+        before: sessionDate,
         price_factor: v.number(),
         adj_factor: v.number(),
         ratio: v.nullish(v.string()),
@@ -73,6 +74,7 @@ const Run = v.object({
   stopped_by: v.nullish(v.string()),
   mended_symbols: number,
   held_symbols: number,
+  held_sessions: v.optional(v.array(v.object({ date: sessionDate, reason: text }))),
   results: v.optional(v.array(Result), []),
 } satisfies Partial<Record<keyof Metrics, unknown>>)
 
@@ -91,22 +93,47 @@ const MAX_DOCUMENT_BYTES = 128 * 1_048_576
 /** A document of 10,000 symbols takes 10 MB: so many at once. */
 const MAX_DOCUMENTS_AHEAD = 4
 
+/** A run by the keys of its files. */
+export type ListedRun = {
+  readonly key: string
+  /** As in StoredRun. */
+  readonly startMs: number
+  /** Of its rejected rows; undefined where there are none. */
+  readonly rejectsKey: string | undefined
+}
+
+/** The runs, newest first, by one listing of `logs/ingest/`. Throws an IngestError if the store fails. */
+export async function listRuns(store: Store): Promise<readonly ListedRun[]> {
+  const files = await store.list(RUNS_PREFIX)
+  const keys = new Set(files.map(({ key }) => key))
+  const runs = files.flatMap(({ key }) => {
+    const run = runOfKey(key)
+    return run === undefined ? [] : [{ key, ...run }]
+  })
+  return runs
+    .toSorted((a, b) => b.startMs - a.startMs || b.number - a.number)
+    .map(({ key, startMs }) => {
+      const rejectsKey = key.replace(/\.json$/, '.rejects.jsonl')
+      return { key, startMs, rejectsKey: keys.has(rejectsKey) ? rejectsKey : undefined }
+    })
+}
+
 /**
  * The newest `count` runs, newest first, by one listing of `logs/ingest/`: to be taken one by one (`for await`), because the
  * documents of many symbols are large. A document that is gone meanwhile is left out. Throws an IngestError if the store
  * fails.
  */
 export async function* readRuns(store: Store, count: number): AsyncGenerator<StoredRun, void> {
-  const runs = (await store.list(RUNS_PREFIX)).flatMap(({ key }) => {
-    const run = runOfKey(key)
-    return run === undefined ? [] : [{ key, ...run }]
-  })
-  const newest = runs.toSorted((a, b) => b.startMs - a.startMs || b.number - a.number).slice(0, count)
-  const read = async ({ key, startMs }: (typeof newest)[number]): Promise<StoredRun | undefined> => {
+  yield* readListed((await listRuns(store)).slice(0, count), store)
+}
+
+/** The documents of listed runs, in their order, as `readRuns` gives them. */
+export async function* readListed(runs: readonly ListedRun[], store: Store): AsyncGenerator<StoredRun, void> {
+  const read = async ({ key, startMs }: ListedRun): Promise<StoredRun | undefined> => {
     const found = await readDocument(store, key)
     return found && { key, startMs, ...found }
   }
-  for await (const run of mapAhead(newest, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
+  for await (const run of mapAhead(runs, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
 }
 
 type Document = { readonly metrics: RunRecord } | { readonly problem: string }
