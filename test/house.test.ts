@@ -51,6 +51,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'datasets/fields.ts': ['datasets/statements/schema.test.ts', 'fields, tried through the rows that have them'],
   'datasets/file-action.ts': ['datasets/prices/write.test.ts', 'two lines, decided for the writer'],
   'datasets/prices/compare.ts': ['faults/moving-past.test.ts', 'whole nights over a vendor whose past moves'],
+  'datasets/prices/compared-windows.ts': ['faults/moving-past.test.ts', 'likewise'],
   'datasets/prices/decide.ts': ['datasets/prices/task.test.ts', 'the second half of a task'],
   'datasets/prices/look.ts': ['faults/moving-past.test.ts', 'likewise'],
   'datasets/prices/market-gate.ts': ['faults/market.test.ts', 'whole nights over a vendor that is wrong about all'],

@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { LAKE, STATUS } from './lake-settings.ts'
+import { LAKE, STATUS, WHY } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -45,7 +45,7 @@ export const SCHEMA = {
 export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
-export type LakeCommandName = 'status'
+export type LakeCommandName = 'status' | 'why'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -70,6 +70,15 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
     examples: [
       ['is the lake in the bucket up to date? The exit code says it too', 'ingest status --out s3://my-bucket'],
       ['an alert on Mondays as well, for a script', 'ingest status --out ./lake --max-behind 0 --json'],
+    ],
+  },
+  why: {
+    description: 'the life of one symbol and date: what is stored, why, and what the next run does with it',
+    settings: { ...WHY, ...LAKE },
+    examples: [
+      ['why is this price what it is?', 'ingest why AAPL 2024-09-16 --out s3://my-bucket'],
+      ['and what does FMP have now?', 'ingest why AAPL 2024-09-16 --ask --out ./lake'],
+      ['of a statement the end of the period', 'ingest why AAPL 2024-09-28 --dataset income --out ./lake --json'],
     ],
   },
   demo: {
@@ -99,7 +108,7 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
 }
 
 /** The commands that are named, all but `ingest`. */
-export const COMMAND_WORDS = ['status', 'demo', 'databricks', 'schema'] as const satisfies readonly CommandName[]
+export const COMMAND_WORDS = ['status', 'why', 'demo', 'databricks', 'schema'] as const satisfies readonly CommandName[]
 
 /** Each with its meaning in short, for --help, and in full, for the reference page. */
 export const EXIT_CODES: readonly (readonly [codes: string, short: string, full: string])[] = [

@@ -1,7 +1,6 @@
 // What a file of this program holds, how its rows are read back, and what its footer says. Writing them is in writer.ts, because
 // most commands only read.
 
-import { createHash } from 'node:crypto'
 import { CREATOR } from '../core/config.ts'
 import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
 import {
@@ -55,7 +54,7 @@ export type Encoder = {
  */
 export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): string {
   const names = columns.map(({ name }) => name).filter((name) => name !== INGEST_TS.name)
-  const hash = createHash('sha256')
+  const hash = new Bun.CryptoHasher('sha256')
   for (const row of rows) hash.update(`${JSON.stringify(names.map((name) => row[name]))}\n`)
   return hash.digest('hex')
 }

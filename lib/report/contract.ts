@@ -7,6 +7,7 @@ import type { ErrorKind } from '../core/errors.ts'
 import type { Counts, Reject } from '../core/outcome.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
 import { STATUS } from './status.ts'
+import { WHY } from './why.ts'
 import {
   amount,
   anyObject,
@@ -228,6 +229,7 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('dry-run', 'what --dry-run --json prints', DRY_RUN),
   schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
   schemaDocument('status', 'what ingest status --json prints', STATUS),
+  schemaDocument('why', 'what ingest why --json prints', WHY),
 ]
 
 function schemaDocument(name: string, title: string, schema: Schema<unknown>): SchemaDocument {

@@ -39,10 +39,20 @@ const Past = v.object({
   bases_differ: flag,
 } satisfies Partial<Record<keyof NonNullable<SymbolResult['past']>, unknown>>)
 
+const Counts = v.object({
+  stored: number,
+  no_data: number,
+  missing: number,
+  rejected: number,
+  failed: number,
+  not_reached: number,
+} satisfies Partial<Record<keyof SymbolResult['counts'], unknown>>)
+
 const Result = v.object({
   symbol: v.string(),
   dataset: text,
   errors: v.optional(v.array(v.string())),
+  counts: v.optional(Counts),
   rejected_rows: number,
   suspect_rows: number,
   calls: number,

@@ -32,6 +32,7 @@ type RunLine = Extract<CommandLine, { kind: 'run' }>
 /** Each is loaded when it is asked for. */
 const COMMANDS: Readonly<Record<LakeCommandName, (line: RunLine, start: Start) => Promise<number>>> = {
   status: async (...call) => await perform((await import('./status.ts')).STATUS_COMMAND, ...call),
+  why: async (...call) => await perform((await import('./why.ts')).WHY_COMMAND, ...call),
 }
 
 /** The exit code of a command that was not interrupted. Says what ended it; throws only what is a defect. */

@@ -85,10 +85,13 @@ async function openForReading(target: Target, { config, effects, warn }: Look): 
   return await effects.openStore(target, config, options)
 }
 
+/** Of a nightly run without `--lookback`, in sessions. */
+export const LOOKBACK = Number(FLAGS.lookback.default)
+
 /** The dates of a nightly run, a run without dates, at an instant in milliseconds since 1970. */
 export function nightlyPeriod({ calendar }: Pick<Look, 'calendar'>, nowMs: number): Period {
-  const lookback = Number(FLAGS.lookback.default)
-  const dates = { mode: 'daily', fromDate: undefined, toDate: undefined, backfillDays: undefined, lookback } as const
+  const open = { fromDate: undefined, toDate: undefined, backfillDays: undefined }
+  const dates = { mode: 'daily', ...open, lookback: LOOKBACK } as const
   return resolvePeriod(dates, calendar, nowMs)
 }
 
