@@ -113,7 +113,7 @@ export type ListedRun = {
 }
 
 /** The runs, newest first, by one listing of `logs/ingest/`. Throws an IngestError if the store fails. */
-export async function listRuns(store: Store): Promise<readonly ListedRun[]> {
+async function listRuns(store: Store): Promise<readonly ListedRun[]> {
   const files = await store.list(RUNS_PREFIX)
   const keys = new Set(files.map(({ key }) => key))
   const runs = files.flatMap(({ key }) => {
@@ -128,22 +128,21 @@ export async function listRuns(store: Store): Promise<readonly ListedRun[]> {
     })
 }
 
-/**
- * The newest `count` runs, newest first, by one listing of `logs/ingest/`: to be taken one by one (`for await`), because the
- * documents of many symbols are large. A document that is gone meanwhile is left out. Throws an IngestError if the store
- * fails.
- */
-export async function* readRuns(store: Store, count: number): AsyncGenerator<StoredRun, void> {
-  yield* readListed((await listRuns(store)).slice(0, count), store)
-}
+/** Which runs to read, of all of them, newest first: so many of the newest, or those that a function chooses, in its order. */
+type RunChoice = number | ((listed: readonly ListedRun[]) => readonly ListedRun[])
 
-/** The documents of listed runs, in their order, as `readRuns` gives them. */
-export async function* readListed(runs: readonly ListedRun[], store: Store): AsyncGenerator<StoredRun, void> {
+/**
+ * The documents of runs, by one listing of `logs/ingest/`: to be taken one by one (`for await`), because those of many symbols
+ * are large. A document that is gone meanwhile is left out. Throws an IngestError if the store fails.
+ */
+export async function* readRuns(store: Store, choice: RunChoice): AsyncGenerator<StoredRun, void> {
+  const listed = await listRuns(store)
+  const chosen = typeof choice === 'number' ? listed.slice(0, choice) : choice(listed)
   const read = async ({ key, startMs }: ListedRun): Promise<StoredRun | undefined> => {
     const found = await readDocument(store, key)
     return found && { key, startMs, ...found }
   }
-  for await (const run of mapAhead(runs, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
+  for await (const run of mapAhead(chosen, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
 }
 
 type Document = { readonly metrics: RunRecord } | { readonly problem: string }

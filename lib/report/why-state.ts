@@ -2,7 +2,7 @@
 
 import type { IsoDate } from '../core/dates.ts'
 import { oneLine } from '../core/text.ts'
-import type { CellEvent } from './cell-life.ts'
+import type { CellEvent } from './cell-events.ts'
 import type { Why } from './why.ts'
 
 type State = Pick<Why, 'state' | 'reason'>
@@ -57,12 +57,14 @@ function absentState(place: AbsentPlace, { history, stored, tradesElsewhere }: S
   if (place === 'after') return { state: 'not_stored', reason: `It is after the newest stored one, ${stored?.to}.` }
   if (tradesElsewhere)
     return { state: 'no_data', reason: 'It lies between stored days; whether its exchange was open is not known.' }
-  const asked = history.findLast(({ event }) => event === 'no_bar')
+  const [told] = history.filter(({ event }) => event === 'stored' || event === 'no_bar').slice(-1)
   return {
     state: 'missing',
-    reason:
-      asked === undefined
-        ? 'It lies between stored ones.'
-        : 'It lies between stored ones: FMP was asked and had no bar.',
+    reason: `It lies between stored ones${told === undefined ? '' : (MISSING[told.event] ?? '')}.`,
   }
+}
+
+const MISSING: Partial<Record<CellEvent['event'], string>> = {
+  stored: ': a run stored it, and its object is gone',
+  no_bar: ': FMP was asked and had no bar',
 }

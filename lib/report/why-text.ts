@@ -1,6 +1,6 @@
 // `ingest why` for people: the life of one cell in about ten lines.
 
-import { grouped, oneLine } from '../core/text.ts'
+import { counted, grouped, oneLine } from '../core/text.ts'
 import type { Why } from './why.ts'
 
 const MARKS: Readonly<Record<Why['state'], string>> = {
@@ -91,7 +91,7 @@ const MAX_EVENTS = 4
 
 function historyLines({ history, runs_read: read, runs_left_out: left }: Why, more: string): readonly string[] {
   const cut = left === 0 ? '' : `; ${grouped(left)} runs were not read`
-  if (history.length === 0) return [`History: nothing in the metrics of ${grouped(read)} runs since${cut}`]
+  if (history.length === 0) return [`History: nothing in the metrics of ${counted(read, 'run')} since${cut}`]
   const shown = history.length <= MAX_EVENTS ? history : [...history.slice(0, 1), ...history.slice(1 - MAX_EVENTS)]
   const hidden = history.length - shown.length
   const lines = shown.map(({ run_id: id, event, detail }) => `${id} ${event.replace('_', ' ')}: ${oneLine(detail)}`)

@@ -1,7 +1,7 @@
 // What `ingest why` tells of one cell: the document of `--json`.
 
 import { DATASET_NAMES } from '../core/config.ts'
-import { CELL_EVENTS } from './cell-life.ts'
+import { CELL_EVENTS } from './cell-events.ts'
 import {
   anyObject,
   count,
@@ -119,7 +119,7 @@ export const WHY = object(
     finished: orNull(instant('When the session is finished, and may be stored; null for other days')),
     state: oneOf(
       STATES,
-      'stored: a row of FMP counts. carried: a row that FMP no longer has. unreadable: an object is there and cannot be relied on. rejected: FMP’s row broke a hard rule. held: it waits. missing: between stored sessions, FMP had no bar or was not asked. no_data: FMP was asked for its year, or its period, and had nothing. not_stored: before or after all that is stored. closed: no session. future: not finished',
+      "stored: a row of FMP counts. carried: a row that FMP no longer has. unreadable: an object is there and cannot be relied on. rejected: FMP's row broke a hard rule. held: it waits. missing: between stored sessions, FMP had no bar or was not asked. no_data: FMP was asked for its year, or its period, and had nothing. not_stored: before or after all that is stored. closed: no session. future: not finished",
     ),
     reason: text('The state in a sentence'),
     objects: list(OBJECT, 'The objects that hold the cell, or could'),

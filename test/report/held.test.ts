@@ -46,8 +46,9 @@ test('a symbol that has the last session waits no more', () => {
   expect(heldBack(runs, { ...FRESHNESS, asOf: day('2024-09-13') }).held_symbols).toEqual(['A'])
 })
 
+const held = (date: string, reason?: string) => ({ held_sessions: [{ date: day(date), reason }] })
+
 test('a session of the market waits until something of it, or after it, is stored', () => {
-  const held = (date: string, reason?: string) => ({ held_sessions: [{ date: day(date), reason }] })
   const runs = [
     runOf({}, held('2024-09-16', 'new')),
     runOf({}, held('2024-09-16', 'old')),

@@ -1,11 +1,13 @@
 // The runs that can have had to do with one cell, with the rows of it that they rejected.
 
-import { dayNamedIn, type IsoDate } from '../../core/dates.ts'
+import type { Calendar } from '../../core/calendar.ts'
+import { addDays, dayNamedIn, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import { holdsCell, type CellObject } from '../../datasets/cell.ts'
 import { runIdOf } from '../../report/json-schema.ts'
-import { lifeOf, type CellEvent, type CellRun, type CellWrite } from '../../report/cell-life.ts'
-import { listRuns, readListed, type RunRecord } from '../../report/runs.ts'
+import type { CellEvent, CellFacts, CellWrite } from '../../report/cell-events.ts'
+import { lifeOf, type CellRun } from '../../report/cell-life.ts'
+import { readRuns, type RunRecord } from '../../report/runs.ts'
 import type { Why } from '../../report/why.ts'
 import type { Store } from '../../store/store.ts'
 
@@ -21,6 +23,8 @@ type CellRuns = {
   /** Oldest first. */
   readonly runs: readonly CellRun[]
   readonly leftOut: number
+  /** The metrics documents of all runs, also of those before, by their instants. */
+  readonly keys: ReadonlyMap<number, string>
 }
 
 /** The runs from `sinceMs` to `untilMs`. Throws an IngestError if the store fails. */
@@ -29,17 +33,25 @@ export async function cellRuns(
   { sinceMs, untilMs }: { readonly sinceMs: number; readonly untilMs: number },
   store: Store,
 ): Promise<CellRuns> {
-  const since = (await listRuns(store)).filter(({ startMs }) => startMs >= sinceMs && startMs <= untilMs).toReversed()
-  const read = since.filter((_run, index) => index < MAX_FIRST || index >= since.length - MAX_NEWEST)
-  const rejectsKeys = new Map(read.map((run) => [run.key, run.rejectsKey]))
+  const rejectsKeys = new Map<string, string | undefined>()
   const runs: CellRun[] = []
-  for await (const run of readListed(read, store)) {
+  const keys = new Map<number, string>()
+  let leftOut = 0
+  const documents = readRuns(store, (listed) => {
+    const since = listed.filter(({ startMs }) => startMs >= sinceMs && startMs <= untilMs).toReversed()
+    const read = since.filter((_run, index) => index < MAX_FIRST || index >= since.length - MAX_NEWEST)
+    leftOut = since.length - read.length
+    for (const { startMs, key } of listed) keys.set(startMs, key)
+    for (const { key, rejectsKey } of read) rejectsKeys.set(key, rejectsKey)
+    return read
+  })
+  for await (const run of documents) {
     const key = rejectsKeys.get(run.key)
     const rejects = key === undefined ? [] : await rejectsOf(cell, key, store)
     // Of many symbols only this one stays in memory.
     runs.push({ run: 'problem' in run ? run : { ...run, metrics: ofSymbol(run.metrics, cell) }, rejects })
   }
-  return { runs, leftOut: since.length - read.length }
+  return { runs, leftOut, keys }
 }
 
 function ofSymbol(metrics: RunRecord, { symbol }: Cell): RunRecord {
@@ -84,14 +96,16 @@ function noneIfOfFile(error: unknown): undefined {
 /** The life of a cell by its runs and by the objects that hold it. */
 export function cellLife(
   { runs }: CellRuns,
-  cell: Cell & { readonly objects: readonly CellObject[]; readonly askedUntilMs: number | undefined },
+  cell: Pick<CellFacts, 'symbol' | 'dataset' | 'date' | 'askedUntilMs'> & { readonly objects: readonly CellObject[] },
+  calendar: Calendar,
 ): readonly CellEvent[] {
   const writes = cell.objects.filter(holdsCell).map(({ file, footer, isCarried }): CellWrite => ({
     startMs: secondOf(footer.ingestMs),
     kind: kindOf(file.key),
     isCarried,
   }))
-  return lifeOf(runs, { ...cell, writes })
+  const sessionsAfter = (date: IsoDate, upTo: IsoDate) => calendar.sessions({ from: addDays(date, 1), to: upTo }).length
+  return lifeOf(runs, { ...cell, writes, sessionsAfter })
 }
 
 /** The keys of metrics have whole seconds. */
@@ -105,7 +119,7 @@ function kindOf(key: string): CellWrite['kind'] {
 }
 
 /** An object by the names of the document. */
-export function whyObject(object: CellObject, { runs }: CellRuns): Why['objects'][number] {
+export function whyObject(object: CellObject, { runs, keys }: CellRuns): Why['objects'][number] {
   const { file } = object
   const base = { key: file.key, kind: kindOf(file.key), size_bytes: file.sizeBytes }
   if ('problem' in object) {
@@ -113,9 +127,10 @@ export function whyObject(object: CellObject, { runs }: CellRuns): Why['objects'
     return { ...base, problem: object.problem, ...nothing, rows_hash: 'absent', bytes_hash: 'absent' }
   }
   const { footer, rows, isCarried, rowsHash, bytesHash, runUuid } = object
-  const ofSecond = runs.filter(({ run }) => run.startMs === secondOf(footer.ingestMs))
-  const byUuid = ofSecond.find(
-    ({ run }) => 'metrics' in run && runUuid !== undefined && run.metrics.run_uuid === runUuid,
+  const startMs = secondOf(footer.ingestMs)
+  // Two runs may begin in one second: a bucket keeps whose write it was.
+  const byUuid = runs.find(
+    ({ run }) => run.startMs === startMs && 'metrics' in run && run.metrics.run_uuid === (runUuid ?? ''),
   )
   return {
     ...base,
@@ -123,7 +138,7 @@ export function whyObject(object: CellObject, { runs }: CellRuns): Why['objects'
     rows,
     is_carried: isCarried,
     ingest_ts: runIdOf(footer.ingestMs),
-    run: (byUuid ?? ofSecond[0])?.run.key ?? null,
+    run: byUuid?.run.key ?? keys.get(startMs) ?? null,
     rows_in_file: footer.rows,
     asked: footer.asked ?? null,
     rows_hash: rowsHash,

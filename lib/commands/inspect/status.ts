@@ -10,7 +10,7 @@ import { inventory } from '../../datasets/inventory.ts'
 import { monthsUpTo, stateOf } from '../../datasets/prices/symbol-state.ts'
 import { heldBack, heldIn, type HeldInRun } from '../../report/held.ts'
 import { runIdOf } from '../../report/json-schema.ts'
-import { listRuns, readListed } from '../../report/runs.ts'
+import { readRuns } from '../../report/runs.ts'
 import { runStatus, STATUS_VERSION, statusText, type Status } from '../../report/status.ts'
 import type { LakeCommand } from './inspect.ts'
 import { commandFor, nightlyPeriod, openLake, printFindings, symbolsOf, type Lake, type Look } from './look.ts'
@@ -108,15 +108,14 @@ function sessionsAfter(session: IsoDate, { calendar, asOf }: Look): number {
 
 /** The last runs up to the instant of the look, and the calls of those of its UTC date. */
 async function lastRuns({ store, startMs }: Lake) {
-  const past = (await listRuns(store)).filter((run) => run.startMs <= startMs)
   const isToday = (run: { readonly startMs: number }) => utcDate(run.startMs) === utcDate(startMs)
   const shown: Status['runs'][number][] = []
   const held: HeldInRun[] = []
   let callsToday = 0
-  for await (const run of readListed(
-    past.filter((listed, index) => index < RUNS_SHOWN || isToday(listed)),
-    store,
-  )) {
+  const runs = readRuns(store, (listed) =>
+    listed.filter((run) => run.startMs <= startMs).filter((run, index) => index < RUNS_SHOWN || isToday(run)),
+  )
+  for await (const run of runs) {
     const status = runStatus(run)
     if (isToday(run)) callsToday += status.calls ?? 0
     held.push(heldIn(run))

@@ -25,7 +25,7 @@ type Asked = {
 
 /** Throws an IngestError if the store fails, or FMP when it is asked. */
 export async function whyDocument({ symbol, date, dataset: name, asksFmp }: Asked, lake: Lake): Promise<Why> {
-  const { store, prices, asOf, startMs, config } = lake
+  const { store, prices, calendar, asOf, startMs, config } = lake
   const statement = STATEMENTS.find((one) => one.name === name)
   if (statement === undefined) throw new Error('Every name has its statement')
   const dataset = createStatement(statement, { prefix: config.prefix, creator: prices.creator })
@@ -34,7 +34,8 @@ export async function whyDocument({ symbol, date, dataset: name, asksFmp }: Aske
   const objects = cell.object === undefined ? [] : [cell.object]
   const sinceMs = newYorkInstant(date, '00:00:00')
   const runs = await cellRuns({ symbol, dataset: name, date }, { sinceMs, untilMs: startMs }, store)
-  const history = cellLife(runs, { symbol, dataset: name, date, objects, askedUntilMs: Infinity })
+  const facts = { symbol, dataset: name, date, objects, askedUntilMs: Infinity }
+  const history = cellLife(runs, facts, calendar)
   const footer = cell.object !== undefined && 'footer' in cell.object ? cell.object.footer : undefined
   return {
     schema_version: WHY_VERSION,

@@ -27,7 +27,8 @@ export async function whyPrice({ symbol, date, asksFmp }: Asked, lake: Lake): Pr
   const sinceMs = isSession ? finishedMs(date) : newYorkInstant(date, '00:00:00')
   const runs = await cellRuns({ symbol, dataset: 'prices', date }, { sinceMs, untilMs: startMs }, store)
   const askedUntilMs = isSession || cell.tradesElsewhere ? lastAskedMs(date, lake) : undefined
-  const history = cellLife(runs, { symbol, dataset: 'prices', date, objects: cell.objects, askedUntilMs })
+  const facts = { symbol, dataset: 'prices', date, objects: cell.objects, askedUntilMs }
+  const history = cellLife(runs, facts, calendar)
   const { winner } = cell
   return {
     schema_version: WHY_VERSION,

@@ -55,8 +55,9 @@ function allBars(): Record<string, readonly Bar[]> {
   )
 }
 
+const quarter = (value: number | null) => value && Math.round(value * 25) / 100
+
 function quartered(bars: readonly Bar[]): readonly Bar[] {
-  const quarter = (value: number | null) => value && Math.round(value * 25) / 100
   return bars.map((bar) =>
     bar.date >= BOGUS.before
       ? bar
@@ -154,40 +155,52 @@ async function look(stage: MemoryStage, now: string, args: readonly string[]) {
   return status
 }
 
-test(`is right on every one of ${DAYS} days`, async () => {
+/** A lake whose nights run, or not, as the cron and the day want it. */
+function createLake() {
   const stage = setMemoryStage()
   const random = seededRandom(SEED + 1)
   const bars = allBars()
   const told: Told = { runs: [], isHeld: false }
-  const night = async (now: string, args: readonly string[]) => {
-    const { code, calls } = await stage.run(args, now)
-    told.runs.push({ run_id: now.replace('Z', '+00:00'), exit_code: code, calls })
-  }
-  const serve = (today: string) => {
+
+  function serve(today: string): void {
     for (const symbol of SYMBOLS) {
       const own = (bars[symbol] ?? []).filter(({ date }) => date < today)
       stage.bars[symbol] = symbol === 'HELD' && within(today, BOGUS) ? quartered(own) : own
     }
   }
-  serve(FIRST_DAY)
-  const backfilled = new Set((bars['A'] ?? []).map(({ date }) => String(date)).filter((date) => date < FIRST_DAY))
-  await night(`${FIRST_DAY}T12:00:00Z`, ['--backfill', '--from-date', ASKED.from, '--tickers', BACKFILLED.join(',')])
+
+  async function run(now: string, args: readonly string[]): Promise<void> {
+    const { code, calls } = await stage.run(args, now)
+    told.runs.push({ run_id: now.replace('Z', '+00:00'), exit_code: code, calls })
+  }
+
+  async function night(today: string): Promise<void> {
+    const isCron = [2, 3, 4, 5, 6].includes(new Date(today).getUTCDay()) && !within(today, DEAD_CRON)
+    const isSure = within(today, SURE)
+    if (!isCron || (random() < 0.35 && !isSure)) return
+    serve(today)
+    const isCut = random() < 0.08 && !isSure
+    const budget = isCut ? ['--max-calls', '6'] : []
+    await run(`${today}T13:00:00Z`, ['--tickers', SYMBOLS.join(','), '--audit', '0', ...budget])
+    if (isSession(later(today, -1)) && !isCut) told.isHeld = within(today, BOGUS)
+  }
+
+  async function backfill(): Promise<ReadonlySet<string>> {
+    serve(FIRST_DAY)
+    await run(`${FIRST_DAY}T12:00:00Z`, ['--backfill', '--from-date', ASKED.from, '--tickers', BACKFILLED.join(',')])
+    return new Set((stage.bars['A'] ?? []).map(({ date }) => date))
+  }
+
+  return { stage, told, random, night, backfill }
+}
+
+test(`is right on every one of ${DAYS} days`, async () => {
+  const { stage, told, random, night, backfill } = createLake()
+  const backfilled = await backfill()
   const seen = { stale: 0, holes: 0, held: 0, fresh: 0 }
   for (let index = 0; index < DAYS; index += 1) {
     const today = later(FIRST_DAY, index)
-    const isNight = [2, 3, 4, 5, 6].includes(new Date(today).getUTCDay()) && !within(today, DEAD_CRON)
-    if (isNight && (random() > 0.35 || within(today, SURE))) {
-      serve(today)
-      const isCut = random() < 0.08 && !within(today, SURE)
-      await night(`${today}T13:00:00Z`, [
-        '--tickers',
-        SYMBOLS.join(','),
-        '--audit',
-        '0',
-        ...(isCut ? ['--max-calls', '6'] : []),
-      ])
-      if (isSession(later(today, -1)) && !isCut) told.isHeld = within(today, BOGUS)
-    }
+    await night(today)
     const stored = new Map(SYMBOLS.map((symbol) => [symbol, storedDates(stage, symbol, backfilled)]))
     const isEvening = random() < 0.5
     const now = `${today}T${isEvening ? '23:45:00' : '13:30:00'}Z`
@@ -195,13 +208,9 @@ test(`is right on every one of ${DAYS} days`, async () => {
     const listed = random() < 0.5
     const status = await look(stage, now, listed ? ['--tickers', SYMBOLS.join(',')] : [])
     const runs = status.runs.map(({ run_id, exit_code, calls }) => ({ run_id, exit_code, calls }))
-    expect({ now, ...status, runs }).toMatchObject({
-      now,
-      ...expected(stored, { asOf, listed, today }, told),
-    } as object)
-    seen.stale += status.ok ? 0 : 1
-    seen.fresh += status.ok ? 1 : 0
-    seen.holes += status.holes.length > 0 ? 1 : 0
+    expect({ now, ...status, runs }).toMatchObject({ now, ...expected(stored, { asOf, listed, today }, told) })
+    seen[status.ok ? 'fresh' : 'stale'] += 1
+    seen.holes += Math.min(1, status.holes.length)
     seen.held += status.held_symbols.length
   }
   // Each of these days was there.

@@ -22,6 +22,8 @@ async function look(stage: Stage, args: readonly string[] = [], now?: string) {
   return { ...statusIn(run), code: run.code }
 }
 
+const month = (name: string, count: number, stored: number) => ({ month: name, sessions: count, stored })
+
 describe.concurrent('ingest status', () => {
   test('after a night tells that all symbols have the last session, in text and as a document', async () => {
     await using stage = await setStage({ bars: barsFor(['A', 'B', '^C'], DAY, DAY) })
@@ -112,7 +114,6 @@ describe.concurrent('ingest status', () => {
     await putPrices(stage.lake, rowsFor('B', '2024-09-03', DAY), 'day')
     await stage.lake.remove(dayKey('B', '2024-09-05'))
     const { months, holes, stale } = await look(stage)
-    const month = (name: string, count: number, stored: number) => ({ month: name, sessions: count, stored })
     expect(months.length).toBe(12)
     expect([months[0], months[4], months[10], months[11]]).toEqual([
       month('2023-10', 22, 22),

@@ -12,7 +12,7 @@ import type { Why } from '../../../lib/report/why.ts'
 
 setDefaultTimeout(240_000)
 
-const SYMBOLS = ['SPLIT', 'CARRY', 'DAYS', 'YEAR'] as const
+const SYMBOLS = ['DAYS', 'YEAR', 'SPLIT', 'CARRY'] as const
 type Symbol = (typeof SYMBOLS)[number]
 
 /** The first night stores the session before it; the others go on until the last, after which a session is finished. */
@@ -72,6 +72,8 @@ function honestBars(symbol: Symbol, today: string): readonly Bar[] {
   return barsOn(iso(later(today, -1)), TRADED[symbol], EVENTS[symbol] ?? [])
 }
 
+const quarter = (value: number | null) => value && Math.round(value * 25) / 100
+
 /** The vendor's bars on a morning. */
 function servedBars(symbol: Symbol, today: string): readonly Bar[] {
   const bars = honestBars(symbol, today)
@@ -85,7 +87,6 @@ function servedBars(symbol: Symbol, today: string): readonly Bar[] {
   }
   if (symbol === 'YEAR') return bars.filter(({ date }) => date !== YEAR.missing)
   if (symbol === 'CARRY') return today > CARRY.exDate ? bars.filter(({ date }) => date >= CARRY.depthFrom) : bars
-  const quarter = (value: number | null) => value && Math.round(value * 25) / 100
   return today < SPLIT.bogusFrom
     ? bars
     : bars.map((bar) => {
@@ -113,7 +114,8 @@ async function liveThroughTheYear(): Promise<MemoryStage> {
   expect(await night(FIRST_NIGHT, backfill, '12')).toBe(0)
   for (let today: string = FIRST_NIGHT; today <= LAST_NIGHT; today = later(today, 1)) {
     const isEvery = EVERY_NIGHT.some((month) => today.startsWith(month)) && dayOf(later(today, -1)) === 'session'
-    if (isEvery || new Date(today).getUTCDay() === 6) await night(today, ['--tickers', SYMBOLS.join(',')], '13')
+    if (isEvery || today === FIRST_NIGHT || new Date(today).getUTCDay() === 6)
+      await night(today, ['--tickers', SYMBOLS.join(',')], '13')
     if (today === YEAR.backfillOn)
       expect(await night(today, ['--backfill', '--from-date', '2024-01-01', '--tickers', 'YEAR'], '15')).toBe(0)
   }
@@ -129,7 +131,7 @@ type Truth = {
   readonly next: Why['next']['action']
 }
 
-const SPECIAL = [
+const SPECIAL = new Set([
   'corrected',
   'filled',
   'mended',
@@ -140,43 +142,54 @@ const SPECIAL = [
   'session_held',
   'failed',
   'left',
-]
+])
 
-/** Of the symbols that have year files: their years, and whether the year file of 2024 holds a date. */
-function yearFileHolds(symbol: Symbol, date: string): boolean {
-  if (symbol === 'YEAR') return date <= YEAR.through && date >= '2024-01-02' && date !== YEAR.missing
-  // The years were written anew at the night after the ex date: the sessions before it.
-  if (symbol === 'SPLIT') return date < SPLIT.exDate
-  return symbol === 'CARRY' && date < CARRY.exDate
+/** A cell without a row, which the year file of its date, where there is one, lacks. */
+function absent(symbol: Symbol, date: string, changes: Pick<Truth, 'state' | 'next'> & Partial<Truth>): Truth {
+  const first = symbol === 'DAYS' ? '9999' : symbol === 'YEAR' ? '2024' : '2023'
+  const hasYearFile = date >= first && date < '2025'
+  return { winner: undefined, objects: hasYearFile ? 1 : 0, events: [], ...changes }
+}
+
+const byDay = { state: 'stored', winner: 'day', events: [], next: 'compare' } as const
+const byYear = { ...byDay, winner: 'year' } as const
+
+/** Of a stored session of a symbol with year files: whether it has a day file too, depends on its first night. */
+const objectsOf = (date: string, firstDay: string) => (date >= firstDay ? 1 : 0) + (date < '2025' ? 1 : 0)
+
+const STORED: Readonly<Record<Symbol, (date: string) => Truth>> = {
+  DAYS(date) {
+    if (date < '2024-01-02') return absent('DAYS', date, { state: 'not_stored', next: 'none' })
+    if (DAYS.missing.includes(date)) return absent('DAYS', date, { state: 'missing', next: 'along' })
+    if (date === DAYS.rejected) return absent('DAYS', date, { state: 'rejected', next: 'along', events: ['rejected'] })
+    const event = { [DAYS.corrected]: 'corrected', [DAYS.late]: 'filled' }[date]
+    return { ...byDay, objects: 1, events: event === undefined ? [] : [event] }
+  },
+  YEAR(date) {
+    if (date < '2024-01-02') return absent('YEAR', date, { state: 'not_stored', next: 'none' })
+    if (date === YEAR.missing) return absent('YEAR', date, { state: 'missing', next: 'compare' })
+    const objects = objectsOf(date, '2024-01-02')
+    return date <= YEAR.through ? { ...byYear, objects, events: ['rewritten'] } : { ...byDay, objects }
+  },
+  // The years were written anew on the night after the ex date, up to the session before it. The first night stored no day file.
+  SPLIT(date) {
+    const isHeld = date > SPLIT.lastStored
+    if (isHeld) return absent('SPLIT', date, { state: 'held', next: 'fetch', events: ['held'] })
+    const objects = objectsOf(date, '2024-01-03')
+    return date < SPLIT.exDate ? { ...byYear, objects, events: ['mended'] } : { ...byDay, objects }
+  },
+  CARRY(date) {
+    const objects = objectsOf(date, '2024-01-03')
+    if (date < CARRY.depthFrom) return { ...byYear, objects, state: 'carried', events: ['carried'] }
+    return date < CARRY.exDate ? { ...byYear, objects, events: ['mended'] } : { ...byDay, objects }
+  },
 }
 
 function truthOf(symbol: Symbol, date: string): Truth {
-  const hasYears = symbol === 'SPLIT' || symbol === 'CARRY'
-  const hasYearFile = symbol !== 'DAYS' && (date.startsWith('2024') || (hasYears && date.startsWith('2023')))
-  const absent = { winner: undefined, objects: hasYearFile ? 1 : 0, events: [] }
-  if (dayOf(date) !== 'session') return { ...absent, state: 'closed', next: 'none' }
-  if (date > AS_OF) return { ...absent, state: 'future', next: 'fetch' }
-  // Nothing reaches back before the oldest year of day files; that of 2023 is compared as a whole.
-  if (date < '2024-01-02' && !hasYears) return { ...absent, state: 'not_stored', next: 'none' }
-  if (symbol === 'SPLIT' && date > SPLIT.lastStored)
-    return date === AS_OF
-      ? { ...absent, state: 'not_stored', next: 'fetch' }
-      : { ...absent, state: 'held', events: ['held'], next: 'fetch' }
-  if (date === AS_OF) return { ...absent, state: 'not_stored', next: 'fetch' }
-  if (symbol === 'DAYS' && DAYS.missing.includes(date)) return { ...absent, state: 'missing', next: 'along' }
-  if (symbol === 'DAYS' && date === DAYS.rejected)
-    return { ...absent, state: 'rejected', events: ['rejected'], next: 'along' }
-  if (symbol === 'YEAR' && date === YEAR.missing) return { ...absent, state: 'missing', next: 'compare' }
-  const isInYear = yearFileHolds(symbol, date)
-  // The first sessions of SPLIT and CARRY came by their backfill.
-  const hasDay = date >= (hasYears ? '2024-01-03' : '2024-01-02')
-  const objects = (hasDay ? 1 : 0) + (hasYearFile ? 1 : 0)
-  const stored = { state: 'stored', winner: isInYear ? 'year' : 'day', objects, next: 'compare' } as const
-  if (symbol === 'DAYS' && date === DAYS.corrected) return { ...stored, events: ['corrected'] }
-  if (symbol === 'DAYS' && date === DAYS.late) return { ...stored, events: ['filled'] }
-  if (symbol === 'YEAR' && isInYear) return { ...stored, events: ['rewritten'] }
-  if (symbol === 'CARRY' && date < CARRY.depthFrom) return { ...stored, state: 'carried', events: ['carried'] }
-  return { ...stored, events: isInYear ? ['mended'] : [] }
+  if (dayOf(date) !== 'session') return absent(symbol, date, { state: 'closed', next: 'none' })
+  if (date > AS_OF) return absent(symbol, date, { state: 'future', next: 'fetch' })
+  if (date === AS_OF) return absent(symbol, date, { state: 'not_stored', next: 'fetch' })
+  return STORED[symbol](date)
 }
 
 /** The values that must count. */
@@ -206,7 +219,7 @@ test('every cell of a year answers truly', async () => {
         state: why.state,
         winner: winner?.kind,
         objects: why.objects.length,
-        events: [...new Set(events.filter((event) => SPECIAL.includes(event)))],
+        events: [...new Set(events.filter((event) => SPECIAL.has(event)))],
         next: why.next.action,
       } as object).toEqual({ symbol, date, day: dayOf(date), ...truth })
       for (const { rows_hash: hash, problem } of why.objects) expect([hash, problem]).toEqual(['equal', null])
