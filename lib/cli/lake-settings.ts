@@ -2,6 +2,7 @@
 
 import { DATASET_NAMES } from '../core/config.ts'
 import { FLAGS, SWITCH, type Settings } from './settings.ts'
+import { VARIABLES } from './variables.ts'
 
 /** What every command that looks at a lake takes, by the same flags and variables as a run. */
 export const LAKE = {
@@ -65,4 +66,20 @@ export const WHY = {
     details:
       'Two calls, a window of at most ten years; of a statement one for each of years and quarters. It needs `FMP_API_KEY`. Without it no call is made.',
   },
+} as const satisfies Settings
+
+/** Of `ingest doctor`, beside `LAKE`: what a run would take. */
+export const DOCTOR = {
+  tickersPath: FLAGS.tickersPath,
+  noAdjClose: FLAGS.noAdjClose,
+  allowsUnsafeStore: FLAGS.allowsUnsafeStore,
+} as const satisfies Settings
+
+/** The same with what it reads from the environment only. */
+export const DOCTOR_SETTINGS = {
+  ...DOCTOR,
+  credentialsEnd: VARIABLES.credentialsEnd,
+  sessionToken: VARIABLES.sessionToken,
+  profile: VARIABLES.profile,
+  roleDurationSeconds: VARIABLES.roleDurationSeconds,
 } as const satisfies Settings

@@ -112,6 +112,7 @@ const COMMAND_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   'ingest demo': ['example', 'examples', 'sample', 'tutorial', 'tour', 'try', 'quickstart', 'test'],
   'ingest status': ['state', 'health', 'freshness', 'fresh', 'monitor', 'heartbeat'],
   'ingest why': ['explain', 'trace', 'lineage', 'provenance', 'blame', 'cell', 'inspect', 'show'],
+  'ingest doctor': ['diagnose', 'diagnostics', 'preflight', 'self-test', 'selftest', 'troubleshoot', 'debug', 'setup'],
   'ingest databricks': ['bundle', 'dab', 'lakehouse', 'spark', 'databrick', 'init'],
 }
 

@@ -6,7 +6,7 @@ import { mapAhead } from '../core/concurrency.ts'
 import { isIsoDate, type IsoDate } from '../core/dates.ts'
 import { IngestError } from '../core/errors.ts'
 import { oneLine } from '../core/text.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, StoredFile } from '../store/store.ts'
 import type { Metrics, SymbolResult } from './contract.ts'
 import { RUNS_PREFIX, runOfKey } from './metrics-file.ts'
 
@@ -104,17 +104,27 @@ const MAX_DOCUMENT_BYTES = 128 * 1_048_576
 const MAX_DOCUMENTS_AHEAD = 4
 
 /** A run by the keys of its files. */
-export type ListedRun = {
-  readonly key: string
-  /** As in StoredRun. */
-  readonly startMs: number
+export type ListedRun = Pick<StoredRun, 'key' | 'startMs'> & {
   /** Of its rejected rows; undefined where there are none. */
   readonly rejectsKey: string | undefined
 }
 
-/** The runs, newest first, by one listing of `logs/ingest/`. Throws an IngestError if the store fails. */
-async function listRuns(store: Store): Promise<readonly ListedRun[]> {
-  const files = await store.list(RUNS_PREFIX)
+/** Which runs to read, of all of them, newest first: so many of the newest, or those that a function chooses, in its order. */
+type RunChoice = number | ((listed: readonly ListedRun[]) => readonly ListedRun[])
+
+/**
+ * The documents of runs, by one listing of `logs/ingest/`: to be taken one by one (`for await`), because those of many symbols
+ * are large. A document that is gone meanwhile is left out. Throws an IngestError if the store fails.
+ */
+export async function* readRuns(store: Store, choice: RunChoice): AsyncGenerator<StoredRun, void> {
+  const listed = newestRuns(await store.list(RUNS_PREFIX))
+  const chosen = typeof choice === 'number' ? listed.slice(0, choice) : choice(listed)
+  const read = async (run: ListedRun) => await readRun(store, run)
+  for await (const run of mapAhead(chosen, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
+}
+
+/** The runs among listed files, newest first. */
+export function newestRuns(files: readonly Pick<StoredFile, 'key'>[]): readonly ListedRun[] {
   const keys = new Set(files.map(({ key }) => key))
   const runs = files.flatMap(({ key }) => {
     const run = runOfKey(key)
@@ -128,21 +138,13 @@ async function listRuns(store: Store): Promise<readonly ListedRun[]> {
     })
 }
 
-/** Which runs to read, of all of them, newest first: so many of the newest, or those that a function chooses, in its order. */
-type RunChoice = number | ((listed: readonly ListedRun[]) => readonly ListedRun[])
-
-/**
- * The documents of runs, by one listing of `logs/ingest/`: to be taken one by one (`for await`), because those of many symbols
- * are large. A document that is gone meanwhile is left out. Throws an IngestError if the store fails.
- */
-export async function* readRuns(store: Store, choice: RunChoice): AsyncGenerator<StoredRun, void> {
-  const listed = await listRuns(store)
-  const chosen = typeof choice === 'number' ? listed.slice(0, choice) : choice(listed)
-  const read = async ({ key, startMs }: ListedRun): Promise<StoredRun | undefined> => {
-    const found = await readDocument(store, key)
-    return found && { key, startMs, ...found }
-  }
-  for await (const run of mapAhead(chosen, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
+/** One run, by one request; undefined if its document is gone meanwhile. Throws an IngestError if the store fails. */
+export async function readRun(
+  store: Store,
+  { key, startMs }: Pick<StoredRun, 'key' | 'startMs'>,
+): Promise<StoredRun | undefined> {
+  const found = await readDocument(store, key)
+  return found && { key, startMs, ...found }
 }
 
 type Document = { readonly metrics: RunRecord } | { readonly problem: string }

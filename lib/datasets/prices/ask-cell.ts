@@ -5,6 +5,7 @@ import { addDays, earlierOf, isWithin, wholeYear, yearOf, type DateRange, type I
 import type { Call } from '../../pipeline/pipeline.ts'
 import { checkRows } from '../check.ts'
 import { answerOf, comparedAtOnce } from './compare.ts'
+import { YEARS_BEFORE } from './compared-windows.ts'
 import type { Past } from './past.ts'
 import { stepsText } from './past-text.ts'
 import { readStoredRows, type StoredRowsContext } from './stored-rows.ts'
@@ -26,9 +27,6 @@ export type AskedCell = {
 
 /** Calendar days before the date that hold ten sessions. */
 const DAYS_BEFORE = 20
-
-/** One window, ten years at most: this calendar year and nine before it. */
-const YEARS_BEFORE = 9
 
 /**
  * Asks for one window: from ten sessions before the date to `asOf`, ten years at most. A call costs the same for ten days and for

@@ -8,10 +8,10 @@ import { newestStoredBefore, storedExtent } from './stored-rows.ts'
 type WindowsContext = Omit<CompareContext, 'accepts'>
 
 /** The stored sessions before what is asked that every call covers too. */
-const COMPARED_SESSIONS = 10
+export const COMPARED_SESSIONS = 10
 
 /** A window's greatest length is ten years: this calendar year and nine before it. */
-const YEARS_BEFORE = 9
+export const YEARS_BEFORE = 9
 
 /**
  * The windows of a plan, made longer so that they cover stored sessions: ten before what is asked or, in an audit, all from
