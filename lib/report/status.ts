@@ -1,5 +1,7 @@
 // What `ingest status` tells: the document of `--json` and the text.
 
+import { XNYS } from '../core/calendar.ts'
+import type { IsoDate } from '../core/dates.ts'
 import { counted, grouped, listed, oneLine } from '../core/text.ts'
 import {
   amount,
@@ -143,13 +145,24 @@ function nextLine({ as_of: asOf, next_session: next, next_session_finished: at }
 }
 
 function holesLine({ holes, reach_sessions: reach }: Status, commandFor: CommandFor): readonly string[] {
-  const dates = holes.flatMap(({ sessions }) => sessions).toSorted()
-  const [from, to] = [dates[0], dates.at(-1)]
-  if (from === undefined || to === undefined) return [`Holes: none in the last ${grouped(reach)} sessions`]
-  const named = holes.map(({ symbol, sessions }) => `${oneLine(symbol)} ${spanText(sessions)}`)
-  const cure = commandFor(['--from-date', from, '--to-date', to, ...tickersOf(holes)])
-  const what = `${counted(dates.length, 'session')} of ${counted(holes.length, 'symbol')}`
-  return [`Holes: ${what} (${listed(named, MAX_NAMED)}). To ask FMP for them: ${cure}`]
+  const [first] = holes
+  if (first === undefined) return [`Holes: none in the last ${grouped(reach)} sessions`]
+  const sessions = holes.reduce((sum, hole) => sum + hole.sessions.length, 0)
+  const named = holes.map((hole) => `${oneLine(hole.symbol)} ${spanText(hole.sessions)}`)
+  const what = `${counted(sessions, 'session')} of ${counted(holes.length, 'symbol')} (${listed(named, MAX_NAMED)})`
+  // One hole a command: a run with dates also fetches what only a year file holds.
+  const hole = firstHole(first.sessions)
+  const dates = ['--from-date', hole[0] ?? '', '--to-date', hole.at(-1) ?? '']
+  const which = hole.length === sessions ? 'it' : 'the first'
+  return [`Holes: ${what}. To ask FMP for ${which}: ${commandFor([...dates, ...tickersOf([first])])}`]
+}
+
+/** The sessions up to the first that does not follow the one before it. */
+function firstHole(sessions: readonly IsoDate[]): readonly IsoDate[] {
+  const end = sessions.findIndex(
+    (session, index) => index > 0 && XNYS.nthSessionAfter(sessions[index - 1] ?? session, 1) !== session,
+  )
+  return end === -1 ? sessions : sessions.slice(0, end)
 }
 
 function spanText(sessions: readonly string[]): string {

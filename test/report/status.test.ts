@@ -114,11 +114,15 @@ test('each finding is one line with the command that cures or explains it', () =
   expect(statusText(status, commandFor).split('\n').slice(4, 10)).toEqual([
     'Next session: 2024-09-16, due: it was finished at 2024-09-16T22:30:00+00:00',
     'Sessions a month: ·▁█ 2024-07 to 2024-09',
-    'Holes: 3 sessions of 2 symbols (A [2J 2024-09-03 to 2024-09-05, B 2024-09-04). To ask FMP for them: ingest --from-date 2024-09-03 --to-date 2024-09-05 --tickers A [2J,B --out ./lake',
+    'Holes: 3 sessions of 2 symbols (A [2J 2024-09-03 to 2024-09-05, B 2024-09-04). To ask FMP for the first: ingest --from-date 2024-09-03 --to-date 2024-09-03 --tickers A [2J --out ./lake',
     'Behind the others: 2 symbols (OLD since 2024-09-12, 2 sessions, NEW without a session). To catch up: ingest --tickers OLD,NEW --out ./lake',
     'Held back: A, B, C, D, E and 1 more. To learn why: ingest why A 2024-09-16 --out ./lake',
     'Session held: 2024-09-16, 40 of 40 symbols repeat the bar before it',
   ])
+  const whole = { symbol: 'B', sessions: [day('2024-08-30'), day('2024-09-03')] }
+  expect(statusText(statusOf({ holes: [whole] }), commandFor)).toContain(
+    'To ask FMP for it: ingest --from-date 2024-08-30 --to-date 2024-09-03 --tickers B --out ./lake\n',
+  )
   const many = statusOf({ stale: symbols.map((symbol) => ({ symbol, newest_session: null, sessions_behind: null })) })
   expect(statusText(many, commandFor)).toContain('E without a session and 1 more). To catch up: ingest --out ./lake\n')
 })

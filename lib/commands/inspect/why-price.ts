@@ -30,6 +30,14 @@ export async function whyPrice({ symbol, date, asksFmp }: Asked, lake: Lake): Pr
   const facts = { symbol, dataset: 'prices', date, objects: cell.objects, askedUntilMs }
   const history = cellLife(runs, facts, calendar)
   const { winner } = cell
+  const state = stateOf({
+    place: cell.place,
+    history,
+    stored: cell.stored,
+    ingest: winner && runIdOf(winner.footer.ingestMs),
+    problem: cell.objects.flatMap((object) => ('problem' in object ? [object.problem] : []))[0],
+    tradesElsewhere: cell.tradesElsewhere,
+  })
   return {
     schema_version: WHY_VERSION,
     run_id: runIdOf(startMs),
@@ -40,21 +48,14 @@ export async function whyPrice({ symbol, date, asksFmp }: Asked, lake: Lake): Pr
     as_of: asOf,
     day: isSession ? 'session' : dayOff(date),
     finished: isSession ? runIdOf(finishedMs(date)) : null,
-    ...stateOf({
-      place: cell.place,
-      history,
-      stored: cell.stored,
-      ingest: winner && runIdOf(winner.footer.ingestMs),
-      problem: cell.objects.flatMap((object) => ('problem' in object ? [object.problem] : []))[0],
-      tradesElsewhere: cell.tradesElsewhere,
-    }),
+    ...state,
     objects: cell.objects.map((object) => whyObject(object, runs)),
     winner: winner?.file.key ?? null,
     winner_reason: winner === undefined ? null : winnerText(cell),
     history: history.map(whyEvent),
     runs_read: runs.runs.length,
     runs_left_out: runs.leftOut,
-    next: await nextOf({ files, cell, date }, lake),
+    next: await nextOf({ files, cell, date, isHeld: state.state === 'held' }, lake),
     fmp: asksFmp ? await (await import('./ask-fmp.ts')).askPrice(symbol, date, lake) : null,
   }
 }
@@ -75,9 +76,14 @@ function lastAskedMs(date: IsoDate, { calendar }: Lake): number {
   return last === undefined ? Infinity : newYorkInstant(addDays(last, 1), '00:00:00')
 }
 
-type Cell = { readonly files: SymbolFiles<SessionDataset>; readonly cell: PriceCell; readonly date: IsoDate }
+type Cell = {
+  readonly files: SymbolFiles<SessionDataset>
+  readonly cell: PriceCell
+  readonly date: IsoDate
+  readonly isHeld: boolean
+}
 
-async function nextOf({ files, cell, date }: Cell, lake: Lake): Promise<Why['next']> {
+async function nextOf({ files, cell, date, isHeld }: Cell, lake: Lake): Promise<Why['next']> {
   const { store, prices, calendar, startMs, asOf, listed, config } = lake
   const { symbol } = files
   if (listed !== undefined && !listed.includes(symbol))
@@ -101,17 +107,19 @@ async function nextOf({ files, cell, date }: Cell, lake: Lake): Promise<Why['nex
     const command = commandFor(isStored ? [...days, '--force'] : days, config)
     return { on: null, action: 'none', detail: `it does not look at the day; to ask FMP for it: ${command}` }
   }
-  return { on: run.on, action: run.role, detail: roleText(run, isStored) }
+  return { on: run.on, action: run.role, detail: roleText(run, { isStored, isHeld }) }
 }
+
+type Shown = { readonly isStored: boolean; readonly isHeld: boolean }
 
 function futureText(date: IsoDate): Why['next'] {
   return { on: addDays(date, 1), action: 'fetch', detail: 'it asks FMP for the session, which is finished then' }
 }
 
-function roleText({ role, isAudited }: NextRun, isStored: boolean): string {
+function roleText({ role, isAudited }: NextRun, { isStored, isHeld }: Shown): string {
   const covered = isAudited ? "in the symbol's turn to be compared wholly" : 'with the last stored sessions'
   const texts = {
-    fetch: 'it asks FMP for the session and stores it',
+    fetch: `it asks FMP for the session and stores it${isHeld ? ', unless it is held back again' : ''}`,
     along: 'it stores the session if FMP has it by then, along with newer ones',
     compare: isStored
       ? `it compares the row with FMP's, ${covered}`

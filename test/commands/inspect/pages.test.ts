@@ -19,11 +19,12 @@ function shown(): readonly (readonly [command: string, output: string])[] {
   return blocks.map(([, command = '', output = '']) => [command, output] as const)
 }
 
+const divided = (value: number | null, divisor: number) => value && Math.round((value / divisor) * 100) / 100
+
 /** The bars of the page, the same for every seed. `by` divides what is before the split of AAPL. */
 function bars(symbol: string, through: string, by: number): readonly Bar[] {
   const seed = { AAPL: 1, MSFT: 2, TWTR: 3 }[symbol] ?? 0
   const all = makeBars(XNYS.sessions({ from: iso('2024-01-02'), to: iso('2024-09-16') }), seed)
-  const divided = (value: number | null, divisor: number) => value && Math.round((value / divisor) * 100) / 100
   return all
     .filter(({ date }) => date <= through && (symbol !== 'TWTR' || date <= '2024-09-06'))
     .map((bar) => {
