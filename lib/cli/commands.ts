@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { DOCTOR, LAKE, STATUS, VERIFY } from './lake-settings.ts'
+import { DOCTOR, LAKE, STATUS, VERIFY, WHY } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -45,7 +45,7 @@ export const SCHEMA = {
 export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
-export type LakeCommandName = 'status' | 'verify' | 'doctor'
+export type LakeCommandName = 'status' | 'verify' | 'why' | 'doctor'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -79,6 +79,15 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
       ['listings and footers of all symbols, a few seconds', 'ingest verify --out s3://my-bucket'],
       ['every byte and every row', 'ingest verify --out ./lake --deep'],
       ['and ten years of symbols as FMP has them now', 'ingest verify --out ./lake --sample 10 --max-calls 20'],
+    ],
+  },
+  why: {
+    description: 'the life of one symbol and date: what is stored, why, and what the next run does with it',
+    settings: { ...WHY, ...LAKE },
+    examples: [
+      ['why is this price what it is?', 'ingest why AAPL 2024-09-16 --out s3://my-bucket'],
+      ['and what does FMP have now?', 'ingest why AAPL 2024-09-16 --ask --out ./lake'],
+      ['of a statement the end of the period', 'ingest why AAPL 2024-09-28 --dataset income --out ./lake --json'],
     ],
   },
   doctor: {
@@ -122,6 +131,7 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
 export const COMMAND_WORDS = [
   'status',
   'verify',
+  'why',
   'doctor',
   'demo',
   'databricks',

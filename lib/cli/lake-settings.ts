@@ -1,5 +1,6 @@
 // The settings of the commands that look at a lake: those that all share, and each command's own.
 
+import { DATASET_NAMES } from '../core/config.ts'
 import { FLAGS, SWITCH, type Settings } from './settings.ts'
 import { VARIABLES } from './variables.ts'
 
@@ -65,6 +66,26 @@ export const STATUS = {
     help: 'how many finished sessions the newest stored one may be behind before the exit code is 1',
     details:
       'Sessions are counted by the calendar, so a weekend or a holiday is none. A run stores the last session before today: from 18:30 in New York on, the lake is one behind.',
+  },
+} as const satisfies Settings
+
+/** Of `ingest why`, before `LAKE`: its arguments come first. */
+export const WHY = {
+  symbol: { flag: 'SYMBOL', value: 'symbol', help: 'the symbol, as FMP spells it' },
+  date: { flag: 'DATE', value: 'anyDate', help: 'the session; of a statement the end of the fiscal period' },
+  dataset: {
+    flag: '--dataset',
+    hint: 'NAME',
+    value: 'datasetName',
+    default: 'prices',
+    help: `${DATASET_NAMES.slice(0, -1).join(', ')} or ${DATASET_NAMES.at(-1)}`,
+  },
+  asksFmp: {
+    flag: '--ask',
+    ...SWITCH,
+    help: 'ask FMP what it has now, and judge by the rule of a run',
+    details:
+      'Two calls, a window of at most ten years; of a statement one for each of years and quarters. It needs `FMP_API_KEY`. Without it no call is made.',
   },
 } as const satisfies Settings
 

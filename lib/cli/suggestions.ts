@@ -1,6 +1,6 @@
 // What somebody meant who typed a word that the program does not know: a near word, or one that other programs use.
 
-import { DATASET_WORDS } from '../core/config.ts'
+import { DATASET_NAMES, DATASET_WORDS } from '../core/config.ts'
 import type { SchemaName } from './schemas.ts'
 
 /** Words for options that other programs use, by the option that is meant. In small letters, without dashes before them. */
@@ -71,6 +71,7 @@ const FLAG_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   '--deep': ['full', 'thorough', 'read-all', 'checksum', 'rows', 'bytes'],
   '--sample': ['samples', 'spot-check', 'random', 'vendor'],
   '--max-behind': ['max-age', 'max-stale', 'behind', 'tolerance', 'stale-after'],
+  '--ask': ['ask-fmp', 'live', 'vendor', 'compare', 'call'],
   '--keys': ['list-keys', 'show-keys', 'files', 'list-files', 'show-files'],
   '--json': ['format', 'output-format', 'metrics', 'as-json', 'j'],
   '--quiet': ['silent', 'no-progress', 'no-output', 'q'],
@@ -112,7 +113,8 @@ const COMMAND_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   'ingest --dataset cashflow': ['cashflow', 'cash-flow'],
   'ingest demo': ['example', 'examples', 'sample', 'tutorial', 'tour', 'try', 'quickstart', 'test'],
   'ingest status': ['state', 'health', 'freshness', 'fresh', 'monitor', 'heartbeat'],
-  'ingest verify': ['audit', 'fsck', 'validate', 'scrub', 'integrity', 'inspect'],
+  'ingest verify': ['audit', 'fsck', 'validate', 'scrub', 'integrity'],
+  'ingest why': ['explain', 'trace', 'lineage', 'provenance', 'blame', 'cell', 'inspect', 'show'],
   'ingest doctor': ['diagnose', 'diagnostics', 'preflight', 'self-test', 'selftest', 'troubleshoot', 'debug', 'setup'],
   'ingest databricks': ['bundle', 'dab', 'lakehouse', 'spark', 'databrick', 'init'],
 }
@@ -167,7 +169,7 @@ export function nearValue(schema: SchemaName, text: string): string | undefined 
   const value = text.trim()
   const words = WORDS[schema]
   if (words !== undefined) return nearWord(value, words) ?? nearList(value.split(','), schema)
-  if (schema === 'date') return nearDate(value)
+  if (schema === 'date' || schema === 'anyDate') return nearDate(value)
   if (schema === 'target') return /^(?:s3[an]:|s3:\/(?!\/))\/*(.+)$/i.exec(value)?.[1]?.replace(/^/, 's3://')
   return nearNumber(value)
 }
@@ -175,6 +177,7 @@ export function nearValue(schema: SchemaName, text: string): string | undefined 
 /** What a setting accepts, where that is a few words. */
 const WORDS: { readonly [schema in SchemaName]?: readonly string[] } = {
   datasets: DATASET_WORDS,
+  datasetName: DATASET_NAMES,
   periods: ['annual', 'quarter', 'both'],
   api: ['stable', 'v3'],
   switch: ['true', 'false'],

@@ -8,7 +8,7 @@ import { IngestError } from '../core/errors.ts'
 import type { Finding, FindingKind } from '../core/findings.ts'
 import { oneLine } from '../core/text.ts'
 import {
-  encodeFile,
+  encodeAgain,
   haveEqualFooters,
   readFacts,
   readFooter,
@@ -69,7 +69,7 @@ export async function checkFile<F extends StoredFile>(
   if ('problem' in read) return unusable(file, 'torn', read.problem)
   const { bytes: tail } = read
   const sizeBytes = isDeep ? tail.byteLength : file.sizeBytes
-  const found = judgeFooter(tail, { symbol, dataset, sizeBytes })
+  const found = await judgeFooter(tail, { symbol, dataset, sizeBytes })
   if ('fault' in found) return { file, faults: [found.fault], footer: undefined, tail, rows: undefined }
   if (!isDeep) return { file, faults: [], footer: found.footer, tail, rows: undefined }
   return { file, tail, ...(await checkBytes(read, found, context)) }
@@ -103,9 +103,9 @@ type Owner = { readonly symbol: string; readonly dataset: Dataset; readonly size
 type Judged = { readonly facts: FileFacts; readonly footer: Footer }
 
 /** The footer of a file that can be relied on, or the first thing that speaks against it. */
-function judgeFooter(tail: Uint8Array, owner: Owner): Judged | { readonly fault: Fault } {
+async function judgeFooter(tail: Uint8Array, owner: Owner): Promise<Judged | { readonly fault: Fault }> {
   const { symbol, dataset, sizeBytes } = owner
-  const facts = readFacts(tail, sizeBytes, dataset.columns)
+  const facts = await readFacts(tail, sizeBytes, dataset.columns)
   if (facts === undefined) return fault('torn', 'is not a readable Parquet file')
   if (!facts.createdBy.startsWith(`${dataset.creator} `)) {
     return fault('foreign', `was not written by this program (created_by is ${quoted(facts.createdBy)})`)
@@ -174,22 +174,18 @@ async function damageByEncoding(
   if (!facts.createdBy.startsWith(prefix) || !/^\d+\.\d+\.\d+[\w.+-]*$/.test(written)) return 'names no version'
   const { ingestMs, asked, carried } = footer
   const settings = { columns: dataset.columns, ingestMs, version: written, note: facts.note, creator: dataset.creator }
-  const again = encoded(() => encodeFile({ rows: rows.map(({ row }) => row), asked, carried }, settings).bytes)
+  // Damaged rows may hold values that no column takes; the encoder's errors for them are of any kind.
+  const draft = { rows: rows.map(({ row }) => row), asked, carried }
+  const again = await encodeAgain(draft, settings).then(
+    ({ bytes: own }) => own,
+    () => undefined,
+  )
   const isEqual = again !== undefined && Buffer.compare(bytes, again) === 0
   if (written !== version) {
     const ofRun = (await runOf(ingestMs))?.version
     if (ofRun !== undefined && ofRun !== written) return `names version ${written}, and the run that wrote it ${ofRun}`
-    const isSame = again !== undefined && haveEqualFooters(bytes, again)
+    const isSame = again !== undefined && (await haveEqualFooters(bytes, again))
     return isEqual || isSame ? undefined : 'has another footer than its rows give'
   }
   return isEqual ? undefined : 'has other bytes than its rows give'
-}
-
-/** Damaged rows may hold values that no column takes; the encoder's errors for them are of any kind. */
-function encoded(encode: () => Uint8Array): Uint8Array | undefined {
-  try {
-    return encode()
-  } catch {
-    return undefined
-  }
 }

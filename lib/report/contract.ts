@@ -9,6 +9,7 @@ import { DOCTOR } from './doctor.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
 import { STATUS } from './status.ts'
 import { VERIFY } from './verify.ts'
+import { WHY } from './why.ts'
 import {
   amount,
   anyObject,
@@ -231,6 +232,7 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
   schemaDocument('status', 'what ingest status --json prints', STATUS),
   schemaDocument('verify', 'what ingest verify --json prints', VERIFY),
+  schemaDocument('why', 'what ingest why --json prints', WHY),
   schemaDocument('doctor', 'what ingest doctor --json prints', DOCTOR),
 ]
 

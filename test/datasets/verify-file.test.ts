@@ -10,7 +10,7 @@ import { checkSymbol } from '../../lib/datasets/prices/verify-symbol.ts'
 import { createStatement } from '../../lib/datasets/statements/schema.ts'
 import { checkDocuments } from '../../lib/datasets/statements/verify.ts'
 import { checkFile, type FileCheckContext } from '../../lib/datasets/verify-file.ts'
-import { encodeFile } from '../../lib/parquet/parquet.ts'
+import { encodeFile } from '../../lib/parquet/writer.ts'
 import { readRunsAt } from '../../lib/report/runs.ts'
 import type { Metadata, Store } from '../../lib/store/store.ts'
 import packageJson from '../../package.json' with { type: 'json' }

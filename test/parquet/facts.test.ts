@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { STATEMENTS, statementColumns } from '../../lib/datasets/datasets.ts'
-import { encodeFile, haveEqualFooters, readFacts } from '../../lib/parquet/parquet.ts'
+import { haveEqualFooters, readFacts } from '../../lib/parquet/facts.ts'
+import { encodeFile } from '../../lib/parquet/writer.ts'
 import { rowsFor } from '../support/lakes/price-files.ts'
 import { at, prices } from '../support/values.ts'
 

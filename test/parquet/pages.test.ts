@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'bun:test'
 import { parquetMetadata } from 'hyparquet'
-import { encodeFile, readDates, readStampedRows } from '../../lib/parquet/parquet.ts'
+import { readDates, readStampedRows } from '../../lib/parquet/parquet.ts'
+import { encodeFile } from '../../lib/parquet/writer.ts'
 import { requireSoundPages } from '../../lib/parquet/pages.ts'
 import { rowsFor } from '../support/lakes/price-files.ts'
 import { at as instant, prices } from '../support/values.ts'

@@ -3,19 +3,14 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import type { Row } from '../../core/dataset.ts'
-import { addDays, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
+import { YEARS_BEFORE } from './compared-windows.ts'
 import { look, type Answer } from './look.ts'
-import { COMPARED_SESSIONS, comparePast, glanceAt, replacedPast, type Past } from './past.ts'
+import { comparePast, glanceAt, replacedPast, type Past } from './past.ts'
 import type { SymbolPlan } from './plan.ts'
-import {
-  newestStoredBefore,
-  readStoredRows,
-  storedExtent,
-  type StoredRows,
-  type StoredRowsContext,
-} from './stored-rows.ts'
+import { readStoredRows, storedExtent, type StoredRows, type StoredRowsContext } from './stored-rows.ts'
 
 export type CompareContext = StoredRowsContext & {
   readonly calendar: Calendar
@@ -34,34 +29,6 @@ export type Compared = {
   readonly isWhole: boolean
   /** Whether further calls were made for it. */
   readonly isLook: boolean
-}
-
-/** A window's greatest length is ten years: this calendar year and nine before it. */
-const YEARS_BEFORE = 9
-
-/**
- * The windows of a plan, made longer so that they cover stored sessions: ten before what is asked or, in an audit, all from
- * the oldest stored year on, nine years back at most. Never more windows: a call costs the same for ten days and ten years.
- */
-export async function comparedWindows(plan: SymbolPlan, context: CompareContext): Promise<readonly DateRange[]> {
-  const { windows, symbol, isAudited, files } = plan
-  const last = windows.at(-1)
-  if (last === undefined || !mayBeStored(plan, context)) return windows
-  // A year file that is refreshed is in its window already. Day files are compared with those before them.
-  const isRefresh = files.some(({ partition, stored }) => partition.kind === 'year' && stored !== undefined)
-  if (!isAudited && isRefresh) return windows
-  const oldest = isAudited ? (await storedExtent(symbol, new Map(), context))?.from : undefined
-  const newest = context.isNightly ? undefined : await newestStoredBefore(symbol, last.from, context)
-  const near = context.calendar.sessionsBack(newest ?? addDays(last.from, -1), COMPARED_SESSIONS)
-  const wanted = oldest === undefined ? near : wholeYear(yearOf(oldest)).from
-  const from = laterOf(wanted, wholeYear(yearOf(last.to) - YEARS_BEFORE).from)
-  return from < last.from ? [...windows.slice(0, -1), { from, to: last.to }] : windows
-}
-
-/** Whether anything of a symbol can be stored before its windows; a run with dates has not looked there. */
-function mayBeStored({ newest, yearsStored, files }: SymbolPlan, { isNightly }: CompareContext): boolean {
-  const isByYear = files[0]?.partition.kind === 'year'
-  return isByYear ? yearsStored.length > 0 : !isNightly || newest !== undefined
 }
 
 /** The stored rows of an answer's dates beside it. */

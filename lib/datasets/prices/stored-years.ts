@@ -21,7 +21,12 @@ export type YearsFound = {
   readonly unreadYears: readonly number[]
 }
 
-type YearsContext = ReadContext & { readonly calendar: Calendar; readonly period: Period }
+type YearsContext = ReadContext & {
+  readonly calendar: Calendar
+  readonly period: Period
+  /** Files of older years than the lookback's are read from the year of this date on. */
+  readonly readsFrom?: IsoDate
+}
 
 /** More than a year file of a series that trades every day takes. */
 const MAX_YEAR_BYTES = 1_048_576
@@ -38,7 +43,7 @@ export async function surveyYears(
   const { lookbackFrom } = context.period
   if (lookbackFrom === undefined) return { years: new Map(), heldInYears: [], unreadYears: [] }
   const newest = Math.max(...files.keys())
-  const isNeeded = (year: number) => year === newest || year >= yearOf(lookbackFrom)
+  const isNeeded = (year: number) => year === newest || year >= yearOf(context.readsFrom ?? lookbackFrom)
   const years = new Map<number, StoredYear>()
   const heldInYears: HeldSessions[] = []
   for (const [year, file] of files) {

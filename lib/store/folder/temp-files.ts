@@ -1,6 +1,5 @@
 // Temporary files. A file is written in DIR/.ingest-tmp first, so that it appears under its own name whole or not at all.
 // What a killed run left there is removed by the next one.
-import { randomUUID } from 'node:crypto'
 import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve, sep } from 'node:path'
@@ -15,7 +14,7 @@ const MS_PER_DAY = 86_400_000
 
 /** The path of a new temporary file in `tempFolder`. The name holds process and host. */
 export function tempPath(tempFolder: string): string {
-  return join(tempFolder, `${process.pid}.${hostname()}.${randomUUID()}`)
+  return join(tempFolder, `${process.pid}.${hostname()}.${crypto.randomUUID()}`)
 }
 
 /**

@@ -6,7 +6,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FINDING_KINDS } from '../../../lib/core/findings.ts'
 import type { Row } from '../../../lib/core/dataset.ts'
-import { encodeParquet, readFooter, readRows, rowsSha256, type FileContent } from '../../../lib/parquet/parquet.ts'
+import { readFooter, readRows, rowsSha256, type FileContent } from '../../../lib/parquet/parquet.ts'
+import { encodeParquet } from '../../../lib/parquet/writer.ts'
 import type { Verified } from '../../../lib/report/verify.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { barsFor, dayKey, sessions, yearKey } from '../../support/bars.ts'
@@ -500,13 +501,13 @@ describe.concurrent('the text of ingest verify', () => {
   })
 })
 
-describe.concurrent('ingest verify over a bucket', () => {
-  async function bucketLake() {
-    const stage = await setS3Stage({ bars: barsFor(['AAPL'], '2024-01-02', DAY) })
-    expect((await stage.run(['--tickers', 'AAPL', '--backfill'])).code).toBe(0)
-    return stage
-  }
+async function bucketLake() {
+  const stage = await setS3Stage({ bars: barsFor(['AAPL'], '2024-01-02', DAY) })
+  expect((await stage.run(['--tickers', 'AAPL', '--backfill'])).code).toBe(0)
+  return stage
+}
 
+describe.concurrent('ingest verify over a bucket', () => {
   test('needs the rights to list and to read only, and one request for each footer', async () => {
     await using stage = await bucketLake()
     stage.s3.denied.add('s3:PutObject')

@@ -3,7 +3,8 @@
 import { describe, expect, test } from 'bun:test'
 import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
 import { createStatement } from '../../../lib/datasets/statements/schema.ts'
-import { encodeFile, readRows } from '../../../lib/parquet/parquet.ts'
+import { readRows } from '../../../lib/parquet/parquet.ts'
+import { encodeFile } from '../../../lib/parquet/writer.ts'
 import type { Verified } from '../../../lib/report/verify.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
 import type { Row } from '../../../lib/core/dataset.ts'
