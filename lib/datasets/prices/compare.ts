@@ -85,6 +85,17 @@ export async function glanceAtSymbol(
   return stored.pairs.length === 0 || (await isAllPlanned(plan, context)) ? undefined : { stored, answer }
 }
 
+/** The calls of a look at the whole past, where the glance tells that one is needed; else 0. */
+export function likelyLookCalls(
+  { storedSpan, dataset, isAudited }: SymbolPlan,
+  { stored: { pairs } }: Glanced,
+): number {
+  const [newest] = pairs
+  if (isAudited || newest === undefined || glanceAt(pairs, false) !== 'look') return 0
+  const years = yearOf(newest.now.date) - yearOf(storedSpan?.from ?? newest.now.date) + 1
+  return dataset.callsPerWindow * Math.ceil(years / (YEARS_BEFORE + 1))
+}
+
 /** What a glance alone shows: no further call is made, and nothing else is read. */
 export function comparedAtOnce({ stored, answer }: Glanced): Compared {
   return comparedAt(stored, answer, {})

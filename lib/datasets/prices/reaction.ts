@@ -6,8 +6,17 @@ import { IngestError } from '../../core/errors.ts'
 import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
 import type { Compared } from './compare.ts'
-import { planMend, type MendedYear } from './mend.ts'
-import { announcedText, differenceText, holdHint, keptText, stepsText, unsettledText } from './past-text.ts'
+import { newlyCarried, planMend, type MendedYear } from './mend.ts'
+import {
+  announcedText,
+  carriedText,
+  differenceText,
+  holdHint,
+  keptText,
+  leftText,
+  stepsText,
+  unsettledText,
+} from './past-text.ts'
 import type { AnnouncedSplit } from './announced-split.ts'
 import { counted } from '../../core/text.ts'
 import type { SymbolPlan } from './plan.ts'
@@ -74,10 +83,18 @@ const REACTIONS: Readonly<Record<PastVerdict, Case>> = {
 export function reactTo(plan: SymbolPlan, compared: Compared, context: ReactionContext): Reaction {
   const { verdict, differing, steps } = compared.past
   const isTaken = context.isAccepted && differing.length > 0
-  const reaction = isTaken ? mendAll(plan, compared) : REACTIONS[verdict](plan, compared, context)
+  const reaction = isTaken ? accept(plan, compared) : REACTIONS[verdict](plan, compared, context)
   const rewrites = reaction.mends.length + reaction.corrections.length > 0
   if (!rewrites || !losesAdjusted(compared)) return reaction
   return { ...NOTHING, basesDiffer: steps.length > 0, warnings: [keptText(compared.past)] }
+}
+
+/** Takes the past as the vendor has it. Where no factor explains it, none fits the rows that the vendor has no more. */
+function accept(plan: SymbolPlan, compared: Compared): Reaction {
+  const { past, stored } = compared
+  if (past.verdict !== 'other' && past.verdict !== 'unsettled') return mendAll(plan, compared)
+  const taken = mendAll(plan, { ...compared, past: { ...past, steps: [] } })
+  return { ...taken, warnings: stored.absent.length === 0 ? [] : [leftText(stored.absent.map(({ date }) => date))] }
 }
 
 /** Whether a mend would lose adjusted closes: stored rows have them and the answer has none, as with `--no-adj-close`. */
@@ -162,7 +179,10 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
       }
     })
   const planned = new Map(years.filter(({ year }) => inPlan.has(year)).map((year) => [year.year, year]))
-  return { ...NOTHING, mends: mends.toReversed(), planned }
+  const carriedBefore = [...stored.yearFiles.values()].flatMap(({ footer }) => footer.carried)
+  const carried = past.steps.length === 0 ? [] : newlyCarried(years, carriedBefore)
+  const warnings = carried.length === 0 ? [] : [carriedText(carried)]
+  return { ...NOTHING, mends: mends.toReversed(), planned, warnings }
 }
 
 /** The vendor is expected to settle: only a long wait is an error. */
