@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { LAKE, STATUS } from './lake-settings.ts'
+import { COVERAGE, LAKE, STATUS } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -45,7 +45,7 @@ export const SCHEMA = {
 export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
-export type LakeCommandName = 'status'
+export type LakeCommandName = 'status' | 'coverage'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -70,6 +70,14 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
     examples: [
       ['is the lake in the bucket up to date? The exit code says it too', 'ingest status --out s3://my-bucket'],
       ['an alert on Mondays as well, for a script', 'ingest status --out ./lake --max-behind 0 --json'],
+    ],
+  },
+  coverage: {
+    description: 'a page that shows what a lake holds of each symbol and month, and what mends it',
+    settings: { ...COVERAGE, ...LAKE },
+    examples: [
+      ['the page of the lake in the bucket, into ./coverage.html', 'ingest coverage --out s3://my-bucket'],
+      ['another file, two symbols', 'ingest coverage report.html --out ./lake --tickers AAPL,MSFT'],
     ],
   },
   demo: {
@@ -99,7 +107,13 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
 }
 
 /** The commands that are named, all but `ingest`. */
-export const COMMAND_WORDS = ['status', 'demo', 'databricks', 'schema'] as const satisfies readonly CommandName[]
+export const COMMAND_WORDS = [
+  'status',
+  'coverage',
+  'demo',
+  'databricks',
+  'schema',
+] as const satisfies readonly CommandName[]
 
 /** Each with its meaning in short, for --help, and in full, for the reference page. */
 export const EXIT_CODES: readonly (readonly [codes: string, short: string, full: string])[] = [

@@ -33,6 +33,17 @@ export const LAKE = {
   },
 } as const satisfies Settings
 
+/** Of `ingest coverage`, beside `LAKE`. */
+export const COVERAGE = {
+  page: {
+    flag: 'FILE.html',
+    value: 'page',
+    default: 'coverage.html',
+    help: 'the page to write',
+    details: 'A page that is there is replaced.',
+  },
+} as const satisfies Settings
+
 /** Of `ingest status`, beside `LAKE`. */
 export const STATUS = {
   maxBehind: {

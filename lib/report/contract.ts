@@ -6,6 +6,7 @@ import { DATASET_NAMES, MENDINGS } from '../core/config.ts'
 import type { ErrorKind } from '../core/errors.ts'
 import type { Counts, Reject } from '../core/outcome.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
+import { COVERAGE } from './coverage.ts'
 import { STATUS } from './status.ts'
 import {
   amount,
@@ -227,6 +228,7 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('metrics', 'the metrics document of a run; also on stdout with --json', METRICS),
   schemaDocument('dry-run', 'what --dry-run --json prints', DRY_RUN),
   schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
+  schemaDocument('coverage', 'what ingest coverage --json prints', COVERAGE),
   schemaDocument('status', 'what ingest status --json prints', STATUS),
 ]
 

@@ -73,6 +73,7 @@ const Run = v.object({
   stopped_by: v.nullish(v.string()),
   mended_symbols: number,
   held_symbols: number,
+  held_sessions: v.optional(v.array(v.object({ date: v.string(), reason: v.string() }))),
   results: v.optional(v.array(Result), []),
 } satisfies Partial<Record<keyof Metrics, unknown>>)
 

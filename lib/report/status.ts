@@ -7,7 +7,8 @@ import type { StoredRun } from './runs.ts'
 /** Incremented when a field changes its meaning or is removed. */
 export const STATUS_VERSION = 1
 
-const RUN = object(
+/** An earlier run, as `runStatus` gives it. */
+export const RUN_STATUS = object(
   {
     key: text('The key of its metrics document'),
     run_id: RUN_ID,
@@ -32,13 +33,13 @@ export const STATUS = object(
     symbols_with_newest: count('Symbols that have that session'),
     sessions_behind: orNull(count('Finished sessions after it; null if nothing is stored')),
     max_behind: count('--max-behind'),
-    runs: list(RUN, 'The last runs, newest first'),
+    runs: list(RUN_STATUS, 'The last runs, newest first'),
   },
   'How fresh a lake is',
 )
 
 export type Status = TypeOf<typeof STATUS>
-type RunStatus = TypeOf<typeof RUN>
+export type RunStatus = TypeOf<typeof RUN_STATUS>
 
 /** An earlier run by the document's field names. */
 export function runStatus(run: StoredRun): RunStatus {

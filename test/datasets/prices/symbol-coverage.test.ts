@@ -57,10 +57,9 @@ describe('symbolCoverage()', () => {
 
   test('names the sessions between two that no file holds', () => {
     const rows = sessions('2024-01-02', '2024-01-31').filter((date) => date !== '2024-01-16')
-    expect(coverageOf([year('2024-01-02..2024-01-31', { rows }), ...days('2024-02-02')]).missing as readonly string[]).toEqual([
-      '2024-01-16',
-      '2024-02-01',
-    ])
+    expect(
+      coverageOf([year('2024-01-02..2024-01-31', { rows }), ...days('2024-02-02')]).missing as readonly string[],
+    ).toEqual(['2024-01-16', '2024-02-01'])
   })
 
   test('calls none missing that a file which cannot be read may hold, nor one of another exchange', () => {
