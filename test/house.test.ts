@@ -102,6 +102,8 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'commands/failure.ts': ['e2e/usage.test.ts', 'what a process says at its end, and its exit code'],
   'commands/inspect/look.ts': ['commands/inspect/status.test.ts', 'what that command starts from'],
   'commands/private-file.ts': ['e2e/elsewhere.test.ts', 'rights to files, and pipes'],
+  'report/coverage.ts': ['commands/inspect/coverage.test.ts', 'the document of that command'],
+  'report/coverage-tables.ts': ['report/coverage-page.test.ts', 'the tables of that page'],
   'report/markdown.ts': ['report/github.test.ts', 'what a reader sees of a step summary'],
 }
 

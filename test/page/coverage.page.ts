@@ -247,7 +247,6 @@ test('the policy refuses a script that somebody else has brought in, and the net
 })
 
 test('1,000 symbols of 25 years open and are drawn', async () => {
-  const started = performance.now()
   await withPage(await largeCoverage(1_000), LAPTOP, async ({ page }) => {
     expect(await page.locator('.row').count()).toBe(1_000)
     const drawn = Number(await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
@@ -255,5 +254,4 @@ test('1,000 symbols of 25 years open and are drawn', async () => {
     expect(drawn).toBeGreaterThan(0)
     await page.screenshot({ path: join(SHOTS, 'large.png') })
   })
-  expect(performance.now()).toBeGreaterThan(started)
 })

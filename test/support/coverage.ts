@@ -86,24 +86,28 @@ export function runAt(instant: string, outcomes: readonly SymbolOutcome[], calls
 export type Made = { readonly symbol: string; readonly files: readonly PriceFile[] }
 
 /** The context of a look at `NOW`. */
-export async function contextOf(runs: readonly StoredRun[] = [], asOf: string = AS_OF): Promise<CoverageContext> {
+export async function contextOf(runs: readonly StoredRun[] = [], folder: string = './lake'): Promise<CoverageContext> {
   const newestFirst = async function* () {
     yield* runs
   }
   return {
-    config: { target: { kind: 'folder', folder: './lake' } },
+    config: { target: { kind: 'folder', folder } },
     command: 'ingest --out ./lake',
     startMs: at(NOW),
     calendar: XNYS,
-    asOf: day(asOf),
-    due: day(asOf),
-    months: monthsUpTo(XNYS, 1990, day(asOf)),
+    asOf: day(AS_OF),
+    due: day(AS_OF),
+    months: monthsUpTo(XNYS, 1990, day(AS_OF)),
     history: await historyOf(newestFirst()),
   }
 }
 
-export async function coverageFrom(made: readonly Made[], runs: readonly StoredRun[] = []): Promise<Coverage> {
-  const context = await contextOf(runs)
+export async function coverageFrom(
+  made: readonly Made[],
+  runs: readonly StoredRun[] = [],
+  folder?: string,
+): Promise<Coverage> {
+  const context = await contextOf(runs, folder)
   const covered = made.map(({ symbol, files }) => coveredSymbol(symbol, files, context))
   return coverageOf(covered, context)
 }
@@ -224,6 +228,5 @@ export async function hostileCoverage(): Promise<Coverage> {
     symbol,
     files: [...yearFiles(symbol, '2023-01-03..2024-09-12'), brokenYear(symbol, 2022, symbol)],
   }))
-  const document = await coverageFrom(made, [run, ...broken])
-  return { ...document, target: HOSTILE.join(' ') }
+  return await coverageFrom(made, [run, ...broken], HOSTILE.join(' '))
 }

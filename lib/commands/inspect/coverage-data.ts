@@ -100,7 +100,7 @@ export function coverageOf(symbols: readonly CoveredSymbol[], context: CoverageC
   return {
     schema_version: COVERAGE_VERSION,
     run_id: runIdOf(startMs),
-    target: targetLocation(config.target),
+    target: oneLine(targetLocation(config.target)),
     command,
     as_of: asOf,
     due,
