@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { COVERAGE, LAKE, STATUS } from './lake-settings.ts'
+import { COVERAGE, LAKE, STATUS, VERIFY } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -45,7 +45,7 @@ export const SCHEMA = {
 export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
-export type LakeCommandName = 'status' | 'coverage'
+export type LakeCommandName = 'status' | 'verify' | 'coverage'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -70,6 +70,15 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
     examples: [
       ['is the lake in the bucket up to date? The exit code says it too', 'ingest status --out s3://my-bucket'],
       ['an alert on Mondays as well, for a script', 'ingest status --out ./lake --max-behind 0 --json'],
+    ],
+  },
+  verify: {
+    description: 'what is wrong with a lake: damaged files, holes, rows on an old base',
+    settings: { ...LAKE, ...VERIFY },
+    examples: [
+      ['listings and footers of all symbols, a few seconds', 'ingest verify --out s3://my-bucket'],
+      ['every byte and every row', 'ingest verify --out ./lake --deep'],
+      ['and ten years of symbols as FMP has them now', 'ingest verify --out ./lake --sample 10 --max-calls 20'],
     ],
   },
   coverage: {
@@ -109,6 +118,7 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
 /** The commands that are named, all but `ingest`. */
 export const COMMAND_WORDS = [
   'status',
+  'verify',
   'coverage',
   'demo',
   'databricks',

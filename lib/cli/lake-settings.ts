@@ -1,6 +1,6 @@
 // The settings of the commands that look at a lake: those that all share, and each command's own.
 
-import { FLAGS, type Settings } from './settings.ts'
+import { FLAGS, SWITCH, type Settings } from './settings.ts'
 
 /** What every command that looks at a lake takes, by the same flags and variables as a run. */
 export const LAKE = {
@@ -42,6 +42,27 @@ export const COVERAGE = {
     help: 'the page to write',
     details: 'A page that is there is replaced.',
   },
+} as const satisfies Settings
+
+/** Of `ingest verify`, beside `LAKE`. */
+export const VERIFY = {
+  fromDate: { ...FLAGS.fromDate, help: 'look at sessions from this date on, YYYY-MM-DD' },
+  toDate: { ...FLAGS.toDate, otherwise: 'the last finished session', help: 'look at sessions up to this date' },
+  isDeep: {
+    flag: '--deep',
+    ...SWITCH,
+    help: 'read every byte and row, not listings and footers alone',
+    details:
+      'Bytes are compared with the hash that S3 keeps, in a folder with what the rows give when they are encoded anew.',
+  },
+  sample: {
+    flag: '--sample',
+    hint: 'N',
+    value: 'count',
+    help: 'ask FMP for N years of symbols, and compare every value',
+    details: 'Two calls each. Which years is drawn by the date of the last finished session.',
+  },
+  maxCalls: { ...FLAGS.maxCalls, help: 'stop the sample rather than make more than N API calls' },
 } as const satisfies Settings
 
 /** Of `ingest status`, beside `LAKE`. */

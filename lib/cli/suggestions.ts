@@ -68,6 +68,8 @@ const FLAG_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   ],
   '--max-calls': ['limit', 'call-limit', 'max-requests', 'max-api-calls', 'budget', 'quota', 'calls', 'daily-limit'],
   '--dry-run': ['plan', 'preview', 'simulate', 'noop', 'no-op', 'what-if', 'whatif', 'check', 'estimate', 'n'],
+  '--deep': ['full', 'thorough', 'read-all', 'checksum', 'rows', 'bytes'],
+  '--sample': ['samples', 'spot-check', 'random', 'vendor'],
   '--max-behind': ['max-age', 'max-stale', 'behind', 'tolerance', 'stale-after'],
   '--keys': ['list-keys', 'show-keys', 'files', 'list-files', 'show-files'],
   '--json': ['format', 'output-format', 'metrics', 'as-json', 'j'],
@@ -110,6 +112,7 @@ const COMMAND_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   'ingest --dataset cashflow': ['cashflow', 'cash-flow'],
   'ingest demo': ['example', 'examples', 'sample', 'tutorial', 'tour', 'try', 'quickstart', 'test'],
   'ingest status': ['state', 'health', 'freshness', 'fresh', 'monitor', 'heartbeat'],
+  'ingest verify': ['audit', 'fsck', 'validate', 'scrub', 'integrity', 'inspect'],
   'ingest coverage': ['heatmap', 'heat-map', 'report', 'html', 'page', 'calendar', 'gaps', 'holes'],
   'ingest databricks': ['bundle', 'dab', 'lakehouse', 'spark', 'databrick', 'init'],
 }

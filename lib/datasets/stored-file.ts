@@ -7,7 +7,7 @@ import { readFooter, type EncodedFile, type Footer } from '../parquet/parquet.ts
 import type { Metadata, Store, StoredFile } from '../store/store.ts'
 
 /** A footer takes less than two kilobytes. So many bytes contain a whole year file, so one request is enough for it. */
-const FOOTER_BYTES = 65_536
+export const FOOTER_BYTES = 65_536
 
 /** As many as the requests that the runtime sends at once. */
 const MAX_SYMBOLS_IN_FLIGHT = 256

@@ -1,6 +1,6 @@
 // Rows to Parquet bytes and back, and what the footer of a file says. The same rows at the same instant give the same bytes.
 
-import { parquetReadObjects, type SchemaElement } from 'hyparquet'
+import { parquetReadObjects } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { createHash } from 'node:crypto'
 import { CREATOR } from '../core/config.ts'
@@ -16,8 +16,11 @@ import {
   type DateRange,
   type IsoDate,
 } from '../core/dates.ts'
+import { haveEqualFooters, readFacts, schemaOf, type FileFacts } from './facts.ts'
 import { boundsOf, readMetadata } from './metadata.ts'
 import type { Slice } from './thrift.ts'
+
+export { haveEqualFooters, readFacts, type FileFacts }
 
 export type FileContent = {
   readonly columns: readonly Column[]
@@ -57,19 +60,6 @@ export function encodeFile({ rows, asked, carried }: FileDraft, { columns, ...se
   return { sha, bytes: encodeParquet({ ...settings, columns, rows, rowsSha256: sha, asked, carried }) }
 }
 
-const ELEMENTS: Readonly<Record<Column['type'], Omit<SchemaElement, 'name' | 'repetition_type'>>> = {
-  string: { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } },
-  date: { type: 'INT32', converted_type: 'DATE', logical_type: { type: 'DATE' } },
-  double: { type: 'DOUBLE' },
-  int32: { type: 'INT32' },
-  int64: { type: 'INT64' },
-  instant: {
-    type: 'INT64',
-    converted_type: 'TIMESTAMP_MICROS',
-    logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' },
-  },
-}
-
 /**
  * One row group, SNAPPY, statistics on. Columns are in the order of the schema, because readers go by position. Throws if a
  * value does not fit its column, and if there are no rows, because some readers cannot open an empty file.
@@ -77,14 +67,6 @@ const ELEMENTS: Readonly<Record<Column['type'], Omit<SchemaElement, 'name' | 're
 export function encodeParquet(content: FileContent): Uint8Array {
   const { columns, rows, asked } = content
   if (rows.length === 0) throw new RangeError('A Parquet file needs at least one row')
-  const schema: SchemaElement[] = [
-    { name: 'root', num_children: columns.length },
-    ...columns.map(({ name, type, isNullable }) => ({
-      name,
-      ...ELEMENTS[type],
-      repetition_type: isNullable ? ('OPTIONAL' as const) : ('REQUIRED' as const),
-    })),
-  ]
   const kvMetadata = [{ key: 'rows-sha256', value: content.rowsSha256 }]
   if (asked !== undefined) kvMetadata.push({ key: 'asked', value: `${asked.from}..${asked.to}` })
   const carried = content.carried ?? []
@@ -93,7 +75,7 @@ export function encodeParquet(content: FileContent): Uint8Array {
   }
   if (content.note !== undefined) kvMetadata.push({ key: 'note', value: content.note })
   const buffer = parquetWriteBuffer({
-    schema,
+    schema: schemaOf(columns),
     columnData: columns.map((column) => ({ name: column.name, data: columnValues(column, content) })),
     codec: 'SNAPPY',
     statistics: true,
@@ -134,15 +116,26 @@ export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): st
   return hash.digest('hex')
 }
 
+/** A row of a file with the instant of the run that stored it, in milliseconds since 1970. */
+export type StampedRow = { readonly row: Row; readonly ingestMs: number }
+
 /**
- * The rows of a whole file of this program, as they were before it was encoded; a column that the file lacks is null.
- * Rejects if the bytes are no such file.
+ * The rows of a whole file of this program, as they were before it was encoded, each with its `ingest_ts`; a column that the
+ * file lacks is null. Rejects if the bytes are no such file.
  */
-export async function readRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly Row[]> {
+export async function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly StampedRow[]> {
   const file = new Uint8Array(bytes).buffer
   const rows = await parquetReadObjects({ file })
   const own = columns.filter(({ name }) => name !== INGEST_TS.name)
-  return rows.map((row) => Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row)
+  return rows.map((row) => ({
+    row: Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row,
+    ingestMs: Number(row[INGEST_TS.name]),
+  }))
+}
+
+/** The same rows without their `ingest_ts`. */
+export async function readRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly Row[]> {
+  return (await readStampedRows(bytes, columns)).map(({ row }) => row)
 }
 
 /** The dates of a whole file of this program, one a row. Rejects if the bytes are no such file. */

@@ -8,6 +8,7 @@ import type { Counts, Reject } from '../core/outcome.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
 import { COVERAGE } from './coverage.ts'
 import { STATUS } from './status.ts'
+import { VERIFY } from './verify.ts'
 import {
   amount,
   anyObject,
@@ -230,6 +231,7 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
   schemaDocument('coverage', 'what ingest coverage --json prints', COVERAGE),
   schemaDocument('status', 'what ingest status --json prints', STATUS),
+  schemaDocument('verify', 'what ingest verify --json prints', VERIFY),
 ]
 
 function schemaDocument(name: string, title: string, schema: Schema<unknown>): SchemaDocument {

@@ -79,6 +79,11 @@ export function object<const F extends Fields>(
   }
 }
 
+/** How often something occurs, by its name; what does not occur is left out. */
+export function countsByName(description: string): Schema<Readonly<Record<string, number>>> {
+  return { json: { type: 'object', description, additionalProperties: { type: 'integer', minimum: 1 } } }
+}
+
 /** An object with any fields. */
 export function anyObject(description: string): Schema<Readonly<Record<string, unknown>>> {
   return { json: { type: 'object', description } }

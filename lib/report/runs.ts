@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import { mapAhead } from '../core/concurrency.ts'
-import { isIsoDate, type IsoDate } from '../core/dates.ts'
+import { isIsoDate, utcDate, type IsoDate } from '../core/dates.ts'
 import { IngestError } from '../core/errors.ts'
 import { oneLine } from '../core/text.ts'
 import type { Store } from '../store/store.ts'
@@ -108,6 +108,19 @@ export async function* readRuns(store: Store, count: number): AsyncGenerator<Sto
     return found && { key, startMs, ...found }
   }
   for await (const run of mapAhead(newest, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
+}
+
+/** The version of the program whose run started in the same second; undefined if no document tells, or several differ. */
+export async function versionOfRunAt(store: Store, startMs: number): Promise<string | undefined> {
+  const second = Math.floor(startMs / 1_000) * 1_000
+  const keys = (await store.list(`${RUNS_PREFIX}date=${utcDate(startMs)}/`)).map(({ key }) => key)
+  const documents = await Promise.all(
+    keys.filter((key) => runOfKey(key)?.startMs === second).map(async (key) => await readDocument(store, key)),
+  )
+  const versions = new Set(
+    documents.map((found) => (found && 'metrics' in found ? found.metrics.program_version : undefined)),
+  )
+  return versions.size === 1 ? [...versions][0] : undefined
 }
 
 type Document = { readonly metrics: RunRecord } | { readonly problem: string }

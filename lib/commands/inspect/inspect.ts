@@ -31,6 +31,7 @@ type RunLine = Extract<CommandLine, { kind: 'run' }>
 
 /** Each is loaded when it is asked for. */
 const COMMANDS: Readonly<Record<LakeCommandName, (line: RunLine, start: Start) => Promise<number>>> = {
+  verify: async (...call) => await perform((await import('./verify.ts')).VERIFY_COMMAND, ...call),
   coverage: async (...call) => await perform((await import('./coverage.ts')).COVERAGE_COMMAND, ...call),
   status: async (...call) => await perform((await import('./status.ts')).STATUS_COMMAND, ...call),
 }
