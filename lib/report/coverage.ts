@@ -1,7 +1,7 @@
 // What `ingest coverage` tells: the document that the page shows and `--json` prints, and the line for people.
 
 import { counted, grouped } from '../core/text.ts'
-import { DOUBTED_ROWS, PAST_CHANGE } from './history.ts'
+import { DOUBTED_ROWS, PAST_CHANGE } from './run-log.ts'
 import { count, date, list, object, oneOf, orNull, RUN_ID, text, type TypeOf } from './json-schema.ts'
 import { RUN_STATUS } from './status.ts'
 
@@ -32,8 +32,8 @@ const SYMBOL = object(
       'Sessions from the first stored one to the last one due that are neither stored nor known to be empty',
     ),
     carried_rows: count('Stored dates in rows that a mend carried over'),
-    last_compared: orNull(date('When the stored rows were last compared with those of FMP, as far as the runs tell')),
-    last_mended: orNull(date('When stored rows were last written anew, likewise')),
+    last_compared: orNull(date('When all of its rows were last compared with those of FMP, as far as the runs tell')),
+    last_mended: orNull(date('When year files of it were last mended, likewise')),
     months: text(
       'A letter for each month, oldest first, up to the month of as_of, and how many months follow each other with it, if it is more than one. s: stored. c: stored, some rows carried over. p: stored in part. m: missing. u: unreadable. h: held. e: known to be empty. n: nothing known or due',
       '(?:[scpmuhen](?:[2-9]|[1-9]\\d+)?)*',

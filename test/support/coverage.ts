@@ -9,7 +9,7 @@ import { monthsUpTo } from '../../lib/datasets/prices/months.ts'
 import type { PriceFile } from '../../lib/datasets/prices/price-files.ts'
 import type { Footer } from '../../lib/parquet/parquet.ts'
 import type { Coverage } from '../../lib/report/coverage.ts'
-import { historyOf } from '../../lib/report/history.ts'
+import { runLogOf } from '../../lib/report/run-log.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
 import type { StoredRun } from '../../lib/report/runs.ts'
 import { sessions } from './bars.ts'
@@ -63,7 +63,7 @@ export function pastOf(changes: Partial<PastOutcome> = {}): PastOutcome {
     verdict: 'same',
     comparedSessions: 10,
     comparedFrom: day('2024-09-03'),
-    isWhole: false,
+    isWhole: true,
     isLook: false,
     steps: [],
     correctedSessions: 0,
@@ -98,7 +98,7 @@ export async function contextOf(runs: readonly StoredRun[] = [], folder: string 
     asOf: day(AS_OF),
     due: day(AS_OF),
     months: monthsUpTo(XNYS, 1990, day(AS_OF)),
-    history: await historyOf(newestFirst()),
+    log: await runLogOf(newestFirst(), XNYS),
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import { targetLocation, type LakeConfig } from '../../core/config.ts'
-import { addDays, dayNumber, MS_PER_DAY, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { addDays, dayNumber, MS_PER_DAY, utcDate, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { oneLine } from '../../core/text.ts'
 import { monthsOf, type MonthsContext, type MonthState, type SymbolMonths } from '../../datasets/prices/months.ts'
 import type { PriceFile } from '../../datasets/prices/price-files.ts'
@@ -14,16 +14,16 @@ import {
   type CoveredSymbol,
   type SymbolState,
 } from '../../report/coverage.ts'
-import type { RunHistory } from '../../report/history.ts'
+import type { RunLog } from '../../report/run-log.ts'
 import { runIdOf } from '../../report/json-schema.ts'
 
-export type CoverageContext = Omit<MonthsContext, 'isHeld'> & {
+export type CoverageContext = Omit<MonthsContext, 'isHeld' | 'asked'> & {
   readonly config: Pick<LakeConfig, 'target'>
   /** The command that fills the lake. */
   readonly command: string
   readonly startMs: number
   readonly asOf: IsoDate
-  readonly history: RunHistory
+  readonly log: RunLog
 }
 
 /** So many are named: one is enough to look at the symbol. */
@@ -31,22 +31,21 @@ const MAX_UNUSABLE = 3
 
 /** A symbol of the document, from its files. Which of its gaps are left out is decided when all symbols are known. */
 export function coveredSymbol(symbol: string, files: readonly PriceFile[], context: CoverageContext): CoveredSymbol {
-  const { history } = context
-  const known = history.symbols.get(symbol)
-  const isHeld = history.isMarketHeld || known?.isHeld === true
+  const { log } = context
+  const { comparedMs, mendedMs, asked } = log.of(symbol)
   const coverage = symbolCoverage(symbol, files, context)
-  const months = monthsOf(coverage, files, { ...context, isHeld })
+  const months = monthsOf(coverage, files, { ...context, asked, isHeld: log.isHeld(symbol) })
   const unusable = files.flatMap((stored) => ('problem' in stored ? [stored] : []))
   return {
     symbol: oneLine(symbol),
-    state: stateOf(months, coverage, known?.isHeld === true),
+    state: stateOf(months, coverage),
     first_date: coverage.first ?? null,
     through_date: coverage.through ?? null,
     sessions: coverage.dates.size,
     missing: months.missingInside + months.missingAfter,
     carried_rows: coverage.carriedRows,
-    last_compared: known?.lastCompared ?? null,
-    last_mended: known?.lastMended ?? null,
+    last_compared: dateOfRun(comparedMs),
+    last_mended: dateOfRun(mendedMs),
     months: runLengths(months.states),
     gaps: months.gaps.map(({ from, to }) => (from === to ? from : `${from}..${to}`)),
     unusable: unusable
@@ -55,13 +54,13 @@ export function coveredSymbol(symbol: string, files: readonly PriceFile[], conte
   }
 }
 
-function stateOf(
-  { states, missingInside, missingAfter }: SymbolMonths,
-  { first }: SymbolCoverage,
-  isHeld: boolean,
-): SymbolState {
+function dateOfRun(startMs: number | undefined): IsoDate | null {
+  return startMs === undefined ? null : utcDate(startMs)
+}
+
+function stateOf({ states, missingInside, missingAfter }: SymbolMonths, { first }: SymbolCoverage): SymbolState {
   if (states.includes('unreadable')) return 'unreadable'
-  if (isHeld || states.includes('held')) return 'held'
+  if (states.includes('held')) return 'held'
   if (first === undefined) return 'empty'
   if (missingInside > 0) return 'gaps'
   return missingAfter > 0 ? 'behind' : 'complete'
@@ -92,11 +91,11 @@ const MIN_GAPS = 4
 
 /** The whole document: the worst symbols first. */
 export function coverageOf(symbols: readonly CoveredSymbol[], context: CoverageContext): Coverage {
-  const { config, command, startMs, asOf, due, history } = context
+  const { config, command, startMs, asOf, due, log } = context
   const maxGaps = Math.max(MIN_GAPS, Math.floor(MAX_GAPS / Math.max(1, symbols.length)))
   const sum = (of: (symbol: CoveredSymbol) => number) => symbols.reduce((total, symbol) => total + of(symbol), 0)
   const [first] = symbols.flatMap((symbol) => symbol.first_date ?? []).toSorted()
-  const lastMs = Date.parse(history.runs[0]?.run_id ?? '')
+  const lastMs = Date.parse(log.runs[0]?.run_id ?? '')
   return {
     schema_version: COVERAGE_VERSION,
     run_id: runIdOf(startMs),
@@ -111,10 +110,10 @@ export function coverageOf(symbols: readonly CoveredSymbol[], context: CoverageC
     days_since_last_run: Number.isNaN(lastMs) ? null : Math.max(0, Math.floor((startMs - lastMs) / MS_PER_DAY)),
     symbols: symbols.toSorted(worstFirst).map((symbol) => ({ ...symbol, gaps: symbol.gaps.slice(-maxGaps) })),
     closed_weekdays: first === undefined ? [] : closedWeekdays({ from: first, to: asOf }, context.calendar),
-    runs: history.runs,
-    changes: history.changes,
-    doubts: history.doubts,
-    left_out: history.leftOut,
+    runs: log.runs,
+    changes: log.changes,
+    doubts: log.doubts,
+    left_out: log.leftOut,
   }
 }
 

@@ -10,7 +10,7 @@ import { monthsUpTo } from '../../datasets/prices/months.ts'
 import { readPriceFiles } from '../../datasets/prices/price-files.ts'
 import { coverageText, type Coverage } from '../../report/coverage.ts'
 import { coveragePage } from '../../report/coverage-page.ts'
-import { historyOf } from '../../report/history.ts'
+import { runLogOf } from '../../report/run-log.ts'
 import { toJson } from '../../report/metrics-file.ts'
 import { readRuns } from '../../report/runs.ts'
 import { coverageOf, coveredSymbol, type CoverageContext } from './coverage-data.ts'
@@ -41,7 +41,7 @@ async function coverageIn(lake: Lake): Promise<Coverage> {
     asOf,
     due: calendar.lastSessionBefore(newYorkClock(startMs).date),
     months: monthsUpTo(calendar, FIRST_YEAR, asOf),
-    history: await historyOf(readRuns(store, RUNS_READ)),
+    log: await runLogOf(readRuns(store, RUNS_READ), calendar),
   }
   const reading = { store, dataset: prices, calendar }
   const covered = inventory(await symbolsOf(lake), reading, async ({ symbol, files }) =>

@@ -7,13 +7,11 @@ import {
   dateOf,
   earlierOf,
   isWithin,
-  newYorkClock,
   wholeYear,
   yearOf,
   type DateRange,
   type IsoDate,
 } from '../../core/dates.ts'
-import type { Footer } from '../../parquet/parquet.ts'
 import type { PriceFile } from './price-files.ts'
 import type { SymbolCoverage } from './symbol-coverage.ts'
 import { LATE_BAR_SESSIONS } from './year-files.ts'
@@ -45,6 +43,8 @@ export type MonthsContext = {
   readonly due: IsoDate
   /** Whether the symbol's new sessions wait. */
   readonly isHeld: boolean
+  /** What the last run without an error asked for: its last session, and the newest one that was stored then. */
+  readonly asked: { readonly upTo: IsoDate; readonly through: IsoDate } | undefined
 }
 
 /** The months from January of a year on, the last with its sessions up to `asOf`. */
@@ -89,7 +89,7 @@ function fateIn(
   const { due, isHeld, calendar } = context
   const years = new Set([...dates].map(yearOf))
   const broken = files.flatMap((stored) => ('problem' in stored ? rangeOf(stored) : []))
-  const emptied = files.flatMap((stored) => ('footer' in stored ? settledPart(stored.footer, calendar) : []))
+  const isEnded = hasEnded(coverage, context)
   // Another exchange may have been closed on the last days.
   const mayBeClosed =
     coverage.tradesElsewhere && through !== undefined && through >= calendar.sessionsBack(due, LATE_BAR_SESSIONS + 1)
@@ -97,10 +97,12 @@ function fateIn(
     if (dates.has(session)) return isInAny(session, coverage.carried) ? 'carried' : 'stored'
     if (isInAny(session, broken)) return 'unreadable'
     const isInside = first !== undefined && through !== undefined && first < session && session < through
-    if ((!isInside || !years.has(yearOf(session))) && isInAny(session, emptied)) return 'empty'
+    const isBefore = first !== undefined && session < first
+    if ((isBefore || (isInside && !years.has(yearOf(session)))) && isInAny(session, coverage.asked)) return 'empty'
     if (isInside) return 'missing'
-    if (through === undefined || session < through || session > due) return 'none'
+    if (through === undefined || isBefore || session > due) return 'none'
     if (isHeld) return 'held'
+    if (isEnded) return 'empty'
     return mayBeClosed ? 'none' : 'missing'
   }
 }
@@ -109,11 +111,15 @@ function rangeOf({ file: { partition } }: PriceFile): DateRange {
   return partition.kind === 'year' ? wholeYear(partition.year) : { from: partition.date, to: partition.date }
 }
 
-/** The part of `asked` whose sessions had their last chance of a late bar when the file was written. */
-function settledPart({ asked, ingestMs }: Footer, calendar: Calendar): readonly DateRange[] {
-  if (asked === undefined) return []
-  const to = earlierOf(asked.to, calendar.sessionsBack(newYorkClock(ingestMs).date, LATE_BAR_SESSIONS + 1))
-  return asked.from <= to ? [{ from: asked.from, to }] : []
+/**
+ * Whether FMP was asked, for year files or by the last run, so long after the newest stored date that no late bar is to come,
+ * and had nothing: the symbol trades no more.
+ */
+function hasEnded({ through, asked }: SymbolCoverage, { calendar, asked: ofRuns }: MonthsContext): boolean {
+  const lastTry = through && calendar.nthSessionAfter(through, LATE_BAR_SESSIONS)
+  if (through === undefined || lastTry === undefined) return false
+  const told = ofRuns !== undefined && ofRuns.through <= through ? [ofRuns.upTo] : []
+  return [...told, ...asked.map(({ to }) => to)].some((upTo) => upTo >= lastTry)
 }
 
 function isInAny(date: IsoDate, ranges: readonly DateRange[]): boolean {

@@ -45,7 +45,7 @@ describe.concurrent('ingest coverage', () => {
     expect(healed).toMatchObject({ missing: 0, sessions: 64, held: 0 })
     expect(healed.runs).toMatchObject([{ exit_code: 0 }, { exit_code: 0 }, { exit_code: 0 }])
     expect(healed.changes).toMatchObject([{ symbol: 'A', verdict: 'corrected', corrected_sessions: 1 }])
-    expect(healed.symbols[0]).toMatchObject({ symbol: 'A', last_compared: '2024-09-17', last_mended: '2024-09-17' })
+    expect(healed.symbols[0]).toMatchObject({ symbol: 'A', last_compared: '2024-09-17', last_mended: null })
     expect(html).toContain('<title>Coverage of ')
   })
 

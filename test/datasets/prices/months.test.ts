@@ -1,20 +1,27 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
-import { monthsOf, monthsUpTo } from '../../../lib/datasets/prices/months.ts'
+import { monthsOf, monthsUpTo, type MonthsContext } from '../../../lib/datasets/prices/months.ts'
 import type { PriceFile } from '../../../lib/datasets/prices/price-files.ts'
 import { symbolCoverage } from '../../../lib/datasets/prices/symbol-coverage.ts'
 import { sessions } from '../../support/bars.ts'
 import { brokenYear, dayFile, yearFile, yearFiles } from '../../support/coverage.ts'
-import { at, day, span } from '../../support/values.ts'
+import { day, span } from '../../support/values.ts'
 
-type Case = { readonly symbol?: string; readonly asOf?: string; readonly due?: string; readonly isHeld?: boolean }
+type Case = {
+  readonly symbol?: string
+  readonly asOf?: string
+  readonly due?: string
+  readonly isHeld?: boolean
+  readonly asked?: MonthsContext['asked']
+}
 
 /** The months of 2024 up to a date, and what is missing in all of them. */
 function monthsIn(
   files: readonly PriceFile[],
-  { symbol = 'A', asOf = '2024-06-14', due = asOf, isHeld = false }: Case = {},
+  { symbol = 'A', asOf = '2024-06-14', due = asOf, isHeld = false, asked }: Case = {},
 ) {
-  const context = { calendar: XNYS, asOf: day(asOf), due: day(due), isHeld, months: monthsUpTo(XNYS, 2024, day(asOf)) }
+  const all = monthsUpTo(XNYS, 2024, day(asOf))
+  const context = { calendar: XNYS, asOf: day(asOf), due: day(due), isHeld, asked, months: all }
   const months = monthsOf(symbolCoverage(symbol, files, context), files, context)
   return { ...months, states: months.states.join(' ') }
 }
@@ -116,14 +123,21 @@ describe('monthsOf()', () => {
       )
     })
 
-    test('is empty after the last row once a late bar would have come', () => {
-      const delisted = (ingestMs: number) => monthsIn([yearFile('A', '2024-03-01..2024-03-28', { ...asked, ingestMs })])
-      expect(delisted(at('2024-07-01T12:00:00Z')).states).toBe('empty empty stored empty empty empty')
-      // The last five sessions before the file was written may still get their bars.
-      expect(delisted(at('2024-06-14T23:00:00Z'))).toMatchObject({
-        states: 'empty empty stored empty empty missing',
-        missingAfter: 5,
-      })
+    test.each([
+      ['2024-06-14', 'empty empty stored empty empty empty', 0],
+      ['2024-04-05', 'empty empty stored empty empty empty', 0],
+      // The bar of the first session after it may still have been late.
+      ['2024-04-04', 'empty empty stored missing missing missing', 54],
+    ])('up to %s is empty after the last row, once no late bar is to come: %s', (upTo, states, missingAfter) => {
+      const files = [yearFile('A', '2024-03-01..2024-03-28', { asked: span(`2023-01-01..${upTo}`) })]
+      expect(monthsIn(files)).toMatchObject({ states, missingAfter })
+    })
+
+    test('is what the last run tells, too, unless more has been stored since', () => {
+      const files = ['2024-03-27', '2024-03-28'].map((date) => dayFile('A', date))
+      const months = (through: string) => monthsIn(files, { asked: { upTo: day('2024-06-13'), through: day(through) } })
+      expect(months('2024-03-28')).toMatchObject({ states: 'stored empty empty empty', missingAfter: 0 })
+      expect(months('2024-04-01')).toMatchObject({ missingAfter: 54 })
     })
 
     test('is missing between two rows', () => {

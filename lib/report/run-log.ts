@@ -1,12 +1,13 @@
-// What the metrics of the last runs tell of each symbol: when it was compared and mended, whether its new sessions wait, and
-// which of its rows were refused or look wrong.
+// What the metrics of the last runs tell, as lists for people: the runs, what they changed in the past of symbols, which rows
+// they doubted; and of each symbol whether its new sessions wait.
 
+import type { Calendar } from '../core/calendar.ts'
 import { stepText } from '../core/outcome.ts'
-import { utcDate, type IsoDate } from '../core/dates.ts'
 import { oneLine } from '../core/text.ts'
 import { count, flag, list, object, RUN_ID, runIdOf, text, type TypeOf } from './json-schema.ts'
 import type { RunRecord, StoredRun } from './runs.ts'
 import { runStatus, type RunStatus } from './status.ts'
+import { addRun, NOTHING, type SymbolHistory } from './symbol-history.ts'
 
 /** What a run found or changed in the past of a symbol. */
 export const PAST_CHANGE = object(
@@ -37,28 +38,26 @@ export const DOUBTED_ROWS = object(
 export type PastChange = TypeOf<typeof PAST_CHANGE>
 export type DoubtedRows = TypeOf<typeof DOUBTED_ROWS>
 
-/** What is known of one symbol. A field is undefined where no run tells. */
-export type SymbolHistory = { lastCompared?: IsoDate; lastMended?: IsoDate; isHeld?: boolean }
-
-export type RunHistory = {
+export type RunLog = {
   /** Newest first, as all lists here. */
   readonly runs: readonly RunStatus[]
-  readonly symbols: ReadonlyMap<string, Readonly<SymbolHistory>>
   readonly changes: readonly PastChange[]
   readonly doubts: readonly DoubtedRows[]
-  /** Whether the newest run stored no session for anybody because it looked wrong. */
-  readonly isMarketHeld: boolean
   /** Entries of `changes` and `doubts` that were too many to keep. */
   readonly leftOut: number
+  of(symbol: string): SymbolHistory
+  /** Whether the new sessions of a symbol wait: as the newest run tells that compared it, or that stored a session for nobody. */
+  isHeld(symbol: string): boolean
 }
 
 /** So many entries of each list: far more than anybody reads, and few beside the symbols. */
 const MAX_LISTED = 400
 
 /** Goes through runs, newest first, as `readRuns` gives them: one document in memory at a time. Of prices only. */
-export async function historyOf(stored: AsyncIterable<StoredRun>): Promise<RunHistory> {
+export async function runLogOf(stored: AsyncIterable<StoredRun>, calendar: Calendar): Promise<RunLog> {
   const runs: RunStatus[] = []
   const symbols = new Map<string, SymbolHistory>()
+  const held = new Map<string, boolean>()
   const changes: PastChange[] = []
   const doubts: DoubtedRows[] = []
   let leftOut = 0
@@ -77,15 +76,23 @@ export async function historyOf(stored: AsyncIterable<StoredRun>): Promise<RunHi
     const runId = runIdOf(run.startMs)
     keep(
       changes,
-      results.flatMap((result) => changeOf(result, runId, symbols)),
+      results.flatMap((result) => changeOf(result, runId, held)),
     )
     keep(
       doubts,
       results.flatMap((result) => doubtOf(result, runId)),
     )
-    for (const result of results) learn(symbols, result, utcDate(run.startMs))
+    addRun(symbols, run.metrics, { startMs: run.startMs, calendar })
+    for (const { symbol, past } of results) if (past && !held.has(symbol)) held.set(symbol, past.held ?? false)
   }
-  return { runs, symbols, changes, doubts, isMarketHeld: isMarketHeld ?? false, leftOut }
+  return {
+    runs,
+    changes,
+    doubts,
+    leftOut,
+    of: (symbol) => symbols.get(symbol) ?? NOTHING,
+    isHeld: (symbol) => isMarketHeld === true || held.get(symbol) === true,
+  }
 }
 
 /** A document that does not name its datasets is of a version that had prices alone. */
@@ -96,14 +103,10 @@ function isOfPrices({ dataset = 'prices' }: Pick<RunRecord, 'dataset'>): boolean
 type Result = RunRecord['results'][number]
 
 /** Nothing where the past was equal; a symbol that is held night after night is listed once, with its newest run. */
-function changeOf(
-  { symbol, past }: Result,
-  runId: string,
-  known: ReadonlyMap<string, SymbolHistory>,
-): readonly PastChange[] {
+function changeOf({ symbol, past }: Result, runId: string, known: ReadonlyMap<string, boolean>): readonly PastChange[] {
   if (past === null || past === undefined) return []
   const { mended_files: mended = 0, corrected_sessions: corrected = 0, carried_rows: carried = 0, held = false } = past
-  const isNew = held && known.get(symbol)?.isHeld === undefined
+  const isNew = held && !known.has(symbol)
   if (mended === 0 && corrected === 0 && !isNew) return []
   return [
     {
@@ -131,14 +134,4 @@ function doubtOf(
 ): readonly DoubtedRows[] {
   if (rejected === 0 && suspects === 0) return []
   return [{ run_id: runId, symbol: oneLine(symbol), rejected_rows: rejected, suspect_rows: suspects }]
-}
-
-/** Takes from a run what no newer one has told. */
-function learn(symbols: Map<string, SymbolHistory>, { symbol, past }: Result, date: IsoDate): void {
-  if (past === null || past === undefined) return
-  const known = symbols.get(symbol) ?? {}
-  if ((past.compared_sessions ?? 0) > 0) known.lastCompared ??= date
-  if ((past.mended_files ?? 0) > 0 || (past.corrected_sessions ?? 0) > 0) known.lastMended ??= date
-  known.isHeld ??= past.held ?? false
-  symbols.set(symbol, known)
 }

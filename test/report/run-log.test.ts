@@ -1,40 +1,34 @@
 import { describe, expect, test } from 'bun:test'
-import { historyOf } from '../../lib/report/history.ts'
+import { XNYS } from '../../lib/core/calendar.ts'
+import { runLogOf } from '../../lib/report/run-log.ts'
 import type { StoredRun } from '../../lib/report/runs.ts'
 import { pastOf, runAt } from '../support/coverage.ts'
 import { day, outcomeOf } from '../support/values.ts'
 
-async function history(runs: readonly StoredRun[]) {
+async function logOf(runs: readonly StoredRun[]) {
   const newestFirst = async function* () {
     yield* runs
   }
-  return await historyOf(newestFirst())
+  return await runLogOf(newestFirst(), XNYS)
 }
 
 const split = { before: day('2020-08-31'), priceFactor: 0.25, adjFactor: 0.25, ratio: '4:1', dividend: undefined }
 
-describe('historyOf()', () => {
-  test('takes of each symbol what the newest run tells that says so', async () => {
-    const { symbols } = await history([
+describe('runLogOf()', () => {
+  test('a symbol is held as the newest run tells that compared it', async () => {
+    const log = await logOf([
       runAt('2024-09-16T23:00:00Z', [outcomeOf('A'), outcomeOf('B', { past: pastOf() })]),
-      runAt('2024-09-13T23:00:00Z', [
-        outcomeOf('A', { past: pastOf({ correctedSessions: 2 }) }),
-        outcomeOf('B', { past: pastOf({ isHeld: true, comparedSessions: 0 }) }),
-      ]),
-      runAt('2024-09-12T23:00:00Z', [
-        outcomeOf('A', { past: pastOf({ isHeld: true }) }),
-        outcomeOf('B', { past: pastOf({ mendedFiles: 3 }) }),
-      ]),
+      runAt('2024-09-13T23:00:00Z', [outcomeOf('A', { past: pastOf({ isHeld: true }) })]),
+      runAt('2024-09-12T23:00:00Z', [outcomeOf('B', { past: pastOf({ isHeld: true }) })]),
     ])
-    expect(Object.fromEntries(symbols)).toEqual({
-      A: { lastCompared: day('2024-09-13'), lastMended: day('2024-09-13'), isHeld: false },
-      B: { lastCompared: day('2024-09-16'), lastMended: day('2024-09-12'), isHeld: false },
-    })
+    expect(['A', 'B', 'C'].filter((symbol) => log.isHeld(symbol))).toEqual(['A'])
+    expect(log.of('B').comparedMs).toBe(Date.parse('2024-09-16T23:00:00Z'))
+    expect(log.of('C').comparedMs).toBeUndefined()
   })
 
   test('lists mends and corrections of every run, and a hold once, with the newest run of it', async () => {
     const held = outcomeOf('H', { past: pastOf({ verdict: 'implausible', isHeld: true, steps: [split] }) })
-    const { changes } = await history([
+    const { changes } = await logOf([
       runAt('2024-09-16T23:00:00Z', [held, outcomeOf('A', { past: pastOf() })]),
       runAt('2024-09-13T23:00:00Z', [
         held,
@@ -60,7 +54,7 @@ describe('historyOf()', () => {
 
   test('lists rejected and suspect rows, and every run, also one that cannot be read', async () => {
     const reject = { symbol: 'R', dataset: 'prices', date: '2024-09-16', reason: 'x', row: {} }
-    const { runs, doubts } = await history([
+    const { runs, doubts } = await logOf([
       runAt(
         '2024-09-16T23:00:00Z',
         [outcomeOf('R', { rejects: [reject] }), outcomeOf('S', { suspects: 2 }), outcomeOf('A')],
@@ -87,23 +81,23 @@ describe('historyOf()', () => {
     const ofStatements =
       'metrics' in statements ? { ...statements, metrics: { ...statements.metrics, dataset: 'income' } } : statements
     const held = holding(runAt('2024-09-13T23:00:00Z', []))
-    expect((await history([ofStatements, held])).isMarketHeld).toBe(true)
-    expect((await history([runAt('2024-09-16T23:00:00Z', []), held])).isMarketHeld).toBe(false)
-    expect((await history([])).isMarketHeld).toBe(false)
+    expect((await logOf([ofStatements, held])).isHeld('ANY')).toBe(true)
+    expect((await logOf([runAt('2024-09-16T23:00:00Z', []), held])).isHeld('ANY')).toBe(false)
+    expect((await logOf([])).isHeld('ANY')).toBe(false)
   })
 
   test('leaves out statements, and the oldest of very many entries', async () => {
     const many = Array.from({ length: 500 }, (_, index) =>
       outcomeOf(`S${index}`, { suspects: 1, past: pastOf({ mendedFiles: 1 }) }),
     )
-    const { changes, doubts, leftOut, symbols } = await history([
+    const { changes, doubts, leftOut, of } = await logOf([
       runAt('2024-09-16T23:00:00Z', [{ ...outcomeOf('X', { suspects: 1 }), dataset: 'income' }]),
       runAt('2024-09-13T23:00:00Z', many),
       runAt('2024-09-12T23:00:00Z', [outcomeOf('OLD', { past: pastOf({ mendedFiles: 1 }) })]),
     ])
     expect([changes.length, doubts.length, leftOut]).toEqual([400, 400, 100 + 100 + 1])
     // What is left out of the lists is still known of the symbol.
-    expect(symbols.get('OLD')?.lastMended).toBe(day('2024-09-12'))
+    expect(of('OLD').mendedMs).toBe(Date.parse('2024-09-12T23:00:00Z'))
   })
 
   test('reads documents that lack what newer versions write', async () => {
@@ -113,8 +107,8 @@ describe('historyOf()', () => {
         { symbol: 'B', past: null },
       ],
     }
-    const { changes, symbols } = await history([{ key: 'k', startMs: Date.parse('2024-09-16T23:00:00Z'), metrics }])
+    const { changes, isHeld } = await logOf([{ key: 'k', startMs: Date.parse('2024-09-16T23:00:00Z'), metrics }])
     expect(changes).toMatchObject([{ symbol: 'A', steps: [], corrected_sessions: 1, held: false }])
-    expect(symbols.get('A')).toEqual({ lastMended: day('2024-09-16'), isHeld: false })
+    expect(isHeld('A')).toBe(false)
   })
 })
