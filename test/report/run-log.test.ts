@@ -14,6 +14,12 @@ async function logOf(runs: readonly StoredRun[]) {
 
 const split = { before: day('2020-08-31'), priceFactor: 0.25, adjFactor: 0.25, ratio: '4:1', dividend: undefined }
 
+/** The run as one that stored a session for nobody. */
+function holding(run: StoredRun): StoredRun {
+  const heldSessions = [{ date: '2024-09-13', reason: 'x' }]
+  return 'metrics' in run ? { ...run, metrics: { ...run.metrics, held_sessions: heldSessions } } : run
+}
+
 describe('runLogOf()', () => {
   test('a symbol is held as the newest run tells that compared it', async () => {
     const log = await logOf([
@@ -73,10 +79,6 @@ describe('runLogOf()', () => {
   })
 
   test('a session held for the whole market counts until a newer run of prices holds none', async () => {
-    const holding = (run: StoredRun): StoredRun =>
-      'metrics' in run
-        ? { ...run, metrics: { ...run.metrics, held_sessions: [{ date: '2024-09-13', reason: 'x' }] } }
-        : run
     const statements = runAt('2024-09-15T12:00:00Z', [])
     const ofStatements =
       'metrics' in statements ? { ...statements, metrics: { ...statements.metrics, dataset: 'income' } } : statements

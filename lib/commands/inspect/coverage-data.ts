@@ -118,8 +118,8 @@ export function coverageOf(symbols: readonly CoveredSymbol[], context: CoverageC
 }
 
 function worstFirst(a: CoveredSymbol, b: CoveredSymbol): number {
-  const rank = ({ state }: CoveredSymbol) => SYMBOL_STATES.indexOf(state)
-  return rank(a) - rank(b) || b.missing - a.missing || (a.symbol < b.symbol ? -1 : 1)
+  const byState = SYMBOL_STATES.indexOf(a.state) - SYMBOL_STATES.indexOf(b.state)
+  return byState || b.missing - a.missing || (a.symbol < b.symbol ? -1 : 1)
 }
 
 /** From the first day of the range's first month, because the page shows whole months. */

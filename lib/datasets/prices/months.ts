@@ -85,26 +85,29 @@ function fateIn(
   files: readonly PriceFile[],
   context: MonthsContext,
 ): (session: IsoDate) => Fate {
-  const { dates, first, through } = coverage
-  const { due, isHeld, calendar } = context
+  const { dates, first, through, asked, carried } = coverage
   const years = new Set([...dates].map(yearOf))
   const broken = files.flatMap((stored) => ('problem' in stored ? rangeOf(stored) : []))
-  const isEnded = hasEnded(coverage, context)
-  // Another exchange may have been closed on the last days.
-  const mayBeClosed =
-    coverage.tradesElsewhere && through !== undefined && through >= calendar.sessionsBack(due, LATE_BAR_SESSIONS + 1)
+  const afterwards = fateAfter(coverage, context)
   return (session) => {
-    if (dates.has(session)) return isInAny(session, coverage.carried) ? 'carried' : 'stored'
+    if (dates.has(session)) return isInAny(session, carried) ? 'carried' : 'stored'
     if (isInAny(session, broken)) return 'unreadable'
-    const isInside = first !== undefined && through !== undefined && first < session && session < through
-    const isBefore = first !== undefined && session < first
-    if ((isBefore || (isInside && !years.has(yearOf(session)))) && isInAny(session, coverage.asked)) return 'empty'
-    if (isInside) return 'missing'
-    if (through === undefined || isBefore || session > due) return 'none'
-    if (isHeld) return 'held'
-    if (isEnded) return 'empty'
-    return mayBeClosed ? 'none' : 'missing'
+    if (first === undefined || through === undefined) return 'none'
+    const isEmpty = isInAny(session, asked)
+    if (session < first) return isEmpty ? 'empty' : 'none'
+    if (session < through) return isEmpty && !years.has(yearOf(session)) ? 'empty' : 'missing'
+    return session > context.due ? 'none' : afterwards
   }
+}
+
+/** What due sessions after the newest stored date are. */
+function fateAfter(coverage: SymbolCoverage, context: MonthsContext): Fate {
+  const { through, tradesElsewhere } = coverage
+  if (context.isHeld) return 'held'
+  if (hasEnded(coverage, context)) return 'empty'
+  // Another exchange may have been closed on the last days.
+  const lastClosed = context.calendar.sessionsBack(context.due, LATE_BAR_SESSIONS + 1)
+  return tradesElsewhere && through !== undefined && through >= lastClosed ? 'none' : 'missing'
 }
 
 function rangeOf({ file: { partition } }: PriceFile): DateRange {

@@ -124,15 +124,21 @@ function drawYears() {
   const name = make('b', { textContent: 'Symbol' })
   byId('years').append(make('div', { className: 'label' }, name, make('span', { textContent: 'Missing' })))
   for (let month = view.start; month <= view.last; month += 12) {
-    const year = make('div', { className: 'year', textContent: String(month / 12) })
-    year.style.flexGrow = String(Math.min(12, view.last - month + 1))
+    const length = Math.min(12, view.last - month + 1)
+    // The number of a year that has just begun has no room.
+    const year = make('div', {
+      className: 'year',
+      textContent: length < 6 && month > view.start ? '' : String(month / 12),
+    })
+    year.style.flexGrow = String(length)
     byId('years').append(year)
   }
 }
 
+const occurs = (state) => state === 's' || view.symbols.some(({ letters }) => letters.includes(state))
+
 function drawLegend() {
-  const has = (state) => state === 's' || view.symbols.some(({ letters }) => letters.includes(state))
-  for (const state of 'spmechu') if (has(state)) byId('legend').append(make('li', {}, drawing(state), WORDS[state]))
+  for (const state of 'spmechu') if (occurs(state)) byId('legend').append(make('li', {}, drawing(state), WORDS[state]))
 }
 
 function scrollToNewest() {

@@ -78,8 +78,9 @@ function calendarOf(view, symbol, index) {
   return make('table', { className: 'days' }, make('thead', {}, make('tr', {}, ...head)), body)
 }
 
+const number = (value) => value.toLocaleString('en-US')
+
 function factsOf(symbol) {
-  const number = (value) => value.toLocaleString('en-US')
   const facts = [
     ['Stored', symbol.first_date === null ? 'nothing' : `${symbol.first_date} to ${symbol.through_date}`],
     ['Sessions', number(symbol.sessions)],

@@ -85,11 +85,12 @@ export function shellWord(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
 
+const between = (from, to) => `--from-date ${from} --to-date ${to}`
+
 /** What to do about a month: a sentence, and the command that does it if there is one. */
 export function cureOf(view, symbol, index) {
   const state = symbol.letters[index]
   const command = (...options) => [view.command, '--tickers', shellWord(symbol.symbol), ...options].join(' ')
-  const between = (from, to) => `--from-date ${from} --to-date ${to}`
   const sessions = weekdaysOf(view, index).filter(({ isSession, date }) => isSession && date <= view.due)
   const dates = sessions.map(({ date }) => date)
   if (state === 'h') {
@@ -108,9 +109,11 @@ export function cureOf(view, symbol, index) {
   return { sentence: 'To fetch what is missing:', command: command(between(meant[0], meant.at(-1))) }
 }
 
+/** Nothing for zero. */
+const counted = (count, noun) => (count === 0 ? '' : `${count} ${noun}${count === 1 ? '' : 's'}`)
+
 /** What a run did to the past of a symbol, as a sentence. */
 export function textOfChange(change) {
-  const counted = (count, noun) => (count === 0 ? '' : `${count} ${noun}${count === 1 ? '' : 's'}`)
   const parts = [
     change.steps.join(', '),
     counted(change.mended_files, 'mended year file'),
