@@ -2,7 +2,7 @@
 
 import { expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { iso, makeBars, yearKey, type Bar } from '../support/bars.ts'
+import { dayKey, iso, makeBars, yearKey, type Bar } from '../support/bars.ts'
 import { readRows } from '../support/lakes/lake.ts'
 import { recordedError } from '../support/recorded.ts'
 import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
@@ -99,6 +99,21 @@ test('a night of a split, a dividend and a correction is told in the summary and
   expect(again.stdout).not.toMatch(/Compared|Mended|Corrected/)
   expect(metricsOf(again)).toMatchObject({ compared_symbols: 0, mended_files: 0 })
   expect(metricsOf(again).results.map(({ past }) => past)).toEqual([null, null, null, null])
+})
+
+test('a newest bar that is put right is corrected in its day file, and no year is written of the rows of a night', async () => {
+  await using stage = await setMovedStage((bars) => {
+    bars['FIXED'] = (bars['FIXED'] ?? []).map((bar) =>
+      bar.date === BEFORE ? { ...bar, close: (bar.close ?? 0) + 1, adjClose: (bar.adjClose ?? 0) + 1 } : bar,
+    )
+  })
+  const run = await stage.run(['--tickers', 'FIXED', '--audit', '0'], { now: MORNING })
+  expect({ code: run.code, changed: run.changed }).toEqual({
+    code: 0,
+    changed: [dayKey('FIXED', BEFORE), dayKey('FIXED', EX_DATE)],
+  })
+  expect(metricsOf(run)).toMatchObject({ corrected_sessions: 1, mended_files: 0, looks: 0 })
+  expect(metricsOf(run).results[0]?.past).toMatchObject({ verdict: 'corrected', steps: [] })
 })
 
 test('a past that is left or held back is counted, and named', async () => {

@@ -14,11 +14,11 @@ export function stepsText(steps: readonly PastStep[]): string {
   return listed(steps.map(stepText), MAX_STEPS_NAMED)
 }
 
-/** The newest session that differs, with the closes of both sides. */
+/** The newest session that differs, with the closes of both sides; or that the vendor has none of the sessions any more. */
 export function differenceText({ differing }: Past, pairs: readonly RowPair[]): string {
   const [newest] = differing
   const pair = pairs.find(({ now }) => now.date === newest)
-  if (pair === undefined) return 'its rows came differently in two calls'
+  if (pair === undefined) return `FMP has none of the ${counted(differing.length, 'session')} up to ${newest} any more`
   const name = pair.stored['close'] === pair.now['close'] ? 'adjClose' : 'close'
   const figures = `${name} of ${pair.now.date} was ${pair.stored[name]} and is ${pair.now[name]} now`
   return `${counted(differing.length, 'session')} differ, ${figures}`

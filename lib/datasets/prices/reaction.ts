@@ -7,6 +7,7 @@ import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
 import type { Compared } from './compare.ts'
 import { newlyCarried, planMend, type MendedYear } from './mend.ts'
+import { COMPARED_SESSIONS, glanceAt } from './past.ts'
 import {
   announcedText,
   carriedText,
@@ -202,14 +203,17 @@ function waitSaying(symbol: string, why: string, newSessions: readonly IsoDate[]
   return { ...NOTHING, isHeld: true, isFailed: true, errors: [error] }
 }
 
-/** Nothing is added to a series whose newest stored row has moved without an explanation. */
+/**
+ * Nothing is added to a series whose past has moved without an explanation, if its newest stored row has moved with it or a
+ * night's own rows tell of it. Where only an audit sees older rows move, a new session continues rows that are as they were.
+ */
 function refuse({ symbol }: SymbolPlan, { past, stored }: Compared): Reaction {
   const what =
     past.verdict === 'implausible' ? 'puts a jump into the series' : 'is explained by no split and no dividend'
   const message = `FMP's past of ${symbol} has changed in a way that ${what}: ${differenceText(past, stored.pairs)}`
   const error = new IngestError(message, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
-  const newest = stored.pairs[0]?.now.date
-  const isHeld = newest !== undefined && past.differing.includes(newest)
+  const newest = [1, COMPARED_SESSIONS].map((count) => stored.pairs.slice(0, count))
+  const isHeld = stored.pairs.length === 0 || newest.some((rows) => glanceAt(rows, false) === 'look')
   return { ...NOTHING, isHeld, isFailed: isHeld, errors: [error] }
 }
 
