@@ -49,10 +49,7 @@ export async function sampleYear(wanted: YearToSample, context: SampleContext, c
   const answer = rowsIn(raw, symbol, window, dataset)
   const range = { from: window.from, to: earlierOf(wholeYear(year).to, asOf) }
   const stored = await readStoredRows(symbol, range, answer, context)
-  const next = [...answer.values()]
-    .filter(({ date }) => date > range.to)
-    .toSorted((a, b) => (a.date < b.date ? -1 : 1))[0]
-  const past = comparePast(stored.pairs, next)
+  const past = comparePast(stored.pairs, rowAfter(stored.pairs[0]?.now.date, answer))
   const [date] = past.differing.toReversed()
   if (date !== undefined) {
     return { verdict: past.verdict, difference: { date, text: differenceText(past, stored.pairs) } }
@@ -62,6 +59,12 @@ export async function sampleYear(wanted: YearToSample, context: SampleContext, c
   if (first === undefined) return { verdict: 'same', difference: undefined }
   const text = `FMP has ${counted(others.length + 1, 'session')} that no file holds`
   return { verdict: 'not_stored', difference: { date: first, text } }
+}
+
+/** The vendor's oldest row after the newest compared one. */
+function rowAfter(newest: IsoDate | undefined, answer: ReadonlyMap<IsoDate, Row>): Row | undefined {
+  const later = [...answer.values()].filter(({ date }) => newest !== undefined && date > newest)
+  return later.toSorted((a, b) => (a.date < b.date ? -1 : 1))[0]
 }
 
 function refusedByPlan(error: unknown): undefined {

@@ -48,10 +48,15 @@ export function faultsBetween(rows: readonly PlacedRow[], mends: readonly Mend[]
   const jumps = jumpsIn(winners)
   const odd = new Set(oddPairs(pairs))
   const evidence = [...pairs.filter((pair) => !odd.has(pair)).flatMap(evidenceOfPair), ...mends.map(evidenceOfMend)]
-  const stale = [...staleRows(winners, evidence), ...rowsAfterJumps(winners, jumps)]
-  const staleFiles = new Set(stale.map(({ file }) => file))
-  const isExplained = ({ older, newer }: Jump) => staleFiles.has(older.file) || staleFiles.has(newer.file)
-  return [...[...odd].map(faultOfPair), ...stale, ...jumps.filter((jump) => !isExplained(jump)).map(faultOfJump)]
+  const proven = staleRows(winners, evidence)
+  // One cause, one finding: a jump into or out of rows on an older base is theirs.
+  const stale = [...proven, ...rowsAfterJumps(winners, unexplained(jumps, proven))]
+  return [...[...odd].map(faultOfPair), ...stale, ...unexplained(jumps, stale).map(faultOfJump)]
+}
+
+function unexplained(jumps: readonly Jump[], faults: readonly FileFault[]): readonly Jump[] {
+  const files = new Set(faults.map(({ file }) => file))
+  return jumps.filter(({ older, newer }) => !files.has(older.file) && !files.has(newer.file))
 }
 
 /** Two rows of one date, by their `ingest_ts`. */
