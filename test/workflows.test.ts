@@ -295,10 +295,12 @@ describe('the steps', () => {
     expect(check?.steps.flatMap(({ run }) => run ?? [])).toEqual([
       'bun run check',
       'bun run check:workflows --required',
+      'bun run test:page --required',
       'bun run build',
       '.github/smoke.sh dist/ingest',
     ])
     expect(outlineOf(check?.steps)).toContain(`Check the workflows, if: "runner.os == 'Linux'"`)
+    expect(outlineOf(check?.steps)).toContain(`Try the coverage page in a browser, if: "runner.os == 'Linux'"`)
   })
 
   test('of a release start every binary that is built', async () => {
