@@ -11,6 +11,9 @@ export const WORDS = {
   n: 'nothing due',
 }
 
+/** Nothing for zero. */
+const counted = (count, noun) => (count === 0 ? '' : `${count} ${noun}${count === 1 ? '' : 's'}`)
+
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')
 
 /** Months are counted from the year 0. */
@@ -75,9 +78,9 @@ function missingIn(view, symbol, index) {
 
 export function textOfMonth(view, symbol, index) {
   const state = symbol.letters[index]
+  const text = `${symbol.symbol}, ${nameOfMonth(view, index)}: ${WORDS[state]}`
   const missing = state === 'p' || state === 'm' ? missingIn(view, symbol, index).length : 0
-  const detail = missing === 0 ? '' : `, ${missing} ${missing === 1 ? 'session' : 'sessions'}`
-  return `${symbol.symbol}, ${nameOfMonth(view, index)}: ${WORDS[state]}${detail}${state === 'p' && missing > 0 ? ' missing' : ''}`
+  return missing === 0 ? text : `${text}, ${counted(missing, 'session')}${state === 'p' ? ' missing' : ''}`
 }
 
 /** A word for a POSIX shell: quoted if it contains anything that a shell interprets. */
@@ -108,9 +111,6 @@ export function cureOf(view, symbol, index) {
   const meant = missing.length > 0 ? missing : dates
   return { sentence: 'To fetch what is missing:', command: command(between(meant[0], meant.at(-1))) }
 }
-
-/** Nothing for zero. */
-const counted = (count, noun) => (count === 0 ? '' : `${count} ${noun}${count === 1 ? '' : 's'}`)
 
 /** What a run did to the past of a symbol, as a sentence. */
 export function textOfChange(change) {
