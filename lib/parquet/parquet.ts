@@ -1,6 +1,6 @@
 // Rows to Parquet bytes and back, and what the footer of a file says. The same rows at the same instant give the same bytes.
 
-import { parquetReadObjects } from 'hyparquet'
+import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { createHash } from 'node:crypto'
 import { CREATOR } from '../core/config.ts'
@@ -18,6 +18,7 @@ import {
 } from '../core/dates.ts'
 import { haveEqualFooters, readFacts, schemaOf, type FileFacts } from './facts.ts'
 import { boundsOf, readMetadata } from './metadata.ts'
+import { requireSoundPages } from './pages.ts'
 import type { Slice } from './thrift.ts'
 
 export { haveEqualFooters, readFacts, type FileFacts }
@@ -124,8 +125,7 @@ export type StampedRow = { readonly row: Row; readonly ingestMs: number }
  * file lacks is null. Rejects if the bytes are no such file.
  */
 export async function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly StampedRow[]> {
-  const file = new Uint8Array(bytes).buffer
-  const rows = await parquetReadObjects({ file })
+  const rows = await readObjects(bytes)
   const own = columns.filter(({ name }) => name !== INGEST_TS.name)
   return rows.map((row) => ({
     row: Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row,
@@ -140,8 +140,15 @@ export async function readRows(bytes: Uint8Array, columns: readonly Column[]): P
 
 /** The dates of a whole file of this program, one a row. Rejects if the bytes are no such file. */
 export async function readDates(bytes: Uint8Array): Promise<readonly IsoDate[]> {
-  const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer, columns: ['date'] })
+  const rows = await readObjects(bytes, ['date'])
   return rows.map((row) => (row['date'] instanceof Date ? utcDate(row['date'].getTime()) : noDate()))
+}
+
+/** Rejects if the bytes are no file of this program, whatever is wrong with them. */
+async function readObjects(bytes: Uint8Array, columns?: string[]) {
+  const metadata = parquetMetadata(bytes)
+  requireSoundPages(bytes, metadata)
+  return await parquetReadObjects({ file: new Uint8Array(bytes).buffer, metadata, ...(columns && { columns }) })
 }
 
 function noDate(): never {
