@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { COVERAGE, LAKE, STATUS, VERIFY } from './lake-settings.ts'
+import { COVERAGE, DOCTOR, LAKE, STATUS, VERIFY } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -45,7 +45,7 @@ export const SCHEMA = {
 export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
-export type LakeCommandName = 'status' | 'verify' | 'coverage'
+export type LakeCommandName = 'status' | 'verify' | 'coverage' | 'doctor'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -89,6 +89,17 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
       ['another file, two symbols', 'ingest coverage report.html --out ./lake --tickers AAPL,MSFT'],
     ],
   },
+  doctor: {
+    description: 'check the set-up before the first run: key, plan, clock, rights, store and ticker list',
+    settings: { ...LAKE, ...DOCTOR },
+    examples: [
+      [
+        'is everything in place for the nightly run? Each failure comes with its cure',
+        'ingest doctor --out s3://my-bucket',
+      ],
+      ['the same for a script: exit code 0 or 1, and a JSON document', 'ingest doctor --out ./lake --json'],
+    ],
+  },
   demo: {
     description: 'the same program on embedded historical data: no key, no bucket',
     settings: DEMO,
@@ -120,6 +131,7 @@ export const COMMAND_WORDS = [
   'status',
   'verify',
   'coverage',
+  'doctor',
   'demo',
   'databricks',
   'schema',

@@ -5,6 +5,7 @@
 import { DATASET_NAMES, MENDINGS } from '../core/config.ts'
 import type { ErrorKind } from '../core/errors.ts'
 import type { Counts, Reject } from '../core/outcome.ts'
+import { DOCTOR } from './doctor.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
 import { COVERAGE } from './coverage.ts'
 import { STATUS } from './status.ts'
@@ -232,6 +233,7 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('coverage', 'what ingest coverage --json prints', COVERAGE),
   schemaDocument('status', 'what ingest status --json prints', STATUS),
   schemaDocument('verify', 'what ingest verify --json prints', VERIFY),
+  schemaDocument('doctor', 'what ingest doctor --json prints', DOCTOR),
 ]
 
 function schemaDocument(name: string, title: string, schema: Schema<unknown>): SchemaDocument {

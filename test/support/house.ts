@@ -10,7 +10,7 @@ const OPEN = new Set(['core'])
 
 /** Files behind a door that `commands/` and `ingest.ts` may import all the same: they compose the program. */
 const CONSTRUCTORS =
-  /^(?:store\/(?:s3\/s3|folder\/folder|gc-trigger)|parquet\/encoder|pipeline\/(?:uploads|interrupt)|cli\/(?:help|resolve|resolve-lake|lake-settings|settings|commands|ticker-source)|datasets\/(?:inventory|cures|verify-file|prices\/(?:inventory|months|price-files|schema|sample-year|symbol-coverage|verify-symbol)|statements\/(?:schema|verify))|report\/[\w-]+)\.ts$/
+  /^(?:store\/(?:s3\/s3|folder\/folder|gc-trigger)|parquet\/encoder|pipeline\/(?:uploads|interrupt)|cli\/(?:help|resolve|resolve-lake|lake-settings|settings|commands|ticker-source|tickers)|fmp\/probe|datasets\/(?:inventory|cures|verify-file|prices\/(?:inventory|months|price-files|schema|sample-year|symbol-coverage|vendor-sample|verify-symbol)|statements\/(?:schema|verify))|report\/[\w-]+)\.ts$/
 
 /** An import between two files, as paths below `lib/`; `ingest.ts` is the entry above it. */
 export type Import = { readonly from: string; readonly to: string }

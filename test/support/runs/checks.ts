@@ -62,8 +62,10 @@ export async function checkRun(run: Run, { args, lake, after, isShared, isLossy 
   if (code !== 137 && !isShared && !isLook) expect(left).toEqual([])
   if (metrics === undefined) {
     if (isShared) return
-    const unasked = args.includes('--sample') ? 0 : requests.length
-    expect({ requests: unasked, changed }).toEqual({ requests: 0, changed: [] })
+    // Of the commands without metrics only doctor asks the vendor, and verify for a sample.
+    const mostAsked = args[0] === 'doctor' ? 3 : 0
+    if (!args.includes('--sample')) expect(requests.length).toBeLessThanOrEqual(mostAsked)
+    expect(changed).toEqual([])
     return
   }
   expect(schemaErrors('metrics', metrics)).toEqual([])
