@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import type { Dataset } from '../core/dataset.ts'
+import type { IsoDate } from '../core/dates.ts'
 import { IngestError } from '../core/errors.ts'
 import type { Finding, FindingKind } from '../core/findings.ts'
 import { oneLine } from '../core/text.ts'
@@ -30,8 +31,15 @@ export type FileCheckContext<D extends Dataset = Dataset> = {
   readonly isDeep: boolean
   /** The program's own version: a file of it is encoded anew and compared byte by byte. */
   readonly version: string
-  /** The version that the metrics of the run at an instant tell; undefined if there are none. */
-  readonly versionOfRun: (startMs: number) => Promise<string | undefined>
+  /** What the metrics of the run that started at an instant tell; undefined if there are none. */
+  readonly runOf: (startMs: number) => Promise<RunOfFile | undefined>
+}
+
+/** What of the run that wrote a file is known from its metrics. */
+export type RunOfFile = {
+  readonly version: string | undefined
+  /** The first date that it asked for, if it was a backfill. */
+  readonly backfilledFrom: IsoDate | undefined
 }
 
 /** What is wrong with a file, without symbol and key. */
@@ -153,7 +161,7 @@ type Decoded = Judged & { readonly rows: readonly StampedRow[] }
 async function damageByEncoding(
   bytes: Uint8Array,
   { facts, footer, rows }: Decoded,
-  { dataset, version, versionOfRun }: FileCheckContext,
+  { dataset, version, runOf }: FileCheckContext,
 ): Promise<string | undefined> {
   const prefix = `${dataset.creator} version `
   const written = facts.createdBy.slice(prefix.length)
@@ -163,7 +171,7 @@ async function damageByEncoding(
   const again = encoded(() => encodeFile({ rows: rows.map(({ row }) => row), asked, carried }, settings).bytes)
   const isEqual = again !== undefined && Buffer.compare(bytes, again) === 0
   if (written !== version) {
-    const ofRun = await versionOfRun(ingestMs)
+    const ofRun = (await runOf(ingestMs))?.version
     if (ofRun !== undefined && ofRun !== written) return `names version ${written}, and the run that wrote it ${ofRun}`
     const isSame = again !== undefined && haveEqualFooters(bytes, again)
     return isEqual || isSame ? undefined : 'has another footer than its rows give'

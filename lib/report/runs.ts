@@ -70,6 +70,7 @@ const Run = v.object({
   calls: number,
   duration_seconds: number,
   through_date: date,
+  date_range: v.optional(v.object({ from: date, to: date })),
   stopped_by: v.nullish(v.string()),
   mended_symbols: number,
   held_symbols: number,
@@ -120,17 +121,13 @@ export async function readRun(store: Store, { key, startMs }: RunKey): Promise<S
   return found && { key, startMs, ...found }
 }
 
-/** The version of the program whose run started in the same second; undefined if no document tells, or several differ. */
-export async function versionOfRunAt(store: Store, startMs: number): Promise<string | undefined> {
+/** The metrics of the run that started in the same second; undefined if no document tells, or several do. */
+export async function readRunAt(store: Store, startMs: number): Promise<RunRecord | undefined> {
   const second = Math.floor(startMs / 1_000) * 1_000
-  const keys = (await store.list(`${RUNS_PREFIX}date=${utcDate(startMs)}/`)).map(({ key }) => key)
-  const documents = await Promise.all(
-    keys.filter((key) => runOfKey(key)?.startMs === second).map(async (key) => await readDocument(store, key)),
-  )
-  const versions = new Set(
-    documents.map((found) => (found && 'metrics' in found ? found.metrics.program_version : undefined)),
-  )
-  return versions.size === 1 ? [...versions][0] : undefined
+  const files = await store.list(`${RUNS_PREFIX}date=${utcDate(startMs)}/`)
+  const [key, other] = files.map((file) => file.key).filter((name) => runOfKey(name)?.startMs === second)
+  const found = key === undefined || other !== undefined ? undefined : await readDocument(store, key)
+  return found && 'metrics' in found ? found.metrics : undefined
 }
 
 type Document = { readonly metrics: RunRecord } | { readonly problem: string }

@@ -10,9 +10,9 @@ import type { SymbolCoverage } from '../../datasets/prices/symbol-coverage.ts'
 import { checkSymbol, type CheckedSymbol } from '../../datasets/prices/verify-symbol.ts'
 import { createStatement } from '../../datasets/statements/schema.ts'
 import { checkDocuments } from '../../datasets/statements/verify.ts'
-import { strayFinding, type FileCheckContext } from '../../datasets/verify-file.ts'
+import { strayFinding, type FileCheckContext, type RunOfFile } from '../../datasets/verify-file.ts'
 import type { RunHistory } from '../../report/symbol-history.ts'
-import { versionOfRunAt } from '../../report/runs.ts'
+import { readRunAt, type RunRecord } from '../../report/runs.ts'
 import type { Lake } from './look.ts'
 
 export type Walk = {
@@ -75,13 +75,18 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
 }
 
 function fileContext({ store, effects }: Lake, { isDeep }: Walk): Omit<FileCheckContext, 'dataset'> {
-  const versions = new Map<number, Promise<string | undefined>>()
-  const versionOfRun = async (startMs: number) => {
-    const asked = versions.get(startMs) ?? versionOfRunAt(store, startMs)
-    versions.set(startMs, asked)
-    return await asked
+  const runs = new Map<number, ReturnType<typeof readRunAt>>()
+  const runOf = async (startMs: number) => {
+    const read = runs.get(startMs) ?? readRunAt(store, startMs)
+    runs.set(startMs, read)
+    return runOfFile(await read)
   }
-  return { store, isDeep, version: effects.version, versionOfRun }
+  return { store, isDeep, version: effects.version, runOf }
+}
+
+function runOfFile(run: RunRecord | undefined): RunOfFile | undefined {
+  const from = run?.mode === 'backfill' ? run.date_range?.from : undefined
+  return run && { version: run.program_version, backfilledFrom: from ?? undefined }
 }
 
 /** Without the dates, which would stay in memory. */

@@ -105,9 +105,12 @@ function verifiedFinding({ kind, symbol, key, date, detail, cure }: Finding, lak
 }
 
 function commandOf({ removes, words }: Cure, { config, store }: Lake): string {
-  const remove = config.target.kind === 's3' ? 'aws s3 rm' : 'rm'
+  const [remove, recursively] = config.target.kind === 's3' ? ['aws s3 rm', '--recursive'] : ['rm', '-r']
+  const isFolder = removes?.endsWith('/') === true
   return [
-    ...(removes === undefined ? [] : [`${remove} ${shellWord(store.locate(removes))}`]),
+    ...(removes === undefined
+      ? []
+      : [`${remove} ${isFolder ? `${recursively} ` : ''}${shellWord(store.locate(removes))}`]),
     ...(words === undefined ? [] : [commandFor(words, config)]),
   ].join(' && ')
 }

@@ -10,6 +10,7 @@ import { checkFile, strayFinding, type CheckedFile, type Fault, type FileCheckCo
 import { datesBeside, type PriceFile } from './price-files.ts'
 import type { SessionDataset } from './schema.ts'
 import { symbolCoverage, type SymbolCoverage } from './symbol-coverage.ts'
+import { askedProblem } from './verify-asked.ts'
 import { faultsBetween, type Mend, type PlacedRow } from './verify-bases.ts'
 import { findingsOfFiles } from './verify-files.ts'
 import { faultsOfRows } from './verify-rows.ts'
@@ -67,6 +68,7 @@ export async function checkSymbol(
       ...checked.flatMap(({ file, faults }) => faults.map((fault) => findingOf(fault, file, symbol, dataset))),
       ...findingsOfFiles(coverage, readable, { ...context, hasEnded }),
       ...findingsOfRows(checked, symbol, past, context),
+      ...(await findingsOfAsked(checked, symbol, context)),
     ].filter(({ date }) => date === undefined || range === undefined || isWithin(date, range)),
     years: [...new Set(wanted.map(({ partition }) => yearIn(partition)))].toSorted((a, b) => a - b),
     oldestIngestMs: readable.reduce<number | undefined>(
@@ -115,8 +117,11 @@ function priceFileOf({ file, footer, faults, dates }: PriceFileCheck): PriceFile
   return footer === undefined ? { file, problem: faults[0]?.detail ?? '' } : { file, footer, dates }
 }
 
-/** Kinds whose file must go before it is fetched again, because it has more rows than FMP will send. */
-const TOO_LONG: ReadonlySet<FindingKind> = new Set(['duplicate_date'])
+/**
+ * Kinds whose file must go before it is fetched again: one with more rows than FMP will send is never replaced, and rows of
+ * another company look like a past that has changed.
+ */
+const REMOVED_FIRST: ReadonlySet<FindingKind> = new Set(['duplicate_date', 'wrong_symbol'])
 
 function findingOf(
   { kind, date, detail }: Fault,
@@ -124,7 +129,7 @@ function findingOf(
   symbol: string,
   dataset: SessionDataset,
 ): Finding {
-  const cure = TOO_LONG.has(kind)
+  const cure = REMOVED_FIRST.has(kind)
     ? replaceFile(dataset, symbol, key)
     : { words: refetchWords(dataset, symbol, partition) }
   return { kind, symbol, key, date: date ?? (partition.kind === 'day' ? partition.date : undefined), detail, cure }
@@ -151,4 +156,26 @@ function findingsOfRows(
   return [...ofFiles, ...faultsBetween(placed, mends)].map(({ file, ...fault }) =>
     findingOf(fault, file, symbol, dataset),
   )
+}
+
+/** What year files say of their runs: only where all else of a file is as this version has written it. */
+async function findingsOfAsked(
+  checked: readonly PriceFileCheck[],
+  symbol: string,
+  { dataset, version, runOf, calendar }: SymbolCheckContext,
+): Promise<readonly Finding[]> {
+  const years = checked.flatMap(({ file }) => (file.partition.kind === 'year' ? [file.partition.year] : []))
+  const findings = checked.map(async ({ file, footer, rows, faults }): Promise<readonly Finding[]> => {
+    const { partition } = file
+    const isOwn = footer?.createdBy === `${dataset.creator} version ${version}`
+    if (partition.kind !== 'year' || rows === undefined || !isOwn || faults.length > 0) return []
+    const { year } = partition
+    const dates = new Set(rows.map(({ row }) => row.date))
+    const facts = { year, footer, dates, otherYears: years.filter((other) => other !== year) }
+    // Only a claim of earlier years needs to know the run.
+    const reaches = footer.asked !== undefined && yearOf(footer.asked.from) < year
+    const problem = askedProblem(facts, reaches ? await runOf(footer.ingestMs) : undefined, calendar)
+    return problem === undefined ? [] : [findingOf({ kind: 'altered', detail: problem }, file, symbol, dataset)]
+  })
+  return (await Promise.all(findings)).flat()
 }
