@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { DOCTOR, LAKE, STATUS, VERIFY, WHY } from './lake-settings.ts'
+import { COVERAGE, DOCTOR, LAKE, STATUS, VERIFY, WHY } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -45,7 +45,7 @@ export const SCHEMA = {
 export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
-export type LakeCommandName = 'status' | 'verify' | 'why' | 'doctor'
+export type LakeCommandName = 'status' | 'verify' | 'coverage' | 'why' | 'doctor'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -79,6 +79,14 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
       ['listings and footers of all symbols, a few seconds', 'ingest verify --out s3://my-bucket'],
       ['every byte and every row', 'ingest verify --out ./lake --deep'],
       ['and ten years of symbols as FMP has them now', 'ingest verify --out ./lake --sample 10 --max-calls 20'],
+    ],
+  },
+  coverage: {
+    description: 'a page that shows what a lake holds of each symbol and month, and what mends it',
+    settings: { ...COVERAGE, ...LAKE },
+    examples: [
+      ['the page of the lake in the bucket, into ./coverage.html', 'ingest coverage --out s3://my-bucket'],
+      ['another file, two symbols', 'ingest coverage report.html --out ./lake --tickers AAPL,MSFT'],
     ],
   },
   why: {
@@ -131,6 +139,7 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
 export const COMMAND_WORDS = [
   'status',
   'verify',
+  'coverage',
   'why',
   'doctor',
   'demo',

@@ -35,6 +35,17 @@ export const LAKE = {
   },
 } as const satisfies Settings
 
+/** Of `ingest coverage`, beside `LAKE`. */
+export const COVERAGE = {
+  page: {
+    flag: 'FILE.html',
+    value: 'page',
+    default: 'coverage.html',
+    help: 'the page to write',
+    details: 'A page that is there is replaced.',
+  },
+} as const satisfies Settings
+
 /** Of `ingest verify`, beside `LAKE`. */
 export const VERIFY = {
   fromDate: { ...FLAGS.fromDate, help: 'look at sessions from this date on, YYYY-MM-DD' },

@@ -117,6 +117,10 @@ export const SCHEMAS = {
     v.string(),
     v.check((folder) => !isUrl(folder), 'a folder'),
   ),
+  page: v.pipe(
+    v.string(),
+    v.check((path) => /\.html?$/i.test(path) && !isUrl(path), 'the path of a file that ends in .html'),
+  ),
   target: v.pipe(
     trimmed,
     v.check(

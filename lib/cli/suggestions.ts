@@ -115,6 +115,7 @@ const COMMAND_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   'ingest status': ['state', 'health', 'freshness', 'fresh', 'monitor', 'heartbeat'],
   'ingest verify': ['audit', 'fsck', 'validate', 'scrub', 'integrity'],
   'ingest why': ['explain', 'trace', 'lineage', 'provenance', 'blame', 'cell', 'inspect', 'show'],
+  'ingest coverage': ['heatmap', 'heat-map', 'report', 'html', 'page', 'calendar', 'gaps', 'holes'],
   'ingest doctor': ['diagnose', 'diagnostics', 'preflight', 'self-test', 'selftest', 'troubleshoot', 'debug', 'setup'],
   'ingest databricks': ['bundle', 'dab', 'lakehouse', 'spark', 'databrick', 'init'],
 }

@@ -23,7 +23,8 @@ import type { StoredRun } from './runs.ts'
 /** Incremented when a field changes its meaning or is removed. */
 export const STATUS_VERSION = 1
 
-const RUN = object(
+/** An earlier run, as `runStatus` gives it. */
+export const RUN_STATUS = object(
   {
     key: text('The key of its metrics document'),
     run_id: RUN_ID,
@@ -90,13 +91,13 @@ export const STATUS = object(
     held_sessions: list(HELD_SESSION, 'Sessions that wait for every symbol, by the last runs'),
     months: list(MONTH, 'The last twelve months, oldest first'),
     calls_today: count('API calls of the runs that began on the UTC date of run_id'),
-    runs: list(RUN, 'The last runs, newest first'),
+    runs: list(RUN_STATUS, 'The last runs, newest first'),
   },
   'How fresh a lake is',
 )
 
 export type Status = TypeOf<typeof STATUS>
-type RunStatus = TypeOf<typeof RUN>
+export type RunStatus = TypeOf<typeof RUN_STATUS>
 
 /** An earlier run by the document's field names. */
 export function runStatus(run: StoredRun): RunStatus {

@@ -34,7 +34,8 @@ export type RunHistory = {
 /** More than a run an hour over the sessions that are looked at. */
 const MAX_RUNS = 1_000
 
-const NOTHING: SymbolHistory = { comparedMs: undefined, mendedMs: undefined, mends: [], asked: undefined }
+/** Of a symbol that no run names. */
+export const NOTHING: SymbolHistory = { comparedMs: undefined, mendedMs: undefined, mends: [], asked: undefined }
 
 /** Reads the runs that started at `sinceMs` or later, and one before them. Throws an IngestError if the store fails. */
 export async function readHistory(
@@ -53,8 +54,8 @@ export async function readHistory(
 
 type Start = { readonly startMs: number; readonly calendar: Calendar }
 
-/** Adds what an older run tells: what is known already is newer. */
-function addRun(symbols: Map<string, SymbolHistory>, { results }: RunRecord, start: Start): void {
+/** Adds what a run tells of its symbols. Runs are added newest first: what is known already is newer. */
+export function addRun(symbols: Map<string, SymbolHistory>, { results }: RunRecord, start: Start): void {
   for (const result of results) {
     const { symbol, dataset, past } = result
     if (dataset !== undefined && dataset !== 'prices') continue

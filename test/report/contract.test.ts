@@ -36,7 +36,8 @@ describe.each(SCHEMA_DOCUMENTS.map((document) => [document.name, document.schema
 )
 
 test('each schema has a name and an address of its own', () => {
-  expect(SCHEMA_DOCUMENTS.map(({ name }) => name)).toEqual(['metrics', 'dry-run', 'rejects', 'status', 'why', 'doctor'])
+  const names = SCHEMA_DOCUMENTS.map(({ name }) => name)
+  expect(names).toEqual(['metrics', 'dry-run', 'rejects', 'status', 'verify', 'coverage', 'why', 'doctor'])
   expect(new Set(SCHEMA_DOCUMENTS.map(({ schema }) => schema['$id'])).size).toBe(SCHEMA_DOCUMENTS.length)
 })
 

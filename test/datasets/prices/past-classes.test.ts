@@ -4,7 +4,7 @@
 import { expect, test } from 'bun:test'
 import type { Row } from '../../../lib/core/dataset.ts'
 import type { PastVerdict } from '../../../lib/core/outcome.ts'
-import { COMPARED_SESSIONS } from '../../../lib/datasets/prices/compared-windows.ts'
+import { COMPARED_SESSIONS } from '../../../lib/datasets/prices/recent-files.ts'
 import { comparePast, glanceAt } from '../../../lib/datasets/prices/past.ts'
 import {
   asIs,
