@@ -110,7 +110,6 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'report/cell-events.ts': ['report/cell-life.test.ts', 'the events of each run of a life'],
   'report/why.ts': ['commands/inspect/why.year.test.ts', 'a schema that every cell is held against'],
   'report/why-state.ts': ['commands/inspect/why.year.test.ts', 'the state of every cell'],
-  'report/why-text.ts': ['commands/inspect/why.test.ts', 'the lines of that command'],
   'report/progress-text.ts': ['report/live-line.test.ts', 'the texts that the live line shows'],
   'store/folder/errors.ts': ['store/folder/folder.test.ts', 'errors of a real file system'],
   'store/folder/listing.ts': ['store/contract.test.ts', 'one suite for both stores'],

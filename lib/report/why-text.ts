@@ -89,18 +89,21 @@ function rowText(row: Readonly<Record<string, unknown>>): string {
 /** The first and the last of them are told. */
 const MAX_EVENTS = 4
 
-function historyLines({ history, runs_read: read, runs_left_out: left }: Why, more: string): readonly string[] {
-  const cut = left === 0 ? '' : `; ${grouped(left)} runs were not read`
-  if (history.length === 0) return [`History: nothing in the metrics of ${counted(read, 'run')} since${cut}`]
+function historyLines({ history, ...why }: Why, more: string): readonly string[] {
+  const { runs_read: read, runs_unreadable: unreadable, runs_left_out: left } = why
+  const gaps = [
+    ...(left === 0 ? [] : [`  ${counted(left, 'run')} not read, because there are so many`]),
+    ...(unreadable === 0 ? [] : [`  ${counted(unreadable, 'run')} with metrics that cannot be read`]),
+  ]
+  if (history.length === 0) return [`History: nothing in the metrics of ${counted(read, 'run')} since`, ...gaps]
   const shown = history.length <= MAX_EVENTS ? history : [...history.slice(0, 1), ...history.slice(1 - MAX_EVENTS)]
   const hidden = history.length - shown.length
   const lines = shown.map(({ run_id: id, event, detail }) => `${id} ${event.replace('_', ' ')}: ${oneLine(detail)}`)
-  const rest = hidden === 0 ? [] : [`  and ${grouped(hidden)} between them: ${more}`]
   return [
     `History: ${lines[0]}`,
     ...lines.slice(1).map((line) => `         ${line}`),
-    ...rest,
-    ...(cut === '' ? [] : [`  ${cut.slice(2)}`]),
+    ...(hidden === 0 ? [] : [`  and ${grouped(hidden)} between them: ${more}`]),
+    ...gaps,
   ]
 }
 

@@ -127,6 +127,7 @@ export const WHY = object(
     winner_reason: orNull(text('Why that one')),
     history: list(EVENT, 'What the runs did with it, oldest first'),
     runs_read: count('Metrics documents that were read'),
+    runs_unreadable: count('Metrics documents that could not be read'),
     runs_left_out: count('Runs since the session that were not read, because there are so many'),
     next: NEXT,
     fmp: orNull(ASKED),

@@ -67,21 +67,26 @@ async function rejectsOf({ symbol, dataset, date }: Cell, key: string, store: St
     // Most lines are of other symbols: they are not worth being parsed.
     if (!line.includes(symbol)) return []
     const reject = parsed(line)
-    const isOfCell = reject?.symbol === symbol && reject.dataset === dataset && dayNamedIn(reject.date ?? null) === date
-    return isOfCell ? [reject.reason ?? 'no reason given'] : []
+    const isOfCell = reject?.symbol === symbol && reject.dataset === dataset && dayNamedIn(textIn(reject.date)) === date
+    return isOfCell ? [textIn(reject.reason) ?? 'no reason given'] : []
   })
 }
 
 type Line = {
-  readonly symbol?: string
-  readonly dataset?: string
-  readonly date?: string | null
-  readonly reason?: string
+  readonly symbol?: unknown
+  readonly dataset?: unknown
+  readonly date?: unknown
+  readonly reason?: unknown
+}
+
+/** A text, or null where another program has written something else. */
+function textIn(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
 }
 
 function parsed(line: string): Line | undefined {
   try {
-    return JSON.parse(line) as Line
+    return (JSON.parse(line) as Line | null) ?? undefined
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error
@@ -144,6 +149,12 @@ export function whyObject(object: CellObject, { runs, keys }: CellRuns): Why['ob
     rows_hash: rowsHash,
     bytes_hash: bytesHash,
   }
+}
+
+/** How many runs were read, and how many not. */
+export function whyRuns({ runs, leftOut }: CellRuns): Pick<Why, 'runs_read' | 'runs_unreadable' | 'runs_left_out'> {
+  const unreadable = runs.filter(({ run }) => 'problem' in run).length
+  return { runs_read: runs.length - unreadable, runs_unreadable: unreadable, runs_left_out: leftOut }
 }
 
 /** An event by the names of the document. */

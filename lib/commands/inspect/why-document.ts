@@ -13,7 +13,7 @@ import { createStatement } from '../../datasets/statements/schema.ts'
 import { runIdOf } from '../../report/json-schema.ts'
 import { WHY_VERSION, type Why } from '../../report/why.ts'
 import { stateOf } from '../../report/why-state.ts'
-import { cellLife, cellRuns, whyEvent, whyObject } from './cell-runs.ts'
+import { cellLife, cellRuns, whyEvent, whyObject, whyRuns } from './cell-runs.ts'
 import { commandFor, type Lake } from './look.ts'
 
 type Asked = {
@@ -59,8 +59,7 @@ export async function whyDocument({ symbol, date, dataset: name, asksFmp }: Aske
     winner: footer === undefined ? null : dataset.key(symbol, date),
     winner_reason: footer === undefined ? null : 'a document has one object',
     history: history.map(whyEvent),
-    runs_read: runs.runs.length,
-    runs_left_out: runs.leftOut,
+    ...whyRuns(runs),
     next: nextOf(cell, context, lake),
     fmp: asksFmp
       ? await (await import('./ask-fmp.ts')).askStatement(symbol, { date, object: cell.object }, dataset, lake)

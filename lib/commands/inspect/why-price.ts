@@ -12,7 +12,7 @@ import type { SessionDataset } from '../../datasets/prices/schema.ts'
 import { runIdOf } from '../../report/json-schema.ts'
 import { WHY_VERSION, type Why } from '../../report/why.ts'
 import { stateOf } from '../../report/why-state.ts'
-import { cellLife, cellRuns, whyEvent, whyObject } from './cell-runs.ts'
+import { cellLife, cellRuns, whyEvent, whyObject, whyRuns } from './cell-runs.ts'
 import { commandFor, LOOKBACK, nightlyPeriod, symbolsOf, type Lake } from './look.ts'
 
 type Asked = { readonly symbol: string; readonly date: IsoDate; readonly asksFmp: boolean }
@@ -53,8 +53,7 @@ export async function whyPrice({ symbol, date, asksFmp }: Asked, lake: Lake): Pr
     winner: winner?.file.key ?? null,
     winner_reason: winner === undefined ? null : winnerText(cell),
     history: history.map(whyEvent),
-    runs_read: runs.runs.length,
-    runs_left_out: runs.leftOut,
+    ...whyRuns(runs),
     next: await nextOf({ files, cell, date, isHeld: state.state === 'held' }, lake),
     fmp: asksFmp ? await (await import('./ask-fmp.ts')).askPrice(symbol, date, lake) : null,
   }

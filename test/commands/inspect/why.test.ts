@@ -150,8 +150,32 @@ describe.concurrent('ingest why', () => {
     for (let run = 0; run < 403; run += 1)
       await stage.lake.put(`logs/ingest/date=2024-09-16/run-${first + run}.json`, document)
     await stage.lake.put(`logs/ingest/date=2024-09-16/run-${first - 1}.json`, document)
-    expect(await ask(stage, ['A', DAY])).toMatchObject({ runs_read: 400, runs_left_out: 3 })
-    expect(await textOf(stage, ['A', DAY])).toContain('  3 runs were not read')
+    await stage.lake.put(`logs/ingest/date=2024-09-16/run-${first + 7}.json`, new Uint8Array(3))
+    const counts = { runs_read: 399, runs_unreadable: 1, runs_left_out: 3 }
+    expect(await ask(stage, ['A', DAY])).toMatchObject(counts)
+    const lines = await textOf(stage, ['A', DAY])
+    expect(lines).toContain('  3 runs not read, because there are so many')
+    expect(lines).toContain('  1 run with metrics that cannot be read')
+  })
+
+  test('takes of the rejected rows those of the cell, whatever else their file holds', async () => {
+    await using stage = await setStage()
+    await putPrices(stage.lake, rowsFor('A', '2024-09-09', '2024-09-13'), 'day')
+    const stem = 'logs/ingest/date=2024-09-17/run-1726578000'
+    await stage.lake.put(`${stem}.json`, new TextEncoder().encode('{"results":[{"symbol":"A"}]}'))
+    const line = (changes: object) =>
+      JSON.stringify({ symbol: 'A', dataset: 'prices', date: DAY, reason: 'volume is\nnegative', row: {}, ...changes })
+    const others = [
+      line({ symbol: 'AA' }),
+      line({ dataset: 'income' }),
+      line({ date: '2024-09-13' }),
+      line({ date: 7 }),
+    ]
+    const lines = [...others, '"A"', 'null', '{"A', line({ reason: 7 }), line({})]
+    await stage.lake.put(`${stem}.rejects.jsonl`, new TextEncoder().encode(lines.join('\n')))
+    const why = await ask(stage, ['A', DAY])
+    expect(why).toMatchObject({ state: 'rejected', reason: "FMP's row broke a hard rule: volume is negative." })
+    expect(why.history.map(({ detail }) => detail)).toEqual(['no reason given', 'volume is negative'])
   })
 
   test.each([
