@@ -35,6 +35,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'cli/reader.ts': ['cli/resolve.test.ts', 'reads what resolve.ts asks for'],
   'cli/schemas.ts': ['cli/resolve.test.ts', 'forms of values, tried through the settings that have them'],
   'cli/settings.ts': ['cli/resolve.test.ts', 'a table that resolve.ts reads'],
+  'cli/synonyms.ts': ['cli/suggestions.test.ts', 'the tables that are then guessed by'],
   'cli/variables.ts': ['cli/resolve.test.ts', 'a table that resolve.ts reads'],
   'cli/words.ts': ['cli/suggestions.test.ts', 'the words that are then guessed at'],
   'cli/ticker-csv.ts': ['cli/tickers.test.ts', 'the first step of reading a list'],

@@ -2,7 +2,7 @@
 // files hold. Pure: from the listing and the footers of the symbol's files.
 
 import type { Calendar } from '../../core/calendar.ts'
-import { isWithin, rangeAround, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { isWithin, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { tradesElsewhere } from './exchange.ts'
 import type { PriceFile, ReadPriceFile } from './price-files.ts'
 import type { Partition } from './schema.ts'
@@ -53,7 +53,7 @@ export function symbolCoverage(
     new Set(held.flatMap(({ file, dates }) => (file.partition.kind === kind ? dates : [])))
   const [inYears, inDays] = [datesIn('year'), datesIn('day')]
   const dates = inYears.union(inDays)
-  const extent = rangeAround([...dates].map((date) => ({ from: date, to: date })))
+  const extent = extentOf(dates)
   const sessions = extent === undefined ? [] : calendar.sessions(extent)
   const isElsewhere = tradesElsewhere(symbol)
   const mayBeHeld = unreadableDates(files)
@@ -73,6 +73,17 @@ export function symbolCoverage(
     carriedRows: held.reduce((sum, { footer, dates: own }) => sum + countWithin(own, footer.carried), 0),
     asked: readable.flatMap(({ footer }) => footer.asked ?? []),
   }
+}
+
+/** From the oldest to the newest date. */
+function extentOf(dates: ReadonlySet<IsoDate>): DateRange | undefined {
+  let extent: DateRange | undefined
+  for (const date of dates) {
+    if (extent === undefined) extent = { from: date, to: date }
+    else if (date < extent.from) extent = { from: date, to: extent.to }
+    else if (date > extent.to) extent = { from: extent.from, to: date }
+  }
+  return extent
 }
 
 function countOf(files: readonly PriceFile[], kind: Partition['kind']): number {

@@ -12,7 +12,7 @@ import type { Verified } from '../../../lib/report/verify.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { barsFor, dayKey, sessions, yearKey } from '../../support/bars.ts'
 import { schemaErrors } from '../../support/json-schema.ts'
-import { setS3Stage, setStage, type Run, type Stage } from '../../support/runs/stage.ts'
+import { setS3Stage, setStage, type Run, type S3Stage, type Stage } from '../../support/runs/stage.ts'
 import { day, prices, span } from '../../support/values.ts'
 
 const DAY = '2024-09-16'
@@ -501,7 +501,8 @@ describe.concurrent('the text of ingest verify', () => {
   })
 })
 
-async function bucketLake() {
+/** A bucket with a year of one symbol. */
+async function bucketLake(): Promise<S3Stage> {
   const stage = await setS3Stage({ bars: barsFor(['AAPL'], '2024-01-02', DAY) })
   expect((await stage.run(['--tickers', 'AAPL', '--backfill'])).code).toBe(0)
   return stage
