@@ -1,0 +1,195 @@
+// price_rebases and is_one_base over random series: splits and dividends, in time and late, nights that are skipped, mends that
+// are cut short, closes that are corrected. What the program does about them is written down here once more, in a few lines.
+
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import { XNYS } from '../../../lib/core/calendar.ts'
+import { yearOf, type IsoDate } from '../../../lib/core/dates.ts'
+import { cents, type Bar } from '../../support/bars.ts'
+import { disposableFolder } from '../../support/lakes/lake.ts'
+import { morningAfter, movingSeries, type MovingSeries } from '../../support/moving-series.ts'
+import { forRandomRuns, oneOf, wholeBetween, type Random } from '../../support/random.ts'
+import { barsOn, type PastEvent } from '../../support/servers/moving-past.ts'
+import { span } from '../../support/values.ts'
+import { openWarehouse, type Warehouse } from '../../support/warehouse.ts'
+
+setDefaultTimeout(120_000)
+
+const SYMBOLS = 16
+const HISTORY = span('2022-11-01..2024-04-30')
+const SESSIONS = XNYS.sessions(HISTORY)
+/** So many of the sessions are in the backfill. */
+const BACKFILLED = SESSIONS.length - 100
+const SPLITS = [
+  [4, 1],
+  [3, 2],
+  [21, 20],
+  [2, 1],
+  [1, 8],
+  [7, 1],
+] as const
+/** The volume of a close that is corrected later: no vendor's row has it. */
+const PROVISIONAL = 1
+
+function sessionAt(index: number): IsoDate {
+  const session = SESSIONS[Math.min(index, SESSIONS.length - 1)]
+  if (session === undefined) throw new Error('There is no such session')
+  return session
+}
+
+/** Up to four splits and dividends, some of them late. At a low price every dividend is below a cent, so it leaves most rows as they are. */
+function drawEvents(random: Random, isLow: boolean): readonly PastEvent[] {
+  return Array.from({ length: wholeBetween(random, 0, 4) }, (): PastEvent => {
+    const index = wholeBetween(random, BACKFILLED - 30, SESSIONS.length - 5)
+    const from = sessionAt(Math.max(BACKFILLED + 1, index + (random() < 0.3 ? wholeBetween(random, 1, 30) : 0)))
+    const what = random()
+    const split = what < 0.5 ? { split: oneOf(random, SPLITS) } : {}
+    const dividend = what > 0.4 ? { dividend: isLow ? random() / 2_000 : cents(0.1 + random() * 2) } : {}
+    return { exDate: sessionAt(index), from, ...split, ...dividend }
+  })
+}
+
+/** Sixteen symbols; every fourth one trades at a fiftieth of the others. */
+function drawSeries(random: Random): MovingSeries {
+  const isLow = (symbol: string) => symbol.endsWith('LOW')
+  const symbols = Array.from({ length: SYMBOLS }, (_, n) => (n % 4 === 0 ? `S${n}LOW` : `S${n}`))
+  const events = Object.fromEntries(symbols.map((symbol) => [symbol, drawEvents(random, isLow(symbol))]))
+  const series = movingSeries(events, HISTORY, wholeBetween(random, 1, 1e6))
+  return Object.fromEntries(
+    Object.entries(series).map(([symbol, { traded, ...rest }]) => {
+      const scaled = traded.map((bar) => ({ ...bar, close: Math.max(0.01, cents(bar.close / 50)) }))
+      return [symbol, { ...rest, traded: isLow(symbol) ? scaled : traded }]
+    }),
+  )
+}
+
+type Stored = { readonly bar: Bar; readonly isProvisional: boolean }
+type File = { readonly kind: 'day' | 'year'; readonly bar: Bar }
+
+/** What is stored of one symbol, kept as the program keeps it. */
+function createSymbol({ traded, events }: MovingSeries[string], random: Random) {
+  const rows = new Map<IsoDate, Stored>()
+  const symbol = {
+    rows,
+    /** The vendor's bars on the last night. */
+    now: new Map<IsoDate, Bar>(),
+    isCut: false,
+    /** Stores what differs anew, whole years of it where the past has moved, then the new bars. Returns what it wrote. */
+    night(session: IsoDate): readonly File[] {
+      symbol.now = new Map(barsOn(session, traded, events).map((bar) => [bar.date, bar]))
+      const differing = [...rows].filter(([date, { bar }]) => !Bun.deepEquals(bar, symbol.now.get(date)))
+      const newest = [...rows.keys()].toSorted().at(-1)
+      const years = [...new Set(differing.map(([date]) => yearOf(date)))].toSorted()
+      const isMoved = differing.some(([, { isProvisional }]) => !isProvisional)
+      const mended = isMoved && random() < 0.3 ? years.slice(0, wholeBetween(random, 1, years.length)) : years
+      symbol.isCut = mended.length < years.length
+      const corrected = new Set(isMoved ? [] : differing.map(([date]) => date))
+      const files: File[] = []
+      for (const [date, bar] of symbol.now) {
+        const isNew = newest === undefined || date > newest
+        const isMended = isMoved && !isNew && mended.includes(yearOf(date))
+        if (!isMended && !corrected.has(date) && (!isNew || symbol.isCut)) continue
+        const isProvisional = isNew && date === session && random() < 0.2
+        const close = cents((bar.close ?? 0) * 1.004)
+        const stored = isProvisional ? { ...bar, close, adjClose: close, volume: PROVISIONAL } : bar
+        rows.set(date, { bar: stored, isProvisional })
+        files.push({ kind: isMended || newest === undefined ? 'year' : 'day', bar: stored })
+      }
+      return files
+    },
+  }
+  return symbol
+}
+
+type Symbols = ReadonlyMap<string, ReturnType<typeof createSymbol>>
+
+/** Whether a row is on another base: a correction moves it by less, and so does a dividend that rounding hides. */
+function isStale({ bar, isProvisional }: Stored, now: Bar | undefined): boolean {
+  const differs = (name: 'close' | 'adjClose') => Math.abs((bar[name] ?? 0) - (now?.[name] ?? 0)) > 0.015
+  return !isProvisional && (differs('close') || differs('adjClose'))
+}
+
+/**
+ * Holds `is_one_base` of every row against what is stored. Returns how many windows were on two bases. A Bronze that has not
+ * been loaded before the change of base (`sawAll` is false) cannot see all of them.
+ */
+async function checkBases(symbols: Symbols, warehouse: Warehouse, sawAll = true): Promise<number> {
+  const features = await warehouse.query(
+    'SELECT symbol, CAST(date AS VARCHAR) AS date, is_one_base FROM memory.gold.price_features ORDER BY symbol, date',
+  )
+  let mixed = 0
+  for (const [symbol, { rows, now, isCut }] of symbols) {
+    const own = features.filter((row) => row['symbol'] === symbol)
+    expect(own).toHaveLength(rows.size)
+    const sorted = [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1))
+    const stale = sorted.map(([date, row]) => isStale(row, now.get(date)))
+    const isMixed = stale.map((_, index) => stale.slice(Math.max(0, index - 49), index + 1).includes(true))
+    const missed = own.filter((row, index) => sawAll && isMixed[index] === true && row['is_one_base'] !== false)
+    expect({ symbol, missed }).toEqual({ symbol, missed: [] })
+    const needless = isCut ? [] : own.filter((row) => row['is_one_base'] !== true)
+    expect({ symbol, needless }).toEqual({ symbol, needless: [] })
+    mixed += isMixed.filter(Boolean).length
+  }
+  return mixed
+}
+
+/** Every version that was ever stored, with its factors up to the newest one. */
+const CHAINED = `
+  SELECT *, close * price AS chained, adjClose * adj AS chained_adj, 0.02 * (1 + price) + 0.0002 * newest_close AS tolerance
+  FROM (
+    SELECT
+      v.symbol, v.date, v.ingest_ts, v.close, v.adjClose, s.close AS newest_close, s.adjClose AS newest_adj,
+      exp(coalesce(sum(ln(r.price_factor)), 0)) AS price, exp(coalesce(sum(ln(r.adj_factor)), 0)) AS adj
+    FROM memory.bronze.prices AS v
+    JOIN memory.silver.prices AS s ON s.symbol = v.symbol AND s.date = v.date
+    LEFT JOIN memory.gold.price_rebases AS r
+      ON r.symbol = v.symbol AND r.seen_at > v.ingest_ts AND v.date BETWEEN r.first_date AND r.last_date
+    WHERE v.volume <> ${PROVISIONAL} AND s.volume <> ${PROVISIONAL} AND v.symbol NOT LIKE '%LOW'
+    GROUP BY v.symbol, v.date, v.ingest_ts, v.close, v.adjClose, s.close, s.adjClose
+  )`
+const WRONG = 'abs(chained - newest_close) > tolerance OR abs(chained_adj - newest_adj) > tolerance'
+
+/** Writes the rows of a night as a Parquet file. */
+async function writeFile(path: string, lines: readonly string[], warehouse: Warehouse): Promise<void> {
+  await Bun.write(`${path}.json`, lines.join('\n'))
+  await warehouse.query(`COPY (
+    SELECT symbol, date, open, high, low, close, adjClose, volume, CAST(ingest_ts AS TIMESTAMPTZ) AS ingest_ts
+    FROM read_json('${path}.json', columns = {symbol: 'VARCHAR', date: 'DATE', open: 'DOUBLE', high: 'DOUBLE',
+      low: 'DOUBLE', close: 'DOUBLE', adjClose: 'DOUBLE', volume: 'BIGINT', ingest_ts: 'VARCHAR'})
+  ) TO '${path}.parquet'`)
+}
+
+test('no window mixes two bases, a mended one is whole again, and the factors bring every version to the newest base', async () => {
+  await forRandomRuns('rebases', 1, async (random) => {
+    await using temp = await disposableFolder()
+    await using warehouse = await openWarehouse()
+    const symbols: Symbols = new Map(
+      Object.entries(drawSeries(random)).map(([symbol, series]) => [symbol, createSymbol(series, random)]),
+    )
+    const nights = SESSIONS.slice(BACKFILLED).filter((_, index) => index === 0 || random() < 0.6)
+    /** What the lake's files hold at the end. */
+    const kept = new Map<string, string>()
+    let mixed = 0
+    for (const [index, session] of nights.entries()) {
+      const lines: string[] = []
+      for (const [symbol, { night }] of symbols) {
+        for (const { kind, bar } of night(session)) {
+          const line = JSON.stringify({ symbol, ...bar, ingest_ts: morningAfter(session) })
+          lines.push(line)
+          kept.set(`${symbol} ${kind} ${bar.date}`, line)
+        }
+      }
+      await writeFile(join(temp.path, 'nights/prices', session), lines, warehouse)
+      const isCut = [...symbols.values()].some((symbol) => symbol.isCut)
+      if (!isCut && index < nights.length - 1) continue
+      await warehouse.load(join(temp.path, 'nights'))
+      mixed += await checkBases(symbols, warehouse)
+    }
+    expect(mixed).toBeGreaterThan(0)
+    expect(await warehouse.query(`${CHAINED} WHERE ${WRONG} LIMIT 5`)).toEqual([])
+    await using once = await openWarehouse()
+    await writeFile(join(temp.path, 'end/prices/all'), [...kept.values()], once)
+    await once.load(join(temp.path, 'end'))
+    await checkBases(symbols, once, false)
+  })
+})
