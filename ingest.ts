@@ -2,10 +2,9 @@
 // The program's entry: reads argv and environment, runs one command, ends with its exit code.
 
 import { parseCommandLine } from './lib/cli/cli.ts'
-import { describeError, IngestError } from './lib/core/errors.ts'
-import { defectText, flushStderr, print, printError, stdoutColumns } from './lib/commands/streams.ts'
+import { IngestError } from './lib/core/errors.ts'
+import { flushStderr, print, stdoutColumns } from './lib/commands/streams.ts'
 import packageJson from './package.json' with { type: 'json' }
-import { createRedactor } from './lib/core/text.ts'
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 /** A terminal that is closed ends a run as SIGTERM does. */
@@ -62,37 +61,22 @@ async function main(): Promise<number> {
     const { runDemo } = await import('./lib/commands/demo/demo.ts')
     return await runDemo(folder, effects)
   }
-  const { ingestCommand } = await import('./lib/commands/ingest/command.ts')
-  return await ingestCommand(line, { effects, environment: process.env, isCompiled })
-}
-
-/** Says what ended the program outside of a run's own report, and gives the exit code. */
-async function failedWith(error: unknown): Promise<number> {
-  // The reader of the pipe has closed it. Shells give the same code: 128 and the number of SIGPIPE.
-  if (error instanceof IngestError && error.kind === 'closed-output') return 141
-  const { actionsSummary, secretsOf } = await import('./lib/cli/resolve.ts')
-  const line = parseCommandLine(process.argv.slice(2))
-  const redact = createRedactor(secretsOf(process.env, line.kind === 'run' ? line.flags : undefined))
-  const isExpected = error instanceof IngestError
-  const text = isExpected ? describeError(error) : 'This is a defect of the program, please report it.'
-  printError(redact(isExpected ? `❌ ${text}\n` : defectText(error)))
-  const job = actionsSummary(process.env)
-  if (job !== undefined) {
-    const { failureReport, sendToActions } = await import('./lib/report/github.ts')
-    const { appendText } = await import('./lib/commands/effects.ts')
-    // The failure is said above, so a summary that could not be written is not reported.
-    await sendToActions(job, failureReport(redact(text), isExpected && error.kind === 'interrupted'), {
-      printError,
-      appendText,
-    })
+  const start = { effects, environment: process.env, isCompiled }
+  if (line.command !== 'ingest') {
+    const { lakeCommand } = await import('./lib/commands/inspect/inspect.ts')
+    return await lakeCommand(line.command, line, start)
   }
-  return isExpected && error.kind === 'usage' ? 2 : 1
+  const { ingestCommand } = await import('./lib/commands/ingest/command.ts')
+  return await ingestCommand(line, start)
 }
 
 process.on('SIGINT', onSignal)
 process.on('SIGTERM', onSignal)
 
-const code = await main().catch(failedWith)
+const code = await main().catch(async (error: unknown) => {
+  const { reportFailure } = await import('./lib/commands/failure.ts')
+  return await reportFailure(error, process.argv.slice(2), process.env)
+})
 await flushStderr()
 // Ended explicitly, because a timer of the S3 client can outlive the run by seconds.
 process.exit(interruptedBy === undefined ? code : EXIT_CODES[interruptedBy])

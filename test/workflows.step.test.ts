@@ -38,7 +38,7 @@ function start(workspace: string, values: Values, env: Readonly<Record<string, s
 }
 
 /** Settings that the program reads from its environment. */
-const VARIABLES = ['TICKERS_PATH', 'MAX_CALLS', 'NO_ADJ_CLOSE', 'STATEMENT_PERIOD'] as const
+const VARIABLES = ['TICKERS_PATH', 'MAX_CALLS', 'NO_ADJ_CLOSE', 'STATEMENT_PERIOD', 'MEND', 'AUDIT'] as const
 
 type Given = {
   readonly args: readonly string[]
@@ -155,6 +155,8 @@ const TEXT_INPUTS = [
   ['inputs.to_date', '--to-date'],
   ['inputs.backfill_days', '--backfill-days'],
   ['inputs.dataset', '--dataset'],
+  ['inputs.accept', '--accept'],
+  ['inputs.accept_session', '--accept-session'],
 ] as const
 
 const TEXT_VARIABLES = [
@@ -164,6 +166,8 @@ const TEXT_VARIABLES = [
   ['vars.MAX_CALLS', 'MAX_CALLS'],
   ['vars.TICKERS_PATH', 'TICKERS_PATH'],
   ['vars.NO_ADJ_CLOSE', 'NO_ADJ_CLOSE'],
+  ['vars.MEND', 'MEND'],
+  ['vars.AUDIT', 'AUDIT'],
 ] as const
 
 async function fires(naive: string): Promise<boolean> {

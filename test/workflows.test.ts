@@ -104,6 +104,8 @@ describe('the nightly workflow', () => {
       'dataset',
       'period',
       'max_calls',
+      'accept',
+      'accept_session',
       'dry_run',
     ])
     expect(Object.keys(call?.inputs ?? {})).toEqual(Object.keys(dispatch?.inputs ?? {}))

@@ -1,25 +1,12 @@
 // What can be wrong with settings that are each right: they contradict each other, belong to another dataset, are missing
 // or are unsafe.
 
-import { type Config, FMP_BASE_URL } from '../core/config.ts'
+import { type Config, FMP_BASE_URL, type LakeConfig } from '../core/config.ts'
 import { whereTrue } from '../core/text.ts'
-import { isBaseUrl, type Value } from './schemas.ts'
+import type { Reader } from './reader.ts'
+import { isBaseUrl } from './schemas.ts'
 import { FLAGS, type Setting } from './settings.ts'
 import { VARIABLES } from './variables.ts'
-
-/** Reads settings: a flag goes before its variable, the variable before the default. */
-export type Reader = {
-  /** Whether a flag is on the command line, or a variable is set. */
-  readonly isGiven: (name: string) => boolean
-  /** The value of a setting. One that does not fit its schema becomes a problem and counts as not given. */
-  readonly read: Read
-}
-
-/** Never undefined where the setting has a default. */
-export type Read = {
-  <S extends Setting & { readonly default: string }>(setting: S): Value<S['value']>
-  <S extends Setting>(setting: S): Value<S['value']> | undefined
-}
 
 /** What is neither flag nor environment: how the program was started. */
 export type Start = { readonly isCompiled: boolean }
@@ -36,12 +23,11 @@ export const CONTRADICTIONS = [
 ] as const
 
 /** What flags contradict, each a sentence. */
-export function contradictions({ isGiven }: Reader, { dates }: Config): readonly string[] {
+export function contradictions(reader: Reader, { dates }: Config): readonly string[] {
+  const { isGiven } = reader
   const { fromDate, toDate } = dates
   return [
-    ...CONTRADICTIONS.filter((pair) => pair.every(isGiven)).map(
-      ([a, b]) => `${a} and ${b} contradict each other: give one.`,
-    ),
+    ...contradictingPairs(reader),
     ...whereTrue([
       [isGiven('--keys') && !isGiven('--dry-run'), '--keys needs --dry-run: only a plan has keys to show.'],
       [isGiven('--to-date') && !isGiven('--from-date') && !isGiven('--backfill-days'), '--to-date needs --from-date.'],
@@ -51,6 +37,13 @@ export function contradictions({ isGiven }: Reader, { dates }: Config): readonly
       ],
     ]),
   ]
+}
+
+/** The pairs of `CONTRADICTIONS` that are given, each a sentence. */
+export function contradictingPairs({ isGiven }: Reader): readonly string[] {
+  return CONTRADICTIONS.filter((pair) => pair.every(isGiven)).map(
+    ([a, b]) => `${a} and ${b} contradict each other: give one.`,
+  )
 }
 
 /** Flags that have a meaning only for datasets which the run does not fetch, each a sentence. */
@@ -67,24 +60,53 @@ export function misplacedSettings({ isGiven }: Reader, { datasets }: Config): re
 }
 
 /** What is missing for a run like this, or may not be there, each a sentence. */
-export function missingSettings({ isGiven }: Reader, config: Config, { isCompiled }: Start): readonly string[] {
+export function missingSettings(reader: Reader, config: Config, start: Start): readonly string[] {
   const { apiKey, isDryRun, nowMs, apiBaseUrl } = config
+  return [
+    ...keyProblems(apiKey, !isDryRun, start),
+    ...whereTrue([
+      [
+        isWithoutTarget(reader),
+        'There is no place to store: set S3_BUCKET, or name a folder or s3://bucket with --out.',
+      ],
+      [
+        nowMs !== undefined && !isDryRun && isVendor(apiBaseUrl),
+        '--now is for rehearsals: add --dry-run, or point FMP_BASE_URL at a test server.',
+      ],
+    ]),
+  ]
+}
+
+/** The same for a command that looks at a lake. */
+export function missingForLake(reader: Reader, { vendor, nowMs }: LakeConfig, start: Start): readonly string[] {
+  return [
+    ...(vendor === undefined ? [] : keyProblems(vendor.apiKey, true, start)),
+    ...whereTrue([
+      [
+        isWithoutTarget(reader),
+        'There is no lake to look at: set S3_BUCKET, or name a folder or s3://bucket with --out.',
+      ],
+      [
+        vendor !== undefined && nowMs !== undefined && isVendor(vendor.apiBaseUrl),
+        '--now is for rehearsals: what FMP is asked is asked of today. Point FMP_BASE_URL at a test server.',
+      ],
+    ]),
+  ]
+}
+
+function isWithoutTarget({ isGiven }: Reader): boolean {
+  return !isGiven('--out') && !isGiven('S3_BUCKET')
+}
+
+function keyProblems(apiKey: string, isNeeded: boolean, { isCompiled }: Start): readonly string[] {
   const dotEnv = isCompiled ? ' This binary reads no .env file, only the one that --env-file names.' : ''
   return whereTrue([
     [
-      apiKey === '' && !isDryRun,
+      apiKey === '' && isNeeded,
       `FMP_API_KEY is not set: put the key of your FMP account into the environment, never on the command line.${dotEnv}`,
     ],
     // Not shown: what is wrong with it is enough.
     [/[^\x21-\x7E]/.test(apiKey), 'FMP_API_KEY has blanks or characters that no key has.'],
-    [
-      !isGiven('--out') && !isGiven('S3_BUCKET'),
-      'There is no place to store: set S3_BUCKET, or name a folder or s3://bucket with --out.',
-    ],
-    [
-      nowMs !== undefined && !isDryRun && isVendor(apiBaseUrl),
-      '--now is for rehearsals: add --dry-run, or point FMP_BASE_URL at a test server.',
-    ],
   ])
 }
 

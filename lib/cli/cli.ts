@@ -37,20 +37,21 @@ type Known = ReadonlyMap<string, Setting>
 function readArguments(argv: readonly string[], command: CommandName): { flags: Flags; problems: readonly string[] } {
   const settings = Object.values(COMMANDS[command].settings)
   const known: Known = new Map(settings.map((setting) => [setting.flag ?? '', setting]))
-  const positional = [...known.keys()].find((flag) => !flag.startsWith('-'))
+  const places = [...known.keys()].filter((flag) => !flag.startsWith('-'))
   const flags = new Map<string, string>()
   const problems: string[] = []
   const seen = new Set<string>()
   const words: string[] = []
   for (const token of tokensOf(argv, known)) {
     const { argument, flag, value } = token
+    const place = places.find((name) => !flags.has(name))
     if (flag !== undefined) {
       const problem = seen.has(flag) ? `${flag} is given more than once.` : problemOf(flag, value, known)
       seen.add(flag)
       if (problem === undefined) flags.set(flag, value ?? 'true')
       else problems.push(problem)
-    } else if (positional !== undefined && isWord(argument) && !flags.has(positional)) {
-      flags.set(positional, argument)
+    } else if (place !== undefined && isWord(argument)) {
+      flags.set(place, argument)
     } else if (command === 'ingest' && isWord(argument)) {
       words.push(argument)
     } else {

@@ -1,5 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
+import { LAKE, STATUS } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -41,7 +42,10 @@ export const SCHEMA = {
   name: { flag: 'NAME', value: 'text', help: 'which schema to print; without it the names of all' },
 } as const satisfies Settings
 
-export type CommandName = 'ingest' | 'demo' | 'databricks' | 'schema'
+export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
+
+/** The commands that look at a lake. */
+export type LakeCommandName = 'status'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -58,6 +62,14 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
       ['the free plan: never more than 240 calls', 'ingest --max-calls 240'],
       ['company statements, the annual ones', 'ingest --dataset fundamentals --period annual'],
       ['fetch a day again and overwrite it', 'ingest --from-date 2024-09-16 --to-date 2024-09-16 --force'],
+    ],
+  },
+  status: {
+    description: 'how fresh a lake is: its newest session and how many symbols have it',
+    settings: { ...LAKE, ...STATUS },
+    examples: [
+      ['is the lake in the bucket up to date? The exit code says it too', 'ingest status --out s3://my-bucket'],
+      ['an alert on Mondays as well, for a script', 'ingest status --out ./lake --max-behind 0 --json'],
     ],
   },
   demo: {
@@ -87,7 +99,7 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
 }
 
 /** The commands that are named, all but `ingest`. */
-export const COMMAND_WORDS = ['demo', 'databricks', 'schema'] as const satisfies readonly CommandName[]
+export const COMMAND_WORDS = ['status', 'demo', 'databricks', 'schema'] as const satisfies readonly CommandName[]
 
 /** Each with its meaning in short, for --help, and in full, for the reference page. */
 export const EXIT_CODES: readonly (readonly [codes: string, short: string, full: string])[] = [

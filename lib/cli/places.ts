@@ -1,7 +1,7 @@
 // Where the ticker list is and where a run stores, from the settings that name them.
 
 import type { Target, TickerSource } from '../core/config.ts'
-import type { Reader } from './checks.ts'
+import type { Reader } from './reader.ts'
 import { bucketOf } from './schemas.ts'
 import { FLAGS } from './settings.ts'
 

@@ -1,28 +1,15 @@
-// The values of settings: flags over variables over defaults, each checked once, all problems named together. The only
-// reader of flags and environment.
+// The settings of each command as values, all problems named together.
 
-import * as v from 'valibot'
 import type { CommandLine, Flags } from './cli.ts'
 import { DATABRICKS, DEMO, SCHEMA } from './commands.ts'
-import {
-  contradictions,
-  misplacedSettings,
-  missingSettings,
-  unsafeSettings,
-  type Reader,
-  type Start,
-} from './checks.ts'
+import { contradictions, misplacedSettings, missingSettings, unsafeSettings, type Start } from './checks.ts'
 import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
 import { tickerSource, targetOf } from './places.ts'
-import { SCHEMAS, type Value } from './schemas.ts'
+import { createReader, quoted, textOf, usageErrorOf, type Environment, type Reader } from './reader.ts'
 import { FLAGS, type Setting } from './settings.ts'
-import { didYouMean, nearValue, nearWord } from './suggestions.ts'
+import { didYouMean, nearWord } from './suggestions.ts'
 import { VARIABLES } from './variables.ts'
-import { usageError, type IngestError } from '../core/errors.ts'
-import { type ActionsJob, type BundleSettings, type Config, CREATOR } from '../core/config.ts'
-import { oneLine } from '../core/text.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
+import { type ActionsJob, type BundleSettings, type Config, CREATOR, type VendorSettings } from '../core/config.ts'
 
 export type RunLine = Extract<CommandLine, { kind: 'run' }>
 
@@ -51,6 +38,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     mending: read(FLAGS.mending),
     auditEvery: read(FLAGS.auditEvery),
     accepts: read(FLAGS.accepts) ?? [],
+    acceptedSessions: read(FLAGS.acceptedSessions) ?? [],
     isForced: read(FLAGS.isForced),
     isDryRun: read(FLAGS.isDryRun),
     showsKeys: read(FLAGS.showsKeys),
@@ -76,52 +64,21 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
   return Object.freeze(config)
 }
 
-function createReader(flags: Flags, environment: Environment, problems: string[]): Reader {
-  function read<S extends Setting & { readonly default: string }>(setting: S): Value<S['value']>
-  function read<S extends Setting>(setting: S): Value<S['value']> | undefined
-  function read<S extends Setting>(setting: S): Value<S['value']> | undefined {
-    const schema = SCHEMAS[setting.value]
-    const given = givenValue(setting, flags, environment)
-    if (given !== undefined) {
-      const parsed = v.safeParse(schema, given.text)
-      if (parsed.success) return parsed.output
-      // An address may carry a password or a key.
-      const isHidden = setting.value === 'baseUrl' || setting.isSecret === true
-      const shown = isHidden ? 'is not accepted' : `is ${quoted(given.text)}`
-      const near = isHidden ? undefined : nearValue(setting.value, given.text)
-      problems.push(`${given.name} ${shown}, expected ${parsed.issues[0].message}${didYouMean(near)}.`)
-    }
-    return setting.default === undefined ? undefined : v.parse(schema, setting.default)
-  }
-  return { isGiven: (name) => flags.has(name) || textOf(name, environment) !== undefined, read }
-}
-
-/** Where a setting is given: its flag or, without that, its variable. */
-function givenValue({ flag = '', variable = '' }: Setting, flags: Flags, environment: Environment) {
-  const typed = flags.get(flag)
-  if (typed !== undefined) return { name: flag, text: typed }
-  const text = textOf(variable, environment)
-  return text === undefined ? undefined : { name: variable, text }
-}
-
-/** The value of a variable. An empty one is an unset one: that is how CI passes what is not set. */
-function textOf(variable: string, environment: Environment): string | undefined {
-  return environment[variable]?.trim() || undefined
-}
-
-function vendorSettings({ read }: Reader) {
+/** How FMP is asked. */
+export function vendorSettings({ read }: Reader): VendorSettings {
   return {
-    // Empty only in a dry run.
+    // Whether it may be empty is for the checks to say.
     apiKey: read(VARIABLES.apiKey) ?? '',
     api: read(VARIABLES.api),
     apiBaseUrl: read(VARIABLES.apiBaseUrl),
     rateLimitSeconds: read(VARIABLES.rateLimitSeconds),
     maxWorkers: read(VARIABLES.maxWorkers),
     apiTimeoutSeconds: read(VARIABLES.apiTimeoutSeconds),
-  } as const
+  }
 }
 
-function storeSettings({ isGiven, read }: Reader) {
+/** Where and how a lake is stored. */
+export function storeSettings({ isGiven, read }: Reader) {
   // What --out overrides need not be right.
   const bucket = isGiven('--out') ? undefined : read(VARIABLES.bucket)
   return {
@@ -228,15 +185,4 @@ export function unsetEmpty(environment: Record<string, string | undefined>): voi
   for (const [name, value] of Object.entries(environment)) {
     if (value === '') delete environment[name]
   }
-}
-
-/** The usage error that names all problems of a call. */
-function usageErrorOf(problems: readonly string[]): IngestError {
-  const list = problems.map((problem) => `\n  ${oneLine(problem)}`).join('')
-  const many = problems.length === 1 ? 'One problem' : `${problems.length} problems`
-  return usageError(`${many}, nothing was called (see --help):${list}`)
-}
-
-function quoted(value: string): string {
-  return JSON.stringify(oneLine(value, 100))
 }

@@ -58,6 +58,11 @@ export const SCHEMAS = {
     v.transform((value) => parseIsoDate(value)),
     v.custom<IsoDate>((value) => isKnownDate(value), `a date like 2024-09-30, ${FIRST_YEAR} to ${LAST_YEAR}`),
   ),
+  dates: v.pipe(
+    trimmed,
+    v.transform((list) => list.split(',').map((date) => parseIsoDate(date.trim()))),
+    v.array(v.custom<IsoDate>((value) => isKnownDate(value), 'dates like 2024-09-30, joined by commas')),
+  ),
   instant: v.pipe(
     trimmed,
     v.transform((value) => parseInstant(value)),

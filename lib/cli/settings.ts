@@ -143,6 +143,14 @@ export const FLAGS = {
     help: 'take the past of these symbols as FMP has it now, whatever it looks like; all: of every symbol',
     only: 'prices',
   },
+  acceptedSessions: {
+    flag: '--accept-session',
+    hint: 'D',
+    value: 'dates',
+    help: 'store a session of the last three though it looks wrong for the whole market',
+    details: 'Several are joined by commas.',
+    only: 'prices',
+  },
   noAdjClose: {
     flag: '--no-adj-close',
     variable: 'NO_ADJ_CLOSE',

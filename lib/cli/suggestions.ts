@@ -68,6 +68,7 @@ const FLAG_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   ],
   '--max-calls': ['limit', 'call-limit', 'max-requests', 'max-api-calls', 'budget', 'quota', 'calls', 'daily-limit'],
   '--dry-run': ['plan', 'preview', 'simulate', 'noop', 'no-op', 'what-if', 'whatif', 'check', 'estimate', 'n'],
+  '--max-behind': ['max-age', 'max-stale', 'behind', 'tolerance', 'stale-after'],
   '--keys': ['list-keys', 'show-keys', 'files', 'list-files', 'show-files'],
   '--json': ['format', 'output-format', 'metrics', 'as-json', 'j'],
   '--quiet': ['silent', 'no-progress', 'no-output', 'q'],
@@ -100,7 +101,7 @@ const COMMAND_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
     'exec',
   ],
   'ingest --backfill': ['history', 'historical', 'full', 'bulk', 'initial', 'seed'],
-  'ingest --dry-run': ['plan', 'preview', 'status', 'list', 'ls', 'check', 'estimate', 'diff'],
+  'ingest --dry-run': ['plan', 'preview', 'list', 'ls', 'check', 'estimate', 'diff'],
   'ingest --force': ['overwrite', 'refresh', 'refetch'],
   'ingest --dataset prices': ['prices', 'price', 'eod', 'ohlc', 'ohlcv', 'quotes', 'bars'],
   'ingest --dataset fundamentals': ['fundamentals', 'fundamental', 'statements', 'financials'],
@@ -108,6 +109,7 @@ const COMMAND_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   'ingest --dataset balance': ['balance', 'balance-sheet'],
   'ingest --dataset cashflow': ['cashflow', 'cash-flow'],
   'ingest demo': ['example', 'examples', 'sample', 'tutorial', 'tour', 'try', 'quickstart', 'test'],
+  'ingest status': ['state', 'health', 'freshness', 'fresh', 'monitor', 'heartbeat'],
   'ingest databricks': ['bundle', 'dab', 'lakehouse', 'spark', 'databrick', 'init'],
 }
 

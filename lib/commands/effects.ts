@@ -9,7 +9,7 @@ import { createEncoder, createThreadEncoder } from '../parquet/encoder.ts'
 import { errnoOf, IngestError, usageError } from '../core/errors.ts'
 import type { Fetch } from '../core/fetch.ts'
 import type { FileSettings, Encoder } from '../parquet/parquet.ts'
-import { type Config, type Target, CREATOR } from '../core/config.ts'
+import { type Config, type StoreSettings, type Target, CREATOR } from '../core/config.ts'
 import { withGcTrigger } from '../store/gc-trigger.ts'
 import type { Store } from '../store/store.ts'
 import { ignoreClosedStderr, print, printError, stderrColumns } from './streams.ts'
@@ -37,7 +37,7 @@ export type Effects = {
   readonly columns: () => number | undefined
   /** Calls `tick` every `ms` milliseconds until the returned function is called. */
   readonly every: (ms: number, tick: () => void) => () => void
-  readonly openStore: (target: Target, config: Config, options: StoreOptions) => Promise<Store>
+  readonly openStore: (target: Target, settings: OpenSettings, options: StoreOptions) => Promise<Store>
   /** A file's text; undefined if there is no file. Throws an IngestError if it cannot be read or is too large. */
   readonly readTextFile: (path: string, maxBytes: number) => Promise<string | undefined>
   /** Opens an encoder for up to `files` files. */
@@ -48,7 +48,19 @@ export type Effects = {
   readonly onSummary?: (text: string) => void
 }
 
-export type StoreOptions = { readonly runUuid: string; readonly onWarning: (text: string) => void }
+/** `creator` is absent where nothing is written. */
+type OpenSettings = StoreSettings & Partial<Pick<Config, 'creator'>>
+
+export type StoreOptions = {
+  readonly runUuid: string
+  readonly onWarning: (text: string) => void
+  /**
+   * What the store is opened for. `write`: a folder is prepared at once, so that one that cannot be written to is known before
+   * anything costly is done. `plan`: nothing is made, and the folder need not be there. `read`: nothing is made, and it must
+   * be there.
+   */
+  readonly access: 'write' | 'plan' | 'read'
+}
 
 export type EffectsOptions = {
   readonly version: string
@@ -135,15 +147,21 @@ function every(ms: number, tick: () => void): () => void {
   return () => clearInterval(timer)
 }
 
-async function openStore(version: string, target: Target, config: Config, options: StoreOptions): Promise<Store> {
+async function openStore(
+  version: string,
+  target: Target,
+  settings: OpenSettings,
+  { access, ...options }: StoreOptions,
+): Promise<Store> {
   // Imported when needed: the S3 client alone takes longer to load than all the rest.
   if (target.kind === 'folder') {
-    if (config.creator === CREATOR) await refuseDemoLake(target.folder)
+    if (settings.creator === CREATOR) await refuseDemoLake(target.folder)
     const { openFolderStore } = await import('../store/folder/folder.ts')
     return await openFolderStore({
       folder: target.folder,
-      preparesAtOnce: !config.isDryRun,
-      concurrency: config.uploadConcurrency,
+      preparesAtOnce: access === 'write',
+      mustExist: access === 'read',
+      concurrency: settings.uploadConcurrency,
       nowMs: Date.now,
     })
   }
@@ -152,12 +170,12 @@ async function openStore(version: string, target: Target, config: Config, option
     bucket: target.bucket,
     fetch: send,
     nowMs: Date.now,
-    region: config.defaultRegion,
-    addressingStyle: config.addressingStyle,
+    region: settings.defaultRegion,
+    addressingStyle: settings.addressingStyle,
     environment: process.env,
     userAgent: userAgentOf(version),
-    concurrency: config.uploadConcurrency,
-    allowUnsafe: config.allowsUnsafeStore,
+    concurrency: settings.uploadConcurrency,
+    allowUnsafe: settings.allowsUnsafeStore,
     clock,
     random: Math.random,
     ...options,

@@ -1,4 +1,5 @@
-// Concurrency limits: `createLimit(n)` queues tasks first in, first out; `mapLimit` maps a list with at most n in flight.
+// Concurrency limits: `createLimit(n)` queues tasks first in, first out; `mapLimit` maps a list with at most n in flight;
+// `mapAhead` does so for a consumer that takes one result at a time.
 
 /** Runs at most so many tasks at once. */
 export type Limit = {
@@ -75,4 +76,26 @@ export async function mapLimit<T, R>(
     throw error
   })
   return results
+}
+
+/**
+ * Yields the results one by one in the order of the items, with at most `max` of them in flight or waiting to be taken: the
+ * memory that they take does not grow with the number of items. Throws the first failure in that order; no other item is
+ * started then, nor after a consumer that stops early.
+ */
+export async function* mapAhead<T, R>(
+  items: Iterable<T>,
+  max: number,
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<R, void> {
+  const ahead: Promise<R>[] = []
+  for (const item of items) {
+    const result = work(item)
+    // It is awaited in its turn. Until then a failure must not count as one that nobody handles.
+    result.catch(() => undefined)
+    ahead.push(result)
+    const [next] = ahead.length < max ? [] : ahead.splice(0, 1)
+    if (next !== undefined) yield await next
+  }
+  for (const result of ahead) yield await result
 }

@@ -5,6 +5,9 @@ import type { IsoDate } from './dates.ts'
 /** The writer's name in a file's `created_by`. A file of another writer is foreign. */
 export const CREATOR = 'fmp-ingest'
 
+/** The demo's name in the files that it writes: the program itself takes them for foreign. */
+export const DEMO_CREATOR = 'fmp-ingest-demo'
+
 /** The vendor's API host: the default of FMP_BASE_URL. */
 export const FMP_BASE_URL = 'https://financialmodelingprep.com'
 
@@ -72,6 +75,8 @@ export type Config = {
   readonly auditEvery: number | undefined
   /** Symbols whose past is taken as FMP has it now; `all` for all of them. */
   readonly accepts: readonly string[]
+  /** Sessions that are stored though they look wrong for the whole market. */
+  readonly acceptedSessions: readonly IsoDate[]
   readonly target: Target
   /** Key prefix of the data, without slashes at its ends. */
   readonly prefix: string
@@ -105,6 +110,27 @@ export type Config = {
   /** Undefined outside GitHub Actions. */
   readonly actionsJob: ActionsJob | undefined
 }
+
+/** How a store is opened. */
+export type StoreSettings = Pick<
+  Config,
+  'allowsUnsafeStore' | 'uploadConcurrency' | 'defaultRegion' | 'addressingStyle'
+>
+
+/** How FMP is asked. */
+export type VendorSettings = Pick<
+  Config,
+  'apiKey' | 'api' | 'apiBaseUrl' | 'rateLimitSeconds' | 'maxWorkers' | 'apiTimeoutSeconds'
+>
+
+/** What all commands that look at a lake share. */
+export type LakeConfig = StoreSettings &
+  Pick<Config, 'skipsBadTickers' | 'target' | 'prefix' | 'isJson' | 'isQuiet' | 'nowMs' | 'warnings' | 'secrets'> & {
+    /** Undefined: all symbols of the lake. */
+    readonly tickers: TickerSource | undefined
+    /** Undefined where the command asks FMP for nothing. */
+    readonly vendor: VendorSettings | undefined
+  }
 
 /** The settings of `ingest databricks`. */
 export type BundleSettings = {

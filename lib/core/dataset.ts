@@ -9,6 +9,8 @@ export type Ask = {
   readonly symbol: string
   readonly query: Readonly<Record<string, string>>
   readonly name: string
+  /** Whether the run goes on without it where the plan does not include its endpoint. */
+  readonly isOptional?: boolean
 }
 
 /** A row as the vendor sent it, unchecked. */
@@ -30,11 +32,19 @@ export const INGEST_TS: Column = { name: 'ingest_ts', type: 'instant', isNullabl
 /** A valid row with the soft rules that it broke, or the hard rule that an invalid row broke. */
 export type RowCheck = { readonly row: Row; readonly suspicions: readonly string[] } | { readonly reason: string }
 
+/** What one file of a symbol holds: the session of a day, the sessions of a year, or the document of a date. */
+export type FilePartition =
+  | { readonly kind: 'day'; readonly date: IsoDate }
+  | { readonly kind: 'year'; readonly year: number }
+  | { readonly kind: 'document'; readonly date: IsoDate }
+
 /** What all datasets have in common. */
 export interface Dataset {
   readonly name: DatasetName
   /** The writer's name in its files; a file of another writer is foreign. */
   readonly creator: string
+  /** The year of the oldest date that its files can have. */
+  readonly firstYear: number
   readonly columns: readonly Column[]
   /** Fields that at least one row of a reply must have. When no row has one, the vendor has changed its API. */
   readonly requiredFields: readonly string[]
@@ -45,8 +55,12 @@ export interface Dataset {
   readonly primaryKey: readonly string[]
   /** Whether a row replaces one before it that has the same primary key. Without this, the last row of a reply does. */
   readonly isNewer?: (row: Row, before: Row) => boolean
+  /** The key prefix of the folders of all symbols, with a slash at its end. */
+  readonly root: string
   /** The key prefix of a symbol's files, with a slash at its end. */
   folder(symbol: string): string
+  /** What the file with this key holds, or undefined if the dataset has no such file of the symbol. */
+  partitionOf(symbol: string, key: string): FilePartition | undefined
 }
 
 /** The values of a row's primary key, as text. */

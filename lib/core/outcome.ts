@@ -101,6 +101,9 @@ export type PastStepOutcome = {
   readonly dividend: number | undefined
 }
 
+/** A session that looks wrong for the whole market, and why. */
+export type HeldSession = { readonly date: IsoDate; readonly reason: string }
+
 /** `4:1 before 2020-08-31`, `dividend 0.83 before 2026-11-19`. */
 export function stepText({ before, ratio, priceFactor, adjFactor, dividend }: PastStepOutcome): string {
   const parts = [

@@ -11,3 +11,10 @@ export function hiveValue(value: string): string {
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
   )
 }
+
+/** The value behind Hive's escapes: `%5EGSPC` → `^GSPC`. The inverse of `hiveValue` for what that returns. */
+export function valueOfHive(escaped: string): string {
+  return escaped.replaceAll(/%([0-9A-F]{2})/g, (_escape, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  )
+}

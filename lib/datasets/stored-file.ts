@@ -34,20 +34,33 @@ export type StoredTail = { readonly file: StoredFile } & (
   | { readonly problem: string }
 )
 
-/** Where a file is read and whose it must be. */
-export type ReadContext = { readonly store: Store; readonly dataset: Pick<Dataset, 'creator'> }
+/** A file with its footer, or why the file cannot be relied on. */
+export type StoredFooter<F extends StoredFile = StoredFile> = { readonly file: F } & (
+  | { readonly footer: Footer }
+  | { readonly problem: string }
+)
 
-/** Reads the tail of a file in one request; undefined if the file is gone. `firstYear` is that of readFooter. */
-export async function readTail(
-  file: StoredFile,
-  { store, dataset }: ReadContext,
-  firstYear?: number,
-): Promise<StoredTail | undefined> {
+/** Where a file is read and whose it must be. */
+export type ReadContext = { readonly store: Store; readonly dataset: Pick<Dataset, 'creator' | 'firstYear'> }
+
+/** Reads the tail of a file in one request; undefined if the file is gone. */
+export async function readTail(file: StoredFile, { store, dataset }: ReadContext): Promise<StoredTail | undefined> {
   const tail = await store.read(file.key, { suffixBytes: FOOTER_BYTES }, FOOTER_BYTES).catch(problemOf)
   if (tail === undefined) return undefined
   if ('problem' in tail) return { file, problem: tail.problem }
-  const footer = readFooter(tail, { creator: dataset.creator, ...(firstYear === undefined ? {} : { firstYear }) })
+  const footer = readFooter(tail, dataset)
   return 'problem' in footer ? { file, problem: footer.problem } : { file, footer, tail }
+}
+
+/** Reads the footer of a file in one request; undefined if the file is gone. */
+export async function readFileFooter<F extends StoredFile>(
+  file: F,
+  context: ReadContext,
+): Promise<StoredFooter<F> | undefined> {
+  const stored = await readTail(file, context)
+  if (stored === undefined) return undefined
+  // Without the bytes, which would stay in memory.
+  return 'problem' in stored ? { file, problem: stored.problem } : { file, footer: stored.footer }
 }
 
 /** A problem with this one file. An error of the store is thrown again. */

@@ -10,7 +10,7 @@ import { createRateGate, type NextCall, type RateGateOptions } from './rate-gate
 import { rowsOf } from './reply.ts'
 import { requestOf, type Endpoint, type HttpReply } from './request.ts'
 
-export type { NextCall }
+export type { NextCall, Reservation }
 
 export type FmpOptions = Endpoint &
   RateGateOptions &

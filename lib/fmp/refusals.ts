@@ -75,7 +75,8 @@ function stopRun(kind: Refusal['kind'], says: string, hint: string): Refusal {
   return { kind, scope: 'run', says, hint }
 }
 
-function endpointPlan({ name, path }: Ask): Refusal {
+function endpointPlan({ name, path, isOptional = false }: Ask): Refusal {
+  if (isOptional) return { ...SYMBOL_PLAN, says: `your plan does not include the endpoint ${path}.` }
   const cure = name === 'dividend-adjusted' ? 'Use --no-adj-close to store prices without adjClose, or' : 'To use it,'
   return stopRun('plan', `your plan does not include the endpoint ${path}.`, `${cure} upgrade the plan.`)
 }

@@ -172,6 +172,8 @@ export type Footer = {
   readonly rowsSha256: string | undefined
   /** The dates that were asked for and that this file answers (DESIGN: `asked`); undefined in day files. */
   readonly asked: DateRange | undefined
+  /** Stretches of rows that were carried over from an older file; none in most files. */
+  readonly carried: readonly DateRange[]
 }
 
 /**
@@ -196,7 +198,9 @@ export function readFooter(
     return { problem: 'has no statistics of its dates in the footer' }
   }
   const [sha, asked] = [keyValues.get('rows-sha256'), rangeIn(keyValues.get('asked'))]
-  return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked }
+  const stretches = keyValues.get('carried')?.split(',') ?? []
+  const carried = stretches.map(rangeIn).filter((range) => range !== undefined)
+  return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked, carried }
 }
 
 /** A DATE: days since 1970 in four bytes. Undefined if no file of this program can have that date. */

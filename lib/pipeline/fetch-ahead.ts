@@ -3,6 +3,8 @@
 
 /** One symbol's share of the open rows, from before it is fetched until its files are stored. */
 export type FetchSlot = {
+  /** The symbol is fetched, and waits for others before its files are stored. */
+  readonly fetched: () => void
   /** The symbol is fetched; its files are stored from now on. */
   readonly startStoring: () => void
   /** A file of so many rows was tried. */
@@ -63,6 +65,10 @@ export function createFetchAhead({ stop, maxUploads }: FetchAheadOptions): Fetch
       wakeWaiting()
     }
     return {
+      fetched: () => {
+        hasFetched = true
+        wakeWaiting()
+      },
       startStoring: () => {
         hasFetched = true
         isStoring = true

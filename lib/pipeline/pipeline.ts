@@ -3,12 +3,13 @@
 import { createLimit } from '../core/concurrency.ts'
 import type { Ask, RawRow } from '../core/dataset.ts'
 import { IngestError } from '../core/errors.ts'
-import type { SymbolOutcome } from '../core/outcome.ts'
+import type { HeldSession, SymbolOutcome } from '../core/outcome.ts'
 import type { DatasetName } from '../core/config.ts'
 import type { DateRange, IsoDate } from '../core/dates.ts'
 import type { Encoder, FileSettings } from '../parquet/parquet.ts'
 import type { Fmp } from '../fmp/fmp.ts'
 import type { FetchSlot } from './fetch-ahead.ts'
+import { createTaskRunner } from './task-runner.ts'
 
 /** Makes one API call with its retries. An extra call is one that the task's plan did not count. */
 export type Call = (ask: Ask, kind?: 'extra') => Promise<readonly RawRow[]>
@@ -32,7 +33,7 @@ type UploadMany = <File extends FileOfRows, Prepared, Result>(
 ) => Promise<readonly Uploaded<File, Result>[]>
 
 /** Uploads the files of one symbol. Both methods resolve to all files, in any order, and reject with a defect only. */
-export type UploadSlot = Pick<FetchSlot, 'startStoring' | 'release'> & {
+export type UploadSlot = Pick<FetchSlot, 'fetched' | 'startStoring' | 'release'> & {
   /** Uploads files concurrently, within the run's limits. */
   readonly uploadAll: UploadMany
   /** Takes files newest first and uploads them one by one, oldest first. Stops at the first that is not stored. */
@@ -41,6 +42,14 @@ export type UploadSlot = Pick<FetchSlot, 'startStoring' | 'release'> & {
 
 /** Stores the rows that were fetched for a symbol. */
 export type StoreFetched = (slot: UploadSlot) => Promise<SymbolOutcome>
+
+/** A symbol whose rows have come. */
+export type Fetched = {
+  /** The task goes on when this resolves, and occupies no worker until then. It never rejects. Undefined: at once. */
+  readonly ready?: Promise<unknown>
+  /** Decides what is stored; may make extra calls. Throws an IngestError of the symbol or of the run. */
+  readonly prepare: (call: Call) => Promise<StoreFetched>
+}
 
 /** The work for one symbol of one dataset. The dataset decides which calls it makes and what it does with the replies. */
 export type Task = {
@@ -54,11 +63,10 @@ export type Task = {
   readonly outcomeWithoutFetch: () => SymbolOutcome | undefined
   /** The outcome if all that is still open ends with one fate: it failed, or the run stopped before it. */
   readonly outcomeWithFate: (fate: 'failed' | 'not_reached', errors: readonly IngestError[]) => SymbolOutcome
-  /**
-   * Fetches all rows of the task and resolves to the function that stores them. Throws an IngestError of the symbol or of
-   * the run.
-   */
-  readonly fetch: (call: Call) => Promise<StoreFetched>
+  /** Fetches the rows that the plan asks for. Throws an IngestError of the symbol or of the run. */
+  readonly fetch: (call: Call) => Promise<Fetched>
+  /** Called when the task has ended, however it did. */
+  readonly ended?: () => void
 }
 
 /** Resources of tasks that a dry run does not open. */
@@ -79,9 +87,11 @@ export type Freshness = {
 /** The result of `Job.judge`. */
 export type Judgement = {
   readonly outcomes: readonly SymbolOutcome[]
-  /** An error that concerns all symbols of the dataset: an error of the run. */
-  readonly error: IngestError | undefined
+  /** Errors that concern all symbols of the dataset: errors of the run. */
+  readonly errors: readonly IngestError[]
   readonly freshness: Freshness | undefined
+  /** Sessions that were stored for no symbol, because they look wrong for the whole market. */
+  readonly heldSessions: readonly HeldSession[]
 }
 
 /** The planned work of one dataset. The other rooms know a dataset's part in a run only through this type. */
@@ -142,55 +152,15 @@ export type RunResult = {
  * files of another are stored, so that neither the vendor nor the store waits for the other.
  */
 export async function ingestAll(tasks: readonly Task[], effects: PipelineEffects): Promise<RunResult> {
-  const { stop, fmp, admit } = effects
   const workers = createLimit(effects.maxWorkers)
-  // After the budget is spent, symbols that have reserved their calls still finish. Every other stop ends them too.
-  let budgetSpent: IngestError | undefined
-
-  const outcomeOfFailure = (task: Task, error: unknown): SymbolOutcome => {
-    if (error instanceof IngestError && error.scope !== 'run') return task.outcomeWithFate('failed', [error])
-    if (error instanceof IngestError && error.kind === 'budget') budgetSpent ??= error
-    else stop.abort(error)
-    return task.outcomeWithFate('not_reached', [])
-  }
-
-  /** Resolves when the symbol is fetched. `outcome` resolves when its files are stored, and never rejects. */
-  const startTask = async (task: Task, slot: UploadSlot): Promise<{ readonly outcome: Promise<SymbolOutcome> }> => {
-    if (stop.signal.aborted || budgetSpent !== undefined) {
-      slot.release()
-      return { outcome: Promise.resolve(task.outcomeWithFate('not_reached', [])) }
-    }
-    const reservation = fmp.reserve(task.symbol, task.calls)
-    if (reservation instanceof IngestError) {
-      slot.release()
-      return { outcome: Promise.resolve(outcomeOfFailure(task, reservation)) }
-    }
-    const finish = async (store: StoreFetched): Promise<SymbolOutcome> => {
-      const outcome = await store(slot).catch((error: unknown) => outcomeOfFailure(task, error))
-      slot.release()
-      return { ...outcome, calls: reservation.made() }
-    }
-    try {
-      const store = await task.fetch(async (ask, kind) => {
-        const rows = await fmp.fetchRows(ask, kind === 'extra' ? reservation.forExtraCall() : reservation)
-        effects.onFetched(task)
-        return rows
-      })
-      slot.startStoring()
-      return { outcome: finish(store) }
-    } catch (error) {
-      return { outcome: finish(async () => outcomeOfFailure(task, error)) }
-    } finally {
-      reservation.release()
-    }
-  }
+  const runner = createTaskRunner(effects)
 
   const ingest = async (task: Task): Promise<SymbolOutcome> => {
     const surveyed = task.outcomeWithoutFetch()
     if (surveyed !== undefined) return surveyed
     const { outcome } = await workers.run(async () => {
-      const slot = await admit(task.rows)
-      return await startTask(task, slot)
+      const slot = await effects.admit(task.rows)
+      return await runner.start(task, slot)
     })
     return await outcome
   }
@@ -198,11 +168,12 @@ export async function ingestAll(tasks: readonly Task[], effects: PipelineEffects
   const outcomes = await Promise.all(
     tasks.map(async (task) => {
       const outcome = await ingest(task)
+      task.ended?.()
       effects.onOutcome(outcome)
       return outcome
     }),
   )
-  const reason: unknown = stop.signal.aborted ? stop.signal.reason : budgetSpent
+  const reason = runner.stoppedBy()
   return reason instanceof IngestError
     ? { outcomes, stoppedBy: reason, bug: undefined }
     : { outcomes, stoppedBy: undefined, bug: reason }

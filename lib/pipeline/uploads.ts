@@ -69,6 +69,7 @@ function uploadSlot(slot: FetchSlot, upload: UploadOne, maxOpen: number): Upload
   }
 
   return {
+    fetched: slot.fetched,
     startStoring: slot.startStoring,
     release: slot.release,
     uploadAll: async (files, writing) =>

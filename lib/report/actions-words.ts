@@ -16,11 +16,20 @@ export const INPUTS: ReadonlyMap<string, 'true' | '…'> = new Map([
   ['--dataset', '…'],
   ['--period', '…'],
   ['--max-calls', '…'],
+  ['--accept', '…'],
+  ['--accept-session', '…'],
   ['--dry-run', 'true'],
 ])
 
 /** Flags that are variables of the workflow instead. */
-const BY_VARIABLE: ReadonlyMap<string, string> = new Map([['--no-adj-close', 'the variable NO_ADJ_CLOSE']])
+const BY_VARIABLE: ReadonlyMap<string, string> = new Map([
+  ['--no-adj-close', 'the variable NO_ADJ_CLOSE'],
+  ['--mend', 'the variable MEND'],
+  ['--audit', 'the variable AUDIT'],
+])
+
+/** A flag, with a value after it that is no word of the sentence: a symbol, a date, or all. */
+const FLAG_IN_TEXT = /(?<![\w-])(--[a-z][a-z-]*)(?: (all\b|[A-Z^\d][^\s;]*[^\s;.:,]|[A-Z^\d]))?/g
 
 /** The command that starts the same run by hand; a dry run becomes a real one. */
 export function rerunCommand(config: Pick<Config, 'tickers' | 'dates' | 'isForced' | 'datasets' | 'maxCalls'>): string {
@@ -45,9 +54,12 @@ export function inActionsWords(text: string): string {
     /\bingest((?: --[a-z][a-z-]*(?:[ =](?:'[^']*'|[^\s'-]\S*))?)+)/g,
     (_, args: string) => commandOf(inputsIn(args)),
   )
-  return withCommands.replaceAll(/(?<![\w-])--[a-z][a-z-]*/g, (flag) => {
+  return withCommands.replaceAll(FLAG_IN_TEXT, (whole, flag: string, given: string | undefined) => {
     const value = INPUTS.get(flag)
-    return value === undefined ? (BY_VARIABLE.get(flag) ?? flag) : `-f ${inputOf(flag)}=${value}`
+    if (value === undefined) return BY_VARIABLE.has(flag) ? whole.replace(flag, BY_VARIABLE.get(flag) ?? flag) : whole
+    return value === '…' && given !== undefined
+      ? `-f ${inputOf(flag)}=${given}`
+      : whole.replace(flag, `-f ${inputOf(flag)}=${value}`)
   })
 }
 

@@ -5,7 +5,8 @@
 import { DATASET_NAMES, MENDINGS } from '../core/config.ts'
 import type { ErrorKind } from '../core/errors.ts'
 import type { Counts, Reject } from '../core/outcome.ts'
-import { PAST_TOTALS, SYMBOL_PAST } from './past.ts'
+import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
+import { STATUS } from './status.ts'
 import {
   amount,
   anyObject,
@@ -18,6 +19,7 @@ import {
   oneNumberOf,
   oneOf,
   orNull,
+  RUN_ID,
   text,
   type JsonSchema,
   type Schema,
@@ -125,6 +127,7 @@ const SETTINGS_SHOWN = object(
     mend: oneOf(MENDINGS, '--mend'),
     audit: orNull(count('--audit; null where the number of symbols decides')),
     accept: list(text('A symbol, or all'), '--accept'),
+    accept_session: list(date('A session'), '--accept-session'),
     allow_unsafe_store: flag('--allow-unsafe-store'),
     api: oneOf(['stable', 'v3'], 'FMP_API'),
     api_base_url: text('FMP_BASE_URL'),
@@ -141,10 +144,7 @@ const STATUSES = ['ok', 'failed', 'stopped', 'interrupted'] as const
 
 const METRICS = object(
   {
-    run_id: text(
-      "The run's start in whole seconds, ISO with +00:00",
-      String.raw`\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00`,
-    ),
+    run_id: RUN_ID,
     date_range: object(
       { from: orNull(date('The first date')), to: orNull(date('The last date')) },
       'The dates of prices as widened; without dates, from the earliest date of all symbols. Null where there is none',
@@ -186,6 +186,7 @@ const METRICS = object(
     stopped_by: orNull(oneOf(Object.keys(ERROR_KINDS) as ErrorKind[], 'The kind of error that ended the run early')),
     interrupted: flag('Whether a signal ended the run early'),
     ...PAST_TOTALS,
+    held_sessions: HELD_SESSIONS,
   },
   'The metrics document of a run',
 )
@@ -226,6 +227,7 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('metrics', 'the metrics document of a run; also on stdout with --json', METRICS),
   schemaDocument('dry-run', 'what --dry-run --json prints', DRY_RUN),
   schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
+  schemaDocument('status', 'what ingest status --json prints', STATUS),
 ]
 
 function schemaDocument(name: string, title: string, schema: Schema<unknown>): SchemaDocument {

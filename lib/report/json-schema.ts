@@ -23,6 +23,17 @@ export function date(description: string): Schema<IsoDate> {
   return { json: text(description, String.raw`\d{4}-\d{2}-\d{2}`).json }
 }
 
+/** The start of a run, or of a look at a lake: what `runIdOf` gives. */
+export const RUN_ID = text(
+  "The run's start in whole seconds, ISO with +00:00",
+  String.raw`\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00`,
+)
+
+/** `2024-09-30T23:15:00+00:00`, of an instant in milliseconds since 1970. */
+export function runIdOf(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}+00:00`
+}
+
 /** A whole number of at least 0. */
 export function count(description: string): Schema<number> {
   return { json: { type: 'integer', minimum: 0, description } }

@@ -8,7 +8,7 @@ import type { Metrics } from './contract.ts'
 import type { RunFacts } from './metrics.ts'
 
 /** The most documents with one start second: far more runs than can start in one. */
-const MAX_SUFFIX = 1_000
+const MAX_RUNS = 1_000
 
 /** The keys of what was stored, and the error if the rejects file could not be. */
 type StoredMetrics = {
@@ -28,7 +28,7 @@ export async function storeMetrics(
   { outcomes, startMs }: RunFacts,
   redact: (text: string) => string,
 ): Promise<StoredMetrics> {
-  const stem = await createFirstFree(store, stemOf(startMs), encodeDocument(metrics, redact))
+  const stem = await createFirstFree(store, startMs, encodeDocument(metrics, redact))
   const key = `${stem}.json`
   const rejects = outcomes.flatMap((outcome) => outcome.rejects)
   if (rejects.length === 0) return { key, rejectsKey: undefined, rejectsError: undefined }
@@ -83,16 +83,31 @@ function keyTakenError(message: string): IngestError {
   return new IngestError(message, { kind: 'store', scope: 'run', hint: 'Move it away, or run again a second later.' })
 }
 
-/** The key of a run's files, without suffix and extension. */
-function stemOf(startMs: number): string {
-  return `logs/ingest/date=${utcDate(startMs)}/run-${Math.floor(startMs / 1_000)}`
+/** The key prefix of all runs' files. */
+export const RUNS_PREFIX = 'logs/ingest/'
+
+/** The key of a run's files without extension; `number` counts the runs that begin in one second, from 1. */
+function numberedStem(startMs: number, number: number): string {
+  const stem = `${RUNS_PREFIX}date=${utcDate(startMs)}/run-${Math.floor(startMs / 1_000)}`
+  return number === 1 ? stem : `${stem}-${number}`
+}
+
+/**
+ * The start of the run whose metrics document has this key, in milliseconds since 1970, and which of the runs that began in
+ * that second it is, from 1. Undefined for a key of anything else.
+ */
+export function runOfKey(key: string): { readonly startMs: number; readonly number: number } | undefined {
+  const [, seconds, number = '1'] = /\/run-(\d{1,11})(?:-(\d{1,4}))?\.json$/.exec(key) ?? []
+  if (seconds === undefined) return undefined
+  const run = { startMs: Number(seconds) * 1_000, number: Number(number) }
+  return key === `${numberedStem(run.startMs, run.number)}.json` ? run : undefined
 }
 
 /** Creates the document at the first free key, and returns its stem. */
-async function createFirstFree(store: Store, stem: string, bytes: Uint8Array): Promise<string> {
-  for (let suffix = 1; suffix <= MAX_SUFFIX; suffix += 1) {
-    const candidate = suffix === 1 ? stem : `${stem}-${suffix}`
-    if ((await store.create(`${candidate}.json`, bytes, {})) === 'created') return candidate
+async function createFirstFree(store: Store, startMs: number, bytes: Uint8Array): Promise<string> {
+  for (let number = 1; number <= MAX_RUNS; number += 1) {
+    const stem = numberedStem(startMs, number)
+    if ((await store.create(`${stem}.json`, bytes, {})) === 'created') return stem
   }
-  throw keyTakenError(`${MAX_SUFFIX} metrics documents begin with ${store.locate(stem)}`)
+  throw keyTakenError(`${MAX_RUNS} metrics documents begin with ${store.locate(numberedStem(startMs, 1))}`)
 }

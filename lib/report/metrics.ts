@@ -1,12 +1,20 @@
 // Builds the metrics document: the report of a run for other programs.
 
-import { addCounts, ZERO_COUNTS, totalCount, type SymbolOutcome, type VendorStats } from '../core/outcome.ts'
+import {
+  addCounts,
+  ZERO_COUNTS,
+  totalCount,
+  type HeldSession,
+  type SymbolOutcome,
+  type VendorStats,
+} from '../core/outcome.ts'
 import type { DateRange } from '../core/dates.ts'
 import { describeError, type IngestError } from '../core/errors.ts'
 import { targetLocation, tickersLocation, type Config } from '../core/config.ts'
 import type { Job } from '../pipeline/pipeline.ts'
 import { oneLine } from '../core/text.ts'
 import type { DatasetTotals, Findings, Metrics, SymbolResult } from './contract.ts'
+import { runIdOf } from './json-schema.ts'
 import { pastTotals, symbolPast } from './past.ts'
 import { endOf, type EndFacts } from './exit-code.ts'
 
@@ -27,6 +35,7 @@ export type RunFacts = EndFacts & {
   readonly outcomes: readonly SymbolOutcome[]
   /** Without failed writes of the run's own files. */
   readonly runErrors: readonly IngestError[]
+  readonly heldSessions: readonly HeldSession[]
   readonly vendorStats: VendorStats
   readonly recoveredWrites: number
 }
@@ -44,7 +53,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     outcomes.reduce((sum, outcome) => sum + valueOf(outcome), 0)
   const errors = total((outcome) => outcome.errors.length) + runErrors.length
   return {
-    run_id: `${new Date(facts.startMs).toISOString().slice(0, 19)}+00:00`,
+    run_id: runIdOf(facts.startMs),
     date_range: { from: facts.range?.from ?? null, to: facts.range?.to ?? null },
     ...endOf(errors, facts),
     symbols_processed: distinct(outcomes) - distinct(outcomes.filter(({ isFinished }) => !isFinished)),
@@ -87,6 +96,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     stopped_by: stoppedBy?.kind ?? null,
     interrupted: facts.interruptCode !== undefined,
     ...pastTotals(outcomes),
+    held_sessions: facts.heldSessions,
   }
 }
 
@@ -158,6 +168,7 @@ function settingsOf(config: Config): Metrics['settings'] {
     mend: config.mending,
     audit: config.auditEvery ?? null,
     accept: config.accepts,
+    accept_session: config.acceptedSessions,
     allow_unsafe_store: config.allowsUnsafeStore,
     api: config.api,
     api_base_url: config.apiBaseUrl,

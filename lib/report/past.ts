@@ -51,6 +51,15 @@ export const PAST_TOTALS = {
   bases_differ: count('Symbols whose new sessions were stored although older ones are on another base'),
 }
 
+/** The sessions that a run stored for no symbol. */
+export const HELD_SESSIONS = list(
+  object(
+    { date: date('The session'), reason: text('What is wrong with it, with the figures') },
+    'A session that looks wrong for the whole market',
+  ),
+  'Sessions of which nothing was stored, nor of those after them, oldest first',
+)
+
 type SymbolPast = TypeOf<typeof SYMBOL_PAST>
 type PastTotals = { readonly [K in keyof typeof PAST_TOTALS]: TypeOf<(typeof PAST_TOTALS)[K]> }
 
@@ -103,6 +112,7 @@ export function comparedText(symbols: number, wholly: number): string {
 }
 
 type ReportedPast = PastTotals & {
+  readonly held_sessions: readonly { readonly date: string }[]
   readonly results: readonly { readonly symbol: string; readonly past: SymbolPast }[]
 }
 
@@ -115,6 +125,7 @@ export function pastEntries(metrics: ReportedPast): readonly (readonly [label: s
     ['🩹 Mended', mendedText(metrics)],
     ['📦 Carried over', metrics.carried_rows === 0 ? '' : counted(metrics.carried_rows, 'row')],
     ['✋ Held back', held === 0 ? '' : counted(held, 'symbol')],
+    ['✋ Session held', metrics.held_sessions.map(({ date: session }) => session).join(', ')],
   ]
 }
 

@@ -28,6 +28,7 @@ export function withGcTrigger(store: Store): Store {
   return {
     ...store,
     list: (...range) => counted(store.list(...range)),
+    listLevel: (prefix) => counted(store.listLevel(prefix)),
     create: (...file) => counted(store.create(...file)),
     replace: (...file) => counted(store.replace(...file)),
   }

@@ -9,8 +9,17 @@ export type StoredFile = {
   readonly tag: string
 }
 
+/** What stands directly below a prefix, both in the byte order of keys. */
+export type Level = {
+  /** The prefixes of what stands deeper, each with a slash at its end. */
+  readonly folders: readonly string[]
+  readonly files: readonly StoredFile[]
+}
+
 /** Names and values in ASCII, stored with the file if the store can do so (a folder cannot). */
 export type Metadata = Readonly<Record<string, string>>
+
+export type FileWithMetadata = { readonly bytes: Uint8Array; readonly metadata: Metadata }
 
 /** The last `suffixBytes` of a file, or the whole file if it is shorter. */
 export type ByteRange = { readonly suffixBytes: number }
@@ -28,8 +37,14 @@ export interface Store {
    */
   list(prefix: string, after?: string, until?: string): Promise<readonly StoredFile[]>
 
+  /** The files directly below `prefix`, and the folders in place of what stands deeper. `prefix` ends with `/`. */
+  listLevel(prefix: string): Promise<Level>
+
   /** The file's bytes, or undefined if there is no such file. Rejects if more than `maxBytes` would have to be read. */
   read(key: string, range: ByteRange | undefined, maxBytes: number): Promise<Uint8Array | undefined>
+
+  /** The whole file with what is stored beside its bytes: nothing in a folder. Undefined and rejects as `read` does. */
+  readWithMetadata(key: string, maxBytes: number): Promise<FileWithMetadata | undefined>
 
   /**
    * Stores a new file, whole or not at all; an existing file stays as it is. If the response to a write is lost, the store is

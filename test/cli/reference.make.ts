@@ -74,7 +74,7 @@ const STRICTNESS =
   'Nothing unknown passes. An unknown command or option, a missing or repeated value, a value that cannot be used, an impossible date, a first date in the future (New York’s) and settings that contradict each other are usage errors: every problem is named at once, the exit code is 2, and nothing was called. The message names what was probably meant, also for words of other programs (`--symbols`, `--start-date`, `--dataset price`, `help demo`, `ingest AAPL MSFT`). A number N is a whole number of at least 1. A value follows its option after a blank or an equals sign. The API key is read from the environment only.'
 
 const CLOSED_PIPE =
-  'Where the reader of a pipe goes away (`ingest --help | head -1`), help and dry run end quietly with 141, as shells count it (128 and the number of SIGPIPE). A run goes on, says nothing of it and keeps its own code: the metrics document holds what the reader did not take. A closed terminal (SIGHUP) ends a run as SIGTERM does; under `nohup` it goes on.'
+  'Where the reader of a pipe goes away (`ingest --help | head -1`), help, a dry run and `ingest status` end quietly with 141, as shells count it (128 and the number of SIGPIPE). A run goes on, says nothing of it and keeps its own code: the metrics document holds what the reader did not take. A closed terminal (SIGHUP) ends a run as SIGTERM does; under `nohup` it goes on.'
 
 const TICKER_LIST = [
   'One symbol a line, or a CSV whose header names the column: `symbol`, `ticker`, or words with one of them (`Ticker Symbol`), in any position. Cells are separated by a comma, a semicolon, a tab or `|`; Excel’s line `sep=;` is understood, and so are blank lines, comments (`#`), quotes, a byte order mark and Windows line ends. Without a header the first column counts, if no other column could be one of symbols.',
@@ -95,8 +95,8 @@ const AUTO_INSTALL =
 
 function usageOf(name: CommandName): string {
   const settings: readonly Setting[] = Object.values(COMMANDS[name].settings)
-  const positional = settings.find(({ flag = '' }) => !flag.startsWith('--'))
-  return [name, ...(positional === undefined ? [] : [`[${positional.flag}]`]), '[options]'].join(' ')
+  const positional = settings.filter(({ flag = '' }) => !flag.startsWith('--'))
+  return [name, ...positional.map(({ flag }) => `[${flag}]`), '[options]'].join(' ')
 }
 
 function optionTable(settings: Settings): string {

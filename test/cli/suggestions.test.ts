@@ -100,6 +100,10 @@ describe('an option in another spelling', () => {
   test('is looked for among the options of the command alone', () => {
     expect(problemsOf(['demo', '--output', 'x'])).toEqual(['unknown option --output (did you mean --out?).'])
     expect(problemsOf(['demo', '--symbols', 'x'])).toEqual(['unknown option --symbols.'])
+    expect(problemsOf(['status', '--max-age', '3', '--symbols', 'x'])).toEqual([
+      'unknown option --max-age (did you mean --max-behind?).',
+      'unknown option --symbols (did you mean --tickers?).',
+    ])
     expect(problemsOf(['databricks', '--s3-bucket', 'x'])).toEqual([
       'unknown option --s3-bucket (did you mean --bucket?).',
     ])

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openEffects } from '../../lib/commands/effects.ts'
 import { configOf, failureOf } from '../support/values.ts'
@@ -81,12 +81,22 @@ describe('the clock', () => {
   })
 })
 
-test('openStore() opens a folder, and writes nothing for a dry run', async () => {
+test('openStore() opens a folder to plan, and writes nothing', async () => {
   const folder = join(temp.path, 'lake')
-  const options = { runUuid: 'x', onWarning: () => undefined }
-  const store = await effects.openStore({ kind: 'folder', folder }, configOf({ isDryRun: true }), options)
+  const options = { runUuid: 'x', onWarning: () => undefined, access: 'plan' } as const
+  const store = await effects.openStore({ kind: 'folder', folder }, configOf(), options)
   expect(store.locate('a')).toBe(join(folder, 'a'))
   expect(await store.list('raw/')).toEqual([])
   expect(await Bun.file(folder).exists()).toBe(false)
   expect(await store.create('a/b', new Uint8Array([1]), {})).toBe('created')
+})
+
+test('openStore() opens a folder to write by preparing it, and one to read only where it is', async () => {
+  const target = { kind: 'folder', folder: join(temp.path, 'lake') } as const
+  const options = { runUuid: 'x', onWarning: () => undefined }
+  const refused = await failureOf(effects.openStore(target, configOf(), { ...options, access: 'read' }))
+  expect(refused.message).toBe(`${target.folder}: there is no such folder`)
+  await effects.openStore(target, configOf(), { ...options, access: 'write' })
+  expect(await readdir(target.folder)).toEqual(['.ingest-tmp'])
+  await effects.openStore(target, configOf(), { ...options, access: 'read' })
 })

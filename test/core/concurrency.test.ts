@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createLimit, mapLimit } from '../../lib/core/concurrency.ts'
+import { createLimit, mapAhead, mapLimit } from '../../lib/core/concurrency.ts'
 import { forRandomRuns } from '../support/random.ts'
 
 describe('createLimit()', () => {
@@ -78,5 +78,58 @@ describe('mapLimit()', () => {
     // Whatever is still in flight ends.
     for (let turn = 0; turn < 10; turn += 1) await Bun.sleep(0)
     expect(started).toEqual([1, 2, 3])
+  })
+})
+
+describe('mapAhead()', () => {
+  test('yields the results in the order of the items, with never more started and not taken than allowed', async () => {
+    await forRandomRuns('ahead', 20, async (random) => {
+      const max = 1 + Math.floor(random() * 5)
+      const items = Array.from({ length: 50 }, (_, index) => index)
+      let started = 0
+      let peak = 0
+      const results: number[] = []
+      const mapped = mapAhead(items, max, async (item) => {
+        started += 1
+        peak = Math.max(peak, started - results.length)
+        if (random() < 0.5) await Bun.sleep(0)
+        return item * 2
+      })
+      for await (const result of mapped) {
+        results.push(result)
+        if (random() < 0.5) await Bun.sleep(0)
+      }
+      expect(results).toEqual(items.map((item) => item * 2))
+      expect(peak).toBe(max)
+    })
+  })
+
+  test('starts nothing before the first result is asked for, and nothing more for a consumer that stops', async () => {
+    const started: number[] = []
+    const work = async (item: number) => {
+      started.push(item)
+      return await Promise.resolve(item)
+    }
+    const mapped = mapAhead([1, 2, 3, 4, 5, 6], 2, work)
+    expect(started).toEqual([])
+    for await (const item of mapped) if (item === 2) break
+    expect(started).toEqual([1, 2, 3])
+  })
+
+  test('throws a failure in its turn, after the results before it, and starts no further item', async () => {
+    const started: number[] = []
+    const taken: number[] = []
+    const mapped = mapAhead([1, 2, 3, 4, 5, 6], 3, async (item) => {
+      started.push(item)
+      if (item >= 2) throw new Error(String(item))
+      await Bun.sleep(0)
+      return item
+    })
+    const take = async () => {
+      for await (const item of mapped) taken.push(item)
+    }
+    expect(await take().catch((error: unknown) => error)).toEqual(new Error('2'))
+    expect(taken).toEqual([1])
+    expect(started).toEqual([1, 2, 3, 4])
   })
 })

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import type { RawRow } from '../../lib/core/dataset.ts'
 import { day, errorOf, prices, rawPrice, span } from '../support/values.ts'
-import { validateRows, type CheckedSessions, type ValidationContext } from '../../lib/datasets/prices/validate.ts'
+import {
+  checkedBefore,
+  validateRows,
+  type CheckedSessions,
+  type ValidationContext,
+} from '../../lib/datasets/prices/validate.ts'
 
 const PRICES = prices()
 
@@ -13,11 +18,18 @@ const WEEKS: ValidationContext = {
   recentFrom: day('2024-09-09'),
 }
 
-function check(raw: readonly RawRow[], changes: Partial<ValidationContext> = {}, dataset = PRICES): CheckedSessions {
-  return validateRows(dataset, raw, { ...WEEKS, ...changes })
+function check(raw: readonly RawRow[], changes: Partial<ValidationContext> = {}, dataset = PRICES) {
+  const { suspects, incomplete, ...checked } = validateRows(dataset, raw, { ...WEEKS, ...changes })
+  const [first] = suspects
+  return {
+    ...checked,
+    suspects: suspects.length,
+    firstSuspicion: first && `${first.date}: ${first.reason}`,
+    incomplete: incomplete.length,
+  }
 }
 
-const datesOf = ({ rows }: CheckedSessions): string[] => rows.map(({ date }) => date)
+const datesOf = ({ rows }: Pick<CheckedSessions, 'rows'>): string[] => rows.map(({ date }) => date)
 
 describe('validateRows()', () => {
   test('keeps good rows newest first, whatever order they came in', () => {
@@ -226,4 +238,17 @@ describe('a field that is in no row', () => {
   test('is no matter when it is null: the vendor knows it and has no value', () => {
     expect(check([rawPrice('2024-09-13', { volume: null })]).rows).toHaveLength(1)
   })
+})
+
+test('checkedBefore() leaves what was found before a date, and a reject whose date cannot be read', () => {
+  const raw = ['2024-09-03', '2024-09-10', '2024-09-12', '2024-09-13'].map((date) => rawPrice(date))
+  const odd = [rawPrice('2024-09-04', { open: 99 }), rawPrice('2024-09-11', { open: 99 })]
+  const bad = [rawPrice('2024-09-05', { volume: -1 }), rawPrice('2024-09-09', { volume: -1 }), rawPrice('soon')]
+  const late = [rawPrice('2024-09-02', { adjClose: null }), rawPrice('2024-09-06', { adjClose: null })]
+  const checked = validateRows(PRICES, [...raw, ...odd, ...bad, ...late], WEEKS)
+  const before = checkedBefore(checked, day('2024-09-06'))
+  expect(before.rows.map(({ date }) => date)).toEqual(['2024-09-04', '2024-09-03', '2024-09-02'].map(day))
+  expect(before.suspects.map(({ date }) => date)).toEqual([day('2024-09-04')])
+  expect(before.rejects.map(({ date }) => date)).toEqual(['2024-09-05', 'soon'])
+  expect(before.incomplete).toEqual([day('2024-09-02')])
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { hiveValue } from '../../lib/datasets/keys.ts'
+import { hiveValue, valueOfHive } from '../../lib/datasets/keys.ts'
 
 test.each([
   ['AAPL', 'AAPL'],
@@ -15,8 +15,9 @@ test.each([
   ['\u0001\u001F\u007F', '%01%1F%7F'],
   ['"#\'*?\\{[]', '%22%23%27%2A%3F%5C%7B%5B%5D'],
   ['Grüße', 'Grüße'],
-])('hiveValue() of %j is %j', (value, expected) => {
+])('hiveValue() of %j is %j, and back', (value, expected) => {
   expect(hiveValue(value)).toBe(expected)
+  expect(valueOfHive(expected)).toBe(value)
 })
 
 test('hiveValue() escapes exactly Spark’s set, each so that a reader gets it back', () => {

@@ -33,6 +33,7 @@ describe.concurrent('ingest schema', () => {
       'metrics',
       'dry-run',
       'rejects',
+      'status',
       '',
     ])
   })
@@ -40,7 +41,7 @@ describe.concurrent('ingest schema', () => {
   test.each([
     [['metric'], 'unknown schema "metric" (did you mean metrics?)'],
     [['dryrun'], 'unknown schema "dryrun" (did you mean dry-run?)'],
-    [['prices'], 'unknown schema "prices", expected one of metrics, dry-run, rejects.'],
+    [['prices'], 'unknown schema "prices", expected one of metrics, dry-run, rejects, status.'],
     [['metrics', 'rejects'], 'unexpected argument "rejects"'],
     [['metrics', '--json'], 'unknown option --json'],
   ])('%j is a usage error', async (args, says) => {

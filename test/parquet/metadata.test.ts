@@ -56,6 +56,7 @@ function byHyparquet(bytes: Uint8Array): Footer {
     ingestMs: bounds('ingest_ts').max,
     rowsSha256: fact('rows-sha256'),
     asked: fact('asked') === undefined ? undefined : span(fact('asked') ?? ''),
+    carried: (fact('carried') ?? '').split(',').flatMap((range) => (range === '' ? [] : [span(range)])),
   }
 }
 

@@ -115,7 +115,9 @@ describe('whatever the rows', () => {
       const rows = randomRows(random)
       const ingestMs = wholeBetween(random, at('1990-01-03T00:00:00Z'), at('2035-12-31T23:59:59Z'))
       const asked = oneOf(random, [undefined, span('1990-01-01..2035-12-31')])
-      const bytes = encode(rows, { ingestMs, asked })
+      const stretches = ['2019-01-02..2019-06-28', '2019-07-03..2019-12-31'].map(span)
+      const carried = stretches.slice(0, wholeBetween(random, 0, 2))
+      const bytes = encode(rows, { ingestMs, asked, carried })
       const expected = rows.map((row) => ({
         ...row,
         volume: typeof row['volume'] === 'number' ? BigInt(row['volume']) : null,
@@ -129,6 +131,7 @@ describe('whatever the rows', () => {
         ingestMs,
         rowsSha256: shaOf(rows),
         asked,
+        carried,
       })
     })
   })

@@ -34,6 +34,11 @@ describe('a text for people', () => {
     ['name them with --dataset.', 'name them with -f dataset=….'],
     ['Run with --no-adj-close.', 'Run with the variable NO_ADJ_CLOSE.'],
     ['or --allow-unsafe-store', 'or --allow-unsafe-store'],
+    ['take it as it is with --accept BRK-B; of a', 'take it as it is with -f accept=BRK-B; of a'],
+    ['FMP has it now: --accept all', 'FMP has it now: -f accept=all'],
+    ['did this: --accept-session 2019-10-31,2019-11-01.', 'did this: -f accept_session=2019-10-31,2019-11-01.'],
+    ['--to-date 2024-01-01 is early', '-f to_date=2024-01-01 is early'],
+    ['left, as --mend none says', 'left, as the variable MEND none says'],
     ['ingest is not --unknown', 'ingest is not --unknown'],
     ['nothing to say', 'nothing to say'],
   ])('%j is %j', (text, expected) => {

@@ -23,7 +23,7 @@ function jobOf(changes: Partial<Job>): Job {
     keys: () => [],
     stored: () => [],
     tasks: () => [],
-    judge: (outcomes) => ({ outcomes, error: undefined, freshness: undefined }),
+    judge: (outcomes) => ({ outcomes, errors: [], freshness: undefined, heldSessions: [] }),
     ...changes,
   }
 }

@@ -92,6 +92,7 @@ export async function ingestOver(
     calendar: XNYS,
     today: period.today,
     mending: 'all',
+    marketFrom: period.lastSession,
     isNightly: period.lookbackFrom !== undefined,
     accepts: () => false,
     encode: createEncoder({ columns: dataset.columns, ingestMs: at(NOW), version: '1.2.3' }).encode,

@@ -18,6 +18,7 @@ export function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
     jobs: [{ dataset: 'prices', unit: 'sessions' }],
     outcomes: [],
     runErrors: [],
+    heldSessions: [],
     stoppedBy: undefined,
     interruptCode: undefined,
     lostFiles: [],

@@ -65,6 +65,7 @@ export function footerOf(dates: string, changes: Partial<Footer> = {}): Footer {
     ingestMs: at(`${own.to}T23:59:00Z`),
     rowsSha256: 'ab'.repeat(32),
     asked: undefined,
+    carried: [],
     ...changes,
   }
 }
@@ -103,6 +104,7 @@ export function configOf(changes: Partial<Config> = {}): Config {
     mending: 'all',
     auditEvery: 0,
     accepts: [],
+    acceptedSessions: [],
     target: { kind: 'folder', folder: './lake' },
     prefix: 'raw',
     skipsBadTickers: false,

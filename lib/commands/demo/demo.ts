@@ -7,7 +7,7 @@ import { errnoOf, usageError, type IngestError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
 import { showPrices, showStatements } from './show.ts'
 import { runIngest } from '../ingest/ingest.ts'
-import type { Config } from '../../core/config.ts'
+import { type Config, DEMO_CREATOR } from '../../core/config.ts'
 import { DEMO_MARK, type Effects } from '../effects.ts'
 import { SYNTHETIC } from './statements.ts'
 import { startDemoServer, type DemoServer } from './server.ts'
@@ -22,9 +22,6 @@ database. Unlike FMP's, its prices are as traded (a split shows as a jump in clo
 No key, no bucket and no network beyond this machine are used.
 
 `
-
-/** The demo's name in the files that it writes: the program itself takes them for foreign. */
-const DEMO_CREATOR = 'fmp-ingest-demo'
 
 /** Before the last quarter of 2012 was reported. */
 const AUTUMN_MS = Date.UTC(2012, 10, 20, 14)
@@ -136,6 +133,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     mending: 'all',
     auditEvery: undefined,
     accepts: [],
+    acceptedSessions: [],
     skipsBadTickers: false,
     isForced: false,
     isDryRun: false,

@@ -42,7 +42,7 @@ export async function finishRun(
   const { effects, jobs, progress, store, redact } = run
   const judged = jobs.map((job) => job.judge(ended.filter(({ dataset }) => dataset === job.dataset)))
   const outcomes = judged.flatMap((judgement) => judgement.outcomes)
-  const sharedErrors = judged.flatMap(({ error }) => error ?? [])
+  const sharedErrors = judged.flatMap(({ errors }) => errors)
   progress.symbols(outcomes)
   tellUnknownFields(outcomes, progress)
   for (const error of sharedErrors) progress.fail(error)
@@ -60,6 +60,7 @@ export async function finishRun(
     jobs,
     outcomes,
     runErrors: [...sharedErrors, runErrorOf(stopping)].filter((found) => found !== undefined),
+    heldSessions: judged.flatMap(({ heldSessions }) => heldSessions),
     stoppedBy: stopping,
     interruptCode: interruptCodeOf(effects.interruption),
     lostFiles: [],

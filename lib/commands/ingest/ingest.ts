@@ -4,7 +4,6 @@ import { describeError } from '../../core/errors.ts'
 import { jobLimitWarnings, sendToActions } from '../../report/github.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { finishRun, type Run } from './finish.ts'
-import { createFmp } from '../../fmp/fmp.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../core/period.ts'
@@ -17,8 +16,9 @@ import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
 import type { VendorStats } from '../../core/outcome.ts'
 import type { Effects } from '../effects.ts'
+import { openVendor } from '../vendor.ts'
 import { planJobs, type JobsContext } from '../../datasets/datasets.ts'
-import { createRedactor, userAgentOf } from '../../core/text.ts'
+import { createRedactor } from '../../core/text.ts'
 import { usageError } from '../../core/errors.ts'
 
 /**
@@ -55,7 +55,8 @@ type Start = Pick<Run, 'config' | 'effects' | 'startMs' | 'begunMs' | 'progress'
 
 async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   const { config, effects, startMs, progress } = start
-  const storeOptions = { runUuid: crypto.randomUUID(), onWarning: progress.warn }
+  const access = config.isDryRun ? 'plan' : 'write'
+  const storeOptions = { runUuid: crypto.randomUUID(), onWarning: progress.warn, access } as const
   const openStore = (target: Target) => effects.openStore(target, config, storeOptions)
 
   progress.waiting('Reading the ticker list')
@@ -139,22 +140,8 @@ async function dryRun(run: Run, instead: BackfillInstead | undefined): Promise<0
 
 async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: RunResult }> {
   const { config, effects, progress, jobs } = run
-  const { clock, random, stop, interruption } = effects
-  const fmp = createFmp({
-    api: config.api,
-    baseUrl: config.apiBaseUrl,
-    key: config.apiKey,
-    maxCalls: config.maxCalls,
-    fetch: effects.fetch,
-    clock,
-    random,
-    intervalMs: config.rateLimitSeconds * 1_000,
-    timeoutMs: config.apiTimeoutSeconds * 1_000,
-    userAgent: userAgentOf(effects.version),
-    signal: stop.signal,
-    redact: run.redact,
-    onPause: (ms) => progress.note(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
-  })
+  const { clock, stop, interruption } = effects
+  const fmp = openVendor({ ...config, redact: run.redact, onNote: progress.note }, effects)
   progress.begin({
     symbols: run.symbols,
     datasets: jobs.length,

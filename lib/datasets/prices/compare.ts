@@ -67,24 +67,45 @@ function mayBeStored({ newest, yearsStored, files }: SymbolPlan, { isNightly }: 
   return isByYear ? yearsStored.length > 0 : !isNightly || newest !== undefined
 }
 
+/** The stored rows of an answer's dates beside it. */
+export type Glanced = { readonly stored: StoredRows; readonly answer: Answer }
+
 /**
- * Compares the rows of an answer with what is stored; undefined where they have no session in common. Makes further calls
- * only to look at the whole past of a symbol whose past has moved. Throws an IngestError: of the run when the store fails or
- * the budget cannot pay the look, of the symbol when the answer is not to be trusted.
+ * Reads what is stored of an answer's dates; undefined where nothing is to be compared. Makes no call. Throws an IngestError
+ * of the run when the store fails.
  */
-export async function compareSymbol(
+export async function glanceAtSymbol(
   plan: SymbolPlan,
   answer: Answer,
   context: CompareContext,
-  call: Call,
-): Promise<Compared | undefined> {
-  const { symbol, isAudited } = plan
+): Promise<Glanced | undefined> {
   const range = rangeOf(answer.windows)
   if (range === undefined || isNewcomer(plan, context)) return undefined
-  const stored = withoutPlanned(plan, await readStoredRows(symbol, range, answer.rows, context))
-  if (stored.pairs.length === 0 || (await isAllPlanned(plan, context))) return undefined
+  const stored = withoutPlanned(plan, await readStoredRows(plan.symbol, range, answer.rows, context))
+  return stored.pairs.length === 0 || (await isAllPlanned(plan, context)) ? undefined : { stored, answer }
+}
+
+/** What a glance alone shows: no further call is made, and nothing else is read. */
+export function comparedAtOnce({ stored, answer }: Glanced): Compared {
+  return comparedAt(stored, answer, {})
+}
+
+/**
+ * Says what has happened to a symbol's past. Makes extra calls only to look at the whole of it where it has moved. Throws an
+ * IngestError: of the run when the store fails or the budget cannot pay the look, of the symbol when the answer is not to be
+ * trusted.
+ */
+export async function compareSymbol(
+  plan: SymbolPlan,
+  { stored, answer }: Glanced,
+  context: CompareContext,
+  call: Call,
+): Promise<Compared> {
+  const { symbol, isAudited } = plan
+  const range = rangeOf(answer.windows)
   const isAccepted = context.accepts(symbol)
-  if (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted) return comparedAt(stored, answer, {})
+  if (range === undefined || (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted))
+    return comparedAt(stored, answer, {})
   // Where nothing has moved nobody needs to know how far the files reach: one listing less.
   const extent = (await storedExtent(symbol, stored.yearFiles, context)) ?? range
   const isWhole = extent.from >= range.from && extent.to <= range.to

@@ -9,7 +9,8 @@ import type { FileSettings } from '../../parquet/parquet.ts'
 import type { Job } from '../../pipeline/pipeline.ts'
 import type { Store } from '../../store/store.ts'
 import { tradesElsewhere } from './exchange.ts'
-import { judgeNewestSession } from './newest-session.ts'
+import { createMarketGate, marketContext } from './market-gate.ts'
+import { refuseUnheld } from './market-text.ts'
 import { planSessions, type SymbolPlan } from './plan.ts'
 import { createPrices } from './schema.ts'
 import { findNewestSession, surveySessions, type StoredSessions, type SurveyContext } from './survey.ts'
@@ -35,6 +36,8 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
   const { config, store, calendar, period } = context
   const { mode } = config.dates
   const dataset = createPrices(config)
+  const market = marketContext({ calendar, period }, config.acceptedSessions)
+  refuseUnheld(config.acceptedSessions, market)
   const surveyContext: SurveyContext = { store, dataset, calendar, mode, period, onSurveyed: context.onSurveyed }
   const surveyed = await surveySessions(symbols, surveyContext)
   const plans = planSessions(surveyed, {
@@ -45,7 +48,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     isForced: config.isForced,
     audit: createAudit(symbols.length, config.auditEvery, calendar),
   })
-  const newest = period.range && calendar.sessions(period.range).at(-1)
+  const gate = createMarketGate(plans, market, { calendar, period, mode })
   return {
     dataset: dataset.name,
     unit: 'sessions',
@@ -67,15 +70,16 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
         calendar,
         today: period.today,
         mending: config.mending,
+        marketFrom: gate.from,
         isNightly: period.lookbackFrom !== undefined,
         unlessStopped: context.unlessStopped,
         accepts: (symbol) => config.accepts.includes(symbol) || config.accepts.includes('all'),
         findNewestSession: async (symbol) => await context.unlessStopped(findNewestSession(symbol, surveyContext)),
         encode: async ({ rows, asked, carried }) => await encoder.encode({ rows, asked, carried }),
       }
-      return plans.map((plan) => sessionTask(plan, shared))
+      return plans.map((plan) => sessionTask(plan, shared, gate.memberOf(plan)))
     },
-    judge: (outcomes) => judgeNewestSession(outcomes, { newest, lastSession: period.lastSession, mode }),
+    judge: gate.judge,
   }
 }
 

@@ -18,11 +18,16 @@ export type NewestSessionContext = {
   readonly mode: 'daily' | 'backfill'
 }
 
+export type JudgedSession = Pick<Judgement, 'outcomes' | 'freshness'> & {
+  /** The error of the run where no symbol has the session. */
+  readonly error: IngestError | undefined
+}
+
 /**
  * Judges the outcomes of all symbols together. If the range reaches the last session before today, and none of five or more
  * fetched symbols has its newest session, that is one error of the run. It replaces the symbols' own no-data errors.
  */
-export function judgeNewestSession(outcomes: readonly SymbolOutcome[], context: NewestSessionContext): Judgement {
+export function judgeNewestSession(outcomes: readonly SymbolOutcome[], context: NewestSessionContext): JudgedSession {
   const { newest } = context
   if (newest === undefined) return { outcomes, error: undefined, freshness: undefined }
   const late = outcomes.filter(({ through }) => (through ?? '') < newest)

@@ -50,7 +50,7 @@ export function outcomeWithFate(
 
 /** The outcome of a symbol whose new sessions wait: its past has moved and nobody knows why, or FMP is moving it now. */
 export function heldOutcome(plan: SymbolPlan, compared: Compared, reaction: Reaction): SymbolOutcome {
-  const outcome = outcomeWithFate(plan, reaction.errors.length > 0 ? 'failed' : 'no_data', reaction.errors)
+  const outcome = outcomeWithFate(plan, reaction.isFailed ? 'failed' : 'no_data', reaction.errors)
   return { ...outcome, warnings: reaction.warnings, past: pastOutcome(compared, reaction, []) }
 }
 
@@ -154,8 +154,8 @@ export function buildOutcome(facts: OutcomeFacts): SymbolOutcome {
     counts,
     missing,
     rejects: checked.rejects,
-    suspects: checked.suspects,
-    incomplete: checked.incomplete,
+    suspects: checked.suspects.length,
+    incomplete: checked.incomplete.length,
     closedDayBars: closedDays.length,
     wouldShrink: shrunk.length,
     differing,

@@ -1,8 +1,8 @@
 // A symbol's past in words.
 
-import type { IsoDate } from '../../core/dates.ts'
 import { stepText } from '../../core/outcome.ts'
 import { counted, listed } from '../../core/text.ts'
+import type { AnnouncedSplit } from './announced-split.ts'
 import type { Past } from './past.ts'
 import type { PastStep, RowPair } from './past-steps.ts'
 
@@ -34,7 +34,12 @@ export function holdHint(symbol: string): string {
   return `Wait for FMP to put it right, or take it as it is with --accept ${symbol}; of a symbol that another company has taken over move its folder away and backfill.`
 }
 
-/** How long new sessions have waited. */
-export function waitingText(symbol: string, sessions: readonly IsoDate[]): string {
-  return `FMP's prices and adjusted closes of ${symbol} are on different bases: ${counted(sessions.length, 'new session')} left for a later run`
+/** Why new sessions wait where the vendor's two series do not fit together. */
+export function unsettledText(symbol: string): string {
+  return `FMP's prices and adjusted closes of ${symbol} are on different bases`
+}
+
+/** Why new sessions wait where the vendor has announced a split. */
+export function announcedText(symbol: string, { ratio, date }: AnnouncedSplit): string {
+  return `FMP lists a ${ratio} split of ${symbol} on ${date}, and has not yet divided the prices before it`
 }

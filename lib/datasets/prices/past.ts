@@ -128,3 +128,13 @@ export function glanceAt(pairs: readonly RowPair[], isAllThatIsStored: boolean):
   const isAdjustedAlone = moved.some(({ price }) => !price)
   return isAllThatIsStored || isAdjustedAlone || moved.length > MAX_CORRECTED || isOldTouched ? 'look' : 'corrected'
 }
+
+/**
+ * Whether the prices of old rows have changed, by the rows of a night, newest first: not single corrections of the newest
+ * ones. Of as few rows as may be corrected nothing is said.
+ */
+export function hasMovedPrices(pairs: readonly RowPair[]): boolean {
+  const moved = pairs.map(({ stored, now }) => PRICES.some((name) => stored[name] !== now[name]))
+  const isOldMoved = moved.slice(-MAX_CORRECTED).includes(true)
+  return pairs.length > MAX_CORRECTED && (isOldMoved || moved.filter(Boolean).length > MAX_CORRECTED)
+}

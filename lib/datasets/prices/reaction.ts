@@ -7,7 +7,9 @@ import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
 import type { Compared } from './compare.ts'
 import { planMend, type MendedYear } from './mend.ts'
-import { differenceText, holdHint, keptText, stepsText, waitingText } from './past-text.ts'
+import { announcedText, differenceText, holdHint, keptText, stepsText, unsettledText } from './past-text.ts'
+import type { AnnouncedSplit } from './announced-split.ts'
+import { counted } from '../../core/text.ts'
 import type { SymbolPlan } from './plan.ts'
 import type { FileRows } from './write.ts'
 import { askedRange } from './year-files.ts'
@@ -28,6 +30,8 @@ export type Reaction = {
   readonly corrections: readonly FileRows[]
   /** Whether new sessions wait. */
   readonly isHeld: boolean
+  /** Whether those that wait count as failed: not where the vendor is expected to settle. */
+  readonly isFailed: boolean
   /** Whether new sessions are stored though older ones are on another base. */
   readonly basesDiffer: boolean
   readonly errors: readonly IngestError[]
@@ -39,10 +43,14 @@ const NOTHING: Reaction = {
   planned: new Map(),
   corrections: [],
   isHeld: false,
+  isFailed: false,
   basesDiffer: false,
   errors: [],
   warnings: [],
 }
+
+/** Where the past of too many symbols has changed at once: one error of the run says so for all of them. */
+export const HELD_WITH_OTHERS: Reaction = { ...NOTHING, isHeld: true, isFailed: true }
 
 /** The number of finished sessions that may wait for the vendor to settle. */
 const MAX_WAITING = 2
@@ -159,10 +167,19 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
 
 /** The vendor is expected to settle: only a long wait is an error. */
 function wait({ symbol }: SymbolPlan, _compared: Compared, { newSessions }: ReactionContext): Reaction {
-  const text = waitingText(symbol, newSessions)
+  return waitSaying(symbol, unsettledText(symbol), newSessions)
+}
+
+/** What a run does while the vendor lists a split and has not yet applied it to its past. */
+export function waitForSplit({ symbol }: SymbolPlan, split: AnnouncedSplit, newSessions: readonly IsoDate[]): Reaction {
+  return waitSaying(symbol, announcedText(symbol, split), newSessions)
+}
+
+function waitSaying(symbol: string, why: string, newSessions: readonly IsoDate[]): Reaction {
+  const text = `${why}: ${counted(newSessions.length, 'new session')} left for a later run`
   if (newSessions.length <= MAX_WAITING) return { ...NOTHING, isHeld: true, warnings: [`${text}.`] }
   const error = new IngestError(text, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
-  return { ...NOTHING, isHeld: true, errors: [error] }
+  return { ...NOTHING, isHeld: true, isFailed: true, errors: [error] }
 }
 
 /** Nothing is added to a series whose newest stored row has moved without an explanation. */
@@ -172,7 +189,8 @@ function refuse({ symbol }: SymbolPlan, { past, stored }: Compared): Reaction {
   const message = `FMP's past of ${symbol} has changed in a way that ${what}: ${differenceText(past, stored.pairs)}`
   const error = new IngestError(message, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
   const newest = stored.pairs[0]?.now.date
-  return { ...NOTHING, isHeld: newest !== undefined && past.differing.includes(newest), errors: [error] }
+  const isHeld = newest !== undefined && past.differing.includes(newest)
+  return { ...NOTHING, isHeld, isFailed: isHeld, errors: [error] }
 }
 
 /** From the first to the last day of windows, newest first. */

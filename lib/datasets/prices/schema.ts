@@ -1,13 +1,22 @@
 // Daily prices. Open, high, low, close and volume are adjusted for splits; adjClose for splits and dividends.
 
 import * as v from 'valibot'
-import { midnightDay, parseIsoDate, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import {
+  FIRST_YEAR,
+  LAST_YEAR,
+  midnightDay,
+  parseIsoDate,
+  yearOf,
+  type DateRange,
+  type IsoDate,
+} from '../../core/dates.ts'
 import { amount, requiredDate } from '../fields.ts'
 import {
   INGEST_TS,
   type Ask,
   type Column,
   type Dataset,
+  type FilePartition,
   type RawRow,
   type Row,
   type RowCheck,
@@ -17,9 +26,7 @@ import { whereTrue } from '../../core/text.ts'
 import { CREATOR } from '../../core/config.ts'
 
 /** The part of a symbol's sessions that one file holds. */
-export type Partition =
-  | { readonly kind: 'day'; readonly date: IsoDate }
-  | { readonly kind: 'year'; readonly year: number }
+export type Partition = Extract<FilePartition, { kind: 'day' | 'year' }>
 
 /** A dataset with one row per session, fetched by windows of dates. */
 export interface SessionDataset extends Dataset {
@@ -27,12 +34,13 @@ export interface SessionDataset extends Dataset {
   readonly callsPerWindow: number
   /** The calls for one window, in the order in which to make them. */
   asks(symbol: string, window: DateRange): readonly Ask[]
+  /** The call for all splits of a symbol that the vendor lists. */
+  splitsAsk(symbol: string): Ask
   /** Merges the replies to `asks`, in the same order, into one list of rows. */
   merge(replies: readonly (readonly RawRow[])[]): readonly RawRow[]
   /** The name of the field that a row lacks and that the vendor may add later (the adjusted close); undefined if none. */
   missingField(row: Row): string | undefined
   key(symbol: string, partition: Partition): string
-  /** The partition of the file with this key, or undefined if the key does not belong to this dataset. */
   partitionOf(symbol: string, key: string): Partition | undefined
 }
 
@@ -102,9 +110,9 @@ const RawPrice = v.object({
 
 /** The prices dataset for the settings of one run. */
 export function createPrices({ api, withAdjClose, prefix, creator = CREATOR }: PricesOptions): SessionDataset {
-  const root = prefix === '' ? 'prices' : `${prefix}/prices`
+  const root = prefix === '' ? 'prices/' : `${prefix}/prices/`
   const variants = withAdjClose && api === 'stable' ? ['full', 'dividend-adjusted'] : ['full']
-  const folder = (symbol: string) => `${root}/symbol=${hiveValue(symbol)}/`
+  const folder = (symbol: string) => `${root}symbol=${hiveValue(symbol)}/`
   const key = (symbol: string, partition: Partition) => {
     const name = hiveValue(symbol)
     if (partition.kind === 'year') return `${folder(symbol)}year=${partition.year}/${name}-${partition.year}.parquet`
@@ -115,6 +123,7 @@ export function createPrices({ api, withAdjClose, prefix, creator = CREATOR }: P
   return {
     name: 'prices',
     creator,
+    firstYear: FIRST_YEAR,
     columns: COLUMNS,
     callsPerWindow: variants.length,
     requiredFields: FIELDS,
@@ -127,6 +136,11 @@ export function createPrices({ api, withAdjClose, prefix, creator = CREATOR }: P
         : variants.map((variant) => ({ path: `historical-price-eod/${variant}`, symbol, query, name: variant }))
     },
 
+    splitsAsk(symbol): Ask {
+      const path = api === 'v3' ? 'historical-price-full/stock_split' : 'splits'
+      return { path, symbol, query: {}, name: 'splits', isOptional: true }
+    },
+
     merge: ([full = [], adjusted]) => (adjusted === undefined ? full : withAdjustedClose(full, adjusted)),
 
     check(symbol, raw): RowCheck {
@@ -137,13 +151,18 @@ export function createPrices({ api, withAdjClose, prefix, creator = CREATOR }: P
 
     missingField: (row) => (withAdjClose && row['adjClose'] === null ? 'adjusted close' : undefined),
 
+    root,
+
     folder,
 
     key,
 
     partitionOf(symbol, fileKey): Partition | undefined {
       const partition = partitionNamed(fileKey)
-      return partition !== undefined && key(symbol, partition) === fileKey ? partition : undefined
+      if (partition === undefined || key(symbol, partition) !== fileKey) return undefined
+      const year = partition.kind === 'year' ? partition.year : yearOf(partition.date)
+      // No calendar has sessions of other years, and no run stores any.
+      return year >= FIRST_YEAR && year <= LAST_YEAR ? partition : undefined
     },
   }
 }

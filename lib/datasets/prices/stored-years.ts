@@ -5,7 +5,7 @@ import { isWithin, laterOf, yearOf, type DateRange, type IsoDate } from '../../c
 import type { Period } from '../../core/period.ts'
 import { readDates, type Footer } from '../../parquet/parquet.ts'
 import type { StoredFile } from '../../store/store.ts'
-import { readTail, type ReadContext, type StoredTail } from '../stored-file.ts'
+import { readFileFooter, readTail, type ReadContext, type StoredTail } from '../stored-file.ts'
 import type { StoredYear } from './year-files.ts'
 
 /** The sessions that a year file holds: those of `span`, without `gaps`. */
@@ -46,7 +46,8 @@ export async function surveyYears(
     if (stored === undefined) continue
     const held = 'footer' in stored ? await heldSessions(stored, days, { ...context, lookbackFrom }) : undefined
     if (held !== undefined) heldInYears.push(held)
-    years.set(year, withoutTail(stored))
+    // Without the bytes, which would stay in memory.
+    years.set(year, 'problem' in stored ? stored : { file: stored.file, footer: stored.footer })
   }
   return { years, heldInYears, unreadYears: [...files.keys()].filter((year) => !isNeeded(year)) }
 }
@@ -86,11 +87,5 @@ export async function readYears(
 
 /** Reads the footer of a year file in one request; undefined if the file is gone. */
 export async function readYear(file: StoredFile, context: ReadContext): Promise<StoredYear | undefined> {
-  const stored = await readTail(file, context)
-  return stored && withoutTail(stored)
-}
-
-/** Without the bytes, which would stay in memory. */
-function withoutTail(stored: StoredTail): StoredYear {
-  return 'problem' in stored ? stored : { file: stored.file, footer: stored.footer }
+  return await readFileFooter(file, context)
 }

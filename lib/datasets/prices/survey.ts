@@ -5,8 +5,10 @@ import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from '..
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import type { SessionDataset } from './schema.ts'
+import { listSymbolFiles } from '../inventory.ts'
 import { surveyEach } from '../stored-file.ts'
-import { readYear, readYears, surveyYears, type YearsFound } from './stored-years.ts'
+import { newestStored } from './inventory.ts'
+import { readYears, surveyYears, type YearsFound } from './stored-years.ts'
 import { newestIn } from './year-files.ts'
 
 /** The stored sessions of one symbol. */
@@ -92,20 +94,7 @@ async function listRange(symbol: string, range: DateRange, { store, dataset, mod
  */
 export async function findNewestSession(
   symbol: string,
-  { store, dataset }: Pick<SurveyContext, 'store' | 'dataset'>,
+  context: Pick<SurveyContext, 'store' | 'dataset'>,
 ): Promise<IsoDate | undefined> {
-  let newestDay: IsoDate | undefined
-  let newestYear: { year: number; file: StoredFile } | undefined
-  for (const file of await store.list(dataset.folder(symbol))) {
-    const partition = dataset.partitionOf(symbol, file.key)
-    if (partition?.kind === 'day' && (newestDay ?? '') < partition.date) newestDay = partition.date
-    if (partition?.kind === 'year' && partition.year > (newestYear?.year ?? 0))
-      newestYear = { year: partition.year, file }
-  }
-  const stored = newestYear && (await readYear(newestYear.file, { store, dataset }))
-  const newestInYear = stored !== undefined && 'footer' in stored ? stored.footer.span.to : undefined
-  return [newestDay, newestInYear]
-    .filter((date) => date !== undefined)
-    .toSorted()
-    .at(-1)
+  return await newestStored(await listSymbolFiles(symbol, context), context)
 }

@@ -8,18 +8,19 @@ import type { SessionDataset } from './schema.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { Reject } from '../../core/outcome.ts'
 
+/** A row that looks wrong, and why. */
+export type Suspicion = { readonly date: IsoDate; readonly reason: string }
+
 export type CheckedSessions = {
   /** The rows to store: inside the windows, one per date, newest first. All other fields count wanted dates only. */
   readonly rows: readonly Row[]
   readonly rejects: readonly Reject[]
-  /** The number of stored rows that broke a soft rule. */
-  readonly suspects: number
-  /** The first such rule, with its row's date. */
-  readonly firstSuspicion: string | undefined
+  /** The rows to store that broke a soft rule, newest first, each with the first that it broke. */
+  readonly suspects: readonly Suspicion[]
   /** Recent dates whose row lacks a field that the vendor adds later. The row is left out, to be fetched again. */
   readonly withheld: readonly IsoDate[]
-  /** The number of older rows that are stored without that field. */
-  readonly incomplete: number
+  /** The older rows that are stored without that field. */
+  readonly incomplete: readonly IsoDate[]
   /** The name of that field. */
   readonly missingField: string | undefined
   readonly unknownFields: readonly string[]
@@ -70,10 +71,9 @@ export function validateRows(
       const day = dayNamedIn(date)
       return day === undefined || !isInside(day) || context.isWanted(day)
     }),
-    suspects: suspects.length,
-    firstSuspicion: suspects[0] && `${suspects[0].row.date}: ${suspects[0].suspicions[0]}`,
+    suspects: suspects.map(({ row, suspicions: [reason = ''] }) => ({ date: row.date, reason })),
     withheld,
-    incomplete: incomplete.length - withheld.length,
+    incomplete: incomplete.map(({ row }) => row.date).filter((date) => date < context.recentFrom),
     missingField,
     unknownFields,
   }
@@ -81,3 +81,26 @@ export function validateRows(
 
 /** So many older rows may all lack the field by chance. More are an error, because a null is never an accident. */
 const MAX_ALL_INCOMPLETE = 5
+
+/** The same rows, with those of sessions that look wrong for another reason than the row alone counted as suspect. */
+export function withSuspects(
+  checked: CheckedSessions,
+  sessions: readonly Suspicion[],
+  isWanted: (date: IsoDate) => boolean,
+): CheckedSessions {
+  const found = sessions.filter(({ date }) => isWanted(date) && checked.rows.some((row) => row.date === date))
+  return found.length === 0 ? checked : { ...checked, suspects: [...checked.suspects, ...found] }
+}
+
+/** All that was found before a date. A reject whose date cannot be read stays. */
+export function checkedBefore(checked: CheckedSessions, end: IsoDate): CheckedSessions {
+  const isBefore = (date: IsoDate) => date < end
+  return {
+    ...checked,
+    rows: checked.rows.filter(({ date }) => isBefore(date)),
+    rejects: checked.rejects.filter(({ date }) => (dayNamedIn(date) ?? '') < end),
+    suspects: checked.suspects.filter(({ date }) => isBefore(date)),
+    withheld: checked.withheld.filter(isBefore),
+    incomplete: checked.incomplete.filter(isBefore),
+  }
+}

@@ -25,11 +25,12 @@ export type SymbolFindings = {
 /** One sentence per finding. */
 export function warningsOf(findings: SymbolFindings): readonly string[] {
   const { checked, missing, closedDays, isByYear, differing, shrunk } = findings
-  const { rejects, withheld, incomplete, missingField, suspects, firstSuspicion } = checked
+  const { rejects, withheld, incomplete, missingField, suspects } = checked
+  const [first] = suspects
   const warnings: readonly [number, string][] = [
     [missing.length, `FMP has no bar for ${someDates(missing)}, but bars before and after.`],
     [withheld.length, `No ${missingField} yet for ${someDates(withheld)}: left for a later run.`],
-    [incomplete, `${counted(incomplete, 'row')} stored without ${missingField}, because FMP has none.`],
+    [incomplete.length, `${counted(incomplete.length, 'row')} stored without ${missingField}, because FMP has none.`],
     [
       closedDays.length,
       `FMP has bars for days when the market was closed (${someDates(closedDays)}), which are ${isByYear ? 'kept' : 'not written'}.`,
@@ -46,7 +47,11 @@ export function warningsOf(findings: SymbolFindings): readonly string[] {
         `${key} ${message}: its oldest end is lacking. It is left; delete it to accept the shorter one.`,
     )
   return [
-    ...rowWarnings({ rejects, suspects, firstSuspicion }),
+    ...rowWarnings({
+      rejects,
+      suspects: suspects.length,
+      firstSuspicion: first && `${first.date}: ${first.reason}`,
+    }),
     ...warnings.filter(([count]) => count > 0).map(([, text]) => text),
     ...shrinks,
   ]

@@ -15,13 +15,13 @@ import {
 } from '../../core/dates.ts'
 import type { Footer } from '../../parquet/parquet.ts'
 import { grouped } from '../../core/text.ts'
-import type { StoredFile } from '../../store/store.ts'
+import type { StoredFooter } from '../stored-file.ts'
 
 /** A year without a bar for its last session is fetched again until this many sessions after it: the bar may come late. */
 const LATE_BAR_SESSIONS = 5
 
 /** A year file with its footer, or with the problem why its footer cannot be used. */
-export type StoredYear = { readonly file: StoredFile } & ({ readonly footer: Footer } | { readonly problem: string })
+export type StoredYear = StoredFooter
 
 /** The footers that were read, of files of this program. */
 export function footersOf(years: ReadonlyMap<number, StoredYear>): readonly Footer[] {

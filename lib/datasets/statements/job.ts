@@ -61,7 +61,7 @@ export async function planStatement(
       const settings = { ...context.fileSettings, columns: dataset.columns }
       return plans.map((plan) => documentTask(plan, { store, settings, planLimits }))
     },
-    judge: (outcomes) => ({ outcomes: judgeAbsent(outcomes), error: undefined, freshness: undefined }),
+    judge: (outcomes) => ({ outcomes: judgeAbsent(outcomes), errors: [], freshness: undefined, heldSessions: [] }),
   }
 }
 

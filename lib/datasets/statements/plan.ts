@@ -48,8 +48,8 @@ export async function surveyDocuments(
 ): Promise<StoredDocuments> {
   const files = await store.list(dataset.folder(symbol))
   const dated = files.flatMap((file) => {
-    const date = dataset.dateOf(symbol, file.key)
-    return date === undefined ? [] : [[date, file] as const]
+    const partition = dataset.partitionOf(symbol, file.key)
+    return partition === undefined ? [] : [[partition.date, file] as const]
   })
   return { symbol, documents: new Map(dated.toSorted(([a], [b]) => (a < b ? -1 : 1))) }
 }

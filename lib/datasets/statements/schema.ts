@@ -10,6 +10,7 @@ import {
   type Ask,
   type Column,
   type Dataset,
+  type FilePartition,
   type RawRow,
   type Row,
   type RowCheck,
@@ -34,8 +35,7 @@ export interface DocumentDataset extends Dataset {
   /** The call for the newest `limit` rows of a period. */
   ask(symbol: string, period: ReportPeriod, limit: number): Ask
   key(symbol: string, date: IsoDate): string
-  /** The date of the document with this key, or undefined if the key does not belong to this dataset. */
-  dateOf(symbol: string, key: string): IsoDate | undefined
+  partitionOf(symbol: string, key: string): Extract<FilePartition, { kind: 'document' }> | undefined
 }
 
 /** What one statement does not share with the others. */
@@ -60,6 +60,9 @@ export type StatementOptions = {
   /** The writer's name in the files; `CREATOR` if absent. */
   readonly creator?: string
 }
+
+/** Some statements are older than the first session of the calendar. */
+const FIRST_STATEMENT_YEAR = 1900
 
 /** The columns before the amounts, in FMP's order. */
 const COMMON_COLUMNS: readonly Column[] = [
@@ -102,8 +105,8 @@ export function createStatement(
   const { name, path, amounts } = statement
   const v3Names = new Map(Object.entries({ ...V3_COMMON_NAMES, ...statement.v3Names }))
   const readers = { ...COMMON_READERS, ...Object.fromEntries(amounts.map((field) => [field, readAmount])) }
-  const root = `${prefix === '' ? '' : `${prefix}/`}fundamentals/type=${name}`
-  const folder = (symbol: string) => `${root}/symbol=${hiveValue(symbol)}/`
+  const root = `${prefix === '' ? '' : `${prefix}/`}fundamentals/type=${name}/`
+  const folder = (symbol: string) => `${root}symbol=${hiveValue(symbol)}/`
   const key = (symbol: string, docDate: IsoDate) =>
     `${folder(symbol)}year=${docDate.slice(0, 4)}/docdate=${docDate}/${hiveValue(symbol)}-${docDate}.parquet`
   const fields = [...COMMON_COLUMNS.map(({ name: field }) => field), ...amounts]
@@ -112,6 +115,7 @@ export function createStatement(
     name,
     creator,
     title: statement.title,
+    firstYear: FIRST_STATEMENT_YEAR,
     columns: [
       ...COMMON_COLUMNS,
       ...amounts.map((field) => ({ name: field, type: 'double', isNullable: true }) as const),
@@ -141,11 +145,12 @@ export function createStatement(
     primaryKey: ['date', 'period'],
     // A filing that was accepted later is the newer version, whatever the order of the rows. An unknown date loses.
     isNewer: (row, other) => (row['acceptedDate'] ?? '') >= (other['acceptedDate'] ?? ''),
+    root,
     folder,
     key,
-    dateOf(symbol, fileKey) {
-      const docDate = parseIsoDate(fileKey.slice(-18, -8))
-      return docDate !== undefined && key(symbol, docDate) === fileKey ? docDate : undefined
+    partitionOf(symbol, fileKey) {
+      const date = parseIsoDate(fileKey.slice(-18, -8))
+      return date !== undefined && key(symbol, date) === fileKey ? { kind: 'document', date } : undefined
     },
   }
 }

@@ -34,7 +34,10 @@ export function documentTask(plan: DocumentPlan, shared: Omit<DocumentContext, '
     rows: plan.calls * MAX_ROWS_PER_PERIOD,
     outcomeWithoutFetch: () => (plan.periods.length === 0 ? surveyedOutcome(plan) : undefined),
     outcomeWithFate: (fate, errors) => outcomeWithFate(plan, fate, errors),
-    fetch: async (call) => await fetchDocuments(plan, context, call),
+    fetch: async (call) => {
+      const store = await fetchDocuments(plan, context, call)
+      return { prepare: async () => store }
+    },
   }
 }
 

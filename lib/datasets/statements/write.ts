@@ -33,9 +33,6 @@ export type DocumentWriteContext = {
   readonly settings: FileSettings
 }
 
-/** The first year of a footer's dates: some statements are older than the first session of the calendar. */
-const OLDEST_YEAR = 1900
-
 /** Far more than the rows of one date need. */
 const MAX_DOCUMENT_BYTES = 4 * 1_048_576
 
@@ -72,7 +69,7 @@ type StoredDocument = DocumentFile & { readonly stored: StoredFile; readonly sha
 
 /** Replaces a stored document. Undefined if its file was changed or removed since it was listed. */
 async function refresh(document: StoredDocument, context: DocumentWriteContext): Promise<DocumentResult | undefined> {
-  const found = await readTail(document.stored, context, OLDEST_YEAR)
+  const found = await readTail(document.stored, context)
   if (found === undefined) return undefined
   return document.action === 'overwrite'
     ? await overwrite(document, found, context)

@@ -1,13 +1,13 @@
 // A folder as a store, with the guarantees of an S3 bucket: a file is there whole or not at all, a create never replaces a
 // file, and what is reported as stored survives a power cut.
 import type { BigIntStats } from 'node:fs'
-import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { createLimit } from '../../core/concurrency.ts'
 import { errnoOf, IngestError } from '../../core/errors.ts'
 import type { ByteRange, Store } from '../store.ts'
 import { noHardLinks, toFolderError } from './errors.ts'
-import { listFolder, tagOf } from './listing.ts'
+import { listFolder, listLevel, tagOf } from './listing.ts'
 import {
   prepareTempFolder,
   shareSyncs,
@@ -24,6 +24,8 @@ type FolderStoreOptions = {
   readonly folder: string
   /** Prepares for writing at once, so that a folder that cannot be written to is known before anything costly is done. */
   readonly preparesAtOnce?: boolean
+  /** Refuses a folder that is not there: whoever only reads has named a wrong one. */
+  readonly mustExist?: boolean
   /** How many files are read and prefixes listed at once; 32 if not given. */
   readonly concurrency?: number
   /** Milliseconds since 1970, to find old temporary files. */
@@ -56,6 +58,7 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
     }
   }
   if (options.preparesAtOnce === true) await prepare()
+  if (options.mustExist === true) await refuseMissing(folder)
   // Each file that is read is open, and a process may have few open files.
   const reads = createLimit(options.concurrency ?? 32)
   const paths: FolderPaths = { folder, tempFolder, prepare, sync }
@@ -63,11 +66,27 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
     locate: (key) => oneLine(join(options.folder, key)),
     list: (prefix, after, until) =>
       reads.run(async () => await listFolder({ folder, prefix: checkedPrefix(folder, prefix), after, until })),
+    listLevel: (prefix) => reads.run(async () => await listLevel({ folder, prefix: checkedPrefix(folder, prefix) })),
     read: (key, range, maxBytes) => reads.run(async () => await readFile(pathOf(folder, key), range, maxBytes)),
+    readWithMetadata: (key, maxBytes) =>
+      reads.run(async () => {
+        const bytes = await readFile(pathOf(folder, key), undefined, maxBytes)
+        return bytes && { bytes, metadata: {} }
+      }),
     create: (key, bytes) => store(paths, key, bytes, createAt),
     replace: (key, bytes, _metadata, tag) => store(paths, key, bytes, (temp, path) => replaceAt(temp, path, tag)),
     recoveredWrites: () => 0,
   }
+}
+
+async function refuseMissing(folder: string): Promise<void> {
+  const info = await stat(folder).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw toFolderError(error, folder)
+  })
+  if (info?.isDirectory() === true) return
+  const what = info === undefined ? 'there is no such folder' : 'this is a file and no folder'
+  const hint = 'Name the folder of the lake with --out.'
+  throw new IngestError(`${oneLine(folder)}: ${what}`, { kind: 'store', scope: 'run', hint })
 }
 
 /** The path of a key. Refuses a key that would leave the folder or name a temporary file. */

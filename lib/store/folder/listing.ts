@@ -4,7 +4,7 @@ import type { BigIntStats, Dirent } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '../../core/errors.ts'
-import { compareKeys, type StoredFile } from '../store.ts'
+import { compareKeys, type Level, type StoredFile } from '../store.ts'
 import { toFolderError } from './errors.ts'
 import { TEMP_FOLDER } from './temp-files.ts'
 
@@ -28,16 +28,28 @@ export async function listFolder(listing: Listing): Promise<readonly StoredFile[
   return files
 }
 
+/** Lists one folder, without what `listFolder` leaves out. A folder in which no file is left is listed too. */
+export async function listLevel({ folder, prefix }: Pick<Listing, 'folder' | 'prefix'>): Promise<Level> {
+  const keys = (await keysIn(folder, prefix)).filter((key) => key !== `${TEMP_FOLDER}/`)
+  const files: StoredFile[] = []
+  for (const key of keys.filter((name) => !name.endsWith('/'))) await addFile(folder, key, files)
+  return { folders: keys.filter((key) => key.endsWith('/')), files }
+}
+
 async function walk(listing: Listing, prefix: string, files: StoredFile[]): Promise<void> {
-  const entries = await entriesOf(join(listing.folder, prefix))
-  const names = entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
-  // `a/` sorts after `a-b`, as it does within whole keys.
-  for (const name of names.toSorted(compareKeys)) {
-    const key = prefix + name
+  for (const key of await keysIn(listing.folder, prefix)) {
     if (key === `${TEMP_FOLDER}/` || isBefore(key, listing.after) || isPast(key, listing.until)) continue
-    if (name.endsWith('/')) await walk(listing, key, files)
+    if (key.endsWith('/')) await walk(listing, key, files)
     else await addFile(listing.folder, key, files)
   }
+}
+
+/** What a folder holds, by key; subfolders with a slash at their ends. */
+async function keysIn(folder: string, prefix: string): Promise<readonly string[]> {
+  const entries = await entriesOf(join(folder, prefix))
+  const keys = entries.map((entry) => (entry.isDirectory() ? `${prefix}${entry.name}/` : prefix + entry.name))
+  // `a/` sorts after `a-b`, as it does within whole keys.
+  return keys.toSorted(compareKeys)
 }
 
 /** Whether the file, or every file in the folder, sorts no later than `after`. */

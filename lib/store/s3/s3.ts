@@ -1,9 +1,7 @@
 // An S3 bucket as a store: sends the requests and interprets the responses. Uses GET, never HEAD, because the response to a
 // HEAD has no error document. Bodies are byte arrays: streams are sent in a framing that other stores reject or store.
-import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { createHash } from 'node:crypto'
-import { IngestError } from '../../core/errors.ts'
-import { compareKeys, type Metadata, type Store, type StoredFile } from '../store.ts'
+import type { Metadata, Store } from '../store.ts'
 import {
   checkCreateOnly,
   type Condition,
@@ -14,10 +12,11 @@ import {
 } from './create-only.ts'
 import { operationOn, type Bucket } from './bucket.ts'
 import { createConnector, type ConnectionOptions } from './client.ts'
-import { unexpectedResponse, type Operation } from './errors.ts'
+import { unexpectedResponse } from './errors.ts'
 import { missingFeature } from './features.ts'
 import { parseSdkError } from './sdk-error.ts'
 import { putWithTag, type TagForm } from './if-match.ts'
+import { listFiles, listLevel } from './listing.ts'
 import { getFile } from './reads.ts'
 
 export type S3StoreOptions = ConnectionOptions & {
@@ -79,8 +78,13 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
       link.at.setup.endpoint === undefined
         ? `https://console.aws.amazon.com/s3/object/${bucket}?prefix=${encodeURIComponent(location.slice(locate('/').length - 1))}`
         : undefined,
-    list: (prefix, after, until) => listFiles(link.at, prefix, after, until),
+    list: (prefix, after, until) => listFiles(link.at, { prefix, after, until }),
+    listLevel: (prefix) => listLevel(link.at, prefix),
     read: async (key, range, maxBytes) => (await getFile(link.at, key, range, maxBytes))?.bytes,
+    readWithMetadata: async (key, maxBytes) => {
+      const file = await getFile(link.at, key, undefined, maxBytes)
+      return file && { bytes: file.bytes, metadata: file.metadata }
+    },
     create: async (key, bytes, metadata) =>
       (await isStored(upload(key, bytes, metadata), 'absent')) ? 'created' : 'exists',
     replace: async (key, bytes, metadata, tag) =>
@@ -132,76 +136,4 @@ async function isOwn(at: Bucket, file: Upload): Promise<boolean> {
   const stored = await getFile(at, file.key, 'metadata', 1)
   const isSame = (name: string) => stored?.metadata[name] === file.metadata[name]
   return isSame('run-id') && isSame('sha256')
-}
-
-/** S3 may send a page without keys in the middle of a listing, but not many in a row. */
-const MAX_EMPTY_PAGES = 10
-
-async function listFiles(at: Bucket, prefix: string, after?: string, until?: string): Promise<readonly StoredFile[]> {
-  const files: StoredFile[] = []
-  let token: string | undefined
-  let emptyPages = 0
-  do {
-    const page = await listPage(at, prefix, token ?? { after })
-    emptyPages = page.files.length === 0 ? emptyPages + 1 : 0
-    if (isEndless(files.at(-1), page, emptyPages)) throw endless(at, prefix)
-    for (const file of page.files) {
-      if (until !== undefined && compareKeys(file.key, until) > 0) return files
-      files.push(file)
-    }
-    token = page.nextToken
-  } while (token !== undefined)
-  return files
-}
-
-/** Keys ascend from page to page, so a listing must end. Without this check a listing that repeats would be read for ever. */
-function isEndless(last: StoredFile | undefined, { files: [first] }: Page, emptyPages: number): boolean {
-  const isRepeating = last !== undefined && first !== undefined && compareKeys(first.key, last.key) <= 0
-  return isRepeating || emptyPages > MAX_EMPTY_PAGES
-}
-
-function endless({ locate, setup }: Bucket, prefix: string): IngestError {
-  const hint = `This is no answer of S3: check ${setup.endpointSetting}.`
-  return new IngestError(`${locate(prefix)}: the store's listing does not end`, { kind: 'store', scope: 'run', hint })
-}
-
-type Page = { readonly files: readonly StoredFile[]; readonly nextToken: string | undefined }
-
-/** One page, from a token or from the start; not from the last key, because a page may end at a key that it does not list. */
-async function listPage(at: Bucket, prefix: string, from: string | { after: string | undefined }): Promise<Page> {
-  const operation = operationOn(at, 's3:ListBucket', prefix)
-  const start = typeof from === 'string' ? { ContinuationToken: from } : { StartAfter: from.after }
-  return await at.request(operation, async () => {
-    const command = new ListObjectsV2Command({ Bucket: at.bucket, Prefix: prefix, ...start })
-    const response = await at.client.send(command, { abortSignal: at.signal })
-    const { IsTruncated, NextContinuationToken: nextToken, Contents = [] } = response
-    if (IsTruncated === true && nextToken === undefined && Contents.length > 0) throw onlyOldListing(operation)
-    // An empty body with status 200 must not count as an empty bucket, nor half a listing as a whole one.
-    if (IsTruncated === undefined || (IsTruncated && (nextToken === undefined || nextToken === from))) {
-      throw unexpectedResponse(operation, 'a listing that does not say whether it goes on')
-    }
-    return { files: Contents.map((object) => toStoredFile(operation, object)), nextToken }
-  })
-}
-
-/** The error of a store that answers as the older ListObjects does. */
-function onlyOldListing({ location }: Operation): IngestError {
-  const message = `${location}: the store cannot list files by ListObjectsV2 (list-type=2): its listing goes on and has no NextContinuationToken`
-  const hint = 'Use a newer version of the store, or another one (lib/store/README.md lists some).'
-  return new IngestError(message, { kind: 'store', scope: 'run', hint })
-}
-
-type Listed = {
-  Key?: string | undefined
-  Size?: number | undefined
-  LastModified?: Date | undefined
-  ETag?: string | undefined
-}
-
-function toStoredFile(operation: Operation, { Key, Size, LastModified, ETag }: Listed): StoredFile {
-  if (Key === undefined || Size === undefined || LastModified === undefined || ETag === undefined) {
-    throw unexpectedResponse(operation, 'a listing with an entry that lacks key, size, time or ETag')
-  }
-  // Without the quotes, which not every store sends (see if-match.ts).
-  return { key: Key, sizeBytes: Size, modifiedMs: LastModified.getTime(), tag: ETag.replaceAll('"', '') }
 }

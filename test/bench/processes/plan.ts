@@ -44,12 +44,14 @@ function listingOf(symbol: string): readonly StoredFile[] {
 }
 
 const refuse = (): never => {
-  throw new Error('A plan writes nothing.')
+  throw new Error('A plan writes nothing and lists the files of its symbols only.')
 }
 // Views, not copies: what reading costs is the store's, and here it is not measured.
 const store: Store = {
   locate: (key) => key,
   list: async (prefix) => listings.get(prefix) ?? [],
+  listLevel: refuse,
+  readWithMetadata: refuse,
   read: async (key, tail) => bytesByYear.get(key.slice(-'-2024.parquet'.length))?.subarray(-(tail?.suffixBytes ?? 0)),
   create: refuse,
   replace: refuse,

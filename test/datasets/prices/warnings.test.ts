@@ -6,10 +6,9 @@ import type { CheckedSessions } from '../../../lib/datasets/prices/validate.ts'
 const CHECKED: CheckedSessions = {
   rows: [],
   rejects: [],
-  suspects: 0,
-  firstSuspicion: undefined,
+  suspects: [],
   withheld: [],
-  incomplete: 0,
+  incomplete: [],
   missingField: undefined,
   unknownFields: [],
 }
@@ -38,7 +37,7 @@ describe('warningsOf()', () => {
     [{ checked: { ...CHECKED, rejects: [reject] } }, /^1 row rejected.*2024-09-10.*volume is negative/],
     [{ checked: { ...CHECKED, rejects: [reject, reject] } }, /^2 rows rejected/],
     [
-      { checked: { ...CHECKED, suspects: 1, firstSuspicion: '2024-09-10: a price is null' } },
+      { checked: { ...CHECKED, suspects: [{ date: day('2024-09-10'), reason: 'a price is null' }] } },
       /^1 row .*2024-09-10: a price is null/,
     ],
     [{ missing: [day('2024-09-10')] }, /no bar for 2024-09-10/],
@@ -47,7 +46,13 @@ describe('warningsOf()', () => {
       /No adjusted close yet for 2024-09-13/,
     ],
     [
-      { checked: { ...CHECKED, incomplete: 3, missingField: 'adjusted close' } },
+      {
+        checked: {
+          ...CHECKED,
+          incomplete: ['2024-01-02', '2024-01-03', '2024-01-04'].map(day),
+          missingField: 'adjusted close',
+        },
+      },
       /^3 rows stored without adjusted close/,
     ],
     [{ closedDays: [day('2024-09-14')] }, /closed.*2024-09-14.*not written/],

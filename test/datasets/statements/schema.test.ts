@@ -86,8 +86,8 @@ test('a key is of this dataset only if it is the one that it would give', () => 
   expect(key).toBe(
     'raw/fundamentals/type=income/symbol=%5EGSPC/year=2024/docdate=2024-09-28/%5EGSPC-2024-09-28.parquet',
   )
-  expect(dataset.dateOf('^GSPC', key) as string).toBe('2024-09-28')
-  expect(dataset.dateOf('^GSPC', key.replace('year=2024', 'year=2023'))).toBeUndefined()
+  expect(dataset.partitionOf('^GSPC', key)).toEqual({ kind: 'document', date: day('2024-09-28') })
+  expect(dataset.partitionOf('^GSPC', key.replace('year=2024', 'year=2023'))).toBeUndefined()
 })
 
 test('the document about statements names each of them', async () => {

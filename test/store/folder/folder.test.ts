@@ -59,6 +59,30 @@ describe('opening', () => {
   })
 })
 
+const openToRead = async (folder: string) => await openFolderStore({ folder, mustExist: true, nowMs: Date.now })
+
+describe('opening only to read', () => {
+  test.each([
+    ['nowhere', 'there is no such folder'],
+    ['a-file', 'this is a file and no folder'],
+    ['a-file/below', 'a file stands where a folder is needed'],
+  ])('refuses %s, and makes nothing', async (name, says) => {
+    await Bun.write(join(temp.path, 'a-file'), 'x')
+    const folder = join(temp.path, name)
+    const error = await failureOf(openToRead(folder))
+    expect(error).toMatchObject({ kind: 'store', scope: 'run' })
+    expect(describeError(error)).toStartWith(`${folder}: ${says}`)
+    expect(await readdir(temp.path)).toEqual(['a-file'])
+  })
+
+  test('takes a folder that may not be written to, also by way of a link', async () => {
+    await mkdir(join(temp.path, 'real'), { mode: 0o555 })
+    await symlink('real', join(temp.path, 'link'))
+    expect(await (await openToRead(join(temp.path, 'link'))).list('')).toEqual([])
+    expect(await readdir(join(temp.path, 'real'))).toEqual([])
+  })
+})
+
 describe('temporary files', () => {
   test('are gone after every outcome', async () => {
     await store.create('p/a', ONE, {})

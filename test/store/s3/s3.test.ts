@@ -73,6 +73,7 @@ describe('a write', () => {
     await store.create('p/a', ONE, { 'rows-sha256': 'abc' })
     const sha256 = new Bun.CryptoHasher('sha256').update(ONE).digest('hex')
     expect(fake.objects.get('p/a')?.metadata).toEqual({ 'rows-sha256': 'abc', sha256, 'run-id': RUN })
+    expect((await store.readWithMetadata('p/a', 10))?.metadata).toEqual({ 'rows-sha256': 'abc', sha256, 'run-id': RUN })
     const { headers } = fake.requests[0] ?? {}
     expect(headers?.['if-none-match']).toBe('*')
     expect(headers?.['x-amz-content-sha256']).toBe(sha256)

@@ -7,25 +7,41 @@ export type MemoryStore = Store & { readonly files: ReadonlyMap<string, Uint8Arr
 export function createMemoryStore(): MemoryStore {
   const files = new Map<string, Uint8Array>()
   const tags = new Map<string, number>()
+  const kept = new Map<string, Metadata>()
   let writes = 0
-  const set = (key: string, bytes: Uint8Array, _metadata: Metadata): void => {
+  const set = (key: string, bytes: Uint8Array, metadata: Metadata): void => {
+    kept.set(key, metadata)
     writes += 1
     files.set(key, bytes)
     tags.set(key, writes)
   }
   const tagOf = (key: string) => String(tags.get(key))
+  const list: Store['list'] = async (prefix, after = '', until = '\u{10FFFF}') =>
+    [...files]
+      .filter(([key]) => key.startsWith(prefix) && key > after && key <= until)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, { length }]) => ({ key, sizeBytes: length, modifiedMs: 0, tag: tagOf(key) }))
   return {
     files,
     locate: (key) => `memory/${key}`,
-    list: async (prefix, after = '', until = '\u{10FFFF}') =>
-      [...files]
-        .filter(([key]) => key.startsWith(prefix) && key > after && key <= until)
-        .toSorted(([a], [b]) => (a < b ? -1 : 1))
-        .map(([key, { length }]) => ({ key, sizeBytes: length, modifiedMs: 0, tag: tagOf(key) })),
+    list,
+    listLevel: async (prefix) => {
+      const below = await list(prefix)
+      const folders = below.map(({ key }) => /^[^/]*\//.exec(key.slice(prefix.length))?.[0])
+      return {
+        folders: [...new Set(folders.flatMap((name) => (name === undefined ? [] : [prefix + name])))],
+        files: below.filter((_file, index) => folders[index] === undefined),
+      }
+    },
     read: async (key, range, maxBytes) => {
       const bytes = files.get(key)?.slice(-(range?.suffixBytes ?? 0))
       if (bytes !== undefined && bytes.length > maxBytes) throw new Error(`${key} is longer than ${maxBytes} bytes.`)
       return bytes
+    },
+    readWithMetadata: async (key, maxBytes) => {
+      const bytes = files.get(key)
+      if (bytes !== undefined && bytes.length > maxBytes) throw new Error(`${key} is longer than ${maxBytes} bytes.`)
+      return bytes && { bytes, metadata: kept.get(key) ?? {} }
     },
     create: async (key, bytes, metadata) => {
       if (files.has(key)) return 'exists'

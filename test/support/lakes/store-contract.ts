@@ -110,6 +110,29 @@ export function describeStore(kind: string, openPlace: () => Promise<Place>): vo
       })
     })
 
+    describe('listLevel()', () => {
+      test('gives nothing where nothing was written', async () => {
+        expect(await store.listLevel('p/')).toEqual({ folders: [], files: [] })
+      })
+
+      test('gives folders and files directly below the prefix in the order of their bytes, over several pages', async () => {
+        const folders = Array.from({ length: 16 }, (_, index) => `p/symbol=${String.fromCodePoint(65 + index)}/`)
+        const files = ['p/a', 'p/symbol', 'p/symbol=A-', 'p/z', 'p/\u{ff41}', 'p/\u{1f600}']
+        const deeper = folders.flatMap((folder) => [`${folder}year=2020/x`, `${folder}y`])
+        await fill([...deeper, ...files, 'p2/x', 'o/x'].toReversed())
+        const level = await store.listLevel('p/')
+        expect({ ...level, files: keysOf(level.files) }).toEqual({ folders, files: files.toSorted(compareBytes) })
+        expect(level.files).toEqual((await store.list('p/')).filter(({ key }) => files.includes(key)))
+        expect((await store.listLevel('p/symbol=A/')).folders).toEqual(['p/symbol=A/year=2020/'])
+      })
+
+      test('of everything leaves out what the store keeps for itself', async () => {
+        await fill(['a/b/c', 'd'])
+        const { folders, files } = await store.listLevel('')
+        expect({ folders, files: keysOf(files) }).toEqual({ folders: ['a/'], files: ['d'] })
+      })
+    })
+
     describe('read()', () => {
       test('gives undefined where there is no file', async () => {
         expect(await store.read('p/a', undefined, MAX_BYTES)).toBeUndefined()
@@ -146,6 +169,18 @@ export function describeStore(kind: string, openPlace: () => Promise<Place>): vo
         expect(refused.message).toContain(store.locate('p/a'))
         expect(await store.read('p/a', undefined, 6)).toEqual(bytesOf('abcdef'))
         expect(await store.read('p/a', { suffixBytes: 5 }, 5)).toEqual(bytesOf('bcdef'))
+      })
+    })
+
+    describe('readWithMetadata()', () => {
+      test('gives every byte, and what the store keeps beside them', async () => {
+        await store.create('p/a', bytesOf('one'), { 'rows-sha256': 'abc' })
+        const file = await store.readWithMetadata('p/a', 3)
+        expect(file?.bytes).toEqual(bytesOf('one'))
+        // A folder keeps nothing.
+        expect(['abc', undefined]).toContain(file?.metadata['rows-sha256'])
+        expect(await store.readWithMetadata('p/b', 3)).toBeUndefined()
+        expect(await failureOf(store.readWithMetadata('p/a', 2))).toMatchObject({ kind: 'store', scope: 'symbol' })
       })
     })
 

@@ -90,7 +90,9 @@ function inTime(store: Store, time: VirtualTime): Store {
   return {
     ...store,
     list: async (...args) => await time.during(store.list(...args)),
+    listLevel: async (prefix) => await time.during(store.listLevel(prefix)),
     read: async (...args) => await time.during(store.read(...args)),
+    readWithMetadata: async (...args) => await time.during(store.readWithMetadata(...args)),
     create: async (...args) => await time.during(store.create(...args)),
     replace: async (...args) => await time.during(store.replace(...args)),
   }

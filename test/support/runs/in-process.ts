@@ -5,6 +5,7 @@ import { parseCommandLine } from '../../../lib/cli/cli.ts'
 import { resolveConfig, secretsOf } from '../../../lib/cli/resolve.ts'
 import type { Effects } from '../../../lib/commands/effects.ts'
 import { runIngest } from '../../../lib/commands/ingest/ingest.ts'
+import { lakeCommand } from '../../../lib/commands/inspect/inspect.ts'
 import { describeError, IngestError } from '../../../lib/core/errors.ts'
 import { createRedactor } from '../../../lib/core/text.ts'
 import type { Fetch } from '../../../lib/core/fetch.ts'
@@ -30,8 +31,8 @@ export type Surroundings = Pick<Effects, 'clock' | 'fetch' | 'openStore' | 'read
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 } as const
 
 /**
- * Starts `ingest` here, at the instant `NOW` unless --now tells another. Other commands end at once. `done` rejects with whatever is no IngestError: a defect. A
- * second signal has no effect.
+ * Starts `ingest`, or a command that looks at a lake, here, at the instant `NOW` unless --now tells another. The other
+ * commands end at once. `done` rejects with whatever is no IngestError: a defect. A second signal has no effect.
  */
 export function startInProcess(args: readonly string[], surroundings: Surroundings): Cli {
   const stop = new AbortController()
@@ -46,8 +47,9 @@ export function startInProcess(args: readonly string[], surroundings: Surroundin
 
   async function finish(): Promise<number> {
     const line = parseCommandLine(args)
-    if (line.kind !== 'run' || line.command !== 'ingest') return 0
-    return await runIngest(resolveConfig(line, env, { isCompiled: false }), {
+    if (line.kind !== 'run' || line.command === 'demo' || line.command === 'databricks' || line.command === 'schema')
+      return 0
+    const effects: Effects = {
       ...doors,
       nowMs: Date.parse(NOW),
       random,
@@ -60,7 +62,9 @@ export function startInProcess(args: readonly string[], surroundings: Surroundin
       columns: () => undefined,
       every: () => () => undefined,
       openEncoder: createEncoder,
-    })
+    }
+    if (line.command === 'ingest') return await runIngest(resolveConfig(line, env, { isCompiled: false }), effects)
+    return await lakeCommand(line.command, line, { effects, environment: { ...env }, isCompiled: false })
   }
 
   async function run(): Promise<CliResult> {

@@ -1,7 +1,9 @@
 // A stage for runs: the fake vendor, a lake of the test's own, and the program run over them, in this process or as one of
 // its own. Every run is held against what the design promises of all runs.
 
+import { expect } from 'bun:test'
 import { join } from 'node:path'
+import { COMMAND_WORDS } from '../../../lib/cli/commands.ts'
 import type { Metrics } from '../../../lib/report/contract.ts'
 import type { Bar } from '../bars.ts'
 import { disposableFolder, folderLake, isDataKey, s3Lake, type Lake } from '../lakes/lake.ts'
@@ -145,6 +147,8 @@ function perform(stage: Stage, args: readonly string[], options: RunOptions, sta
     const after = await snapshot(lake)
     const run = accountOf(result, { before, after, lake, isShared, requests: fmp.requests.slice(asked) })
     checkSecrets(run, after, s3)
+    // The commands that look at a lake write nothing at all.
+    if (COMMAND_WORDS.some((word) => word === args[0])) expect(after).toEqual(before)
     await checkRun(run, { args, lake, after, isShared, isLossy })
     return run
   }

@@ -307,13 +307,23 @@ function listObjects(fake: State, request: FakeRequest): Answer {
   const token = query['continuation-token']
   // As S3: with a token, where the listing began no longer counts.
   const after = token === undefined ? (query['start-after'] ?? '') : Buffer.from(token, 'base64url').toString()
-  const keys = [...fake.objects.keys()]
-    .filter((key) => key.startsWith(prefix) && Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0)
+  const delimiter = query['delimiter'] ?? ''
+  // With a delimiter, one entry stands for all keys that go on after it.
+  const entryOf = (key: string) => {
+    const end = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
+    return end === -1 ? key : key.slice(0, end + delimiter.length)
+  }
+  const entries = [...fake.objects.keys()].filter((key) => key.startsWith(prefix)).map(entryOf)
+  const keys = [...new Set(entries)]
+    .filter((key) => Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0)
     .toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
   const page = keys.slice(0, Math.min(fake.pageSize, Number(query['max-keys'] ?? 1_000)))
   const isTruncated = page.length < keys.length
   const next = isTruncated ? `<NextContinuationToken>${tokenFor(page)}</NextContinuationToken>` : ''
-  const contents = page.map((key) => contentsXml(key, fake.objects.get(key))).join('')
+  const isFolder = (entry: string) => delimiter !== '' && entry.slice(prefix.length).includes(delimiter)
+  const contents = page
+    .map((entry) => (isFolder(entry) ? folderXml(entry) : contentsXml(entry, fake.objects.get(entry))))
+    .join('')
   const head = `<Name>${fake.bucket}</Name><Prefix>${escapeXml(prefix)}</Prefix><KeyCount>${page.length}</KeyCount>`
   const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${head}<MaxKeys>1000</MaxKeys><IsTruncated>${isTruncated}</IsTruncated>${next}${contents}</ListBucketResult>`
   return { status: 200, headers: { 'content-type': 'application/xml' }, body: xml }
@@ -327,6 +337,10 @@ function contentsXml(key: string, object: FakeObject | undefined): string {
   if (object === undefined) return ''
   const modified = new Date(object.modifiedMs).toISOString()
   return `<Contents><Key>${escapeXml(key)}</Key><LastModified>${modified}</LastModified><ETag>&quot;${object.etag}&quot;</ETag><Size>${object.bytes.length}</Size><StorageClass>STANDARD</StorageClass></Contents>`
+}
+
+function folderXml(prefix: string): string {
+  return `<CommonPrefixes><Prefix>${escapeXml(prefix)}</Prefix></CommonPrefixes>`
 }
 
 function escapeXml(text: string): string {

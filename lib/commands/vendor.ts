@@ -1,0 +1,33 @@
+// FMP as a command asks it: the settings, and the effects of this process.
+
+import type { VendorSettings } from '../core/config.ts'
+import { userAgentOf } from '../core/text.ts'
+import { createFmp, type Fmp, type FmpOptions } from '../fmp/fmp.ts'
+import type { Effects } from './effects.ts'
+
+type VendorOptions = VendorSettings &
+  Pick<FmpOptions, 'maxCalls' | 'redact'> & {
+    /** Is told when FMP refuses calls for now, and that all wait. */
+    readonly onNote: (text: string) => void
+  }
+
+/** The connection of one command to FMP. Nothing is sent yet. */
+export function openVendor(options: VendorOptions, effects: Effects): Fmp {
+  const { apiKey, api, apiBaseUrl, rateLimitSeconds, apiTimeoutSeconds, maxCalls, redact, onNote } = options
+  const { fetch, clock, random, stop, version } = effects
+  return createFmp({
+    api,
+    baseUrl: apiBaseUrl,
+    key: apiKey,
+    maxCalls,
+    fetch,
+    clock,
+    random,
+    intervalMs: rateLimitSeconds * 1_000,
+    timeoutMs: apiTimeoutSeconds * 1_000,
+    userAgent: userAgentOf(version),
+    signal: stop.signal,
+    redact,
+    onPause: (ms) => onNote(`FMP refuses calls for now: all wait for ${Math.ceil(ms / 1_000)} s.`),
+  })
+}
