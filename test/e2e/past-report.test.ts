@@ -2,7 +2,8 @@
 
 import { expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
-import { iso, makeBars, yearKey, type Bar } from '../support/bars.ts'
+import { addDays } from '../../lib/core/dates.ts'
+import { dayKey, iso, makeBars, yearKey, type Bar } from '../support/bars.ts'
 import { recordedError } from '../support/recorded.ts'
 import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
 import { barsOn, type PastEvent, type TradedBar } from '../support/servers/moving-past.ts'
@@ -201,4 +202,23 @@ test('--mend none adds the new sessions, and names what stays on its base', asyn
   expect(run.stderr).toContain("SPLIT: FMP's past has changed (4:1 before 2024-09-16)")
   expect(metricsOf(run)).toMatchObject({ bases_differ: 2, mended_files: 0, counts: { stored: 4 } })
   expect(await stage.lake.bytes(yearKey('SPLIT', 2024))).toEqual(before)
+})
+
+test('a session that a mended year holds is corrected in its day file, which is older than the year', async () => {
+  await using stage = await setStage()
+  const exDate = iso('2024-09-13')
+  const night = async (session: string, args: readonly string[] = []) => {
+    const bars = barsOn(iso(session), traded(6, 4, exDate, iso('2024-09-17')), [{ exDate, split: [4, 1] }])
+    stage.bars['SPLIT'] = session < '2024-09-16' ? bars : correctedOn('2024-09-11', bars)
+    const now = `${addDays(iso(session), 1)}T13:00:00Z`
+    return await stage.run(['--tickers', 'SPLIT', '--audit', '0', ...args], { now })
+  }
+  await night('2024-09-06', ['--backfill', '--from-date', FIRST])
+  await night('2024-09-12')
+  expect(metricsOf(await night(exDate)).mended_files).toBe(3)
+
+  const corrected = await night('2024-09-16')
+  expect(corrected.changed).toEqual([dayKey('SPLIT', '2024-09-11'), dayKey('SPLIT', '2024-09-16')])
+  expect(metricsOf(corrected)).toMatchObject({ corrected_sessions: 1, mended_files: 0 })
+  expect(metricsOf(await night('2024-09-17'))).toMatchObject({ corrected_sessions: 0, files_written: 1 })
 })

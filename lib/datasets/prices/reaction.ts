@@ -101,6 +101,7 @@ function correct(plan: SymbolPlan, compared: Compared): Reaction {
   return { ...mended, corrections }
 }
 
+/** Replaces a day file whose row does not count too: one that is older than its year. */
 function dayFile({ symbol, dataset }: SymbolPlan, row: Row, { stored, answer }: Compared): FileRows {
   const partition = { kind: 'day', date: row.date } as const
   const file = stored.dayFiles.get(row.date)
@@ -109,7 +110,7 @@ function dayFile({ symbol, dataset }: SymbolPlan, row: Row, { stored, answer }: 
       partition,
       sessions: [],
       stored: file && { tag: file.tag, footer: undefined },
-      action: file === undefined ? 'create' : 'refresh',
+      action: 'refresh',
       isExtra: false,
     },
     key: dataset.key(symbol, partition),
