@@ -20,14 +20,14 @@ const HISTORY = span('2022-11-01..2024-04-30')
 const SESSIONS = XNYS.sessions(HISTORY)
 /** So many of the sessions are in the backfill. */
 const BACKFILLED = SESSIONS.length - 100
-const SPLITS = [
+const LARGE_SPLITS = [
   [4, 1],
   [3, 2],
-  [21, 20],
   [2, 1],
   [1, 8],
   [7, 1],
 ] as const
+const SMALL_SPLIT = [21, 20] as const
 /** The volume of a close that is corrected later: no vendor's row has it. */
 const PROVISIONAL = 1
 
@@ -37,14 +37,17 @@ function sessionAt(index: number): IsoDate {
   return session
 }
 
-/** Up to four splits and dividends, some of them late. At a low price every dividend is below a cent, so it leaves most rows as they are. */
+/**
+ * Up to four splits and dividends, some of them late; one large split at most, or the price would fall below a dividend. At a
+ * low price every dividend is below a cent, so it leaves most rows as they are.
+ */
 function drawEvents(random: Random, isLow: boolean): readonly PastEvent[] {
-  return Array.from({ length: wholeBetween(random, 0, 4) }, (): PastEvent => {
+  return Array.from({ length: wholeBetween(random, 0, 4) }, (_, n): PastEvent => {
     const index = wholeBetween(random, BACKFILLED - 30, SESSIONS.length - 5)
     const from = sessionAt(Math.max(BACKFILLED + 1, index + (random() < 0.3 ? wholeBetween(random, 1, 30) : 0)))
     const what = random()
-    const split = what < 0.5 ? { split: oneOf(random, SPLITS) } : {}
-    const dividend = what > 0.4 ? { dividend: isLow ? random() / 2_000 : cents(0.1 + random() * 2) } : {}
+    const split = what < 0.5 ? { split: n === 0 ? oneOf(random, LARGE_SPLITS) : SMALL_SPLIT } : {}
+    const dividend = what > 0.4 ? { dividend: isLow ? random() / 2_000 : cents(0.1 + random() / 2) } : {}
     return { exDate: sessionAt(index), from, ...split, ...dividend }
   })
 }
