@@ -81,7 +81,7 @@ export function rowWarnings({ rejects, suspects, firstSuspicion }: RowFindings):
   const [first] = rejects
   const of = typeof first?.date === 'string' ? ` (${first.date})` : ''
   const rejectsText = first && `${counted(rejects.length, 'row')} rejected, the first${of}: ${first.reason}.`
-  const suspectsText = `${counted(suspects, 'row')} stored that look wrong, the first is ${firstSuspicion}.`
+  const suspectsText = `${counted(suspects, 'row')} stored that look${suspects === 1 ? 's' : ''} wrong, the first is ${firstSuspicion}.`
   return [rejectsText, suspects > 0 ? suspectsText : undefined].filter((text) => text !== undefined)
 }
 

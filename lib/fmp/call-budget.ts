@@ -8,14 +8,16 @@ import { counted, grouped } from '../core/text.ts'
 export type Reservation = {
   /** Takes one reserved call. Throws a plain Error when none is left: that is a bug of the caller. */
   spend(): void
-  /** Takes one unreserved call, for a retry. Returns false when none is left. */
+  /** Takes one call that was set aside, else an unreserved one. Returns false when none is left. */
   spendExtra(): boolean
   /**
-   * The same reservation for a call that was not planned: `spend` takes an unreserved call, and throws an IngestError of
-   * kind `budget` when none is left.
+   * The same reservation for a call that was not planned: `spend` takes a call that was set aside, else an unreserved one,
+   * and throws an IngestError of kind `budget` when none is left.
    */
   forExtraCall(): Reservation
-  /** Gives the reserved calls back that were not spent. */
+  /** Sets up to `calls` unreserved ones aside for extra calls, as many as are left. */
+  setAside(calls: number): void
+  /** Gives back what was reserved or set aside and not spent. */
   release(): void
   /** Counts one call as made. A call that is taken but meets a closed gate is never made. */
   countMade(): void
@@ -37,6 +39,7 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
 
   function open(symbol: string, calls: number): Reservation {
     let reserved = calls
+    let setAside = 0
     let made = 0
     const reservation: Reservation = {
       spend() {
@@ -44,8 +47,9 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
         reserved -= 1
       },
       spendExtra() {
-        if (unreserved < 1) return false
-        unreserved -= 1
+        if (setAside + unreserved < 1) return false
+        if (setAside > 0) setAside -= 1
+        else unreserved -= 1
         return true
       },
       forExtraCall: () => ({
@@ -55,9 +59,15 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
           throw budgetError(`The call budget has no call left to ask once more for ${symbol}.`)
         },
       }),
+      setAside(wished) {
+        const taken = Math.min(wished, unreserved)
+        setAside += taken
+        unreserved -= taken
+      },
       release() {
-        unreserved += reserved
+        unreserved += reserved + setAside
         reserved = 0
+        setAside = 0
       },
       countMade() {
         made += 1

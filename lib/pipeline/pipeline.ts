@@ -47,6 +47,8 @@ export type StoreFetched = (slot: UploadSlot) => Promise<SymbolOutcome>
 export type Fetched = {
   /** The task goes on when this resolves, and occupies no worker until then. It never rejects. Undefined: at once. */
   readonly ready?: Promise<unknown>
+  /** Extra calls that `prepare` will probably make: none of them is left to a task that comes later. */
+  readonly likelyCalls: number
   /** Decides what is stored; may make extra calls. Throws an IngestError of the symbol or of the run. */
   readonly prepare: (call: Call) => Promise<StoreFetched>
 }

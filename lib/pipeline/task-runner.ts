@@ -29,28 +29,30 @@ export function createTaskRunner({ stop, fmp, onFetched, maxWorkers }: RunnerEff
     return task.outcomeWithFate('not_reached', [])
   }
 
-  function callsOf(task: Task, reservation: Reservation): Call {
-    return async (ask, kind) => {
+  async function runReserved(task: Task, slot: UploadSlot, reservation: Reservation) {
+    const call: Call = async (ask, kind) => {
       const rows = await fmp.fetchRows(ask, kind === 'extra' ? reservation.forExtraCall() : reservation)
       onFetched(task)
       return rows
     }
-  }
-
-  async function runReserved(task: Task, slot: UploadSlot, reservation: Reservation) {
-    const call = callsOf(task, reservation)
     const finish = async (storing: Promise<SymbolOutcome>): Promise<SymbolOutcome> => {
       const outcome = await storing.catch((error: unknown) => outcomeOfFailure(task, error))
       slot.release()
       return { ...outcome, calls: reservation.made() }
     }
     const prepare = async (fetched: Fetched): Promise<StoreFetched> => {
-      const store = await fetched.prepare(call)
-      slot.startStoring()
-      return store
+      try {
+        const store = await fetched.prepare(call)
+        slot.startStoring()
+        return store
+      } finally {
+        // What was kept for this task and not spent pays for others.
+        reservation.release()
+      }
     }
     try {
       const fetched = await task.fetch(call)
+      reservation.setAside(fetched.likelyCalls)
       if (fetched.ready === undefined) {
         const store = await prepare(fetched)
         return { outcome: finish(store(slot)) }
@@ -59,10 +61,8 @@ export function createTaskRunner({ stop, fmp, onFetched, maxWorkers }: RunnerEff
       const prepared = fetched.ready.then(async () => await preparers.run(async () => await prepare(fetched)))
       return { outcome: finish(prepared.then(async (store) => await store(slot))) }
     } catch (error) {
-      return { outcome: finish(Promise.reject(error)) }
-    } finally {
-      // What was reserved and not spent pays for others. Extra calls are paid one by one.
       reservation.release()
+      return { outcome: finish(Promise.reject(error)) }
     }
   }
 

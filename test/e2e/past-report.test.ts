@@ -4,6 +4,7 @@ import { expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
 import { addDays } from '../../lib/core/dates.ts'
 import { dayKey, iso, makeBars, yearKey, type Bar } from '../support/bars.ts'
+import { readRows } from '../support/lakes/lake.ts'
 import { recordedError } from '../support/recorded.ts'
 import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
 import { barsOn, type PastEvent, type TradedBar } from '../support/servers/moving-past.ts'
@@ -101,6 +102,21 @@ test('a night of a split, a dividend and a correction is told in the summary and
   expect(metricsOf(again).results.map(({ past }) => past)).toEqual([null, null, null, null])
 })
 
+test('a newest bar that is put right is corrected in its day file, and no year is written of the rows of a night', async () => {
+  await using stage = await setMovedStage((bars) => {
+    bars['FIXED'] = (bars['FIXED'] ?? []).map((bar) =>
+      bar.date === BEFORE ? { ...bar, close: (bar.close ?? 0) + 1, adjClose: (bar.adjClose ?? 0) + 1 } : bar,
+    )
+  })
+  const run = await stage.run(['--tickers', 'FIXED', '--audit', '0'], { now: MORNING })
+  expect({ code: run.code, changed: run.changed }).toEqual({
+    code: 0,
+    changed: [dayKey('FIXED', BEFORE), dayKey('FIXED', EX_DATE)],
+  })
+  expect(metricsOf(run)).toMatchObject({ corrected_sessions: 1, mended_files: 0, looks: 0 })
+  expect(metricsOf(run).results[0]?.past).toMatchObject({ verdict: 'corrected', steps: [] })
+})
+
 test('a past that is left or held back is counted, and named', async () => {
   await using stage = await setMovedStage((bars) => {
     // As of another company: no factor leads from the old rows to these.
@@ -128,6 +144,42 @@ test('a backfill that refreshes one year counts every mended year, and the rows 
   expect(run.stdout).toContain('\n🩹 Mended: 1 symbol, 3 files (SPLIT 4:1 before 2024-09-16)\n')
   expect(run.stdout).toContain(`\n📦 Carried over: ${carried} rows\n`)
   expect(metricsOf(run)).toMatchObject({ files_written: 3, mended_files: 3, carried_rows: carried })
+  expect(run.stderr).toContain(
+    `SPLIT: FMP has ${carried} stored sessions (2022-01-03 to 2022-02-28) no more: carried over`,
+  )
+})
+
+test('rows are warned of on the night that carries them over, and not again', async () => {
+  await using stage = await setMovedStage((bars) => {
+    bars['PAYS'] = (bars['PAYS'] ?? []).filter(({ date }) => date >= '2022-03-01')
+  })
+  const list = ['--tickers', 'PAYS']
+  const first = await stage.run(list, { now: MORNING })
+  expect(first.stderr).toContain('PAYS: FMP has 39 stored sessions (2022-01-03 to 2022-02-28) no more: carried over')
+  const next = iso('2024-09-17')
+  const later: readonly PastEvent[] = [...(SERIES['PAYS']?.events ?? []), { exDate: next, dividend: 1 }]
+  const bars = barsOn(next, traded(2, 1, EX_DATE, next), later)
+  stage.bars['PAYS'] = bars.filter(({ date }) => date >= '2022-03-01')
+  const second = await stage.run(list, { now: '2024-09-18T13:00:00Z' })
+  expect(metricsOf(second)).toMatchObject({ exit_code: 0, mended_symbols: 1, carried_rows: 39 })
+  expect(second.stderr).not.toContain('carried over')
+})
+
+test('an accepted past of another company leaves the rows that FMP does not have as they are, and names them', async () => {
+  await using stage = await setMovedStage((bars) => {
+    bars['QUIET'] = barsOn(EX_DATE, traded(77), []).filter(({ date }) => date >= '2022-03-01')
+  })
+  const rowsOf2022 = async () => {
+    const rows = await readRows(stage.lake, yearKey('QUIET', 2022))
+    return rows.filter(({ date }) => date < '2022-03-01').map((row) => ({ ...row, ingestTs: 0 }))
+  }
+  const before = await rowsOf2022()
+  const run = await stage.run(['--tickers', 'QUIET', '--accept', 'QUIET'], { now: MORNING })
+  expect(run.stderr).toContain(
+    "FMP's past as accepted lacks 39 stored sessions (2022-01-03 to 2022-02-28): they stay as",
+  )
+  expect(before).toHaveLength(39)
+  expect(await rowsOf2022()).toEqual(before)
 })
 
 test('a run without adjusted closes does not mend away those that are stored, and says so', async () => {

@@ -69,7 +69,7 @@ describe('a new bar that opens far from the stored close', () => {
     expect({ code: run.code, newest }).toEqual({ code: 0, newest: EX_DATE })
     expect(metricsOf(run)).toMatchObject({ suspect_rows: 1, counts: { stored: 1 } })
     expect(run.stderr).toMatch(
-      /1 row stored that look wrong, the first is 2024-09-11: opens \d\d\.\d % below the close before it/,
+      /1 row stored that looks wrong, the first is 2024-09-11: opens \d\d\.\d % below the close before it/,
     )
   })
 

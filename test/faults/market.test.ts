@@ -121,7 +121,7 @@ describe('a session that looks wrong for the whole market', () => {
     expect({ code: run.code, newest: await newestStored(stage) }).toEqual({ code: 0, newest: '2024-09-16' })
     expect(metricsOf(run)).toMatchObject({ held_sessions: [], suspect_rows: 45, counts: { stored: 4 * 45 } })
     expect(run.stderr).toMatch(
-      /\): 1 row stored that look wrong, the first is 2024-09-11: \d\d of 40 symbols have a volume/,
+      /\): 1 row stored that looks wrong, the first is 2024-09-11: \d\d of 40 symbols have a volume/,
     )
   })
 
@@ -157,6 +157,17 @@ describe('a session that looks wrong for the whole market', () => {
     await using small = await setMarket(HUNDREDFOLD, { symbols: few, wrong: 19 })
     const run = await small.run(['--tickers', few.join(',')], { now: '2024-09-12T13:00:00Z' })
     expect(metricsOf(run)).toMatchObject({ exit_code: 0, held_sessions: [] })
+  })
+
+  test('that most symbols lack is no reason: what is there is stored, and one line says how many lack it', async () => {
+    await using stage = await setMarket(() => ({}))
+    for (const symbol of SYMBOLS.slice(0, 30)) {
+      stage.bars[symbol] = (stage.bars[symbol] ?? []).filter(({ date }) => date < WRONG)
+    }
+    const run = await night(stage, '2024-09-11')
+    expect(metricsOf(run)).toMatchObject({ exit_code: 0, held_sessions: [], counts: { stored: 15, no_data: 30 } })
+    expect(run.stderr.match(/⚠️/g)).toHaveLength(1)
+    expect(run.stderr).toMatch(/30 symbols \(.*\): FMP has no data from 2024-09-11 to 2024-09-11; the newest stored is/)
   })
 
   test('a backfill stores the year up to the day before it, and asks for it again', async () => {

@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
 import { addDays, type IsoDate } from '../../lib/core/dates.ts'
 import { iso, makeBars, SEED } from '../support/bars.ts'
-import { readRows } from '../support/lakes/lake.ts'
+import { compareWithVendor } from '../support/lakes/stale-rows.ts'
 import { setStage, type Stage } from '../support/runs/stage.ts'
 import { barsOn, type PastEvent, type TradedBar } from '../support/servers/moving-past.ts'
 
@@ -61,29 +61,6 @@ function setVendor(stage: Stage, today: IsoDate): void {
   }
 }
 
-/** The lake's rows: of several of one session the one with the greatest `ingest_ts`. */
-async function lakeRows(stage: Stage): Promise<ReadonlyMap<string, Record<string, unknown>>> {
-  const newest = new Map<string, { readonly ingestTs: number; readonly row: Record<string, unknown> }>()
-  for (const { key: _key, ingestTs, ...row } of await readRows(stage.lake, 'raw/prices')) {
-    const id = `${row.symbol} ${row.date}`
-    if (ingestTs >= (newest.get(id)?.ingestTs ?? 0)) newest.set(id, { ingestTs, row })
-  }
-  return new Map([...newest].map(([id, { row }]) => [id, row]))
-}
-
-async function differencesFromVendor(stage: Stage): Promise<readonly string[]> {
-  const rows = await lakeRows(stage)
-  return Object.entries(stage.bars).flatMap(([symbol, bars]) =>
-    bars.flatMap((bar) => {
-      const row = rows.get(`${symbol} ${bar.date}`)
-      if (row === undefined) return []
-      return Bun.deepEquals({ ...row, symbol: undefined }, { symbol: undefined, ...bar })
-        ? []
-        : [`${symbol} ${bar.date}`]
-    }),
-  )
-}
-
 /** The morning after a session in New York. */
 const morningAfter = (session: IsoDate) => `${addDays(session, 1)}T13:00:00Z`
 
@@ -104,7 +81,10 @@ test('after every night what is stored is what the vendor has, and quiet nights 
     const run = await stage.run(['--tickers', SYMBOLS.join(',')], { now: morningAfter(night) })
     expect({ night, code: run.code, stderr: run.stderr }).toEqual({ night, code: 0, stderr: expect.any(String) })
     calls += run.requests.length
-    expect({ night, differing: (await differencesFromVendor(stage)).slice(0, 5) }).toEqual({ night, differing: [] })
+    expect({ night, differing: (await compareWithVendor(stage.lake, stage.bars)).stale.slice(0, 5) }).toEqual({
+      night,
+      differing: [],
+    })
   }
   expect(calls).toBe(2 * SYMBOLS.length * NIGHTS.length)
 })

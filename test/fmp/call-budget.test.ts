@@ -68,6 +68,22 @@ test('what is released can be reserved again, and only once', () => {
   reserved(budget, 'B', 1)
 })
 
+test('calls that are set aside are kept from others, are spent first, and are given back', () => {
+  const budget = createCallBudget(5)
+  const first = reserved(budget, 'A', 2)
+  first.setAside(2)
+  expect(budget.reserve('B', 2)).toBeInstanceOf(IngestError)
+  reserved(budget, 'C', 1)
+  first.forExtraCall().spend()
+  expect(first.spendExtra()).toBe(true)
+  expect(first.spendExtra()).toBe(false)
+  const second = reserved(createCallBudget(4), 'A', 2)
+  second.setAside(9)
+  expect(second.spendExtra()).toBe(true)
+  first.release()
+  reserved(budget, 'D', 2)
+})
+
 test('spending more than was reserved is a bug', () => {
   const reservation = reserved(createCallBudget(9), 'A', 1)
   reservation.spend()

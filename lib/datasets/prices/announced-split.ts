@@ -19,8 +19,12 @@ export type AnnouncedSplit = { readonly date: IsoDate; readonly ratio: string }
 /** How far from the close before it a bar must open to be asked about. A 3:2 split opens a third away and is not. */
 const MIN_DISTANCE = 0.4
 
-/** How far the opening may be from the split's own factor, as a logarithm. */
+/**
+ * How far the opening may be from the split's own factor, as a logarithm: by the move of a day, and by more for a large one.
+ * Shares that are merged thirty to one often fall on that day (TTNP from 0.17 to 3.51, which is 21 to one).
+ */
 const MAX_MISFIT = 0.2
+const MAX_MISFIT_SHARE = 0.125
 
 /** The first of the new bars, oldest first, that opens far from the close before it. `before` is the newest stored row. */
 export function leapIn(bars: readonly Row[], before: Row): Leap | undefined {
@@ -53,12 +57,12 @@ export async function announcedSplit(
   const listed = await call(ask, 'extra').catch(noneIfRefused)
   return listed
     .map(splitOf)
-    .find(
-      (split) =>
-        split !== undefined &&
-        sessions.includes(split.date) &&
-        Math.abs(Math.log(split.factor) - Math.log(ratio)) < MAX_MISFIT,
-    )
+    .find((split) => split !== undefined && sessions.includes(split.date) && explains(split.factor, ratio))
+}
+
+function explains(factor: number, ratio: number): boolean {
+  const misfit = Math.abs(Math.log(factor) - Math.log(ratio))
+  return misfit < Math.max(MAX_MISFIT, MAX_MISFIT_SHARE * Math.abs(Math.log(factor)))
 }
 
 /** `factor`: by what a split multiplies the prices before it. Undefined for a row that cannot be read. */

@@ -7,7 +7,7 @@ import { addDays, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } fro
 import { IngestError } from '../../core/errors.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
 import { look, type Answer } from './look.ts'
-import { comparePast, glanceAt, type Past } from './past.ts'
+import { COMPARED_SESSIONS, comparePast, glanceAt, replacedPast, type Past } from './past.ts'
 import type { SymbolPlan } from './plan.ts'
 import {
   newestStoredBefore,
@@ -35,9 +35,6 @@ export type Compared = {
   /** Whether further calls were made for it. */
   readonly isLook: boolean
 }
-
-/** The stored sessions before what is asked that every call covers too. */
-const COMPARED_SESSIONS = 10
 
 /** A window's greatest length is ten years: this calendar year and nine before it. */
 const YEARS_BEFORE = 9
@@ -82,7 +79,24 @@ export async function glanceAtSymbol(
   const range = rangeOf(answer.windows)
   if (range === undefined || isNewcomer(plan, context)) return undefined
   const stored = withoutPlanned(plan, await readStoredRows(plan.symbol, range, answer.rows, context))
-  return stored.pairs.length === 0 || (await isAllPlanned(plan, context)) ? undefined : { stored, answer }
+  if (stored.pairs.length === 0 && !isReplaced(plan, stored)) return undefined
+  return (await isAllPlanned(plan, context)) ? undefined : { stored, answer }
+}
+
+/** Whether the day files of a plan would continue rows of which the vendor has none any more. A year never shrinks anyway. */
+function isReplaced({ files }: SymbolPlan, { absent }: StoredRows): boolean {
+  return files[0]?.partition.kind === 'day' && replacedPast(absent) !== undefined
+}
+
+/** The calls of a look at the whole past, where the glance tells that one is needed; else 0. */
+export function likelyLookCalls(
+  { storedSpan, dataset, isAudited }: SymbolPlan,
+  { stored: { pairs } }: Glanced,
+): number {
+  const [newest] = pairs
+  if (isAudited || newest === undefined || glanceAt(pairs, false) !== 'look') return 0
+  const years = yearOf(newest.now.date) - yearOf(storedSpan?.from ?? newest.now.date) + 1
+  return dataset.callsPerWindow * Math.ceil(years / (YEARS_BEFORE + 1))
 }
 
 /** What a glance alone shows: no further call is made, and nothing else is read. */
@@ -104,7 +118,13 @@ export async function compareSymbol(
   const { symbol, isAudited } = plan
   const range = rangeOf(answer.windows)
   const isAccepted = context.accepts(symbol)
-  if (range === undefined || (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted))
+  const replaced = stored.pairs.length === 0 && !isAccepted ? replacedPast(stored.absent) : undefined
+  if (replaced !== undefined) return { ...comparedAt(stored, answer, {}), past: replaced }
+  if (
+    range === undefined ||
+    stored.pairs.length === 0 ||
+    (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted)
+  )
     return comparedAt(stored, answer, {})
   // Where nothing has moved nobody needs to know how far the files reach: one listing less.
   const extent = (await storedExtent(symbol, stored.yearFiles, context)) ?? range

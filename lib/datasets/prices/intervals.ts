@@ -9,18 +9,20 @@ const [MIN_DECIMALS, MAX_DECIMALS] = [2, 8]
 
 /** Half of the last decimal that a price is given with: what rounding can have taken or added. */
 export function halfUnit(price: number): number {
+  // Nearly all prices have two decimals, and text takes ten times as long.
+  if (Math.round(price * 100) / 100 === price) return 0.005
   const [digits = '', exponent = '0'] = String(price).split('e')
   const decimals = (digits.split('.')[1]?.length ?? 0) - Number(exponent)
   return 0.5 * 10 ** -Math.max(MIN_DECIMALS, Math.min(MAX_DECIMALS, decimals))
 }
 
 /**
- * The factors that can have made `to` of `from`, both rounded; undefined where one is not above zero. The upper end is
- * infinite where `from` can have been zero.
+ * The factors that can have made `to` of `from`, both rounded: by `half` at most or, without it, as their decimals tell.
+ * Undefined where one is no number above zero. The upper end is infinite where `from` can have been zero.
  */
-export function factorsOf(from: number, to: number): Interval | undefined {
-  if (!(from > 0) || !(to > 0)) return undefined
-  const [halfFrom, halfTo] = [halfUnit(from), halfUnit(to)]
+export function factorsOf(from: unknown, to: unknown, half?: number): Interval | undefined {
+  if (typeof from !== 'number' || typeof to !== 'number' || !(from > 0) || !(to > 0)) return undefined
+  const [halfFrom, halfTo] = [half ?? halfUnit(from), half ?? halfUnit(to)]
   const high = from > halfFrom ? (to + halfTo) / (from - halfFrom) : Infinity
   return { low: (to - halfTo) / (from + halfFrom), high }
 }

@@ -79,3 +79,14 @@ function rangesOf(carried: readonly Row[], all: readonly Row[]): readonly DateRa
   }
   return ranges
 }
+
+/** The dates of rows that are carried over and were not when their files were last written: they are warned of once. */
+export function newlyCarried(years: readonly MendedYear[], before: readonly DateRange[]): readonly IsoDate[] {
+  return years.flatMap(({ rows, carried }) =>
+    rows.map(({ date }) => date).filter((date) => isInAny(date, carried) && !isInAny(date, before)),
+  )
+}
+
+function isInAny(date: IsoDate, ranges: readonly DateRange[]): boolean {
+  return ranges.some((range) => isWithin(date, range))
+}

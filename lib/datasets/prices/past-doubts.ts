@@ -2,7 +2,8 @@
 
 import type { PastStep, RowPair } from './past-steps.ts'
 import type { Row } from '../../core/dataset.ts'
-import { type Interval, factorsOf, factorIn, simplestFraction, quotient, contains } from './intervals.ts'
+import type { FactorRun } from './factor-runs.ts'
+import { type Interval, factorsOf, factorIn, intersection, simplestFraction, quotient, contains } from './intervals.ts'
 
 /** Smaller steps are no larger than the move of an ordinary day, so they cannot be doubted. As a logarithm. */
 const LARGE_STEP = Math.log(1.2)
@@ -25,18 +26,47 @@ export function doubtOf(
   for (const { before, priceFactor, adjFactor } of steps) {
     const at = pairs.findIndex(({ now }) => now.date < before)
     const older = pairs[at]
-    const newer = at > 0 ? pairs[at - 1] : undefined
-    const newerNow = newer?.now ?? next
-    if (older === undefined || newerNow === undefined) continue
-    const newerStored = newer?.stored ?? newerNow
-    const jumps = (name: string, factor: number) =>
-      Math.abs(Math.log(factor)) >= LARGE_STEP &&
-      moveOf(older.now, newerNow, name) > moveOf(older.stored, newerStored, name) + Math.abs(Math.log(factor)) / 2
-    if (jumps('close', priceFactor) || (hasAdjusted && jumps('adjClose', adjFactor))) return 'implausible'
+    const newer = at > 0 ? pairs[at - 1] : next && { stored: next, now: next }
+    if (older === undefined || newer === undefined) continue
+    const isJump = putsJumpIn(older, newer, { name: 'close', factor: priceFactor })
+    const isAdjustedJump = hasAdjusted && putsJumpIn(older, newer, { name: 'adjClose', factor: adjFactor })
+    if (isJump || isAdjustedJump) return 'implausible'
     const isLarge = [priceFactor, adjFactor].some((factor) => Math.abs(Math.log(factor)) >= LARGE_STEP)
-    if (hasAdjusted && isLarge && isTorn(older.now, newerNow, { priceFactor, adjFactor })) return 'unsettled'
+    if (hasAdjusted && isLarge && isTorn(older.now, newer.now, { priceFactor, adjFactor })) return 'unsettled'
   }
   return undefined
+}
+
+/** Whether a change by a factor puts a jump between two rows, rather than taking one out. */
+function putsJumpIn(
+  older: RowPair,
+  newer: RowPair,
+  { name, factor }: { readonly name: string; readonly factor: number },
+): boolean {
+  const step = Math.abs(Math.log(factor))
+  return step >= LARGE_STEP && moveOf(older.now, newer.now, name) > moveOf(older.stored, newer.stored, name) + step / 2
+}
+
+/**
+ * Rows amid a run that jump away from those beside them, because the factor of the run was not applied to them or another one
+ * was: not corrections, but an adjustment that has reached a part of the rows.
+ */
+export function countStrays(pairs: readonly RowPair[], runs: readonly FactorRun[]): number {
+  let strays = 0
+  for (const { newest, oldest, interval, factor } of runs) {
+    let beside = pairs[newest]
+    for (const pair of pairs.slice(newest, oldest + 1)) {
+      const own = factorsOf(pair.stored['close'], pair.now['close'])
+      const isStray =
+        own !== undefined &&
+        beside !== undefined &&
+        intersection(own, interval) === undefined &&
+        putsJumpIn(pair, beside, { name: 'close', factor: factorIn(own) / factor })
+      if (isStray) strays += 1
+      else beside = pair
+    }
+  }
+  return strays
 }
 
 /** The absolute logarithm of a move between two rows; 0 where it cannot be known. */
@@ -64,5 +94,5 @@ function isTorn(
 
 /** The adjusted close over the close of a row. */
 function adjustmentOf({ adjClose, close }: Row): Interval | undefined {
-  return typeof adjClose === 'number' && typeof close === 'number' ? factorsOf(close, adjClose) : undefined
+  return factorsOf(close, adjClose)
 }

@@ -2,7 +2,7 @@
 
 import { type Interval, intersection, simplestFraction, quotient } from './intervals.ts'
 import type { Row } from '../../core/dataset.ts'
-import type { IsoDate } from '../../core/dates.ts'
+import { addDays, type IsoDate } from '../../core/dates.ts'
 import type { FactorRun } from './factor-runs.ts'
 
 /** A stored row and the vendor's row of the same session. */
@@ -10,7 +10,7 @@ export type RowPair = { readonly stored: Row; readonly now: Row }
 
 /** A boundary in the past: every row before the session has been multiplied. */
 export type PastStep = {
-  /** The first session that is not multiplied: an ex date. */
+  /** The first session that is not multiplied: an ex date. The day after the newest row where no bar tells it. */
   readonly before: IsoDate
   readonly priceFactor: number
   readonly adjFactor: number
@@ -30,22 +30,30 @@ type Runs = {
   readonly next: Row | undefined
 }
 
-/** A change of the factor between two rows; `newer` is the run after it, undefined beyond the newest row. */
-type Boundary = { readonly before: IsoDate; readonly last: RowPair; readonly step: Interval; readonly factor: number }
+/** A change of the factor between two runs of rows. Beyond the newest row there is no newer run: its factor is 1. */
+type Boundary = {
+  readonly before: IsoDate
+  readonly last: RowPair
+  readonly step: Interval
+  readonly factor: number
+  readonly older: FactorRun
+  readonly newer: FactorRun | undefined
+}
 
 function boundariesOf(
   pairs: readonly RowPair[],
   runs: readonly FactorRun[],
   next: Row | undefined,
 ): readonly Boundary[] {
+  const beyond = next?.date ?? (pairs[0] && addDays(pairs[0].now.date, 1))
   return runs.flatMap((run, index): readonly Boundary[] => {
     const newer = runs[index - 1]
     const last = pairs[run.newest]
-    const before = newer === undefined ? next?.date : pairs[newer.oldest]?.now.date
+    const before = newer === undefined ? beyond : pairs[newer.oldest]?.now.date
     if (last === undefined || before === undefined) return []
     const base = newer === undefined || newer.factor === 1 ? { low: 1, high: 1 } : newer.interval
     const factor = run.factor / (newer?.factor ?? 1)
-    return factor === 1 ? [] : [{ before, last, step: quotient(run.interval, base), factor }]
+    return factor === 1 ? [] : [{ before, last, step: quotient(run.interval, base), factor, older: run, newer }]
   })
 }
 
@@ -85,14 +93,23 @@ function exactIn(step: Interval): number | undefined {
 /** Nothing else moves volumes by more than this in most rows. */
 const VOLUME_TOLERANCE = 0.1
 
-/** Whether most volumes before a boundary have moved by the inverse of its price step. */
-function areVolumesInverse(pairs: readonly RowPair[], { before, factor }: Boundary): boolean {
+/** Whether the volumes have moved across a boundary by the inverse of its price step. */
+function areVolumesInverse(pairs: readonly RowPair[], { factor, older, newer }: Boundary): boolean {
+  // Rows whose prices are as they were have single volumes corrected at most.
+  const after = newer === undefined || newer.factor === 1 ? 0 : volumeMove(pairs, newer)
+  const before = volumeMove(pairs, older)
+  if (before === undefined || after === undefined) return false
+  return Math.abs(before - after + Math.log(factor)) < Math.abs(Math.log(factor)) * VOLUME_TOLERANCE
+}
+
+/** The median change of the volumes of a run, as a logarithm; undefined where no row tells it. */
+function volumeMove(pairs: readonly RowPair[], { newest, oldest }: FactorRun): number | undefined {
   const logs = pairs
-    .filter(({ now }) => now.date < before)
+    .slice(newest, oldest + 1)
     .map(({ stored, now }) => Math.log(Number(now['volume']) / Number(stored['volume'])))
     .filter((log) => Number.isFinite(log))
-  const inverse = logs.filter((log) => Math.abs(log + Math.log(factor)) < Math.abs(Math.log(factor)) * VOLUME_TOLERANCE)
-  return logs.length > 0 && inverse.length > logs.length / 2
+    .toSorted((a, b) => a - b)
+  return logs[Math.floor(logs.length / 2)]
 }
 
 /** Shares after for shares before: a factor of 1/4 is a 4:1 split. */

@@ -1,5 +1,6 @@
 // A symbol's past in words.
 
+import type { IsoDate } from '../../core/dates.ts'
 import { stepText } from '../../core/outcome.ts'
 import { counted, listed } from '../../core/text.ts'
 import type { AnnouncedSplit } from './announced-split.ts'
@@ -13,11 +14,11 @@ export function stepsText(steps: readonly PastStep[]): string {
   return listed(steps.map(stepText), MAX_STEPS_NAMED)
 }
 
-/** The newest session that differs, with the closes of both sides. */
+/** The newest session that differs, with the closes of both sides; or that the vendor has none of the sessions any more. */
 export function differenceText({ differing }: Past, pairs: readonly RowPair[]): string {
   const [newest] = differing
   const pair = pairs.find(({ now }) => now.date === newest)
-  if (pair === undefined) return 'its rows came differently in two calls'
+  if (pair === undefined) return `FMP has none of the ${counted(differing.length, 'session')} up to ${newest} any more`
   const name = pair.stored['close'] === pair.now['close'] ? 'adjClose' : 'close'
   const figures = `${name} of ${pair.now.date} was ${pair.stored[name]} and is ${pair.now[name]} now`
   return `${counted(differing.length, 'session')} differ, ${figures}`
@@ -42,4 +43,20 @@ export function unsettledText(symbol: string): string {
 /** Why new sessions wait where the vendor has announced a split. */
 export function announcedText(symbol: string, { ratio, date }: AnnouncedSplit): string {
   return `FMP lists a ${ratio} split of ${symbol} on ${date}, and has not yet divided the prices before it`
+}
+
+/** Of rows that were carried over for the first time. */
+export function carriedText(dates: readonly IsoDate[]): string {
+  return `FMP has ${spanText(dates)} no more: carried over, multiplied as the rows beside them were, and marked in the file.`
+}
+
+/** Of rows that the vendor's accepted past does not have. */
+export function leftText(dates: readonly IsoDate[]): string {
+  return `FMP's past as accepted lacks ${spanText(dates)}: they stay as they were.`
+}
+
+/** `252 stored sessions (2019-01-02 to 2019-12-31)`. */
+function spanText(dates: readonly IsoDate[]): string {
+  const sorted = dates.toSorted()
+  return `${counted(dates.length, 'stored session')} (${sorted[0]} to ${sorted.at(-1)})`
 }

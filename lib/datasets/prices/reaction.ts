@@ -6,8 +6,18 @@ import { IngestError } from '../../core/errors.ts'
 import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
 import type { Compared } from './compare.ts'
-import { planMend, type MendedYear } from './mend.ts'
-import { announcedText, differenceText, holdHint, keptText, stepsText, unsettledText } from './past-text.ts'
+import { newlyCarried, planMend, type MendedYear } from './mend.ts'
+import { COMPARED_SESSIONS, glanceAt } from './past.ts'
+import {
+  announcedText,
+  carriedText,
+  differenceText,
+  holdHint,
+  keptText,
+  leftText,
+  stepsText,
+  unsettledText,
+} from './past-text.ts'
 import type { AnnouncedSplit } from './announced-split.ts'
 import { counted } from '../../core/text.ts'
 import type { SymbolPlan } from './plan.ts'
@@ -74,10 +84,18 @@ const REACTIONS: Readonly<Record<PastVerdict, Case>> = {
 export function reactTo(plan: SymbolPlan, compared: Compared, context: ReactionContext): Reaction {
   const { verdict, differing, steps } = compared.past
   const isTaken = context.isAccepted && differing.length > 0
-  const reaction = isTaken ? mendAll(plan, compared) : REACTIONS[verdict](plan, compared, context)
+  const reaction = isTaken ? accept(plan, compared) : REACTIONS[verdict](plan, compared, context)
   const rewrites = reaction.mends.length + reaction.corrections.length > 0
   if (!rewrites || !losesAdjusted(compared)) return reaction
   return { ...NOTHING, basesDiffer: steps.length > 0, warnings: [keptText(compared.past)] }
+}
+
+/** Takes the past as the vendor has it. Where no factor explains it, none fits the rows that the vendor has no more. */
+function accept(plan: SymbolPlan, compared: Compared): Reaction {
+  const { past, stored } = compared
+  if (past.verdict !== 'other' && past.verdict !== 'unsettled') return mendAll(plan, compared)
+  const taken = mendAll(plan, { ...compared, past: { ...past, steps: [] } })
+  return { ...taken, warnings: stored.absent.length === 0 ? [] : [leftText(stored.absent.map(({ date }) => date))] }
 }
 
 /** Whether a mend would lose adjusted closes: stored rows have them and the answer has none, as with `--no-adj-close`. */
@@ -163,7 +181,10 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
       }
     })
   const planned = new Map(years.filter(({ year }) => inPlan.has(year)).map((year) => [year.year, year]))
-  return { ...NOTHING, mends: mends.toReversed(), planned }
+  const carriedBefore = [...stored.yearFiles.values()].flatMap(({ footer }) => footer.carried)
+  const carried = past.steps.length === 0 ? [] : newlyCarried(years, carriedBefore)
+  const warnings = carried.length === 0 ? [] : [carriedText(carried)]
+  return { ...NOTHING, mends: mends.toReversed(), planned, warnings }
 }
 
 /** The vendor is expected to settle: only a long wait is an error. */
@@ -183,14 +204,17 @@ function waitSaying(symbol: string, why: string, newSessions: readonly IsoDate[]
   return { ...NOTHING, isHeld: true, isFailed: true, errors: [error] }
 }
 
-/** Nothing is added to a series whose newest stored row has moved without an explanation. */
+/**
+ * Nothing is added to a series whose past has moved without an explanation, if its newest stored row has moved with it or a
+ * night's own rows tell of it. Where only an audit sees older rows move, a new session continues rows that are as they were.
+ */
 function refuse({ symbol }: SymbolPlan, { past, stored }: Compared): Reaction {
   const what =
     past.verdict === 'implausible' ? 'puts a jump into the series' : 'is explained by no split and no dividend'
   const message = `FMP's past of ${symbol} has changed in a way that ${what}: ${differenceText(past, stored.pairs)}`
   const error = new IngestError(message, { kind: 'past', scope: 'symbol', hint: holdHint(symbol) })
-  const newest = stored.pairs[0]?.now.date
-  const isHeld = newest !== undefined && past.differing.includes(newest)
+  const newest = [1, COMPARED_SESSIONS].map((count) => stored.pairs.slice(0, count))
+  const isHeld = stored.pairs.length === 0 || newest.some((rows) => glanceAt(rows, false) === 'look')
   return { ...NOTHING, isHeld, isFailed: isHeld, errors: [error] }
 }
 

@@ -3,7 +3,7 @@
 
 import type { IsoDate } from '../../core/dates.ts'
 import type { Call, Fetched, Task } from '../../pipeline/pipeline.ts'
-import { answerOf, comparedWindows, glanceAtSymbol } from './compare.ts'
+import { answerOf, comparedWindows, glanceAtSymbol, likelyLookCalls } from './compare.ts'
 import { storeNothing, decide, type Answered, type DecideContext } from './decide.ts'
 import { tradesElsewhere } from './exchange.ts'
 import { NOTHING_HELD, type MarketAnswer } from './market.ts'
@@ -44,7 +44,7 @@ async function fetchSymbol(plan: SymbolPlan, context: SessionContext, { call, ma
   const { windows, raw } = await fetchComparedWindows(plan, longer, { dataset: context.dataset, call })
   if (raw.length === 0) {
     const outcome = await outcomeWithoutRows(plan, context)
-    return { prepare: async () => storeNothing(outcome) }
+    return { likelyCalls: 0, prepare: async () => storeNothing(outcome) }
   }
   const { symbol, recentFrom } = plan
   if (recentFrom === undefined) throw new Error('A plan that asks for rows has a range')
@@ -56,6 +56,7 @@ async function fetchSymbol(plan: SymbolPlan, context: SessionContext, { call, ma
   const ready = market?.join(marketAnswer(plan, answered, context))
   return {
     ...(ready && { ready }),
+    likelyCalls: glanced === undefined ? 0 : likelyLookCalls(plan, glanced),
     prepare: async (extraCall) =>
       await decide(plan, answered, { context, verdict: await (ready ?? NOTHING_HELD), call: extraCall }),
   }

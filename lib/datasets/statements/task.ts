@@ -36,7 +36,7 @@ export function documentTask(plan: DocumentPlan, shared: Omit<DocumentContext, '
     outcomeWithFate: (fate, errors) => outcomeWithFate(plan, fate, errors),
     fetch: async (call) => {
       const store = await fetchDocuments(plan, context, call)
-      return { prepare: async () => store }
+      return { likelyCalls: 0, prepare: async () => store }
     },
   }
 }
