@@ -3,7 +3,7 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import type { Row } from '../../core/dataset.ts'
-import { addDays, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { addDays, earlierOf, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
 import { look, type Answer } from './look.ts'
@@ -40,22 +40,27 @@ export type Compared = {
 const YEARS_BEFORE = 9
 
 /**
- * The windows of a plan, made longer so that they cover stored sessions: ten before what is asked or, in an audit, all from
- * the oldest stored year on, nine years back at most. Never more windows: a call costs the same for ten days and ten years.
+ * The windows of a plan, made longer so that they cover stored sessions: in an audit all from the oldest stored year on, nine
+ * years back at most, and ten sessions before what is asked. Longest first, for a vendor that refuses the longest. Never more
+ * windows: a call costs the same for ten days and ten years. Empty where the plan's own windows are compared, if anything is.
  */
-export async function comparedWindows(plan: SymbolPlan, context: CompareContext): Promise<readonly DateRange[]> {
+export async function comparedWindows(
+  plan: SymbolPlan,
+  context: CompareContext,
+): Promise<readonly (readonly DateRange[])[]> {
   const { windows, symbol, isAudited, files } = plan
   const last = windows.at(-1)
-  if (last === undefined || !mayBeStored(plan, context)) return windows
+  if (last === undefined || !mayBeStored(plan, context)) return []
   // A year file that is refreshed is in its window already. Day files are compared with those before them.
   const isRefresh = files.some(({ partition, stored }) => partition.kind === 'year' && stored !== undefined)
-  if (!isAudited && isRefresh) return windows
   const oldest = isAudited ? (await storedExtent(symbol, new Map(), context))?.from : undefined
-  const newest = context.isNightly ? undefined : await newestStoredBefore(symbol, last.from, context)
+  const newest = context.isNightly || isRefresh ? undefined : await newestStoredBefore(symbol, last.from, context)
   const near = context.calendar.sessionsBack(newest ?? addDays(last.from, -1), COMPARED_SESSIONS)
-  const wanted = oldest === undefined ? near : wholeYear(yearOf(oldest)).from
-  const from = laterOf(wanted, wholeYear(yearOf(last.to) - YEARS_BEFORE).from)
-  return from < last.from ? [...windows.slice(0, -1), { from, to: last.to }] : windows
+  const wanted = [...(oldest === undefined ? [] : [wholeYear(yearOf(oldest)).from]), ...(isRefresh ? [] : [near])]
+  return wanted
+    .map((date) => laterOf(date, wholeYear(yearOf(last.to) - YEARS_BEFORE).from))
+    .filter((from) => from < last.from)
+    .map((from) => [...windows.slice(0, -1), { from, to: last.to }])
 }
 
 /** Whether anything of a symbol can be stored before its windows; a run with dates has not looked there. */
@@ -133,7 +138,9 @@ export async function compareSymbol(
   if (isWhole || (glance !== 'look' && !isAccepted)) return comparedAt(stored, answer, { isWhole })
   const whole = await look(plan, { answer, extent }, context, call)
   if (whole === undefined) return { ...comparedAt(stored, answer, { isLook: true }), past: TORN }
-  const all = await readStoredRows(symbol, rangeOf(whole.windows) ?? range, whole.rows, context)
+  // Also what is older than a plan's depth: those rows are carried over.
+  const { from, to } = rangeOf(whole.windows) ?? range
+  const all = await readStoredRows(symbol, { from: earlierOf(from, extent.from), to }, whole.rows, context)
   refuseHoles(symbol, all, whole)
   return comparedAt(all, whole, { isWhole: true, isLook: true })
 }

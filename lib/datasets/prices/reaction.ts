@@ -1,7 +1,7 @@
 // What a comparison leads to: year files to mend, day files to correct, new sessions to hold back.
 
 import type { Row } from '../../core/dataset.ts'
-import { laterOf, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { isWithin, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
@@ -175,7 +175,10 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
         key: dataset.key(symbol, partition),
         symbol,
         rows,
-        asked: askedRange(year, { range: { from: range.from, to: newest }, windows: answer.windows, yearsWithRows }),
+        asked: isWithin(wholeYear(year).from, range)
+          ? askedRange(year, { range: { from: range.from, to: newest }, windows: answer.windows, yearsWithRows })
+          : // Nothing was asked of a year that is carried over whole.
+            found?.footer.asked,
         range,
         carried,
       }
