@@ -114,7 +114,9 @@ describe('over lakes that the program has mended', () => {
       bar.date === '2024-09-12' && session < '2024-09-17' ? { ...bar, close: (bar.close ?? 0) + 0.5 } : bar,
     )
     stage.bars['SPLIT'] = corrected ?? []
-    const run = await stage.run(['--tickers', 'SPLIT,QUIET', '--audit', '0', ...args], { now: morningAfter(day(session)) })
+    const run = await stage.run(['--tickers', 'SPLIT,QUIET', '--audit', '0', ...args], {
+      now: morningAfter(day(session)),
+    })
     expect({ session, code: run.code }).toEqual({ session, code: 0 })
   }
 
@@ -136,7 +138,10 @@ describe('over lakes that the program has mended', () => {
     await night(stage, '2024-09-06', ['--backfill', '--from-date', history.from])
     for (const session of ['2024-09-10', '2024-09-12', exDate]) await night(stage, session)
     const all = (await sqlOf('lib/parquet/README.md'))[0]?.replaceAll("'lake/", `'${stage.lake.out}/`) ?? ''
-    const [recent, newest] = [' >= last_date - 30', /\nQUALIFY .* = 1/.exec((await sqlOf('lib/parquet/README.md'))[2] ?? '')?.[0] ?? '']
+    const [recent, newest] = [
+      ' >= last_date - 30',
+      /\nQUALIFY .* = 1/.exec((await sqlOf('lib/parquet/README.md'))[2] ?? '')?.[0] ?? '',
+    ]
 
     // The mend has written 2024 anew. It is newer than its day files, which a recipe that reads them must not take.
     const mended = byVendor(stage)

@@ -5,9 +5,9 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { grouped } from '../../lib/core/text.ts'
-import { barsFor, type Bar } from '../support/bars.ts'
+import { barsFor } from '../support/bars.ts'
 import { readRows } from '../support/lakes/lake.ts'
-import { readRealSeries, realRowOn } from '../support/real-prices.ts'
+import { readRealSeries, realBarsOf } from '../support/real-prices.ts'
 import { ROOT } from '../support/runs/process.ts'
 import { setStage, type Stage } from '../support/runs/stage.ts'
 import { expectShown } from '../support/shown.ts'
@@ -18,17 +18,7 @@ const PAGE = await Bun.file(join(ROOT, 'lib/datasets/prices/README.md')).text()
 const SYMBOLS = ['AAPL', 'IBM', 'MSFT']
 const LIST = ['--tickers', SYMBOLS.join(',')]
 
-/** The vendor's bars up to the night of a session. */
-async function setNight(stage: Stage, night: string): Promise<void> {
-  const series = await readRealSeries()
-  for (const symbol of SYMBOLS) {
-    const past = (series.get(symbol) ?? []).filter(({ date }) => date <= night)
-    const today = past.at(-1)
-    if (today !== undefined) stage.bars[symbol] = past.map((session) => realRowOn(symbol, session, today) as Row)
-  }
-}
-
-type Row = Bar & { readonly symbol: string }
+const setNight = async (stage: Stage, night: string) => Object.assign(stage.bars, await realBarsOf(SYMBOLS, night))
 
 /** Runs on the mornings after these nights, each in the order of the page. */
 async function runNights(stage: Stage, nights: readonly (readonly [night: string, morning: string])[]) {
@@ -42,7 +32,9 @@ async function runNights(stage: Stage, nights: readonly (readonly [night: string
 async function setFiveYears(): Promise<Stage> {
   const stage = await setStage()
   await setNight(stage, '2005-02-14')
-  const backfill = await stage.run([...LIST, '--backfill', '--from-date', '2000-01-01'], { now: '2005-02-15T13:00:00Z' })
+  const backfill = await stage.run([...LIST, '--backfill', '--from-date', '2000-01-01'], {
+    now: '2005-02-15T13:00:00Z',
+  })
   expect(backfill.code).toBe(0)
   return stage
 }
@@ -57,7 +49,15 @@ async function stored(stage: Stage, row: string) {
 /** The lines of the page's table that begin with these cells. */
 function cellsOf(heading: string): readonly (readonly string[])[] {
   const [, table = ''] = new RegExp(String.raw`\| ${heading} .*\n\| -.*\n((?:\|.*\n)+)`).exec(PAGE) ?? []
-  return table.trim().split('\n').map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()))
+  return table
+    .trim()
+    .split('\n')
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
 }
 
 const twoDecimals = (value: unknown) => (Number(value) > 1_000 ? grouped(Number(value)) : Number(value).toFixed(2))
@@ -90,7 +90,9 @@ test('the two nights print what the page shows, and store what its table says', 
   // Its two returns of 2005-02-15.
   const [c0, c1] = [await stored(stage, 'MSFT 2005-02-14'), await stored(stage, 'MSFT 2005-02-15')]
   const percent = (name: 'close' | 'adjClose') => ((Number(c1?.[name]) / Number(c0?.[name]) - 1) * 100).toFixed(2)
-  expect(PAGE).toContain(`fell from ${c0?.close} to ${c1?.close} and paid 0.08: ${percent('close').replace('-', '−')} % by`)
+  expect(PAGE).toContain(
+    `fell from ${c0?.close} to ${c1?.close} and paid 0.08: ${percent('close').replace('-', '−')} % by`,
+  )
   expect(PAGE).toContain(`${percent('adjClose')} % by \`adjClose\``)
 })
 
@@ -160,5 +162,7 @@ test('prices as traded come from the first stored rows, and from a list of split
   // Apple's first bar of the series, which has been divided by 2, 2, 7 and 4 since.
   const [oldest] = traded
   const divided = Math.round(((oldest?.prices[3] ?? 0) / 112) * 100) / 100
-  expect(PAGE).toContain(`Apple traded at ${oldest?.prices[3]} on ${oldest?.date} and has split 112-fold since; from ${divided} the product is ${(divided * 112).toFixed(2)}.`)
+  expect(PAGE).toContain(
+    `Apple traded at ${oldest?.prices[3]} on ${oldest?.date} and has split 112-fold since; from ${divided} the product is ${(divided * 112).toFixed(2)}.`,
+  )
 })

@@ -155,7 +155,10 @@ describe('a lake of nights with a split, dividends, both at once, a late one and
     for (const [index, [symbol, , last, price, adjusted]] of expected.entries()) {
       const { price_factor: foundPrice, adj_factor: foundAdjusted, rows } = rebases[index] ?? {}
       const count = sessions(HISTORY.from, last).length
-      expect({ symbol, isWhole: Number(rows) > 0.95 * count && Number(rows) <= count }).toEqual({ symbol, isWhole: true })
+      expect({ symbol, isWhole: Number(rows) > 0.95 * count && Number(rows) <= count }).toEqual({
+        symbol,
+        isWhole: true,
+      })
       expect(Math.abs(Number(foundPrice) / price - 1)).toBeLessThan(0.000_1)
       expect(Math.abs(Number(foundAdjusted) / adjusted - 1)).toBeLessThan(0.000_1)
     }
