@@ -64,14 +64,14 @@ SEQUENCE BY STRUCT(ingest_ts, source_mtime)
 COLUMNS * EXCEPT (_rescued_data, source_file, source_mtime)
 STORED AS SCD TYPE 1;
 
--- Gold: the changes of base that Bronze shows. After a split or a dividend FMP multiplies the whole past of a symbol, and the
--- run that finds this stores every row anew that has changed. One row here is such a change: the stored rows of the symbol
--- from first_date to last_date were multiplied, and the run that began at seen_at has stored that.
+-- Gold: the changes of base that Bronze shows. After a split or a dividend FMP multiplies the whole past of a symbol, and
+-- the run that finds this stores every row anew that has changed. One row here is such a change: the stored rows of the
+-- symbol from first_date to last_date were multiplied, and the run that began at seen_at has stored that.
 --
--- A version of a row of these dates that is older than seen_at is brought to the base of seen_at by its factors: prices times
--- price_factor, volume divided by it, adjClose times adj_factor. The factors are measured on rounded prices. A bar that was
--- corrected in the same run has a row of its own, one that was corrected alone has none. Bronze shows nothing of a change
--- that no run has stored, as with --mend none.
+-- A version of a row of these dates that is older than seen_at is brought to the base of seen_at by its factors: prices
+-- times price_factor, adjClose times adj_factor, and the volume divided by price_factor (a spin-off leaves the volume as
+-- it is). The factors are measured on rounded prices. A bar that was corrected in the same run has a row of its own, one
+-- that was corrected alone has none. Bronze shows nothing of a change that no run has stored, as with --mend none.
 CREATE OR REFRESH MATERIALIZED VIEW price_rebases
 COMMENT 'Changes of base: which stored rows FMP has multiplied since, and by what'
 AS
@@ -199,22 +199,24 @@ COMMENT 'Moving averages and volatility over the adjusted close'
 AS
 WITH
   -- The rows that are still on an older base: a change covers their date and would have moved them by a last digit or more,
-  -- and they were stored before it. After the end of a mend that was cut short these are all rows, else those that are no
-  -- newer than a version that is known to be on the old base.
+  -- and they were stored before it. Behind the end of a mend that was cut short these are all rows, else those that are no
+  -- newer than a version which is known to be on the old base.
   stale AS (
     SELECT DISTINCT p.symbol, p.date
-    FROM silver_prices AS p
+    FROM (
+      SELECT
+        symbol, date, close, adjClose, ingest_ts,
+        CASE WHEN close < 1 AND close <> ROUND(close, 2) THEN 0.0001 ELSE 0.01 END AS close_digit,
+        CASE WHEN adjClose < 1 AND adjClose <> ROUND(adjClose, 2) THEN 0.0001 ELSE 0.01 END AS adj_digit
+      FROM silver_prices
+    ) AS p
     JOIN price_rebases AS r
       ON p.symbol = r.symbol
       AND p.date <= r.covers_to
       AND (r.covers_from IS NULL OR p.date >= r.covers_from)
       AND p.ingest_ts < r.seen_at
       AND (p.date > r.last_date OR p.ingest_ts <= r.old_until)
-      AND (
-        ABS(p.close * (r.price_factor - 1)) >= CASE WHEN p.close < 1 AND p.close <> ROUND(p.close, 2) THEN 0.0001 ELSE 0.01 END
-        OR ABS(p.adjClose * (r.adj_factor - 1))
-          >= CASE WHEN p.adjClose < 1 AND p.adjClose <> ROUND(p.adjClose, 2) THEN 0.0001 ELSE 0.01 END
-      )
+    WHERE ABS(p.close * (r.price_factor - 1)) >= p.close_digit OR ABS(p.adjClose * (r.adj_factor - 1)) >= p.adj_digit
   ),
   returns AS (
     SELECT

@@ -1,11 +1,11 @@
--- Gold: the changes of base that Bronze shows. After a split or a dividend FMP multiplies the whole past of a symbol, and the
--- run that finds this stores every row anew that has changed. One row here is such a change: the stored rows of the symbol
--- from first_date to last_date were multiplied, and the run that began at seen_at has stored that.
+-- Gold: the changes of base that Bronze shows. After a split or a dividend FMP multiplies the whole past of a symbol, and
+-- the run that finds this stores every row anew that has changed. One row here is such a change: the stored rows of the
+-- symbol from first_date to last_date were multiplied, and the run that began at seen_at has stored that.
 --
--- A version of a row of these dates that is older than seen_at is brought to the base of seen_at by its factors: prices times
--- price_factor, volume divided by it, adjClose times adj_factor. The factors are measured on rounded prices. A bar that was
--- corrected in the same run has a row of its own, one that was corrected alone has none. Bronze shows nothing of a change
--- that no run has stored, as with --mend none.
+-- A version of a row of these dates that is older than seen_at is brought to the base of seen_at by its factors: prices
+-- times price_factor, adjClose times adj_factor, and the volume divided by price_factor (a spin-off leaves the volume as
+-- it is). The factors are measured on rounded prices. A bar that was corrected in the same run has a row of its own, one
+-- that was corrected alone has none. Bronze shows nothing of a change that no run has stored, as with --mend none.
 
 CREATE OR REPLACE VIEW ${catalog}.gold.price_rebases AS
 WITH

@@ -3,22 +3,24 @@
 CREATE OR REPLACE VIEW ${catalog}.gold.price_features AS
 WITH
   -- The rows that are still on an older base: a change covers their date and would have moved them by a last digit or more,
-  -- and they were stored before it. After the end of a mend that was cut short these are all rows, else those that are no
-  -- newer than a version that is known to be on the old base.
+  -- and they were stored before it. Behind the end of a mend that was cut short these are all rows, else those that are no
+  -- newer than a version which is known to be on the old base.
   stale AS (
     SELECT DISTINCT p.symbol, p.date
-    FROM ${catalog}.silver.prices AS p
+    FROM (
+      SELECT
+        symbol, date, close, adjClose, ingest_ts,
+        CASE WHEN close < 1 AND close <> ROUND(close, 2) THEN 0.0001 ELSE 0.01 END AS close_digit,
+        CASE WHEN adjClose < 1 AND adjClose <> ROUND(adjClose, 2) THEN 0.0001 ELSE 0.01 END AS adj_digit
+      FROM ${catalog}.silver.prices
+    ) AS p
     JOIN ${catalog}.gold.price_rebases AS r
       ON p.symbol = r.symbol
       AND p.date <= r.covers_to
       AND (r.covers_from IS NULL OR p.date >= r.covers_from)
       AND p.ingest_ts < r.seen_at
       AND (p.date > r.last_date OR p.ingest_ts <= r.old_until)
-      AND (
-        ABS(p.close * (r.price_factor - 1)) >= CASE WHEN p.close < 1 AND p.close <> ROUND(p.close, 2) THEN 0.0001 ELSE 0.01 END
-        OR ABS(p.adjClose * (r.adj_factor - 1))
-          >= CASE WHEN p.adjClose < 1 AND p.adjClose <> ROUND(p.adjClose, 2) THEN 0.0001 ELSE 0.01 END
-      )
+    WHERE ABS(p.close * (r.price_factor - 1)) >= p.close_digit OR ABS(p.adjClose * (r.adj_factor - 1)) >= p.adj_digit
   ),
   returns AS (
     SELECT

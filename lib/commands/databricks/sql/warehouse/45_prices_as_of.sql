@@ -1,7 +1,7 @@
--- Gold: what the lake knew at an instant: for each symbol and date the version with the greatest ingest_ts up to it. A query
--- reads it as gold.prices_as_of(instant) in place of a table. The instant is in the time zone of the session.
--- ingest_ts is the start of the run that stored a row: the row was there some minutes later. Bronze knows the versions that
--- were in the lake at one of the loads.
+-- Gold: what the lake knew at an instant: for each symbol and date the version with the greatest ingest_ts up to it. A
+-- query reads it as gold.prices_as_of(instant) in place of a table. The instant is in the time zone of the session.
+-- ingest_ts is the start of the run that stored a row: the row was there some minutes later. Bronze knows the versions
+-- that were in the lake at one of the loads.
 
 CREATE OR REPLACE FUNCTION ${catalog}.gold.prices_as_of(as_of TIMESTAMP)
 RETURNS TABLE (
