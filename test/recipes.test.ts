@@ -91,14 +91,32 @@ test('DuckDB’s recipes give one row per symbol and date, the newest; the fast 
   connection.closeSync()
 })
 
-/** The rows that a recipe gives, by symbol and date; of a date that comes twice both. */
+/** The rows that a recipe gives, sorted; of a date that comes twice both. */
 async function rowsByRecipe(statements: readonly string[], table: string): Promise<string[]> {
   const connection = await (await DuckDBInstance.create()).connect()
   for (const sql of statements) await connection.run(sql)
-  const sql = `SELECT symbol, CAST(date AS VARCHAR), close, adjClose FROM ${table} ORDER BY ALL`
-  const rows = (await connection.runAndReadAll(sql)).getRowsJson().map((row) => row.join(' '))
+  const reader = await connection.runAndReadAll(`SELECT symbol, CAST(date AS VARCHAR), close, adjClose FROM ${table}`)
   connection.closeSync()
-  return rows
+  return reader
+    .getRowsJson()
+    .map((row) => JSON.stringify(row))
+    .toSorted()
+}
+
+/** What the vendor of a stage has, as `rowsByRecipe` gives it. */
+function rowsOfVendor({ bars }: Stage): string[] {
+  const rows = Object.entries(bars).flatMap(([symbol, own]) =>
+    own.map(({ date, close, adjClose }) => JSON.stringify([symbol, date, close, adjClose])),
+  )
+  return rows.toSorted()
+}
+
+/** The fast recipe over a lake, with a part of it exchanged. */
+async function fastRecipe({ lake }: Stage, part: RegExp | '' = '', other = ''): Promise<readonly string[]> {
+  const statements = (await sqlOf('lib/parquet/README.md')).slice(1, 3)
+  const changed = statements.map((sql) => sql.replace(part, other))
+  if (part !== '') expect(changed).not.toEqual(statements)
+  return changed.map((sql) => sql.replaceAll("'lake/", `'${lake.out}/`))
 }
 
 describe('over lakes that the program has mended', () => {
@@ -120,45 +138,29 @@ describe('over lakes that the program has mended', () => {
     expect({ session, code: run.code }).toEqual({ session, code: 0 })
   }
 
-  /** The fast recipe, with a part of it exchanged. */
-  async function fast(stage: Stage, part = '', other = ''): Promise<readonly string[]> {
-    const statements = (await sqlOf('lib/parquet/README.md')).slice(1, 3)
-    const [changed = [], whole = []] = [statements.map((sql) => sql.replace(part, other)), statements]
-    if (part !== '') expect(changed).not.toEqual(whole)
-    return changed.map((sql) => sql.replaceAll("'lake/", `'${stage.lake.out}/`))
-  }
-
-  const byVendor = (stage: Stage) =>
-    Object.entries(stage.bars)
-      .flatMap(([symbol, bars]) => bars.map(({ date, close, adjClose }) => `${symbol} ${date} ${close} ${adjClose}`))
-      .toSorted()
-
   test('the fast recipe takes a correction from a day file, and a mended year before its older day files', async () => {
     await using stage = await setStage({})
     await night(stage, '2024-09-06', ['--backfill', '--from-date', history.from])
     for (const session of ['2024-09-10', '2024-09-12', exDate]) await night(stage, session)
     const all = (await sqlOf('lib/parquet/README.md'))[0]?.replaceAll("'lake/", `'${stage.lake.out}/`) ?? ''
-    const [recent, newest] = [
-      ' >= last_date - 30',
-      /\nQUALIFY .* = 1/.exec((await sqlOf('lib/parquet/README.md'))[2] ?? '')?.[0] ?? '',
-    ]
+    const [recent, newest] = [/ >= last_date - 30/, /\nQUALIFY .* = 1/]
 
     // The mend has written 2024 anew. It is newer than its day files, which a recipe that reads them must not take.
-    const mended = byVendor(stage)
+    const mended = rowsOfVendor(stage)
     expect(await rowsByRecipe([all], 'prices')).toEqual(mended)
-    expect(await rowsByRecipe(await fast(stage), 'prices_fast')).toEqual(mended)
-    expect(await rowsByRecipe(await fast(stage, recent, ' > last_date'), 'prices_fast')).toEqual(mended)
-    const doubled = await rowsByRecipe(await fast(stage, newest), 'prices_fast')
+    expect(await rowsByRecipe(await fastRecipe(stage), 'prices_fast')).toEqual(mended)
+    expect(await rowsByRecipe(await fastRecipe(stage, recent, ' > last_date'), 'prices_fast')).toEqual(mended)
+    const doubled = await rowsByRecipe(await fastRecipe(stage, newest), 'prices_fast')
     expect(doubled.length).toBeGreaterThan(mended.length)
     expect(doubled.filter((row) => !mended.includes(row)).length).toBeGreaterThan(2)
 
     // The correction is in a day file. It is newer than the year, which a recipe that reads only later days would take.
     await night(stage, '2024-09-17')
-    const corrected = byVendor(stage)
+    const corrected = rowsOfVendor(stage)
     expect(await rowsByRecipe([all], 'prices')).toEqual(corrected)
-    expect(await rowsByRecipe(await fast(stage), 'prices_fast')).toEqual(corrected)
-    const late = await rowsByRecipe(await fast(stage, recent, ' > last_date'), 'prices_fast')
-    expect(late.filter((row) => !corrected.includes(row))).toEqual([expect.stringContaining('SPLIT 2024-09-12 ')])
+    expect(await rowsByRecipe(await fastRecipe(stage), 'prices_fast')).toEqual(corrected)
+    const late = await rowsByRecipe(await fastRecipe(stage, recent, ' > last_date'), 'prices_fast')
+    expect(late.filter((row) => !corrected.includes(row))).toEqual([expect.stringContaining('"SPLIT","2024-09-12"')])
   })
 })
 

@@ -105,8 +105,7 @@ test('what is held back is said in the words of the page', async () => {
 
   const symbols = Array.from({ length: 40 }, (_, n) => `S${n + 10}`)
   const usual = Object.entries(barsFor(symbols, '2019-09-03', '2019-10-31')).map(([name, bars]) => {
-    const volume = (date: string) => (date === '2019-10-31' ? 100 : 1) * 2_000_000
-    return [name, bars.map((bar) => ({ ...bar, volume: volume(bar.date) }))] as const
+    return [name, bars.map((bar) => ({ ...bar, volume: bar.date === '2019-10-31' ? 2e8 : 2e6 }))] as const
   })
   await using market = await setStage({ bars: Object.fromEntries(usual) })
   const list = ['--tickers', symbols.join(',')]

@@ -241,8 +241,8 @@ test.each(['0', '1'])(
     })
     const old = (await readRows(stage.lake, 'raw/prices')).filter(({ date }) => date < '2020-01-01')
     expect(metricsOf(run).carried_rows).toBe(old.length)
-    const traded = new Map(series['SPLIT']?.traded.map(({ date, close }) => [String(date), close]))
-    expect(old.filter(({ date, close }) => close !== (traded.get(date) ?? 0) / 4)).toEqual([])
+    const closes = new Map(series['SPLIT']?.traded.map(({ date, close }) => [String(date), close]))
+    expect(old.filter(({ date, close }) => close !== (closes.get(date) ?? 0) / 4)).toEqual([])
     // What was asked of those years is still known, so that no backfill asks for them again.
     expect(await askedOf(stage.lake)).toEqual(asked)
   },

@@ -66,6 +66,11 @@ test('its changes of base are those of two real symbols, and its query brings wh
   expect(Math.max(Number(apart[0]?.['close']), Number(apart[0]?.['adj']))).toBeLessThan(0.02)
 })
 
+/** To two digits: the guide rounds. */
+function rounded(rows: readonly (readonly number[])[]): number[][] {
+  return rows.map((row) => row.map((value) => Number(value.toPrecision(2))))
+}
+
 test('what Bronze grows by is counted from real files', async () => {
   const { columns } = prices()
   const files = [...(await readRealSeries())].flatMap(([symbol, sessions]) => {
@@ -99,8 +104,5 @@ test('what Bronze grows by is counted from real files', async () => {
     mends(exDates, 25, 6 * exDates),
     mends(splits, 25, 6 * splits + 10 * 6 * (exDates - splits)),
   ]
-  // To two digits: the guide rounds.
-  const rounded = (rows: readonly (readonly number[])[]) =>
-    rows.map((row) => row.map((value) => Number(value.toPrecision(2))))
   expect(rounded(counted)).toEqual(rounded(expected))
 })

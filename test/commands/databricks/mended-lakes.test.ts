@@ -95,8 +95,17 @@ async function mixedOf(warehouse: Warehouse): Promise<Record<string, unknown>[]>
   )
 }
 
-function closeBefore(symbol: string, date: IsoDate): number {
-  return SERIES[symbol]?.traded.findLast((bar) => bar.date < date)?.close ?? 0
+/** The factor of a dividend. */
+function paid(symbol: string, exDate: IsoDate, dividend: number): number {
+  return 1 - dividend / (SERIES[symbol]?.traded.findLast(({ date }) => date < exDate)?.close ?? 0)
+}
+
+/** The bars with another close in the newest one. */
+function provisional(bars: readonly Bar[] = []): readonly Bar[] {
+  return bars.map((bar, index) => {
+    const [close, adjClose] = [bar.close, bar.adjClose].map((value) => (value ?? 0) + 0.5)
+    return index < bars.length - 1 ? bar : { ...bar, close: close ?? null, adjClose: adjClose ?? null }
+  })
 }
 
 describe('a lake of nights with a split, dividends, both at once, a late one and a correction', () => {
@@ -112,7 +121,7 @@ describe('a lake of nights with a split, dividends, both at once, a late one and
     for (const night of nights) {
       Object.assign(stage.bars, barsOfNight(SERIES, night))
       // The newest close is provisional until the night after.
-      if (night === FIRST) stage.bars['FIXED'] = stage.bars['FIXED']?.with(-1, provisional(stage.bars['FIXED'])) ?? []
+      if (night === FIRST) stage.bars['FIXED'] = provisional(stage.bars['FIXED'])
       await run(stage, night)
       await load(warehouse, stage)
       silver.set(night, await warehouse.query('SELECT * FROM memory.silver.prices ORDER BY symbol, date'))
@@ -123,15 +132,8 @@ describe('a lake of nights with a split, dividends, both at once, a late one and
     await stage[Symbol.asyncDispose]()
   })
 
-  function provisional(bars: readonly Bar[]): Bar {
-    const bar = bars.at(-1)
-    if (bar === undefined) throw new Error('There is no bar')
-    return { ...bar, close: (bar.close ?? 0) + 0.5, adjClose: (bar.adjClose ?? 0) + 0.5 }
-  }
-
   test('each change is told: when it was seen, how far it reaches, its factors and its rows; a correction is none', async () => {
     const rebases = await rebasesOf(warehouse)
-    const paid = (symbol: string, exDate: IsoDate, dividend: number) => 1 - dividend / closeBefore(symbol, exDate)
     const expected = [
       ['BOTH', EX_DATE, '2024-09-13', 2 / 3, (2 / 3) * paid('BOTH', EX_DATE, 0.5)],
       ['JOINED', LAST, '2024-09-16', 8, 8 * paid('JOINED', NEXT, 0.5)],
@@ -143,7 +145,7 @@ describe('a lake of nights with a split, dividends, both at once, a late one and
     expect(rebases).toEqual(
       expected.map(([symbol, night, last]) => ({
         symbol,
-        seen_at: `${morningAfter(night).replace('T', ' ').replace('Z', '+00')}`,
+        seen_at: morningAfter(night).replace('T', ' ').replace('Z', '+00'),
         first_date: HISTORY.from,
         last_date: last,
         price_factor: expect.any(Number),

@@ -41,20 +41,21 @@ function sessionAt(index: number): IsoDate {
  * Up to four splits and dividends, some of them late; one large split at most, or the price would fall below a dividend. At a
  * low price every dividend is below a cent, so it leaves most rows as they are.
  */
-function drawEvents(random: Random, isLow: boolean): readonly PastEvent[] {
+function drawEvents(random: Random, hasLowPrice: boolean): readonly PastEvent[] {
   return Array.from({ length: wholeBetween(random, 0, 4) }, (_, n): PastEvent => {
     const index = wholeBetween(random, BACKFILLED - 30, SESSIONS.length - 5)
     const from = sessionAt(Math.max(BACKFILLED + 1, index + (random() < 0.3 ? wholeBetween(random, 1, 30) : 0)))
     const what = random()
     const split = what < 0.5 ? { split: n === 0 ? oneOf(random, LARGE_SPLITS) : SMALL_SPLIT } : {}
-    const dividend = what > 0.4 ? { dividend: isLow ? random() / 2_000 : cents(0.1 + random() / 2) } : {}
+    const dividend = what > 0.4 ? { dividend: hasLowPrice ? random() / 2_000 : cents(0.1 + random() / 2) } : {}
     return { exDate: sessionAt(index), from, ...split, ...dividend }
   })
 }
 
+const isLow = (symbol: string) => symbol.endsWith('LOW')
+
 /** Sixteen symbols; every fourth one trades at a fiftieth of the others. */
 function drawSeries(random: Random): MovingSeries {
-  const isLow = (symbol: string) => symbol.endsWith('LOW')
   const symbols = Array.from({ length: SYMBOLS }, (_, n) => (n % 4 === 0 ? `S${n}LOW` : `S${n}`))
   const events = Object.fromEntries(symbols.map((symbol) => [symbol, drawEvents(random, isLow(symbol))]))
   const series = movingSeries(events, HISTORY, wholeBetween(random, 1, 1e6))
@@ -69,6 +70,24 @@ function drawSeries(random: Random): MovingSeries {
 type Stored = { readonly bar: Bar; readonly isProvisional: boolean }
 type File = { readonly kind: 'day' | 'year'; readonly bar: Bar }
 
+type Mend = { readonly years: ReadonlySet<number>; readonly days: ReadonlySet<IsoDate>; readonly isCut: boolean }
+
+/** Where the past has moved whole years are stored anew, unless the run is killed before the last of them; else single days. */
+function mendOf(differing: readonly (readonly [IsoDate, Stored])[], random: Random): Mend {
+  const isMoved = differing.some(([, { isProvisional }]) => !isProvisional)
+  if (!isMoved) return { years: new Set(), days: new Set(differing.map(([date]) => date)), isCut: false }
+  const years = [...new Set(differing.map(([date]) => yearOf(date)))].toSorted((a, b) => a - b)
+  const stored = random() < 0.3 ? wholeBetween(random, 1, years.length) : years.length
+  return { years: new Set(years.slice(0, stored)), days: new Set(), isCut: stored < years.length }
+}
+
+/** A bar, now and then with a close that is corrected on a later night. */
+function firstStored(bar: Bar, random: Random): Stored {
+  if (random() >= 0.2) return { bar, isProvisional: false }
+  const close = cents((bar.close ?? 0) * 1.004)
+  return { bar: { ...bar, close, adjClose: close, volume: PROVISIONAL }, isProvisional: true }
+}
+
 /** What is stored of one symbol, kept as the program keeps it. */
 function createSymbol({ traded, events }: MovingSeries[string], random: Random) {
   const rows = new Map<IsoDate, Stored>()
@@ -77,28 +96,23 @@ function createSymbol({ traded, events }: MovingSeries[string], random: Random) 
     /** The vendor's bars on the last night. */
     now: new Map<IsoDate, Bar>(),
     isCut: false,
-    /** Stores what differs anew, whole years of it where the past has moved, then the new bars. Returns what it wrote. */
+    /** Stores what differs anew, then the new bars. Returns what it wrote. */
     night(session: IsoDate): readonly File[] {
       symbol.now = new Map(barsOn(session, traded, events).map((bar) => [bar.date, bar]))
-      const differing = [...rows].filter(([date, { bar }]) => !Bun.deepEquals(bar, symbol.now.get(date)))
       const newest = [...rows.keys()].toSorted().at(-1)
-      const years = [...new Set(differing.map(([date]) => yearOf(date)))].toSorted()
-      const isMoved = differing.some(([, { isProvisional }]) => !isProvisional)
-      const mended = isMoved && random() < 0.3 ? years.slice(0, wholeBetween(random, 1, years.length)) : years
-      symbol.isCut = mended.length < years.length
-      const corrected = new Set(isMoved ? [] : differing.map(([date]) => date))
-      const files: File[] = []
-      for (const [date, bar] of symbol.now) {
+      const mend = mendOf(
+        [...rows].filter(([date, { bar }]) => !Bun.deepEquals(bar, symbol.now.get(date))),
+        random,
+      )
+      symbol.isCut = mend.isCut
+      return [...symbol.now].flatMap(([date, bar]): readonly File[] => {
         const isNew = newest === undefined || date > newest
-        const isMended = isMoved && !isNew && mended.includes(yearOf(date))
-        if (!isMended && !corrected.has(date) && (!isNew || symbol.isCut)) continue
-        const isProvisional = isNew && date === session && random() < 0.2
-        const close = cents((bar.close ?? 0) * 1.004)
-        const stored = isProvisional ? { ...bar, close, adjClose: close, volume: PROVISIONAL } : bar
-        rows.set(date, { bar: stored, isProvisional })
-        files.push({ kind: isMended || newest === undefined ? 'year' : 'day', bar: stored })
-      }
-      return files
+        const isMended = !isNew && mend.years.has(yearOf(date))
+        if (isNew ? mend.isCut : !isMended && !mend.days.has(date)) return []
+        const stored = isNew && date === session ? firstStored(bar, random) : { bar, isProvisional: false }
+        rows.set(date, stored)
+        return [{ kind: isMended || newest === undefined ? 'year' : 'day', bar: stored.bar }]
+      })
     },
   }
   return symbol

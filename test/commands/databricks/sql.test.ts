@@ -48,7 +48,7 @@ async function emptyTables(): Promise<void> {
   await connection.run('DELETE FROM memory.bronze.prices; DELETE FROM memory.silver.prices')
 }
 
-const load = async (folder: string, paths: readonly string[] = WAREHOUSE_FILES) =>
+const loadPrices = async (folder: string, paths: readonly string[] = WAREHOUSE_FILES) =>
   await runFiles(connection, folder, paths)
 
 type Version = { readonly row: Row; readonly ingestMs: number }
@@ -182,9 +182,9 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
       await lake.put({ kind: 'day', date: row.date }, [changed], SECOND)
     }
     const root = `${temp.path}/raw`
-    await load('', WAREHOUSE_FILES.slice(0, 1))
+    await loadPrices('', WAREHOUSE_FILES.slice(0, 1))
     await emptyTables()
-    await load(root)
+    await loadPrices(root)
     expect(await query(SILVER)).toEqual(silverRows(lake.versions))
 
     // A day overwritten with --force, a day that is older than the year and comes late, a new day, an equal copy.
@@ -193,7 +193,7 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
     await lake.put({ kind: 'day', date: old.date }, [{ ...old, close: 1, adjClose: 1 }], LATE)
     await lake.put({ kind: 'day', date: day('2024-06-03') }, [priceRow('2024-06-03')], THIRD)
     await lake.put({ kind: 'day', date: second.date }, [{ ...second, adjClose: null }], SECOND + 1)
-    await load(root)
+    await loadPrices(root)
     const silver = await query(SILVER)
     expect(silver).toEqual(silverRows(lake.versions))
     expect(new Set(silver.map(({ symbol, date }) => `${String(symbol)} ${String(date)}`)).size).toBe(silver.length)
@@ -201,7 +201,7 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
     // Bronze holds every version once, however often the files were loaded.
     const bronze = (await query('SELECT count(*)::DOUBLE AS n FROM memory.bronze.prices'))[0]
     expect(bronze).toEqual({ n: lake.versions.length })
-    await load(root)
+    await loadPrices(root)
     expect((await query('SELECT count(*)::DOUBLE AS n FROM memory.bronze.prices'))[0]).toEqual(bronze)
     expect(await query(SILVER)).toEqual(silver)
 
@@ -228,7 +228,7 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
   })
 
   test('never replace a newer row by an older one, even when Bronze has lost the newer', async () => {
-    await load('', ['sql/warehouse/10_tables.sql'])
+    await loadPrices('', ['sql/warehouse/10_tables.sql'])
     await emptyTables()
     for (const [close, date] of [
       [12, '2024-01-05'],
@@ -237,13 +237,13 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
       await connection.run('DELETE FROM memory.bronze.prices')
       const values = `'T', DATE '2024-01-02', 1, 2, 1, ${close}, NULL, 5, TIMESTAMPTZ '${date} 00:00:00+00', now()`
       await connection.run(`INSERT INTO memory.bronze.prices VALUES (${values})`)
-      await load('', ['sql/warehouse/30_merge_prices.sql'])
+      await loadPrices('', ['sql/warehouse/30_merge_prices.sql'])
     }
     expect(await query('SELECT close FROM memory.silver.prices')).toEqual([{ close: 12 }])
   })
 
   test('prefer the same of two versions of one instant, whichever came first', async () => {
-    await load('', ['sql/warehouse/10_tables.sql'])
+    await loadPrices('', ['sql/warehouse/10_tables.sql'])
     const instant = "TIMESTAMPTZ '2024-01-03 00:00:00+00'"
     for (const closes of [
       [11, 12],
@@ -253,7 +253,7 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
       for (const close of closes) {
         const values = `'T', DATE '2024-01-02', 1, 2, 1, ${close}, NULL, 5, ${instant}, now()`
         await connection.run(`INSERT INTO memory.bronze.prices VALUES (${values})`)
-        await load('', ['sql/warehouse/30_merge_prices.sql'])
+        await loadPrices('', ['sql/warehouse/30_merge_prices.sql'])
       }
       expect(await query("SELECT close FROM memory.silver.prices WHERE symbol = 'T'")).toEqual([{ close: 12 }])
     }

@@ -41,6 +41,9 @@ async function writeFile(wanted: FileRows, { encode, ...rest }: Context) {
 
 type Changes = Partial<WriteContext> & { readonly ingestMs?: number; readonly version?: string }
 
+/** The same file as a correction. */
+const corrected = (wanted: FileRows): FileRows => ({ ...wanted, file: { ...wanted.file, action: 'refresh' } })
+
 /** The same file with `--force`. */
 const forced = (wanted: FileRows): FileRows => ({ ...wanted, file: { ...wanted.file, action: 'overwrite' } })
 
@@ -216,8 +219,6 @@ test('a forced day file replaces what the survey saw, whatever it is', async () 
 })
 
 describe('a corrected day', () => {
-  const corrected = (wanted: FileRows): FileRows => ({ ...wanted, file: { ...wanted.file, action: 'refresh' } })
-
   test('is created, or replaces the older file that is there', async () => {
     const wanted = corrected(wantedDay('2024-09-13'))
     for (const ingestMs of [at(NOW), at(NOW) + 1]) {
