@@ -277,6 +277,25 @@ test('a mend that --mend none skips: unseen until a run stores a part of it, and
   await expectHealed(lake, LAST)
 })
 
+test('an old year that alone was fetched again is a seam on its newer side too, also once later nights were stored', async () => {
+  await using lake = await beforeEvents()
+  const { stage, warehouse } = lake
+  await run(stage, EX_DATE, ['--mend', 'none'])
+  const oldest = ['--tickers', 'SPLIT,PAYS', '--from-date', HISTORY.from, '--to-date', '2021-12-31']
+  const again = [...oldest, '--backfill', '--force', '--mend', 'none']
+  expect((await stage.run(again, { now: morningAfter(EX_DATE).replace('T13', 'T18') })).code).toBe(0)
+  await load(warehouse, stage)
+  Object.assign(stage.bars, barsOfNight(TWO, NEXT))
+  await run(stage, NEXT, ['--mend', 'none', '--audit', '0'])
+  await load(warehouse, stage)
+  const mixed = { first: '2022-01-03', last: NEXT }
+  expect(await mixedOf(warehouse)).toEqual([
+    { symbol: 'PAYS', ...mixed },
+    { symbol: 'SPLIT', ...mixed },
+  ])
+  await expectHealed(lake, LAST)
+})
+
 test('rows that are carried over are on the base of the others, to a rounding unit', async () => {
   const depth = iso('2022-03-01')
   await using lake = await beforeEvents()

@@ -38,11 +38,11 @@ function sessionAt(index: number): IsoDate {
 }
 
 /**
- * Up to four splits and dividends, some of them late; one large split at most, or the price would fall below a dividend. At a
+ * One to four splits and dividends, some of them late; one large split at most, or the price would fall below a dividend. At a
  * low price every dividend is below a cent, so it leaves most rows as they are.
  */
 function drawEvents(random: Random, hasLowPrice: boolean): readonly PastEvent[] {
-  return Array.from({ length: wholeBetween(random, 0, 4) }, (_, n): PastEvent => {
+  return Array.from({ length: wholeBetween(random, 1, 4) }, (_, n): PastEvent => {
     const index = wholeBetween(random, BACKFILLED - 30, SESSIONS.length - 5)
     const from = sessionAt(Math.max(BACKFILLED + 1, index + (random() < 0.3 ? wholeBetween(random, 1, 30) : 0)))
     const what = random()
@@ -74,11 +74,12 @@ type Mend = { readonly years: ReadonlySet<number>; readonly days: ReadonlySet<Is
 
 /** Where the past has moved whole years are stored anew, unless the run is killed before the last of them; else single days. */
 function mendOf(differing: readonly (readonly [IsoDate, Stored])[], random: Random): Mend {
-  const isMoved = differing.some(([, { isProvisional }]) => !isProvisional)
-  if (!isMoved) return { years: new Set(), days: new Set(differing.map(([date]) => date)), isCut: false }
-  const years = [...new Set(differing.map(([date]) => yearOf(date)))].toSorted((a, b) => a - b)
-  const stored = random() < 0.3 ? wholeBetween(random, 1, years.length) : years.length
-  return { years: new Set(years.slice(0, stored)), days: new Set(), isCut: stored < years.length }
+  const moved = differing.filter(([, { isProvisional }]) => !isProvisional)
+  const years = [...new Set(moved.map(([date]) => yearOf(date)))].toSorted((a, b) => a - b)
+  const stored = random() < 0.4 ? wholeBetween(random, Math.min(1, years.length), years.length) : years.length
+  const isCut = stored < years.length
+  const corrected = differing.filter(([, { isProvisional }]) => isProvisional && !isCut)
+  return { years: new Set(years.slice(0, stored)), days: new Set(corrected.map(([date]) => date)), isCut }
 }
 
 /** A bar, now and then with a close that is corrected on a later night. */

@@ -177,19 +177,28 @@ WITH
       *,
       MAX(CASE WHEN is_base THEN 1 ELSE 0 END) OVER of_run AS has_base,
       MIN(CASE WHEN is_base OR is_same THEN from_date END) OVER of_run AS oldest_of_run,
-      MAX(last_date) OVER of_run AS newest_changed
+      MAX(last_date) OVER of_run AS newest_changed,
+      MAX(CASE WHEN is_base THEN last_date END) OVER later_runs AS continued_to
     FROM judged
-    WINDOW of_run AS (PARTITION BY symbol, seen_at)
+    WINDOW
+      of_run AS (PARTITION BY symbol, seen_at),
+      later_runs AS (
+        PARTITION BY symbol ORDER BY seen_at, last_date ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+      )
   )
 SELECT
   symbol, seen_at, first_date, last_date, price_factor, adj_factor, changed AS rows,
-  -- The newest version that is known to be on the old base.
-  old_until,
   -- The dates that the change covers, stored anew or not: from the oldest on where covers_from is null. A mend stores the
-  -- oldest years first: where it was cut short, what was stored after them is on the old base.
+  -- oldest years first: where it was cut short, all that was stored after them is on the old base until a later run goes on.
   CASE WHEN is_base AND from_date = oldest_of_run THEN NULL ELSE first_date END AS covers_from,
-  CASE WHEN is_base AND newest = newest_changed AND newest_before = newest_of_all THEN newest_before ELSE last_date END
-    AS covers_to
+  CASE
+    WHEN is_base AND newest = newest_changed AND COALESCE(continued_to <= last_date, TRUE)
+    THEN GREATEST(newest_before, last_date)
+    ELSE last_date
+  END AS covers_to,
+  -- The newest version that is known to be on the old base, and whether nothing was stored after a mend that was cut short.
+  old_until,
+  is_base AND newest = newest_changed AND newest_before = newest_of_all AS is_open
 FROM changes
 WHERE NOT is_same AND (has_base = 1 OR follows_a_cut);
 
@@ -199,8 +208,8 @@ COMMENT 'Moving averages and volatility over the adjusted close'
 AS
 WITH
   -- The rows that are still on an older base: a change covers their date and would have moved them by a last digit or more,
-  -- and they were stored before it. Behind the end of a mend that was cut short these are all rows, else those that are no
-  -- newer than a version which is known to be on the old base.
+  -- and they were stored before it. These are rows no newer than a version which is known to be on the old base, and all
+  -- behind the end of a mend that was cut short, as long as nothing newer is stored.
   stale AS (
     SELECT DISTINCT p.symbol, p.date
     FROM (
@@ -215,7 +224,7 @@ WITH
       AND p.date <= r.covers_to
       AND (r.covers_from IS NULL OR p.date >= r.covers_from)
       AND p.ingest_ts < r.seen_at
-      AND (p.date > r.last_date OR p.ingest_ts <= r.old_until)
+      AND (p.ingest_ts <= r.old_until OR (r.is_open AND p.date > r.last_date))
     WHERE ABS(p.close * (r.price_factor - 1)) >= p.close_digit OR ABS(p.adjClose * (r.adj_factor - 1)) >= p.adj_digit
   ),
   returns AS (

@@ -3,8 +3,8 @@
 CREATE OR REPLACE VIEW ${catalog}.gold.price_features AS
 WITH
   -- The rows that are still on an older base: a change covers their date and would have moved them by a last digit or more,
-  -- and they were stored before it. Behind the end of a mend that was cut short these are all rows, else those that are no
-  -- newer than a version which is known to be on the old base.
+  -- and they were stored before it. These are rows no newer than a version which is known to be on the old base, and all
+  -- behind the end of a mend that was cut short, as long as nothing newer is stored.
   stale AS (
     SELECT DISTINCT p.symbol, p.date
     FROM (
@@ -19,7 +19,7 @@ WITH
       AND p.date <= r.covers_to
       AND (r.covers_from IS NULL OR p.date >= r.covers_from)
       AND p.ingest_ts < r.seen_at
-      AND (p.date > r.last_date OR p.ingest_ts <= r.old_until)
+      AND (p.ingest_ts <= r.old_until OR (r.is_open AND p.date > r.last_date))
     WHERE ABS(p.close * (r.price_factor - 1)) >= p.close_digit OR ABS(p.adjClose * (r.adj_factor - 1)) >= p.adj_digit
   ),
   returns AS (
