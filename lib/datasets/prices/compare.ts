@@ -3,7 +3,7 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import type { Row } from '../../core/dataset.ts'
-import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { earlierOf, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
 import { YEARS_BEFORE } from './compared-windows.ts'
@@ -100,7 +100,9 @@ export async function compareSymbol(
   if (isWhole || (glance !== 'look' && !isAccepted)) return comparedAt(stored, answer, { isWhole })
   const whole = await look(plan, { answer, extent }, context, call)
   if (whole === undefined) return { ...comparedAt(stored, answer, { isLook: true }), past: TORN }
-  const all = await readStoredRows(symbol, rangeOf(whole.windows) ?? range, whole.rows, context)
+  // Also what is older than a plan's depth: those rows are carried over.
+  const { from, to } = rangeOf(whole.windows) ?? range
+  const all = await readStoredRows(symbol, { from: earlierOf(from, extent.from), to }, whole.rows, context)
   refuseHoles(symbol, all, whole)
   return comparedAt(all, whole, { isWhole: true, isLook: true })
 }

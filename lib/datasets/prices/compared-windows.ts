@@ -12,22 +12,27 @@ type WindowsContext = Omit<CompareContext, 'accepts'>
 export const YEARS_BEFORE = 9
 
 /**
- * The windows of a plan, made longer so that they cover stored sessions: ten before what is asked or, in an audit, all from
- * the oldest stored year on, nine years back at most. Never more windows: a call costs the same for ten days and ten years.
+ * The windows of a plan, made longer so that they cover stored sessions: in an audit all from the oldest stored year on, nine
+ * years back at most, and ten sessions before what is asked. Longest first, for a vendor that refuses the longest. Never more
+ * windows: a call costs the same for ten days and ten years. Empty where the plan's own windows are compared, if anything is.
  */
-export async function comparedWindows(plan: SymbolPlan, context: WindowsContext): Promise<readonly DateRange[]> {
+export async function comparedWindows(
+  plan: SymbolPlan,
+  context: WindowsContext,
+): Promise<readonly (readonly DateRange[])[]> {
   const { windows, symbol, isAudited, files } = plan
   const last = windows.at(-1)
-  if (last === undefined || !mayBeStored(plan, context)) return windows
+  if (last === undefined || !mayBeStored(plan, context)) return []
   // A year file that is refreshed is in its window already. Day files are compared with those before them.
   const isRefresh = files.some(({ partition, stored }) => partition.kind === 'year' && stored !== undefined)
-  if (!isAudited && isRefresh) return windows
   const oldest = isAudited ? (await storedExtent(symbol, new Map(), context))?.from : undefined
-  const newest = context.isNightly ? undefined : await newestStoredBefore(symbol, last.from, context)
+  const newest = context.isNightly || isRefresh ? undefined : await newestStoredBefore(symbol, last.from, context)
   const near = context.calendar.sessionsBack(newest ?? addDays(last.from, -1), COMPARED_SESSIONS)
-  const wanted = oldest === undefined ? near : wholeYear(yearOf(oldest)).from
-  const from = laterOf(wanted, wholeYear(yearOf(last.to) - YEARS_BEFORE).from)
-  return from < last.from ? [...windows.slice(0, -1), { from, to: last.to }] : windows
+  const wanted = [...(oldest === undefined ? [] : [wholeYear(yearOf(oldest)).from]), ...(isRefresh ? [] : [near])]
+  return wanted
+    .map((date) => laterOf(date, wholeYear(yearOf(last.to) - YEARS_BEFORE).from))
+    .filter((from) => from < last.from)
+    .map((from) => [...windows.slice(0, -1), { from, to: last.to }])
 }
 
 /** Whether anything of a symbol can be stored before its windows; a run with dates has not looked there. */

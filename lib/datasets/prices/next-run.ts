@@ -58,7 +58,7 @@ async function planAt(
 
 async function runOf(plan: SymbolPlan, period: Period, date: IsoDate, context: NextRunContext): Promise<NextRun> {
   const planned = plan.files.find(({ partition }) => partition.kind === 'day' && partition.date === date)
-  const windows = await comparedWindows(plan, { ...context, isNightly: true })
+  const [windows = plan.windows] = await comparedWindows(plan, { ...context, isNightly: true })
   const isCovered = windows.some((window) => isWithin(date, window))
   const fetched = planned?.isExtra === true ? 'along' : 'fetch'
   return {

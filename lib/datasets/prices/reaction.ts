@@ -1,7 +1,7 @@
 // What a comparison leads to: year files to mend, day files to correct, new sessions to hold back.
 
 import type { Row } from '../../core/dataset.ts'
-import { laterOf, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { isWithin, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
@@ -120,6 +120,7 @@ function correct(plan: SymbolPlan, compared: Compared): Reaction {
   return { ...mended, corrections }
 }
 
+/** Replaces a day file whose row does not count too: one that is older than its year. */
 function dayFile({ symbol, dataset }: SymbolPlan, row: Row, { stored, answer }: Compared): FileRows {
   const partition = { kind: 'day', date: row.date } as const
   const file = stored.dayFiles.get(row.date)
@@ -128,7 +129,7 @@ function dayFile({ symbol, dataset }: SymbolPlan, row: Row, { stored, answer }: 
       partition,
       sessions: [],
       stored: file && { tag: file.tag, footer: undefined },
-      action: file === undefined ? 'create' : 'refresh',
+      action: 'refresh',
       isExtra: false,
     },
     key: dataset.key(symbol, partition),
@@ -175,7 +176,10 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
         key: dataset.key(symbol, partition),
         symbol,
         rows,
-        asked: askedRange(year, { range: { from: range.from, to: newest }, windows: answer.windows, yearsWithRows }),
+        asked: isWithin(wholeYear(year).from, range)
+          ? askedRange(year, { range: { from: range.from, to: newest }, windows: answer.windows, yearsWithRows })
+          : // Nothing was asked of a year that is carried over whole.
+            found?.footer.asked,
         range,
         carried,
       }
