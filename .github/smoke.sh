@@ -37,13 +37,13 @@ grep -q -e '--catalog' help.txt
 grep -q 'databricks bundle deploy' bundle.txt
 grep -q 'default: s3://my-bucket/raw' bundle/databricks.yml
 files=$(find bundle -type f | wc -l)
-if [ "$files" -ne 16 ]; then
-  echo "The bundle has $files of 16 files." >&2
+if [ "$files" -ne 19 ]; then
+  echo "The bundle has $files of 19 files." >&2
   exit 1
 fi
 if "$binary" databricks bundle --bucket other 2> refusal.txt; then
   echo "A bundle was written over another." >&2
   exit 1
 fi
-grep -q '16 files are there already' refusal.txt
+grep -q '19 files are there already' refusal.txt
 echo "$1 works."

@@ -2,7 +2,7 @@
 // says, and, where all bytes are read, whether they are those that were written.
 
 import { createHash } from 'node:crypto'
-import type { Dataset } from '../core/dataset.ts'
+import type { Dataset, Row } from '../core/dataset.ts'
 import type { IsoDate } from '../core/dates.ts'
 import { IngestError } from '../core/errors.ts'
 import type { Finding, FindingKind } from '../core/findings.ts'
@@ -144,12 +144,13 @@ async function checkBytes(
     return { faults: [altered('has rows that cannot be read')], footer: undefined, rows: undefined }
   }
   const own = rows.map(({ row }) => row)
-  const isHashed = rowsSha256(columns, own) === footer.rowsSha256
+  const sha = rowsSha256(columns, own)
+  const isHashed = sha === footer.rowsSha256
   const mismatch: Fault = { kind: 'hash_mismatch', detail: 'has other rows than its rows-sha256 says' }
   const { sha256 } = metadata
   const damage =
     sha256 === undefined
-      ? await damageByEncoding(bytes, { facts, footer, rows }, context)
+      ? await damageByEncoding(bytes, { facts, footer, rows: own, sha }, context)
       : createHash('sha256').update(bytes).digest('hex') === sha256
         ? undefined
         : 'has other bytes than the sha256 says that is stored with it'
@@ -157,7 +158,7 @@ async function checkBytes(
   return { faults, footer, rows }
 }
 
-type Decoded = Judged & { readonly rows: readonly StampedRow[] }
+type Decoded = Judged & { readonly rows: readonly Row[]; readonly sha: string }
 
 /**
  * What differs when the rows are encoded anew as the footer says: the same rows at the same instant give the same bytes. A
@@ -166,20 +167,27 @@ type Decoded = Judged & { readonly rows: readonly StampedRow[] }
  */
 async function damageByEncoding(
   bytes: Uint8Array,
-  { facts, footer, rows }: Decoded,
+  { facts, footer, rows, sha }: Decoded,
   { dataset, version, runOf }: FileCheckContext,
 ): Promise<string | undefined> {
   const prefix = `${dataset.creator} version `
   const written = facts.createdBy.slice(prefix.length)
   if (!facts.createdBy.startsWith(prefix) || !/^\d+\.\d+\.\d+[\w.+-]*$/.test(written)) return 'names no version'
   const { ingestMs, asked, carried } = footer
-  const settings = { columns: dataset.columns, ingestMs, version: written, note: facts.note, creator: dataset.creator }
+  const { columns, creator } = dataset
+  const content = {
+    columns,
+    rows,
+    rowsSha256: sha,
+    ingestMs,
+    asked,
+    carried,
+    note: facts.note,
+    creator,
+    version: written,
+  }
   // Damaged rows may hold values that no column takes; the encoder's errors for them are of any kind.
-  const draft = { rows: rows.map(({ row }) => row), asked, carried }
-  const again = await encodeAgain(draft, settings).then(
-    ({ bytes: own }) => own,
-    () => undefined,
-  )
+  const again = await encodeAgain(content).catch(() => undefined)
   const isEqual = again !== undefined && Buffer.compare(bytes, again) === 0
   if (written !== version) {
     const ofRun = (await runOf(ingestMs))?.version

@@ -170,10 +170,10 @@ export async function haveEqualFooters(a: Uint8Array, b: Uint8Array): Promise<bo
   return facts.haveEqualFooters(a, b)
 }
 
-/** Encodes the rows of a file again, as it was written. Rejects with what the encoding throws. */
-export async function encodeAgain(draft: FileDraft, settings: FileSettings): Promise<EncodedFile> {
-  const { encodeFile } = await import('./writer.ts')
-  return encodeFile(draft, settings)
+/** The bytes of a file as they are written. Rejects if a value does not fit its column. */
+export async function encodeAgain(content: FileContent): Promise<Uint8Array> {
+  const { encodeParquet } = await import('./writer.ts')
+  return encodeParquet(content)
 }
 
 /** A DATE: days since 1970 in four bytes. Undefined if no file of this program can have that date. */

@@ -81,9 +81,15 @@ export function object<const F extends Fields>(
   }
 }
 
-/** How often something occurs, by its name; what does not occur is left out. */
-export function countsByName(description: string): Schema<Readonly<Record<string, number>>> {
-  return { json: { type: 'object', description, additionalProperties: { type: 'integer', minimum: 1 } } }
+/** How often something occurs, by its name; what does not occur is left out. `meanings` are of every name. */
+export function countsByName(
+  meanings: Readonly<Record<string, string>>,
+  description: string,
+): Schema<Readonly<Record<string, number>>> {
+  const properties = Object.fromEntries(
+    Object.entries(meanings).map(([name, meaning]) => [name, { type: 'integer', minimum: 1, description: meaning }]),
+  )
+  return { json: { type: 'object', description, properties, additionalProperties: false } }
 }
 
 /** An object with any fields. */

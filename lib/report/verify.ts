@@ -21,7 +21,7 @@ import {
 export const VERIFY_VERSION = 1
 
 const KINDS = Object.keys(FINDING_KINDS) as readonly FindingKind[]
-const kinds = KINDS.map((kind) => `${kind}: ${FINDING_KINDS[kind].meaning}`).join('. ')
+const MEANINGS = Object.fromEntries(KINDS.map((kind) => [kind, FINDING_KINDS[kind].meaning]))
 
 const SYMBOL = object(
   {
@@ -46,7 +46,7 @@ const SYMBOL = object(
 
 const FINDING = object(
   {
-    kind: oneOf(KINDS, kinds),
+    kind: oneOf(KINDS, 'What is wrong; `counts` says what each kind means'),
     severity: oneOf(['error', 'warning'], 'A warning leaves ok true'),
     symbol: orNull(text('The symbol; null where it is about none')),
     key: orNull(text('The key of the file, or of the file that should be there; null where it is about none')),
@@ -82,7 +82,7 @@ export const VERIFY = object(
     ok: flag('Whether nothing but warnings was found'),
     symbols: list(SYMBOL, 'Every symbol that was looked at'),
     findings: list(FINDING, 'What is wrong, by symbol and key'),
-    counts: countsByName('How many findings there are of each kind that was found'),
+    counts: countsByName(MEANINGS, 'How many findings there are of each kind that was found'),
     sample: list(SAMPLED, 'With --sample: what FMP was asked for, in that order'),
     calls: count('API calls made, retries included'),
   },

@@ -17,9 +17,6 @@ function fieldsOf(schema: Node, path = ''): readonly (readonly [string, Node])[]
 /** Rows as the vendor sends them, and as a file of any dataset holds them. */
 const ROWS: ReadonlySet<string> = new Set(['/row', '/objects[]/rows[]'])
 
-/** Numbers by kind of finding: a kind that was not found has none. */
-const NUMBERS: ReadonlySet<string> = new Set(['/counts'])
-
 describe.each(SCHEMA_DOCUMENTS.map((document) => [document.name, document.schema] as const))(
   'the schema %s',
   (_, schema) => {
@@ -29,12 +26,11 @@ describe.each(SCHEMA_DOCUMENTS.map((document) => [document.name, document.schema
       expect(fields.filter(([, { description }]) => typeof description !== 'string' || description === '')).toEqual([])
     })
 
-    test('takes no field that it does not describe, but for rows of the vendor and of files, and numbers by kind', () => {
+    test('takes no field that it does not describe, but for rows of the vendor and of files', () => {
       const objects = [['', schema] as const, ...fieldsOf(schema)].filter(([, { type }]) => type === 'object')
-      const open = objects.filter(([path, { additionalProperties }]) => {
-        const isOfNumbers = typeof additionalProperties === 'object' && NUMBERS.has(path)
-        return additionalProperties !== false && !ROWS.has(path) && !isOfNumbers
-      })
+      const open = objects.filter(
+        ([path, { additionalProperties }]) => additionalProperties !== false && !ROWS.has(path),
+      )
       expect(open).toEqual([])
     })
   },

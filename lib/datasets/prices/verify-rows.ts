@@ -16,48 +16,50 @@ export type RowsContext = {
   readonly hasAdjusted: boolean
 }
 
+/** A row with what the rules for a vendor's rows say of it, which are asked once. */
+type JudgedRow = { readonly row: Row; readonly bad: string | undefined; readonly suspicion: string | undefined }
+
 /** A rule for one row: what is wrong with it, a sentence's end; undefined where nothing is. */
-type Rule = { readonly kind: FindingKind; readonly problemOf: (row: Row, context: RowsContext) => string | undefined }
+type Rule = {
+  readonly kind: FindingKind
+  readonly problemOf: (row: JudgedRow, context: RowsContext) => string | undefined
+}
+
+const RULES: readonly Rule[] = [
+  { kind: 'bad_value', problemOf: ({ bad }) => bad },
+  { kind: 'suspect_bar', problemOf: ({ suspicion }) => suspicion },
+  {
+    kind: 'null_adj_close',
+    problemOf: ({ row }, { hasAdjusted }) =>
+      hasAdjusted && row['adjClose'] === null ? 'adjClose is null, and other rows of the symbol have one' : undefined,
+  },
+  { kind: 'adj_above_close', problemOf: ({ row }) => adjustedAbove(row) },
+]
+
+function judgeRow(row: Row, { symbol, dataset }: RowsContext): JudgedRow {
+  const found = dataset.check(symbol, row)
+  if ('reason' in found) return { row, bad: found.reason, suspicion: undefined }
+  // Prices below zero are real only where contracts are traded, as of oil on 2020-04-20.
+  const negative = PRICES.find((name) => Number(row[name]) < 0)
+  if (negative === undefined || tradesElsewhere(symbol)) return { row, bad: undefined, suspicion: found.suspicions[0] }
+  return { row, bad: `${negative} is negative`, suspicion: undefined }
+}
+
+const PRICES = ['open', 'high', 'low', 'close', 'adjClose']
 
 /** An adjusted close is the close less later dividends: it is above it only by rounding. */
 const MAX_ADJUSTMENT = 1.02
 
-const RULES: readonly Rule[] = [
-  { kind: 'bad_value', problemOf: badValue },
-  {
-    kind: 'suspect_bar',
-    problemOf: (row, context) => {
-      const found = context.dataset.check(context.symbol, row)
-      return 'reason' in found || badValue(row, context) !== undefined ? undefined : found.suspicions[0]
-    },
-  },
-  {
-    kind: 'null_adj_close',
-    problemOf: ({ adjClose }, { hasAdjusted }) =>
-      hasAdjusted && adjClose === null ? 'adjClose is null, and other rows of the symbol have one' : undefined,
-  },
-  {
-    kind: 'adj_above_close',
-    problemOf: ({ adjClose, close }) => {
-      const ratio = typeof close === 'number' && typeof adjClose === 'number' ? factorsOf(close, adjClose) : undefined
-      return ratio !== undefined && ratio.low > MAX_ADJUSTMENT
-        ? `adjClose ${adjClose} is above close ${close}`
-        : undefined
-    },
-  },
-]
-
-/** Prices below zero are real only where contracts are traded, as of oil on 2020-04-20. */
-function badValue(row: Row, { symbol, dataset }: RowsContext): string | undefined {
-  const found = dataset.check(symbol, row)
-  if ('reason' in found) return found.reason
-  const negative = ['open', 'high', 'low', 'close', 'adjClose'].find((name) => Number(row[name]) < 0)
-  return negative === undefined || tradesElsewhere(symbol) ? undefined : `${negative} is negative`
+function adjustedAbove({ adjClose, close }: Row): string | undefined {
+  if (typeof close !== 'number' || typeof adjClose !== 'number' || adjClose <= close * MAX_ADJUSTMENT) return undefined
+  const ratio = factorsOf(close, adjClose)
+  return ratio !== undefined && ratio.low > MAX_ADJUSTMENT ? `adjClose ${adjClose} is above close ${close}` : undefined
 }
 
 /** What is wrong with the rows of one file, in the order of the file. Neighbouring rows that break one rule are one fault. */
 export function faultsOfRows(rows: readonly Row[], context: RowsContext): readonly Fault[] {
-  return [...duplicates(rows), ...disorder(rows), ...RULES.flatMap((rule) => faultsOf(rule, rows, context))]
+  const judged = rows.map((row) => judgeRow(row, context)).toReversed()
+  return [...duplicates(rows), ...disorder(rows), ...RULES.flatMap((rule) => faultsOf(rule, judged, context))]
 }
 
 function duplicates(rows: readonly Row[]): readonly Fault[] {
@@ -73,11 +75,11 @@ function disorder(rows: readonly Row[]): readonly Fault[] {
   return date === undefined ? [] : [{ kind: 'unsorted', date, detail: 'is not sorted newest first' }]
 }
 
-function faultsOf({ kind, problemOf }: Rule, rows: readonly Row[], context: RowsContext): readonly Fault[] {
-  const oldestFirst = rows.toReversed()
-  return stretches(oldestFirst, (row) => problemOf(row, context)).map(({ first, last, count, what }) => {
-    const more = count === 1 ? '' : ` (${counted(count, 'row')} to ${last.date})`
-    return { kind, date: first.date, detail: `${what}${more}` }
+/** `rows` are given oldest first. */
+function faultsOf({ kind, problemOf }: Rule, rows: readonly JudgedRow[], context: RowsContext): readonly Fault[] {
+  return stretches(rows, (row) => problemOf(row, context)).map(({ first, last, count, what }) => {
+    const more = count === 1 ? '' : ` (${counted(count, 'row')} to ${last.row.date})`
+    return { kind, date: first.row.date, detail: `${what}${more}` }
   })
 }
 
