@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { LAKE, STATUS } from './lake-settings.ts'
+import { DOCTOR, LAKE, STATUS } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -45,7 +45,7 @@ export const SCHEMA = {
 export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
-export type LakeCommandName = 'status'
+export type LakeCommandName = 'status' | 'doctor'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -70,6 +70,17 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
     examples: [
       ['is the lake in the bucket up to date? The exit code says it too', 'ingest status --out s3://my-bucket'],
       ['an alert on Mondays as well, for a script', 'ingest status --out ./lake --max-behind 0 --json'],
+    ],
+  },
+  doctor: {
+    description: 'check the set-up before the first run: key, plan, clock, rights, store and ticker list',
+    settings: { ...LAKE, ...DOCTOR },
+    examples: [
+      [
+        'is everything in place for the nightly run? Each failure comes with its cure',
+        'ingest doctor --out s3://my-bucket',
+      ],
+      ['the same for a script: exit code 0 or 1, and a JSON document', 'ingest doctor --out ./lake --json'],
     ],
   },
   demo: {
@@ -99,7 +110,13 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
 }
 
 /** The commands that are named, all but `ingest`. */
-export const COMMAND_WORDS = ['status', 'demo', 'databricks', 'schema'] as const satisfies readonly CommandName[]
+export const COMMAND_WORDS = [
+  'status',
+  'doctor',
+  'demo',
+  'databricks',
+  'schema',
+] as const satisfies readonly CommandName[]
 
 /** Each with its meaning in short, for --help, and in full, for the reference page. */
 export const EXIT_CODES: readonly (readonly [codes: string, short: string, full: string])[] = [

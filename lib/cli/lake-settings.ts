@@ -1,6 +1,7 @@
 // The settings of the commands that look at a lake: those that all share, and each command's own.
 
 import { FLAGS, type Settings } from './settings.ts'
+import { VARIABLES } from './variables.ts'
 
 /** What every command that looks at a lake takes, by the same flags and variables as a run. */
 export const LAKE = {
@@ -44,4 +45,20 @@ export const STATUS = {
     details:
       'Sessions are counted by the calendar, so a weekend or a holiday is none. A run stores the last session before today: from 18:30 in New York on, the lake is one behind.',
   },
+} as const satisfies Settings
+
+/** Of `ingest doctor`, beside `LAKE`: what a run would take. */
+export const DOCTOR = {
+  tickersPath: FLAGS.tickersPath,
+  noAdjClose: FLAGS.noAdjClose,
+  allowsUnsafeStore: FLAGS.allowsUnsafeStore,
+} as const satisfies Settings
+
+/** The same with what it reads from the environment only. */
+export const DOCTOR_SETTINGS = {
+  ...DOCTOR,
+  credentialsEnd: VARIABLES.credentialsEnd,
+  sessionToken: VARIABLES.sessionToken,
+  profile: VARIABLES.profile,
+  roleDurationSeconds: VARIABLES.roleDurationSeconds,
 } as const satisfies Settings

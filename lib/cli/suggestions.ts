@@ -110,6 +110,7 @@ const COMMAND_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   'ingest --dataset cashflow': ['cashflow', 'cash-flow'],
   'ingest demo': ['example', 'examples', 'sample', 'tutorial', 'tour', 'try', 'quickstart', 'test'],
   'ingest status': ['state', 'health', 'freshness', 'fresh', 'monitor', 'heartbeat'],
+  'ingest doctor': ['diagnose', 'diagnostics', 'preflight', 'self-test', 'selftest', 'troubleshoot', 'debug', 'setup'],
   'ingest databricks': ['bundle', 'dab', 'lakehouse', 'spark', 'databrick', 'init'],
 }
 

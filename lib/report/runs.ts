@@ -6,7 +6,7 @@ import { mapAhead } from '../core/concurrency.ts'
 import { isIsoDate, type IsoDate } from '../core/dates.ts'
 import { IngestError } from '../core/errors.ts'
 import { oneLine } from '../core/text.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, StoredFile } from '../store/store.ts'
 import type { Metrics, SymbolResult } from './contract.ts'
 import { RUNS_PREFIX, runOfKey } from './metrics-file.ts'
 
@@ -97,16 +97,26 @@ const MAX_DOCUMENTS_AHEAD = 4
  * fails.
  */
 export async function* readRuns(store: Store, count: number): AsyncGenerator<StoredRun, void> {
-  const runs = (await store.list(RUNS_PREFIX)).flatMap(({ key }) => {
+  const newest = newestRuns(await store.list(RUNS_PREFIX)).slice(0, count)
+  const read = async (run: RunKey) => await readRun(store, run)
+  for await (const run of mapAhead(newest, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
+}
+
+type RunKey = Pick<StoredRun, 'key' | 'startMs'>
+
+/** The metrics documents among listed files, newest run first. */
+export function newestRuns(files: readonly Pick<StoredFile, 'key'>[]): readonly RunKey[] {
+  const runs = files.flatMap(({ key }) => {
     const run = runOfKey(key)
     return run === undefined ? [] : [{ key, ...run }]
   })
-  const newest = runs.toSorted((a, b) => b.startMs - a.startMs || b.number - a.number).slice(0, count)
-  const read = async ({ key, startMs }: (typeof newest)[number]): Promise<StoredRun | undefined> => {
-    const found = await readDocument(store, key)
-    return found && { key, startMs, ...found }
-  }
-  for await (const run of mapAhead(newest, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
+  return runs.toSorted((a, b) => b.startMs - a.startMs || b.number - a.number)
+}
+
+/** One run, by one request; undefined if its document is gone meanwhile. Throws an IngestError if the store fails. */
+export async function readRun(store: Store, { key, startMs }: RunKey): Promise<StoredRun | undefined> {
+  const found = await readDocument(store, key)
+  return found && { key, startMs, ...found }
 }
 
 type Document = { readonly metrics: RunRecord } | { readonly problem: string }

@@ -33,7 +33,7 @@ describe.each(SCHEMA_DOCUMENTS.map((document) => [document.name, document.schema
 )
 
 test('each schema has a name and an address of its own', () => {
-  expect(SCHEMA_DOCUMENTS.map(({ name }) => name)).toEqual(['metrics', 'dry-run', 'rejects', 'status'])
+  expect(SCHEMA_DOCUMENTS.map(({ name }) => name)).toEqual(['metrics', 'dry-run', 'rejects', 'status', 'doctor'])
   expect(new Set(SCHEMA_DOCUMENTS.map(({ schema }) => schema['$id'])).size).toBe(SCHEMA_DOCUMENTS.length)
 })
 

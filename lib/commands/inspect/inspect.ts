@@ -31,6 +31,7 @@ type RunLine = Extract<CommandLine, { kind: 'run' }>
 
 /** Each is loaded when it is asked for. */
 const COMMANDS: Readonly<Record<LakeCommandName, (line: RunLine, start: Start) => Promise<number>>> = {
+  doctor: async (...call) => await perform((await import('../doctor/doctor.ts')).DOCTOR_COMMAND, ...call),
   status: async (...call) => await perform((await import('./status.ts')).STATUS_COMMAND, ...call),
 }
 

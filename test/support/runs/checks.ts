@@ -58,7 +58,9 @@ export async function checkRun(run: Run, { args, lake, after, isShared, isLossy 
   if (code !== 137 && !isShared) expect([...after.keys()].filter((key) => key.includes('.ingest-tmp'))).toEqual([])
   if (metrics === undefined) {
     if (isShared) return
-    expect({ requests: requests.length, changed }).toEqual({ requests: 0, changed: [] })
+    // Of the commands without metrics only doctor asks the vendor.
+    expect(requests.length).toBeLessThanOrEqual(args[0] === 'doctor' ? 3 : 0)
+    expect(changed).toEqual([])
     return
   }
   expect(schemaErrors('metrics', metrics)).toEqual([])
