@@ -97,6 +97,7 @@ export async function compareSymbol(
   const extent = (await storedExtent(symbol, stored.yearFiles, context)) ?? range
   const isWhole = extent.from >= range.from && extent.to <= range.to
   const glance = glanceAt(stored.pairs, isWhole)
+  if (isWhole && glance !== 'same') refuseHoles(symbol, stored, answer)
   if (isWhole || (glance !== 'look' && !isAccepted)) return comparedAt(stored, answer, { isWhole })
   const whole = await look(plan, { answer, extent }, context, call)
   if (whole === undefined) return { ...comparedAt(stored, answer, { isLook: true }), past: TORN }
@@ -132,13 +133,14 @@ const TORN: Past = { verdict: 'unsettled', steps: [], differing: [] }
 type Extent = { readonly isWhole?: boolean; readonly isLook?: boolean }
 
 function comparedAt(stored: StoredRows, answer: Answer, { isWhole = false, isLook = false }: Extent): Compared {
-  return { past: comparePast(stored.pairs, nextRow(stored, answer)), stored, answer, isWhole, isLook }
+  const after = rowsAfter(stored, answer)
+  return { past: comparePast(stored.pairs, after[0], after.at(-1)), stored, answer, isWhole, isLook }
 }
 
-/** The vendor's oldest row after the stored ones. */
-function nextRow({ pairs }: StoredRows, { rows }: Answer): Row | undefined {
+/** The vendor's rows after the stored ones, oldest first. */
+function rowsAfter({ pairs }: StoredRows, { rows }: Answer): readonly Row[] {
   const newest = pairs[0]?.now.date ?? ''
-  return [...rows.values()].filter(({ date }) => date > newest).toSorted((a, b) => (a.date < b.date ? -1 : 1))[0]
+  return [...rows.values()].filter(({ date }) => date > newest).toSorted((a, b) => (a.date < b.date ? -1 : 1))
 }
 
 /** An answer with more holes than this among the stored sessions is not the symbol's whole past. */
