@@ -42,13 +42,14 @@ test('a row is multiplied unrounded but for its volume, and what it lacks stays 
   })
 })
 
+const fileOf = (year: number, ms: number, carriedBy?: string) =>
+  [
+    year,
+    { footer: footerOf(`${year}-01-03..${year}-06-07`, { ingestMs: at('2024-06-10T00:00:00Z') + ms, carriedBy }) },
+  ] as const
+
 describe('interruptedBy()', () => {
   const done = { price: 0.956_022_944_550_669_2, adjClose: 0.95, volume: 1.046 }
-  const fileOf = (year: number, ms: number, carriedBy?: string) =>
-    [
-      year,
-      { footer: footerOf(`${year}-01-03..${year}-06-07`, { ingestMs: at('2024-06-10T00:00:00Z') + ms, carriedBy }) },
-    ] as const
 
   test('reads from the mark of a year what it was multiplied by, to the last digit', () => {
     const files = new Map([fileOf(2018, 5, markOf(done, 2024)), fileOf(2024, 4)])
