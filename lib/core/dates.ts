@@ -17,7 +17,8 @@ const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})$/
 export function parseIsoDate(text: string): IsoDate | undefined {
   if (!ISO_DATE.test(text)) return undefined
   const ms = Date.parse(`${text}T00:00:00Z`)
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text) ? (text as IsoDate) : undefined
+  const date = Number.isNaN(ms) ? undefined : dateOfDay(ms / MS_PER_DAY)
+  return date === text ? date : undefined
 }
 
 /** Whether `text` is a real calendar date. */
@@ -42,9 +43,16 @@ export function dayNumber(date: IsoDate): number {
   return Date.parse(`${date}T00:00:00Z`) / MS_PER_DAY
 }
 
+/** The dates that were asked for. A run asks for the same few thousand again and again, and one text of each is enough. */
+const DATES = new Map<number, IsoDate>()
+
 /** The date `days` days after 1970-01-01. */
 export function dateOfDay(days: number): IsoDate {
-  return new Date(days * MS_PER_DAY).toISOString().slice(0, 10) as IsoDate
+  const known = DATES.get(days)
+  if (known !== undefined) return known
+  const date = new Date(days * MS_PER_DAY).toISOString().slice(0, 10) as IsoDate
+  DATES.set(days, date)
+  return date
 }
 
 /** The UTC date of an instant in milliseconds since 1970. */

@@ -54,6 +54,8 @@ export function shellWord(word: string): string {
 
 /** `12,580`, or `3,601.5` with one fraction digit: a number with thousands separators, as all texts for people write it. */
 export function grouped(value: number, fractionDigits?: number): string {
+  // With options the runtime makes a formatter each time, which takes a tenth of a millisecond.
+  if (fractionDigits === undefined) return value.toLocaleString('en-US')
   return value.toLocaleString('en-US', { minimumFractionDigits: fractionDigits, maximumFractionDigits: fractionDigits })
 }
 

@@ -47,6 +47,12 @@ export interface Store {
   readWithMetadata(key: string, maxBytes: number): Promise<FileWithMetadata | undefined>
 
   /**
+   * The keys of temporary files that no run can still need: their process has ended, or they are a day old. They are no part
+   * of any listing. Absent where writes leave none.
+   */
+  leftovers?(): Promise<readonly string[]>
+
+  /**
    * Stores a new file, whole or not at all; an existing file stays as it is. If the response to a write is lost, the store is
    * asked whether the write succeeded: the result is never a guess.
    */
@@ -65,10 +71,14 @@ export interface Store {
   recoveredWrites(): number
 }
 
+const OUTSIDE_BASIC_PLANE = /[^\0-\uD7FF\uE000-\uFFFF]/u
+
 /**
  * Compares two keys by their UTF-8 bytes, the order of S3's listings and of both stores. JavaScript's `<` compares UTF-16
  * code units, which differs outside the basic plane.
  */
 export function compareKeys(a: string, b: string): number {
+  // Nearly all keys are ASCII, and listings compare a great many.
+  if (!OUTSIDE_BASIC_PLANE.test(a) && !OUTSIDE_BASIC_PLANE.test(b)) return a < b ? -1 : Number(a > b)
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

@@ -5,8 +5,10 @@ import type { Ground } from './ground.ts'
 import { backfilledNight, newNight, presentNight } from './nights.ts'
 import type { Place } from './place.ts'
 import { dryRun, planInProcess } from './plans.ts'
+import { quietNight } from './quiet-nights.ts'
 import type { Case } from './rounds.ts'
 import { help, nothingToDo, version } from './starts.ts'
+import { verifyCase } from './verifies.ts'
 
 /** 1,258 sessions. */
 const FIVE_YEARS: DateRange = { from: '2020-01-01' as IsoDate, to: '2024-12-31' as IsoDate }
@@ -37,10 +39,15 @@ export const CASES: Readonly<Record<string, CaseMaker>> = {
   'night-new-50': async (ground) => await newNight(ground, 500, 50),
   'night-present': async (ground) => await presentNight(ground, 500),
   'night-backfilled': async (ground) => await backfilledNight(ground, 500),
+  'night-quiet-folder': async (ground) => await quietNight(ground, 500, FOLDER),
+  'night-quiet-20ms': async (ground) => await quietNight(ground, 500, AT_20_MS),
   'thirty-years': async (ground) =>
     await freshCase(ground, { kind: 'year', symbols: 1, range: THIRTY_YEARS, place: AT_20_MS }),
   'plan-in-process': async (ground) => planInProcess(ground),
   'plan-dry-run': dryRun,
+  'verify-folder': async (ground) => await verifyCase(ground, FOLDER, false),
+  'verify-20ms': async (ground) => await verifyCase(ground, AT_20_MS, false),
+  'verify-deep-folder': async (ground) => await verifyCase(ground, FOLDER, true),
   'start-help': async (ground) => help(ground),
   'start-version': async (ground) => version(ground),
   'start-nothing': async (ground) => nothingToDo(ground),

@@ -11,8 +11,8 @@ import { BenchError, buildFakes, startSink, startVendor, type Sink, type Vendor 
 export const ROOT = join(import.meta.dir, '../..')
 export const BUCKET = 'bench-bucket'
 
-/** A Tuesday morning in New York, the first instant that a run is at; each later run is a second later. */
-const FIRST_NOW_MS = Date.parse('2025-03-04T14:00:00Z')
+/** A Tuesday. The first run is at this morning in New York; each later run is a second later. */
+const FIRST_DATE = '2025-03-04' as IsoDate
 
 export type Ground = {
   /** For everything a case wants to put down; gone at the end. */
@@ -30,8 +30,11 @@ export type Ground = {
   measure(command: readonly string[]): Promise<Measured>
   /** What the last run said on stderr. */
   lastStderr(): Promise<string>
-  /** The next run's instant for --now: no two runs share the second that names their metrics. */
-  nextNow(): string
+  /**
+   * The next run's instant for --now, on the morning of `date` if one is given: no two runs share the second that names
+   * their metrics.
+   */
+  nextNow(date?: IsoDate): string
 }
 
 export type Measured = {
@@ -69,9 +72,9 @@ export async function prepareGround(options: Options): Promise<Ground> {
     env,
     measure: async (command) => await measure(command, { fakes, folder, env }),
     lastStderr: async () => await Bun.file(join(folder, 'stderr')).text(),
-    nextNow() {
+    nextNow(date = FIRST_DATE) {
       runs += 1
-      return new Date(FIRST_NOW_MS + runs * 1_000).toISOString()
+      return new Date(Date.parse(`${date}T14:00:00Z`) + runs * 1_000).toISOString()
     },
   }
 }

@@ -1,10 +1,13 @@
 // The program's own runs, as contenders of a case: what they are told, what has to be there, what they must leave.
+import type { IsoDate } from '../../lib/core/dates.ts'
 import type { Ground } from './ground.ts'
-import { clear, countLake, outOf, type Place } from './place.ts'
+import { clear, countLake, keep, outOf, type Place } from './place.ts'
 import type { After, Contender } from './rounds.ts'
 
 export type Job = {
   readonly place: Place
+  /** The day on whose morning it runs, if it is not that of all others. */
+  readonly date?: IsoDate
   readonly args: readonly string[]
   /** `NAME=value`, besides those of the benchmark. */
   readonly variables?: readonly string[]
@@ -43,10 +46,34 @@ export function rerunJob(ground: Ground, job: Job, fill: Job = job): Contender {
   }
 }
 
-function commandOf(ground: Ground, { place, args, variables = [] }: Job): readonly string[] {
+/** Runs over what `fills` have left, each named and as if it were the first: what it adds is taken away again. */
+export function jobsOver(
+  ground: Ground,
+  fills: readonly Job[],
+  jobs: Readonly<Record<string, Job>>,
+): readonly Contender[] {
+  const stored = fills.reduce((sum, { files }) => sum + files + 1, 0)
+  let putBack: (() => Promise<void>) | undefined
+  const before = async (place: Place): Promise<void> => {
+    if (putBack === undefined) {
+      await clear(place, ground)
+      for (const fill of fills) await ground.measure(commandOf(ground, fill))
+      putBack = await keep(place, ground)
+    }
+    await putBack()
+  }
+  return Object.entries(jobs).map(([name, job]) => ({
+    name,
+    command: () => commandOf(ground, job),
+    before: async () => await before(job.place),
+    flaw: async (after) => await flawOf(ground, job, { after, objects: stored + job.files + 1, calls: job.calls }),
+  }))
+}
+
+export function commandOf(ground: Ground, { place, date, args, variables = [] }: Job): readonly string[] {
   // env replaces itself by the program: what is measured is that.
   const prefix = variables.length === 0 ? [] : ['env', ...variables]
-  return [...prefix, ...ground.program, ...args, '--out', outOf(place, ground), '--now', ground.nextNow()]
+  return [...prefix, ...ground.program, ...args, '--out', outOf(place, ground), '--now', ground.nextNow(date)]
 }
 
 type Expected = { readonly after: After; readonly objects: number; readonly calls: number }

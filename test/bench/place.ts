@@ -21,17 +21,37 @@ export async function clear(place: Place, { sink, folder }: Ground): Promise<voi
   await sink.setLatency(place.latencyMs)
 }
 
+/** Remembers what is stored. What it returns takes everything away that was added since; nothing may be replaced meanwhile. */
+export async function keep(place: Place, { sink, folder }: Ground): Promise<() => Promise<void>> {
+  if (place.kind === 's3') {
+    await sink.keep()
+    return async () => {
+      await sink.restore()
+      await sink.setLatency(place.latencyMs)
+    }
+  }
+  const pathsOf = async () => (await entriesIn(lakeIn(folder))).map(({ parentPath, name }) => join(parentPath, name))
+  const kept = new Set(await pathsOf())
+  return async () => {
+    for (const path of await pathsOf()) if (!kept.has(path)) await rm(path, { recursive: true, force: true })
+  }
+}
+
 /** Files of a lake in a folder. */
 export async function countLake({ folder }: Ground): Promise<number> {
   return await countFiles(lakeIn(folder))
 }
 
-function lakeIn(folder: string): string {
+/** The lake of the place that is a folder. */
+export function lakeIn(folder: string): string {
   return join(folder, 'lake')
 }
 
 /** Files below a folder; none where there is no such folder. */
 export async function countFiles(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  return entries.filter((entry) => entry.isFile()).length
+  return (await entriesIn(folder)).filter((entry) => entry.isFile()).length
+}
+
+async function entriesIn(folder: string) {
+  return await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
 }

@@ -19,6 +19,10 @@ export type Sink = {
   setLatency(latencyMs: number): Promise<void>
   /** An empty bucket. */
   reset(): Promise<void>
+  /** Remembers the objects that are there. */
+  keep(): Promise<void>
+  /** Puts back the objects that were there at the last `keep`. */
+  restore(): Promise<void>
   take(): Promise<Stats & { readonly keys: number; readonly bytes: number }>
 }
 
@@ -64,6 +68,8 @@ export async function startSink(fakes: string): Promise<Sink> {
     url,
     setLatency: async (latencyMs) => void (await ask(`${url}/_admin?latency=${latencyMs}ms`)),
     reset: async () => void (await ask(`${url}/_admin/reset`)),
+    keep: async () => void (await ask(`${url}/_admin/keep`)),
+    restore: async () => void (await ask(`${url}/_admin/restore`)),
     take,
   }
 }

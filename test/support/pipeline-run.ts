@@ -72,7 +72,8 @@ export async function ingestOver(
   const dataset = prices()
   const { store } = shelf
   const scope = { store, dataset, calendar: XNYS, mode, period }
-  const plans = planSessions(await surveySessions(symbols, scope), {
+  const surveyed = await surveySessions(symbols, scope)
+  const plans = planSessions(surveyed, {
     dataset,
     calendar: XNYS,
     mode,
@@ -93,6 +94,7 @@ export async function ingestOver(
     today: period.today,
     mending: 'all',
     marketFrom: period.lastSession,
+    recentFiles: (symbol) => surveyed.find((stored) => stored.symbol === symbol)?.recent,
     isNightly: period.lookbackFrom !== undefined,
     accepts: () => false,
     encode: createEncoder({ columns: dataset.columns, ingestMs: at(NOW), version: '1.2.3' }).encode,

@@ -74,7 +74,7 @@ export function footerOf(dates: string, changes: Partial<Footer> = {}): Footer {
 export function storedSessions(symbol: string, changes: Partial<StoredSessions> = {}): StoredSessions {
   const { years = new Map() } = changes
   const heldInYears = footersOf(years).map((footer) => ({ span: footer.span, gaps: new Set<IsoDate>() }))
-  const nothing = { days: new Set<IsoDate>(), earlierDays: [], unreadYears: [], newest: undefined }
+  const nothing = { days: new Set<IsoDate>(), earlierDays: [], unreadYears: [], newest: undefined, recent: undefined }
   return { symbol, years, heldInYears, ...nothing, ...changes }
 }
 

@@ -21,7 +21,7 @@ import { checkedBefore, withSuspects, type CheckedSessions } from './validate.ts
 
 export type DecideContext = StoreContext &
   NoRowsContext &
-  Pick<CompareContext, 'accepts' | 'isNightly'> & {
+  Pick<CompareContext, 'accepts' | 'isNightly' | 'recentFiles'> & {
     readonly mending: Mending
     /** Stops waiting for work that only reads as soon as the run is stopped. */
     readonly unlessStopped: <T>(work: Promise<T>) => Promise<T>

@@ -64,6 +64,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     tasks: ({ openEncoder }) => {
       const files = plans.reduce((sum, plan) => sum + plan.files.length, 0)
       const encoder = openEncoder({ ...context.fileSettings, columns: dataset.columns }, files)
+      const recent = new Map(surveyed.map((stored) => [stored.symbol, stored.recent]))
       const shared: SessionContext = {
         store,
         dataset,
@@ -71,6 +72,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
         today: period.today,
         mending: config.mending,
         marketFrom: gate.from,
+        recentFiles: (symbol) => recent.get(symbol),
         isNightly: period.lookbackFrom !== undefined,
         unlessStopped: context.unlessStopped,
         accepts: (symbol) => config.accepts.includes(symbol) || config.accepts.includes('all'),

@@ -18,9 +18,6 @@ export type Past = {
   readonly differing: readonly IsoDate[]
 }
 
-/** The stored sessions before what is asked that every call covers too. */
-export const COMPARED_SESSIONS = 10
-
 const PRICES = ['open', 'high', 'low', 'close'] as const
 
 /** The share of the rows that must be in runs of at least three rows, for factors to explain the change. */

@@ -7,7 +7,8 @@ import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
 import type { Compared } from './compare.ts'
 import { newlyCarried, planMend, type MendedYear } from './mend.ts'
-import { COMPARED_SESSIONS, glanceAt } from './past.ts'
+import { COMPARED_SESSIONS } from './recent-files.ts'
+import { glanceAt } from './past.ts'
 import {
   announcedText,
   carriedText,

@@ -13,10 +13,12 @@ import {
   type IsoDate,
   laterOf,
 } from '../../core/dates.ts'
+import { IngestError } from '../../core/errors.ts'
 import { readRows, rowsSha256, type Footer } from '../../parquet/parquet.ts'
 import type { StoredFile } from '../../store/store.ts'
 import { readTail, type ReadContext } from '../stored-file.ts'
 import type { RowPair } from './past-steps.ts'
+import { unpackRecent, type ListedFiles, type ListedYear, type RecentFiles } from './recent-files.ts'
 import type { SessionDataset } from './schema.ts'
 
 /** Far more than the rows of a year can take. */
@@ -25,10 +27,17 @@ const MAX_FILE_BYTES = 4 * 1_048_576
 /** Ten years, the longest window: older rows are never compared. */
 const MAX_DAYS_BACK = 3_653
 
-export type StoredRowsContext = ReadContext & { readonly dataset: SessionDataset }
+export type StoredRowsContext = ReadContext & {
+  readonly dataset: SessionDataset
+  /** The files of a symbol's last sessions, if the survey has listed them. */
+  readonly recentFiles?: (symbol: string) => RecentFiles | undefined
+}
 
-/** A file of this program with its footer. `bytes` are the whole file. */
-type ReadFile = { readonly file: StoredFile; readonly footer: Footer; readonly bytes: Uint8Array }
+/** A file of this program; `tail` is the end of its bytes, if that was read. */
+type FoundFile = { readonly file: StoredFile; readonly footer: Footer; readonly tail?: Uint8Array }
+
+/** A day file by its date. */
+type Day = readonly [IsoDate, StoredFile]
 
 export type StoredRows = {
   /** Sessions that are stored and in the vendor's answer, newest first. */
@@ -49,29 +58,23 @@ export async function readStoredRows(
   answer: ReadonlyMap<IsoDate, Row>,
   context: StoredRowsContext,
 ): Promise<StoredRows> {
-  const { days, years } = await listFiles(symbol, range, context)
-  const yearFiles = new Map<number, ReadFile>()
-  for (const [year, file] of years) {
-    const read = await readWhole(file, context)
-    if (read !== undefined) yearFiles.set(year, read)
-  }
-  const wanted = [...days].filter(([date, file]) => canCount(date, file, yearFiles.get(yearOf(date))))
-  const dayFiles = new Map<IsoDate, ReadFile>()
-  await Promise.all(
-    wanted.map(async ([date, file]) => {
-      const read = await readWhole(file, context)
-      if (read !== undefined) dayFiles.set(date, read)
-    }),
+  const recent = unpackRecent(context.recentFiles?.(symbol), range, { symbol, dataset: context.dataset })
+  const { days, years } = recent ?? (await listFiles(symbol, range, context))
+  const isNewer = ([date, { modifiedMs }]: Day) => modifiedMs >= (years.get(yearOf(date))?.file.modifiedMs ?? 0)
+  // Day files that are newer than the file of their year are read whatever that holds, so they need not wait for it.
+  const [newer, older] = [[...days].filter(isNewer), [...days].filter((day) => !isNewer(day))]
+  const [yearFiles, newerFiles] = await Promise.all([findYears(years, range, context), readAll(newer, context)])
+  const ofYears = await rowsOfYears(yearFiles.values(), range, answer, context)
+  // An older one cannot count where the year's row is newer by both clocks: a rehearsal sets `ingest_ts`, but no
+  // modification time.
+  const canCount = ([date, { modifiedMs }]: Day) => modifiedMs >= (ofYears.get(date)?.ingestMs ?? 0)
+  const olderFiles = await readAll(older.filter(canCount), context)
+  const dayFiles = new Map(
+    [...newerFiles, ...olderFiles].filter(
+      ([date, { footer }]) => footer.ingestMs >= (ofYears.get(date)?.ingestMs ?? 0),
+    ),
   )
-  const rows = new Map<IsoDate, Row>()
-  for (const read of yearFiles.values()) {
-    for (const row of await rowsOf(read, answer, context)) {
-      const day = dayFiles.get(row.date)
-      const isNewer = day === undefined || read.footer.ingestMs > day.footer.ingestMs
-      if (isNewer && isWithin(row.date, range)) rows.set(row.date, row)
-      if (isNewer) dayFiles.delete(row.date)
-    }
-  }
+  const rows = new Map([...ofYears].map(([date, { row }]) => [date, row]))
   for (const read of dayFiles.values()) {
     for (const row of await rowsOf(read, answer, context)) rows.set(row.date, row)
   }
@@ -84,7 +87,7 @@ export async function readStoredRows(
     }),
     absent: sorted.filter(({ date }) => !answer.has(date)),
     dayFiles: new Map([...dayFiles].map(([date, { file }]) => [date, file])),
-    yearFiles,
+    yearFiles: new Map([...yearFiles].map(([year, { file, footer }]) => [year, { file, footer }])),
   }
 }
 
@@ -119,14 +122,18 @@ export async function newestStoredBefore(
   const { days, years } = await listFiles(symbol, range, context)
   const newestDay = [...days.keys()].toSorted().at(-1)
   const newestYear = [...years].toSorted(([a], [b]) => b - a)[0]
-  const read = newestYear && (await readTail(newestYear[1], context))
+  const read = newestYear && (await readTail(newestYear[1].file, context))
   const ofYear = read && 'footer' in read ? earlierOf(read.footer.span.to, range.to) : undefined
   return newestDay !== undefined && ofYear !== undefined ? laterOf(newestDay, ofYear) : (newestDay ?? ofYear)
 }
 
-async function listFiles(symbol: string, range: DateRange, { store, dataset }: StoredRowsContext) {
+async function listFiles(
+  symbol: string,
+  range: DateRange,
+  { store, dataset }: StoredRowsContext,
+): Promise<ListedFiles> {
   const days = new Map<IsoDate, StoredFile>()
-  const years = new Map<number, StoredFile>()
+  const years = new Map<number, ListedYear>()
   // The file of a year sorts before the files of its days.
   const after = `${dataset.folder(symbol)}year=${range.from.slice(0, 4)}/`
   for (const file of await store.list(
@@ -136,39 +143,95 @@ async function listFiles(symbol: string, range: DateRange, { store, dataset }: S
   )) {
     const partition = dataset.partitionOf(symbol, file.key)
     if (partition?.kind === 'day' && isWithin(partition.date, range)) days.set(partition.date, file)
-    if (partition?.kind === 'year') years.set(partition.year, file)
+    if (partition?.kind === 'year') years.set(partition.year, { file })
   }
   return { days, years }
 }
 
-/**
- * Whether a day file's row can count beside its year's. It cannot where the year was stored after it by both clocks: a
- * rehearsal sets `ingest_ts`, but no modification time.
- */
-function canCount(date: IsoDate, day: StoredFile, year: ReadFile | undefined): boolean {
-  if (year === undefined || !isWithin(date, year.footer.span)) return true
-  return day.modifiedMs >= year.file.modifiedMs || day.modifiedMs >= year.footer.ingestMs
+/** Reads the ends of files. Leaves out what is gone or foreign: what is not ours is named by whoever would write it. */
+async function readAll<Name>(
+  files: Iterable<readonly [Name, StoredFile]>,
+  context: StoredRowsContext,
+): Promise<Map<Name, FoundFile>> {
+  const tails = [...files].map(async ([name, file]) => [name, await readTail(file, context)] as const)
+  const read = new Map<Name, FoundFile>()
+  for (const [name, tail] of await Promise.all(tails)) {
+    if (tail !== undefined && 'footer' in tail) read.set(name, tail)
+  }
+  return read
 }
 
-/** Undefined for a file that is gone or foreign: what is not ours is named by whoever would write it. */
-async function readWhole(file: StoredFile, context: StoredRowsContext): Promise<ReadFile | undefined> {
-  const found = await readTail(file, context)
-  if (found === undefined || 'problem' in found) return undefined
-  const { footer, tail } = found
-  const isWhole = tail.byteLength >= file.sizeBytes
-  const bytes = isWhole ? tail : await context.store.read(file.key, undefined, MAX_FILE_BYTES)
-  return bytes === undefined ? undefined : { file, footer, bytes }
+/** Reads the ends of year files, but of those that are known to have no row of the range. */
+async function findYears(
+  years: ListedFiles['years'],
+  range: DateRange,
+  context: StoredRowsContext,
+): Promise<ReadonlyMap<number, FoundFile>> {
+  const found = new Map<number, FoundFile>()
+  const unknown: (readonly [number, StoredFile])[] = []
+  for (const [year, { file, footer }] of years) {
+    if (footer === undefined || overlap(footer.span, range)) unknown.push([year, file])
+    else found.set(year, { file, footer })
+  }
+  for (const [year, read] of await readAll(unknown, context)) found.set(year, read)
+  return found
+}
+
+type YearRow = { readonly row: Row; readonly ingestMs: number }
+
+/** The rows of year files in a range, each with the instant of its file. */
+async function rowsOfYears(
+  files: Iterable<FoundFile>,
+  range: DateRange,
+  answer: ReadonlyMap<IsoDate, Row>,
+  context: StoredRowsContext,
+): Promise<ReadonlyMap<IsoDate, YearRow>> {
+  const rows = new Map<IsoDate, YearRow>()
+  for (const read of files) {
+    const { span, ingestMs } = read.footer
+    // Most nights compare days after the last one of the file.
+    if (!overlap(span, range)) continue
+    for (const row of await rowsOf(read, answer, context)) {
+      if (isWithin(row.date, range)) rows.set(row.date, { row, ingestMs })
+    }
+  }
+  return rows
 }
 
 /** The rows of a file: those of the answer where the hash says that they are equal, else decoded. */
 async function rowsOf(
-  { footer, bytes }: ReadFile,
+  { file, footer, tail }: FoundFile,
   answer: ReadonlyMap<IsoDate, Row>,
-  { dataset }: StoredRowsContext,
+  { dataset, store }: StoredRowsContext,
 ): Promise<readonly Row[]> {
-  const same = [...answer.values()]
-    .filter(({ date }) => isWithin(date, footer.span))
-    .toSorted((a, b) => (a.date < b.date ? 1 : -1))
-  const isEqual = same.length === footer.rows && rowsSha256(dataset.columns, same) === footer.rowsSha256
-  return isEqual ? same : await readRows(bytes, dataset.columns)
+  const same = rowsWithin(footer.span, answer)
+  if (same.length === footer.rows && rowsSha256(dataset.columns, same) === footer.rowsSha256) return same
+  const isWhole = tail !== undefined && tail.byteLength >= file.sizeBytes
+  const bytes = isWhole ? tail : await store.read(file.key, undefined, MAX_FILE_BYTES)
+  // The file is gone meanwhile.
+  if (bytes === undefined) return []
+  return await readRows(bytes, dataset.columns).catch((error: unknown) => {
+    throw damagedFileError(file.key, error)
+  })
+}
+
+/** The rows of the answer in a span, newest first. */
+function rowsWithin({ from, to }: DateRange, answer: ReadonlyMap<IsoDate, Row>): readonly Row[] {
+  // An audit of a lake of day files asks for thousands of them.
+  if (from === to) return [answer.get(from) ?? []].flat()
+  const rows = [...answer.values()].filter(({ date }) => from <= date && date <= to)
+  return rows.toSorted((a, b) => (a.date < b.date ? 1 : -1))
+}
+
+function damagedFileError(key: string, cause: unknown): IngestError {
+  return new IngestError(`${key} is damaged: its footer can be read, and its rows cannot`, {
+    kind: 'store',
+    scope: 'symbol',
+    hint: 'Delete it, and fetch its sessions again.',
+    cause,
+  })
+}
+
+function overlap(a: DateRange, b: DateRange): boolean {
+  return a.from <= b.to && b.from <= a.to
 }

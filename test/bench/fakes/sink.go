@@ -7,6 +7,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ type sink struct {
 	objects map[string]*object
 	listed  catalogue
 	bytes   int
+	kept    map[string]*object
 }
 
 func newSink(latency time.Duration) *sink {
@@ -74,7 +76,7 @@ func (s *sink) carryOut(operation, bucket, key string, asked *request) response 
 }
 
 // administer is the benchmark's own door: `/_admin?latency=20ms`, `/_admin/reset` (an empty bucket), `/_admin/stats`
-// (the counts since they were last asked for).
+// (the counts since they were last asked for), `/_admin/keep` and, later, `/_admin/restore` to what was kept.
 func (s *sink) administer(asked *request) response {
 	switch asked.path {
 	case "/_admin":
@@ -89,6 +91,20 @@ func (s *sink) administer(asked *request) response {
 		s.objects, s.listed, s.bytes = map[string]*object{}, catalogue{}, 0
 		s.lock.Unlock()
 		return s.take(nil)
+	case "/_admin/keep":
+		s.lock.Lock()
+		s.kept = maps.Clone(s.objects)
+		s.lock.Unlock()
+		return plain(200, "")
+	case "/_admin/restore":
+		s.lock.Lock()
+		s.objects, s.listed, s.bytes = maps.Clone(s.kept), catalogue{}, 0
+		for key, there := range s.objects {
+			s.listed.add(key)
+			s.bytes += len(there.bytes)
+		}
+		s.lock.Unlock()
+		return plain(200, "")
 	case "/_admin/stats":
 		s.lock.Lock()
 		kept := map[string]int{"keys": len(s.objects), "bytes": s.bytes}

@@ -1,7 +1,7 @@
 // What the guide of the bundle shows and counts: its changes of base over real prices, its query, and how much Bronze grows.
 
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { encodeFile } from '../../../lib/parquet/parquet.ts'
+import { encodeFile } from '../../../lib/parquet/writer.ts'
 import type { Row } from '../../../lib/core/dataset.ts'
 import { readRealSeries, realBarsOf, realRowOn } from '../../support/real-prices.ts'
 import { setStage } from '../../support/runs/stage.ts'

@@ -7,7 +7,7 @@ import { XNYS } from '../../../lib/core/calendar.ts'
 import { createStatement, type Statement } from '../../../lib/datasets/statements/schema.ts'
 import type { Column, Row } from '../../../lib/core/dataset.ts'
 import type { IsoDate } from '../../../lib/core/dates.ts'
-import { encodeFile } from '../../../lib/parquet/parquet.ts'
+import { encodeFile } from '../../../lib/parquet/writer.ts'
 import { disposableFolder, folderLake, type Lake } from '../../support/lakes/lake.ts'
 import { at, day, priceRow, prices, span } from '../../support/values.ts'
 import {

@@ -3,7 +3,8 @@
 import { expect, test } from 'bun:test'
 import type { Row } from '../../../lib/core/dataset.ts'
 import { addDays, type IsoDate } from '../../../lib/core/dates.ts'
-import { COMPARED_SESSIONS, comparePast, glanceAt } from '../../../lib/datasets/prices/past.ts'
+import { COMPARED_SESSIONS } from '../../../lib/datasets/prices/recent-files.ts'
+import { comparePast, glanceAt } from '../../../lib/datasets/prices/past.ts'
 import type { RowPair } from '../../../lib/datasets/prices/past-steps.ts'
 import { planMend } from '../../../lib/datasets/prices/mend.ts'
 import {
