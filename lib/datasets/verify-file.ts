@@ -173,7 +173,7 @@ async function damageByEncoding(
   const prefix = `${dataset.creator} version `
   const written = facts.createdBy.slice(prefix.length)
   if (!facts.createdBy.startsWith(prefix) || !/^\d+\.\d+\.\d+[\w.+-]*$/.test(written)) return 'names no version'
-  const { ingestMs, asked, carried } = footer
+  const { ingestMs, asked, carried, carriedBy } = footer
   const { columns, creator } = dataset
   const content = {
     columns,
@@ -182,6 +182,7 @@ async function damageByEncoding(
     ingestMs,
     asked,
     carried,
+    carriedBy,
     note: facts.note,
     creator,
     version: written,

@@ -28,6 +28,8 @@ export type FileContent = {
   readonly asked: DateRange | undefined
   /** Stretches of rows that are carried over from an older file, on the base of the others. */
   readonly carried?: readonly DateRange[] | undefined
+  /** What those rows were multiplied by, where the file has no others. */
+  readonly carriedBy?: string | undefined
   /** The program's own version, for `created_by`. */
   readonly version: string
   /** A text for people, kept in the footer. */
@@ -43,7 +45,7 @@ export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' 
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
 
 /** The rows of one file, newest first, at least one, and the dates that were asked for (for its footer). */
-export type FileDraft = Pick<FileContent, 'rows' | 'asked' | 'carried'>
+export type FileDraft = Pick<FileContent, 'rows' | 'asked' | 'carried' | 'carriedBy'>
 
 export type Encoder = {
   /** Rejects with what the encoding throws, which is a defect. */
@@ -125,6 +127,8 @@ export type Footer = {
   readonly asked: DateRange | undefined
   /** Stretches of rows that were carried over from an older file; none in most files. */
   readonly carried: readonly DateRange[]
+  /** What they were multiplied by, where the file has no other rows. */
+  readonly carriedBy: string | undefined
 }
 
 /**
@@ -151,7 +155,8 @@ export function readFooter(
   const [sha, asked] = [keyValues.get('rows-sha256'), rangeIn(keyValues.get('asked'))]
   const stretches = keyValues.get('carried')?.split(',') ?? []
   const carried = stretches.map(rangeIn).filter((range) => range !== undefined)
-  return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked, carried }
+  const carriedBy = keyValues.get('carried-by')
+  return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked, carried, carriedBy }
 }
 
 /** What a footer says beyond `Footer`: see facts.ts, which needs the library that decodes rows. */

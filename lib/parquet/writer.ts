@@ -8,9 +8,9 @@ import { schemaOf } from './facts.ts'
 import { rowsSha256, type EncodedFile, type FileContent, type FileDraft, type FileSettings } from './parquet.ts'
 
 /** Hashes and encodes the rows of one file. Throws if a value does not fit its column. */
-export function encodeFile({ rows, asked, carried }: FileDraft, { columns, ...settings }: FileSettings): EncodedFile {
-  const sha = rowsSha256(columns, rows)
-  return { sha, bytes: encodeParquet({ ...settings, columns, rows, rowsSha256: sha, asked, carried }) }
+export function encodeFile(draft: FileDraft, { columns, ...settings }: FileSettings): EncodedFile {
+  const sha = rowsSha256(columns, draft.rows)
+  return { sha, bytes: encodeParquet({ ...settings, ...draft, columns, rowsSha256: sha }) }
 }
 
 /**
@@ -26,6 +26,7 @@ export function encodeParquet(content: FileContent): Uint8Array {
   if (carried.length > 0) {
     kvMetadata.push({ key: 'carried', value: carried.map(({ from, to }) => `${from}..${to}`).join(',') })
   }
+  if (content.carriedBy !== undefined) kvMetadata.push({ key: 'carried-by', value: content.carriedBy })
   if (content.note !== undefined) kvMetadata.push({ key: 'note', value: content.note })
   const buffer = parquetWriteBuffer({
     schema: schemaOf(columns),

@@ -183,6 +183,21 @@ test('an accepted past of another company leaves the rows that FMP does not have
   expect(await rowsOf2022()).toEqual(before)
 })
 
+test.each(['0', '1'])(
+  'a past with a hole is not trusted, looked at or compared in its turn (--audit %s)',
+  async (every) => {
+    await using stage = await setMovedStage((bars) => {
+      bars['PAYS'] = (bars['PAYS'] ?? []).filter(({ date }) => !date.startsWith('2023-05'))
+    })
+    const before = await stage.lake.bytes(yearKey('PAYS', 2023))
+    const run = await stage.run(['--tickers', 'PAYS', '--audit', every], { now: MORNING })
+    expect(run.code).toBe(1)
+    expect(run.stderr).toContain("FMP's history of PAYS lacks 22 of ")
+    expect(run.changed).toEqual([])
+    expect(await stage.lake.bytes(yearKey('PAYS', 2023))).toEqual(before)
+  },
+)
+
 test('a run without adjusted closes does not mend away those that are stored, and says so', async () => {
   await using stage = await setMovedStage()
   const before = await stage.lake.bytes(yearKey('SPLIT', 2023))

@@ -58,6 +58,7 @@ function byHyparquet(bytes: Uint8Array): Footer {
     rowsSha256: fact('rows-sha256'),
     asked: fact('asked') === undefined ? undefined : span(fact('asked') ?? ''),
     carried: (fact('carried') ?? '').split(',').flatMap((range) => (range === '' ? [] : [span(range)])),
+    carriedBy: fact('carried-by'),
   }
 }
 

@@ -85,18 +85,13 @@ export async function compareSymbol(
   const { symbol, isAudited } = plan
   const range = rangeOf(answer.windows)
   const isAccepted = context.accepts(symbol)
-  const replaced = stored.pairs.length === 0 && !isAccepted ? replacedPast(stored.absent) : undefined
-  if (replaced !== undefined) return { ...comparedAt(stored, answer, {}), past: replaced }
-  if (
-    range === undefined ||
-    stored.pairs.length === 0 ||
-    (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted)
-  )
-    return comparedAt(stored, answer, {})
+  if (range === undefined || stored.pairs.length === 0) return comparedWithNothing(stored, answer, isAccepted)
+  if (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted) return comparedAt(stored, answer, {})
   // Where nothing has moved nobody needs to know how far the files reach: one listing less.
   const extent = (await storedExtent(symbol, stored.yearFiles, context)) ?? range
   const isWhole = extent.from >= range.from && extent.to <= range.to
   const glance = glanceAt(stored.pairs, isWhole)
+  if (isWhole && glance !== 'same') refuseHoles(symbol, stored, answer)
   if (isWhole || (glance !== 'look' && !isAccepted)) return comparedAt(stored, answer, { isWhole })
   const whole = await look(plan, { answer, extent }, context, call)
   if (whole === undefined) return { ...comparedAt(stored, answer, { isLook: true }), past: TORN }
@@ -105,6 +100,13 @@ export async function compareSymbol(
   const all = await readStoredRows(symbol, { from: earlierOf(from, extent.from), to }, whole.rows, context)
   refuseHoles(symbol, all, whole)
   return comparedAt(all, whole, { isWhole: true, isLook: true })
+}
+
+/** Of the stored rows of its answer's dates the vendor has none: another series has taken their place, or they are holes. */
+function comparedWithNothing(stored: StoredRows, answer: Answer, isAccepted: boolean): Compared {
+  const compared = comparedAt(stored, answer, {})
+  const replaced = isAccepted ? undefined : replacedPast(stored.absent)
+  return replaced === undefined ? compared : { ...compared, past: replaced }
 }
 
 /** Whether the survey has found nothing of a symbol, so that nothing need be listed again. */
@@ -132,22 +134,24 @@ const TORN: Past = { verdict: 'unsettled', steps: [], differing: [] }
 type Extent = { readonly isWhole?: boolean; readonly isLook?: boolean }
 
 function comparedAt(stored: StoredRows, answer: Answer, { isWhole = false, isLook = false }: Extent): Compared {
-  return { past: comparePast(stored.pairs, nextRow(stored, answer)), stored, answer, isWhole, isLook }
+  const after = rowsAfter(stored, answer)
+  return { past: comparePast(stored.pairs, after[0], after.at(-1)), stored, answer, isWhole, isLook }
 }
 
-/** The vendor's oldest row after the stored ones. */
-function nextRow({ pairs }: StoredRows, { rows }: Answer): Row | undefined {
+/** The vendor's rows after the stored ones, oldest first. */
+function rowsAfter({ pairs }: StoredRows, { rows }: Answer): readonly Row[] {
   const newest = pairs[0]?.now.date ?? ''
-  return [...rows.values()].filter(({ date }) => date > newest).toSorted((a, b) => (a.date < b.date ? -1 : 1))[0]
+  return [...rows.values()].filter(({ date }) => date > newest).toSorted((a, b) => (a.date < b.date ? -1 : 1))
 }
 
-/** An answer with more holes than this among the stored sessions is not the symbol's whole past. */
+/** An answer with more holes than this among the stored sessions is not the symbol's whole past. A few are holes in any case. */
 const MAX_HOLES = 0.02
+const FEW_HOLES = 3
 
 function refuseHoles(symbol: string, { pairs, absent }: StoredRows, { rows }: Answer): void {
   const oldest = [...rows.keys()].toSorted()[0]
   const holes = oldest === undefined ? [] : absent.filter(({ date }) => date > oldest)
-  if (holes.length <= MAX_HOLES * (pairs.length + holes.length)) return
+  if (holes.length <= Math.max(FEW_HOLES, MAX_HOLES * (pairs.length + holes.length))) return
   const message = `FMP's history of ${symbol} lacks ${holes.length} of ${pairs.length + holes.length} stored sessions`
   const hint = 'Nothing was changed; run again later.'
   throw new IngestError(message, { kind: 'payload', scope: 'symbol', hint })

@@ -156,12 +156,12 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
   const newestStored = stored.newest ?? asked.to
   // A backfill claims all that it asks for; a look may reach beyond that, up to what is stored.
   const newest = isByYear ? laterOf(asked.to, newestStored) : newestStored
-  const years = planMend({ past, answer: answer.rows, absent: stored.absent, newest })
+  const years = planMend({ past, answer: answer.rows, stored, newest })
   const inPlan = new Set(files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : [])))
   const yearsWithRows = new Set([...answer.rows.keys(), ...stored.absent.map(({ date }) => date)].map(yearOf))
   const mends = years
     .filter(({ year }) => !inPlan.has(year))
-    .map(({ year, rows, carried }): FileRows => {
+    .map(({ year, rows, carried, carriedBy }): FileRows => {
       const partition = { kind: 'year', year } as const
       const found = stored.yearFiles.get(year)
       const action = found === undefined ? 'create' : 'refresh'
@@ -182,6 +182,7 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
             found?.footer.asked,
         range,
         carried,
+        carriedBy,
       }
     })
   const planned = new Map(years.filter(({ year }) => inPlan.has(year)).map((year) => [year.year, year]))

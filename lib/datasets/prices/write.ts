@@ -32,6 +32,8 @@ export type FileRows = {
   readonly range: DateRange
   /** Stretches of rows that are carried over from stored files; undefined for none. */
   readonly carried?: readonly DateRange[]
+  /** What they were multiplied by, where the file has no other rows. */
+  readonly carriedBy?: string | undefined
 }
 
 export type WriteResult =

@@ -266,7 +266,7 @@ function carriedOver({ pairs, next }: ChangedPast, gone: readonly RowPair[]): Re
   const years = planMend({
     past: comparePast(pairs, next),
     answer: new Map(pairs.map(({ now }) => [now.date, now])),
-    absent: gone.map(({ stored }) => stored),
+    stored: { absent: gone.map(({ stored }) => stored), yearFiles: new Map(), dayFiles: new Map() },
     newest: pairs[0]?.now.date ?? next.date,
   })
   return new Map(years.flatMap(({ rows }) => rows).map((row) => [row.date, row]))
