@@ -68,6 +68,8 @@ export type Said = {
   readonly stored: number
   readonly missing: number
   readonly noData: number
+  /** Whether it wrote a file of the symbol; a document that does not say so may have. */
+  readonly mayHaveWritten: boolean
   /** Whether some session that it asked for was not stored. */
   readonly isLacking: boolean
   readonly errors: readonly string[]
@@ -91,6 +93,7 @@ export function saidBy({ counts = {}, errors = [], past, ...result }: Result, da
     stored,
     missing,
     noData,
+    mayHaveWritten: result.files_written !== 0,
     isLacking: [missing, noData, ...others].some((count = 0) => count > 0),
     errors,
     verdict: past?.verdict,
@@ -133,7 +136,8 @@ export type OneRun = {
 /** What the run did, in the order in which it is to be told; nothing where it had nothing to do with the cell. */
 export function eventsIn(one: OneRun, known: Known, facts: CellFacts): readonly Told[] {
   const { said, rejects, metrics, startMs } = one
-  const writes = facts.writes.filter((write) => write.startMs === startMs)
+  // Another run of the same second, of other datasets or with nothing to do, has not written it.
+  const writes = said?.mayHaveWritten === true ? facts.writes.filter((write) => write.startMs === startMs) : []
   if (writes.length > 0) return writes.map((write) => writeEvent(write, one, known, facts))
   if (rejects.length > 0) return rejects.map((reason) => ({ event: 'rejected', detail: oneLine(reason) }))
   const isHere = known.isStored || facts.writes.some((write) => write.startMs < startMs)

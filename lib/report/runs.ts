@@ -56,6 +56,7 @@ const Result = v.object({
   rejected_rows: number,
   suspect_rows: number,
   calls: number,
+  files_written: number,
   first_date: date,
   through_date: date,
   past: v.nullish(Past),

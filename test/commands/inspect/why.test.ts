@@ -52,6 +52,16 @@ describe.concurrent('ingest why', () => {
     ])
   })
 
+  test('gives a write to the run that made it, not to others of the same second', async () => {
+    await using stage = await setStage({ bars: barsFor(['AAPL'], '2024-09-03', DAY) })
+    const list = ['--tickers', 'AAPL']
+    await stage.run(list, { now: NIGHT })
+    await stage.run([...list, '--dataset', 'income'], { now: NIGHT })
+    await stage.run(list, { now: NIGHT })
+    const { history } = await ask(stage, ['AAPL', DAY])
+    expect(history.map(({ event }) => event)).toEqual(['stored'])
+  })
+
   test('tells of two objects which one counts, and of each hash, in a bucket also of the bytes', async () => {
     await using stage = await setS3Stage({ bars: barsFor(['AAPL'], '2024-09-03', DAY) })
     await stage.run(['--tickers', 'AAPL'], { now: '2024-09-13T13:00:00Z' })
