@@ -1,17 +1,20 @@
 // The recipes of the documents as a reader would copy them, over a lake where year files and day files overlap with
 // different values. Those in Python are run by `bun run test:readers`, Spark's by `bun run test:spark`.
 
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { XNYS } from '../lib/core/calendar.ts'
 import type { Row } from '../lib/core/dataset.ts'
-import { encodeFile } from '../lib/parquet/parquet.ts'
+import { encodeFile } from '../lib/parquet/writer.ts'
 import { knownOn, makeReadingLake } from './readers/lake.ts'
 import { readRecipes } from './readers/recipes.ts'
 import { disposableFolder } from './support/lakes/lake.ts'
+import { barsOfNight, morningAfter, movingSeries } from './support/moving-series.ts'
+import { setStage, type Stage } from './support/runs/stage.ts'
 import { makeTempFolder, type TempFolder } from './support/lakes/temp-folder.ts'
-import { at, priceRow, prices, span } from './support/values.ts'
+import { SEED } from './support/bars.ts'
+import { at, day, priceRow, prices, span } from './support/values.ts'
 import type { Partition } from '../lib/datasets/prices/schema.ts'
 
 const ROOT = join(import.meta.dir, '..')
@@ -51,9 +54,12 @@ test('DuckDB’s recipes give one row per symbol and date, the newest; the fast 
       await put({ kind: 'day', date }, [priceRow(date, { symbol, close: 2 })], second)
     }
   }
+  // Within 30 days of the end of 2024’s file, and before them.
   const [older = '', again = ''] = SESSIONS.slice(-20)
+  const forced = '2024-01-10'
   await put({ kind: 'day', date: priceRow(older).date }, [priceRow(older, { close: 3 })], first - 1)
   await put({ kind: 'day', date: priceRow(again).date }, [priceRow(again, { close: 4 })], second)
+  await put({ kind: 'day', date: priceRow(forced).date }, [priceRow(forced, { close: 5 })], second)
 
   const connection = await (await DuckDBInstance.create()).connect()
   const inLake = (sql: string) => sql.replaceAll(/'(lake|eod)\//g, `'${temp.path}/lake/`)
@@ -74,16 +80,88 @@ test('DuckDB’s recipes give one row per symbol and date, the newest; the fast 
   // The same query in one piece, where prices are explained and in README, whose other query is the demo's.
   for (const [document, index] of [['lib/datasets/prices/README.md', 0] as const, ['README.md', 1] as const]) {
     const queries = await sqlOf(document)
-    expect(queries).toHaveLength(index + 1)
     expect(await closes(`(${inLake(queries[index] ?? '')})`)).toEqual(expected)
   }
-  expect(await closes('prices_fast')).toEqual({ ...expected, [`AAPL ${again}`]: 1 })
+  expect(await closes('prices_fast')).toEqual({ ...expected, [`AAPL ${forced}`]: 1 })
   const read = await connection.runAndReadAll("SELECT len(getvariable('files'))::INTEGER AS n")
-  // 4 year files, and 6 days of each of 3 symbols.
+  // 4 year files, 6 days of each of 3 symbols, and the two days before them.
   expect(read.getRowObjectsJson()).toEqual([
-    { n: 4 + 3 * SESSIONS.filter((session) => session >= '2024-03-01').length },
+    { n: 4 + 3 * SESSIONS.filter((session) => session >= '2024-03-01').length + 2 },
   ])
   connection.closeSync()
+})
+
+/** The rows that a recipe gives, sorted; of a date that comes twice both. */
+async function rowsByRecipe(statements: readonly string[], table: string): Promise<string[]> {
+  const connection = await (await DuckDBInstance.create()).connect()
+  for (const sql of statements) await connection.run(sql)
+  const reader = await connection.runAndReadAll(`SELECT symbol, CAST(date AS VARCHAR), close, adjClose FROM ${table}`)
+  connection.closeSync()
+  return reader
+    .getRowsJson()
+    .map((row) => JSON.stringify(row))
+    .toSorted()
+}
+
+/** What the vendor of a stage has, as `rowsByRecipe` gives it. */
+function rowsOfVendor({ bars }: Stage): string[] {
+  const rows = Object.entries(bars).flatMap(([symbol, own]) =>
+    own.map(({ date, close, adjClose }) => JSON.stringify([symbol, date, close, adjClose])),
+  )
+  return rows.toSorted()
+}
+
+/** The fast recipe over a lake, with a part of it exchanged. */
+async function fastRecipe({ lake }: Stage, part: RegExp | '' = '', other = ''): Promise<readonly string[]> {
+  const statements = (await sqlOf('lib/parquet/README.md')).slice(1, 3)
+  const changed = statements.map((sql) => sql.replace(part, other))
+  if (part !== '') expect(changed).not.toEqual(statements)
+  return changed.map((sql) => sql.replaceAll("'lake/", `'${lake.out}/`))
+}
+
+describe('over lakes that the program has mended', () => {
+  const history = span('2023-11-01..2024-09-17')
+  const exDate = day('2024-09-13')
+  const series = movingSeries({ SPLIT: [{ exDate, split: [4, 1] }], QUIET: [] }, history, SEED)
+
+  /** A night of the program; `bars` are the vendor's. */
+  async function night(stage: Stage, session: string, args: readonly string[] = []): Promise<void> {
+    Object.assign(stage.bars, barsOfNight(series, day(session)))
+    // The close of the session before the split was provisional until the last night.
+    const corrected = stage.bars['SPLIT']?.map((bar) =>
+      bar.date === '2024-09-12' && session < '2024-09-17' ? { ...bar, close: (bar.close ?? 0) + 0.5 } : bar,
+    )
+    stage.bars['SPLIT'] = corrected ?? []
+    const run = await stage.run(['--tickers', 'SPLIT,QUIET', '--audit', '0', ...args], {
+      now: morningAfter(day(session)),
+    })
+    expect({ session, code: run.code }).toEqual({ session, code: 0 })
+  }
+
+  test('the fast recipe takes a correction from a day file, and a mended year before its older day files', async () => {
+    await using stage = await setStage({})
+    await night(stage, '2024-09-06', ['--backfill', '--from-date', history.from])
+    for (const session of ['2024-09-10', '2024-09-12', exDate]) await night(stage, session)
+    const all = (await sqlOf('lib/parquet/README.md'))[0]?.replaceAll("'lake/", `'${stage.lake.out}/`) ?? ''
+    const [recent, newest] = [/ >= last_date - 30/, /\nQUALIFY .* = 1/]
+
+    // The mend has written 2024 anew. It is newer than its day files, which a recipe that reads them must not take.
+    const mended = rowsOfVendor(stage)
+    expect(await rowsByRecipe([all], 'prices')).toEqual(mended)
+    expect(await rowsByRecipe(await fastRecipe(stage), 'prices_fast')).toEqual(mended)
+    expect(await rowsByRecipe(await fastRecipe(stage, recent, ' > last_date'), 'prices_fast')).toEqual(mended)
+    const doubled = await rowsByRecipe(await fastRecipe(stage, newest), 'prices_fast')
+    expect(doubled.length).toBeGreaterThan(mended.length)
+    expect(doubled.filter((row) => !mended.includes(row)).length).toBeGreaterThan(2)
+
+    // The correction is in a day file. It is newer than the year, which a recipe that reads only later days would take.
+    await night(stage, '2024-09-17')
+    const corrected = rowsOfVendor(stage)
+    expect(await rowsByRecipe([all], 'prices')).toEqual(corrected)
+    expect(await rowsByRecipe(await fastRecipe(stage), 'prices_fast')).toEqual(corrected)
+    const late = await rowsByRecipe(await fastRecipe(stage, recent, ' > last_date'), 'prices_fast')
+    expect(late.filter((row) => !corrected.includes(row))).toEqual([expect.stringContaining('"SPLIT","2024-09-12"')])
+  })
 })
 
 let folder: TempFolder

@@ -12,7 +12,8 @@ import { makeTempFolder, type TempFolder } from './support/lakes/temp-folder.ts'
 import { environmentOf, readWorkflow, startScript, stepNamed, type Values } from './support/workflow.ts'
 
 const DAY = '2024-09-16'
-const step = stepNamed(await readWorkflow('ingest.yml'), 'Ingest')
+const workflow = await readWorkflow('ingest.yml')
+const step = stepNamed(workflow, 'Ingest')
 const script = step.run ?? ''
 
 let folder: TempFolder
@@ -339,5 +340,74 @@ describe('the step, with the real program', () => {
     expect(JSON.parse(metrics)).toMatchObject({ interrupted: true, files_written: 2 })
     expect(markdown).toContain('🛑 Ingestion Interrupted')
     expect((await stage.lake.keys()).filter((key) => key.startsWith('logs/'))).toHaveLength(1)
+  })
+})
+
+describe('the steps that look at the lake', () => {
+  const [look, link] = [stepNamed(workflow, 'Look at the lake'), stepNamed(workflow, 'Link it in the summary')]
+
+  /** The summary, the log and the files that a step leaves. */
+  async function runOf({ run = '', ...rest }: typeof look, workspace: string, values: Values, env = {}) {
+    const summary = join(workspace, 'summary.md')
+    const result = await startScript(run, {
+      cwd: workspace,
+      env: {
+        RUNNER_TEMP: workspace,
+        GITHUB_STEP_SUMMARY: summary,
+        HOME: workspace,
+        ...environmentOf(rest, values),
+        ...env,
+      },
+    }).done
+    const files = [...new Bun.Glob('lake/*').scanSync({ cwd: workspace })].toSorted()
+    return { ...result, files, markdown: await Bun.file(summary).text() }
+  }
+
+  test('leave findings, the page and two lines in the summary', async () => {
+    await using stage = await setS3Stage({ bars: barsFor(['A', 'B'], '2024-09-09', DAY) })
+    expect((await stage.run(['--tickers', 'A,B', '--from-date', '2024-09-09', '--to-date', DAY])).code).toBe(0)
+    const program = `exec '${process.execPath}' --no-env-file '${join(ROOT, 'ingest.ts')}' "$@" --now '${NOW}'`
+    const workspace = await makeWorkspace(program)
+    const run = await runOf(look, workspace, { 'vars.S3_BUCKET': stage.s3.bucket }, stage.s3.env())
+    expect(run).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    expect(run.files).toEqual(['lake/coverage.html', 'lake/coverage.txt', 'lake/verify.txt'])
+    expect(run.markdown).toMatch(
+      /^### The lake\n\n {4}✅ Nothing wrong: 2 symbols.*\n {4}Wrote .*2 symbols, 12 sessions, 0 missing/,
+    )
+    expect(await Bun.file(join(workspace, 'lake/coverage.html')).text()).toStartWith('<!doctype html>')
+  })
+
+  test.each([
+    [1, 0],
+    [1, 1],
+    [130, 2],
+  ])('are green where the commands end with %d and %d, and say so', async (verified, covered) => {
+    const program = `echo "# first"; echo "❌ last of $1" >&2; [ "$1" = verify ] && exit ${verified}; exit ${covered}`
+    const { code, stdout, markdown } = await runOf(look, await makeWorkspace(program), {})
+    expect(code).toBe(0)
+    expect(stdout).toBe(
+      `::warning title=The lake::ingest verify ended with exit code ${verified}, ingest coverage with ${covered}: see the summary.\n`,
+    )
+    expect(markdown).toBe('### The lake\n\n    ❌ last of verify\n    ❌ last of coverage\n')
+  })
+
+  test('link the artifact, or say that there is none', async () => {
+    const workspace = await makeWorkspace('exit 0')
+    const url = 'https://github.com/o/r/actions/runs/1/artifacts/2'
+    const run = async (values: Values) => (await runOf(link, workspace, values)).markdown
+    expect(await run({ 'steps.report.outputs.artifact-url': url })).toContain(`[Coverage page and findings](${url})`)
+    expect(await run({})).toContain('could not be kept')
+  })
+
+  test('turn no night red, whatever becomes of them', () => {
+    const names = ['Look at the lake', 'Keep what it says of the lake', 'Link it in the summary']
+    for (const name of names) {
+      const { if: condition = '', 'continue-on-error': isExcused } = stepNamed(workflow, name)
+      expect(isExcused).toBe(true)
+      expect(condition).toContain('!cancelled()')
+    }
+    expect(look.if).toContain(
+      "steps.role.outcome == 'success' && (inputs.report || github.event.schedule == '17 12 * * 0')",
+    )
   })
 })

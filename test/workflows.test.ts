@@ -93,7 +93,10 @@ describe('the nightly workflow', () => {
   })
 
   test('takes the same inputs by hand and when it is called, each a flag of the program of the same kind', () => {
-    const inputs = Object.entries(dispatch?.inputs ?? {})
+    const { report, ...flags } = dispatch?.inputs ?? {}
+    // What it starts is two other commands.
+    expect(report).toMatchObject({ type: 'boolean', default: false })
+    const inputs = Object.entries(flags)
     expect(inputs.map(([name]) => name)).toEqual([
       'tickers_path',
       'from_date',
@@ -251,7 +254,7 @@ const outline = ({ name, uses, ...step }: Step): string =>
 const outlineOf = (steps: readonly Step[] = []): readonly string[] => steps.map(outline)
 
 describe('the steps', () => {
-  test('of the nightly job are these, in this order, and none is skipped or excused but the artifact', async () => {
+  test('of the nightly job are these, in this order, and none is skipped or excused but artifacts and the look at the lake', async () => {
     const { ingest: job, ...others } = ingest.jobs
     expect(Object.keys(others)).toEqual([])
     expect(Object.keys(job ?? {}).toSorted()).toEqual(['name', 'permissions', 'runs-on', 'steps', 'timeout-minutes'])
@@ -265,6 +268,9 @@ describe('the steps', () => {
       'Ingest',
       'Drop an empty metrics file, if: "always()"',
       'Keep the metrics, if: "always()", continue-on-error: true',
+      `Look at the lake, if: "\${{ !cancelled() && steps.role.outcome == 'success' && (inputs.report || github.event.schedule == '17 12 * * 0') }}", continue-on-error: true`,
+      `Keep what it says of the lake, if: "\${{ !cancelled() && steps.lake.outcome == 'success' }}", continue-on-error: true`,
+      `Link it in the summary, if: "\${{ !cancelled() && steps.lake.outcome == 'success' }}", continue-on-error: true`,
     ])
     const [list, program] = job?.steps ?? []
     expect(list?.with).toEqual({ 'persist-credentials': false })
@@ -289,10 +295,12 @@ describe('the steps', () => {
     expect(check?.steps.flatMap(({ run }) => run ?? [])).toEqual([
       'bun run check',
       'bun run check:workflows --required',
+      'bun run test:page --required',
       'bun run build',
       '.github/smoke.sh dist/ingest',
     ])
     expect(outlineOf(check?.steps)).toContain(`Check the workflows, if: "runner.os == 'Linux'"`)
+    expect(outlineOf(check?.steps)).toContain(`Try the coverage page in a browser, if: "runner.os == 'Linux'"`)
   })
 
   test('of a release start every binary that is built', async () => {

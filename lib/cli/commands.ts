@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { LAKE, STATUS } from './lake-settings.ts'
+import { COVERAGE, DOCTOR, LAKE, STATUS, VERIFY, WHY } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -45,7 +45,7 @@ export const SCHEMA = {
 export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
-export type LakeCommandName = 'status'
+export type LakeCommandName = 'status' | 'verify' | 'coverage' | 'why' | 'doctor'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -70,6 +70,43 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
     examples: [
       ['is the lake in the bucket up to date? The exit code says it too', 'ingest status --out s3://my-bucket'],
       ['an alert on Mondays as well, for a script', 'ingest status --out ./lake --max-behind 0 --json'],
+    ],
+  },
+  verify: {
+    description: 'what is wrong with a lake: damaged files, holes, rows on an old base',
+    settings: { ...LAKE, ...VERIFY },
+    examples: [
+      ['listings and footers of all symbols, a few seconds', 'ingest verify --out s3://my-bucket'],
+      ['every byte and every row', 'ingest verify --out ./lake --deep'],
+      ['and ten years of symbols as FMP has them now', 'ingest verify --out ./lake --sample 10 --max-calls 20'],
+    ],
+  },
+  coverage: {
+    description: 'a page that shows what a lake holds of each symbol and month, and what mends it',
+    settings: { ...COVERAGE, ...LAKE },
+    examples: [
+      ['the page of the lake in the bucket, into ./coverage.html', 'ingest coverage --out s3://my-bucket'],
+      ['another file, two symbols', 'ingest coverage report.html --out ./lake --tickers AAPL,MSFT'],
+    ],
+  },
+  why: {
+    description: 'the life of one symbol and date: what is stored, why, and what the next run does with it',
+    settings: { ...WHY, ...LAKE },
+    examples: [
+      ['why is this price what it is?', 'ingest why AAPL 2024-09-16 --out s3://my-bucket'],
+      ['and what does FMP have now?', 'ingest why AAPL 2024-09-16 --ask --out ./lake'],
+      ['of a statement the end of the period', 'ingest why AAPL 2024-09-28 --dataset income --out ./lake --json'],
+    ],
+  },
+  doctor: {
+    description: 'check the set-up before the first run: key, plan, clock, rights, store and ticker list',
+    settings: { ...LAKE, ...DOCTOR },
+    examples: [
+      [
+        'is everything in place for the nightly run? Each failure comes with its cure',
+        'ingest doctor --out s3://my-bucket',
+      ],
+      ['the same for a script: exit code 0 or 1, and a JSON document', 'ingest doctor --out ./lake --json'],
     ],
   },
   demo: {
@@ -99,7 +136,16 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
 }
 
 /** The commands that are named, all but `ingest`. */
-export const COMMAND_WORDS = ['status', 'demo', 'databricks', 'schema'] as const satisfies readonly CommandName[]
+export const COMMAND_WORDS = [
+  'status',
+  'verify',
+  'coverage',
+  'why',
+  'doctor',
+  'demo',
+  'databricks',
+  'schema',
+] as const satisfies readonly CommandName[]
 
 /** Each with its meaning in short, for --help, and in full, for the reference page. */
 export const EXIT_CODES: readonly (readonly [codes: string, short: string, full: string])[] = [

@@ -1,6 +1,8 @@
 // The settings of the commands that look at a lake: those that all share, and each command's own.
 
-import { FLAGS, type Settings } from './settings.ts'
+import { DATASET_NAMES } from '../core/config.ts'
+import { FLAGS, SWITCH, type Settings } from './settings.ts'
+import { VARIABLES } from './variables.ts'
 
 /** What every command that looks at a lake takes, by the same flags and variables as a run. */
 export const LAKE = {
@@ -33,6 +35,38 @@ export const LAKE = {
   },
 } as const satisfies Settings
 
+/** Of `ingest coverage`, beside `LAKE`. */
+export const COVERAGE = {
+  page: {
+    flag: 'FILE.html',
+    value: 'page',
+    default: 'coverage.html',
+    help: 'the page to write',
+    details: 'A page that is there is replaced.',
+  },
+} as const satisfies Settings
+
+/** Of `ingest verify`, beside `LAKE`. */
+export const VERIFY = {
+  fromDate: { ...FLAGS.fromDate, help: 'look at sessions from this date on, YYYY-MM-DD' },
+  toDate: { ...FLAGS.toDate, otherwise: 'the last finished session', help: 'look at sessions up to this date' },
+  isDeep: {
+    flag: '--deep',
+    ...SWITCH,
+    help: 'read every byte and row, not listings and footers alone',
+    details:
+      'Bytes are compared with the hash that S3 keeps, in a folder with what the rows give when they are encoded anew.',
+  },
+  sample: {
+    flag: '--sample',
+    hint: 'N',
+    value: 'count',
+    help: 'ask FMP for N years of symbols, and compare every value',
+    details: 'Two calls each. Which years is drawn by the date of the last finished session.',
+  },
+  maxCalls: { ...FLAGS.maxCalls, help: 'stop the sample rather than make more than N API calls' },
+} as const satisfies Settings
+
 /** Of `ingest status`, beside `LAKE`. */
 export const STATUS = {
   maxBehind: {
@@ -44,4 +78,40 @@ export const STATUS = {
     details:
       'Sessions are counted by the calendar, so a weekend or a holiday is none. A run stores the last session before today: from 18:30 in New York on, the lake is one behind.',
   },
+} as const satisfies Settings
+
+/** Of `ingest why`, before `LAKE`: its arguments come first. */
+export const WHY = {
+  symbol: { flag: 'SYMBOL', value: 'symbol', help: 'the symbol, as FMP spells it' },
+  date: { flag: 'DATE', value: 'anyDate', help: 'the session; of a statement the end of the fiscal period' },
+  dataset: {
+    flag: '--dataset',
+    hint: 'NAME',
+    value: 'datasetName',
+    default: 'prices',
+    help: `${DATASET_NAMES.slice(0, -1).join(', ')} or ${DATASET_NAMES.at(-1)}`,
+  },
+  asksFmp: {
+    flag: '--ask',
+    ...SWITCH,
+    help: 'ask FMP what it has now, and judge by the rule of a run',
+    details:
+      'Two calls, a window of at most ten years; of a statement one for each of years and quarters. It needs `FMP_API_KEY`. Without it no call is made.',
+  },
+} as const satisfies Settings
+
+/** Of `ingest doctor`, beside `LAKE`: what a run would take. */
+export const DOCTOR = {
+  tickersPath: FLAGS.tickersPath,
+  noAdjClose: FLAGS.noAdjClose,
+  allowsUnsafeStore: FLAGS.allowsUnsafeStore,
+} as const satisfies Settings
+
+/** The same with what it reads from the environment only. */
+export const DOCTOR_SETTINGS = {
+  ...DOCTOR,
+  credentialsEnd: VARIABLES.credentialsEnd,
+  sessionToken: VARIABLES.sessionToken,
+  profile: VARIABLES.profile,
+  roleDurationSeconds: VARIABLES.roleDurationSeconds,
 } as const satisfies Settings

@@ -11,7 +11,7 @@ import {
   type DatasetName,
   type ReportPeriod,
 } from '../core/config.ts'
-import { vendorSymbol } from './ticker-spelling.ts'
+import { flawOf, vendorSymbol } from './ticker-spelling.ts'
 
 const trimmed = v.pipe(v.string(), v.trim())
 const wholeNumber = (expected: string, min: number, max: number) =>
@@ -63,6 +63,17 @@ export const SCHEMAS = {
     v.transform((list) => list.split(',').map((date) => parseIsoDate(date.trim()))),
     v.array(v.custom<IsoDate>((value) => isKnownDate(value), 'dates like 2024-09-30, joined by commas')),
   ),
+  anyDate: v.pipe(
+    trimmed,
+    v.transform((value) => parseIsoDate(value)),
+    v.custom<IsoDate>((value) => value !== undefined, 'a date like 2024-09-30'),
+  ),
+  symbol: v.pipe(
+    trimmed,
+    v.check((value) => flawOf(value, false) === undefined, "a symbol in FMP's spelling, like AAPL or BRK-B"),
+    v.transform((value) => vendorSymbol(value)),
+  ),
+  datasetName: v.pipe(trimmed, v.picklist(DATASET_NAMES, DATASET_NAMES.join(', '))),
   instant: v.pipe(
     trimmed,
     v.transform((value) => parseInstant(value)),
@@ -105,6 +116,10 @@ export const SCHEMAS = {
   folder: v.pipe(
     v.string(),
     v.check((folder) => !isUrl(folder), 'a folder'),
+  ),
+  page: v.pipe(
+    v.string(),
+    v.check((path) => /\.html?$/i.test(path) && !isUrl(path), 'the path of a file that ends in .html'),
   ),
   target: v.pipe(
     trimmed,

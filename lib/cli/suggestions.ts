@@ -1,133 +1,8 @@
 // What somebody meant who typed a word that the program does not know: a near word, or one that other programs use.
 
-import { DATASET_WORDS } from '../core/config.ts'
+import { DATASET_NAMES, DATASET_WORDS } from '../core/config.ts'
 import type { SchemaName } from './schemas.ts'
-
-/** Words for options that other programs use, by the option that is meant. In small letters, without dashes before them. */
-const FLAG_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
-  '--tickers': ['symbols', 'symbol', 'stocks', 'stock', 'securities', 'instruments', 'names', 'ticker-list', 't', 's'],
-  '--tickers-path': [
-    'tickers-file',
-    'ticker-file',
-    'ticker-path',
-    'symbols-file',
-    'symbols-path',
-    'symbol-file',
-    'list',
-    'file',
-    'input',
-    'csv',
-    'watchlist',
-    'universe',
-    'i',
-  ],
-  '--skip-bad-tickers': [
-    'skip-bad',
-    'skip-invalid',
-    'skip-bad-symbols',
-    'ignore-bad-tickers',
-    'ignore-invalid',
-    'ignore-errors',
-  ],
-  '--backfill': ['history', 'full', 'full-history', 'historical', 'yearly', 'by-year', 'bulk'],
-  '--backfill-days': ['days', 'days-back', 'last-days', 'history-days', 'back'],
-  '--from-date': ['start-date', 'start', 'since', 'from', 'begin', 'begin-date', 'date-from', 'first-date', 'after'],
-  '--to-date': ['end-date', 'end', 'until', 'till', 'to', 'date-to', 'last-date', 'before', 'through'],
-  '--lookback': ['look-back', 'sessions', 'lookback-days', 'lookback-sessions', 'window'],
-  '--force': ['overwrite', 'refresh', 'refetch', 'redownload', 'replace', 'no-cache', 'f'],
-  '--out': [
-    'output',
-    'output-dir',
-    'output-path',
-    'output-folder',
-    'out-dir',
-    'dir',
-    'directory',
-    'folder',
-    'dest',
-    'destination',
-    'target',
-    'to-dir',
-    'lake',
-    'bucket',
-    's3-bucket',
-    's3',
-    'o',
-    'd',
-  ],
-  '--dataset': ['data', 'data-set', 'type', 'kind', 'endpoint', 'statement', 'statements', 'what'],
-  '--period': ['frequency', 'freq', 'interval', 'reporting-period', 'annual', 'quarter', 'quarterly', 'p'],
-  '--no-adj-close': [
-    'no-adjusted',
-    'no-adjusted-close',
-    'no-adj',
-    'unadjusted',
-    'raw',
-    'without-adj-close',
-    'skip-adj-close',
-  ],
-  '--max-calls': ['limit', 'call-limit', 'max-requests', 'max-api-calls', 'budget', 'quota', 'calls', 'daily-limit'],
-  '--dry-run': ['plan', 'preview', 'simulate', 'noop', 'no-op', 'what-if', 'whatif', 'check', 'estimate', 'n'],
-  '--max-behind': ['max-age', 'max-stale', 'behind', 'tolerance', 'stale-after'],
-  '--keys': ['list-keys', 'show-keys', 'files', 'list-files', 'show-files'],
-  '--json': ['format', 'output-format', 'metrics', 'as-json', 'j'],
-  '--quiet': ['silent', 'no-progress', 'no-output', 'q'],
-  '--allow-unsafe-store': ['unsafe', 'allow-unsafe', 'unsafe-store', 'insecure'],
-  '--now': ['as-of', 'asof', 'at', 'today', 'time', 'clock'],
-  '--catalog': ['catalogue', 'unity-catalog', 'database'],
-  '--prefix': ['raw-prefix', 's3-prefix', 's3-raw-prefix', 'key-prefix'],
-  '--bucket': ['s3-bucket', 's3'],
-  '--help': ['usage', 'man', 'info', '?'],
-  '--version': ['ver', 'about', 'release'],
-}
-
-/** Words for commands that other programs use, by the command line that is meant. */
-const COMMAND_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
-  'ingest --help': ['help', 'usage', 'man', 'commands', 'options'],
-  'ingest --version': ['version', 'about', 'ver'],
-  'ingest without a command': [
-    'ingest',
-    'run',
-    'start',
-    'fetch',
-    'sync',
-    'update',
-    'download',
-    'get',
-    'pull',
-    'daily',
-    'nightly',
-    'load',
-    'exec',
-  ],
-  'ingest --backfill': ['history', 'historical', 'full', 'bulk', 'initial', 'seed'],
-  'ingest --dry-run': ['plan', 'preview', 'list', 'ls', 'check', 'estimate', 'diff'],
-  'ingest --force': ['overwrite', 'refresh', 'refetch'],
-  'ingest --dataset prices': ['prices', 'price', 'eod', 'ohlc', 'ohlcv', 'quotes', 'bars'],
-  'ingest --dataset fundamentals': ['fundamentals', 'fundamental', 'statements', 'financials'],
-  'ingest --dataset income': ['income', 'income-statement'],
-  'ingest --dataset balance': ['balance', 'balance-sheet'],
-  'ingest --dataset cashflow': ['cashflow', 'cash-flow'],
-  'ingest demo': ['example', 'examples', 'sample', 'tutorial', 'tour', 'try', 'quickstart', 'test'],
-  'ingest status': ['state', 'health', 'freshness', 'fresh', 'monitor', 'heartbeat'],
-  'ingest databricks': ['bundle', 'dab', 'lakehouse', 'spark', 'databrick', 'init'],
-}
-
-/** Words for values that other programs use, by the value that is meant. */
-const VALUE_SYNONYMS: Readonly<Record<string, readonly string[]>> = {
-  prices: ['price', 'eod', 'ohlc', 'ohlcv', 'quotes', 'quote', 'bars', 'stocks', 'daily', 'historical', 'history'],
-  fundamentals: ['fundamental', 'statements', 'statement', 'financials', 'financial-statements', 'company'],
-  income: ['income-statement', 'income-statements', 'earnings', 'pnl', 'profit', 'revenue', 'is'],
-  balance: ['balance-sheet', 'balance-sheets', 'balance-sheet-statement', 'balancesheet', 'bs', 'assets'],
-  cashflow: ['cash-flow', 'cash-flows', 'cash-flow-statement', 'cashflows', 'cash', 'cf'],
-  annual: ['annually', 'yearly', 'year', 'fy', 'a', 'y', '10-k', '12m', 'annual-report'],
-  quarter: ['quarterly', 'quarters', 'qtr', 'q', '10-q', '3m', 'qoq'],
-  both: ['all', 'any', 'annual-quarter', 'annual-and-quarter', 'annual,quarter', 'quarter,annual', '*'],
-  stable: ['v4', 'v5', 'latest', 'new', 'current', 'default'],
-  v3: ['3', 'legacy', 'old', 'v-3', 'api-v3'],
-  true: ['on', 'y', 't', 'enabled', 'enable', 'ja', 'si', 'oui'],
-  false: ['off', 'n', 'f', 'none', 'disabled', 'disable', 'nein', 'non'],
-}
+import { COMMAND_SYNONYMS, FLAG_SYNONYMS, VALUE_SYNONYMS } from './synonyms.ts'
 
 /** More letters than these may not differ. */
 const MAX_DISTANCE = 2
@@ -163,7 +38,7 @@ export function nearValue(schema: SchemaName, text: string): string | undefined 
   const value = text.trim()
   const words = WORDS[schema]
   if (words !== undefined) return nearWord(value, words) ?? nearList(value.split(','), schema)
-  if (schema === 'date') return nearDate(value)
+  if (schema === 'date' || schema === 'anyDate') return nearDate(value)
   if (schema === 'target') return /^(?:s3[an]:|s3:\/(?!\/))\/*(.+)$/i.exec(value)?.[1]?.replace(/^/, 's3://')
   return nearNumber(value)
 }
@@ -171,6 +46,7 @@ export function nearValue(schema: SchemaName, text: string): string | undefined 
 /** What a setting accepts, where that is a few words. */
 const WORDS: { readonly [schema in SchemaName]?: readonly string[] } = {
   datasets: DATASET_WORDS,
+  datasetName: DATASET_NAMES,
   periods: ['annual', 'quarter', 'both'],
   api: ['stable', 'v3'],
   switch: ['true', 'false'],

@@ -16,6 +16,8 @@ export type TickerList = {
   readonly duplicates: readonly string[]
   /** Each with its place and why it is no symbol. */
   readonly left: readonly string[]
+  /** Cells whose dot was read as the dash of a class share, as `BRK.B`. */
+  readonly dotted: readonly string[]
 }
 
 export type TickerOptions = {
@@ -64,6 +66,7 @@ function toSymbols(
   const symbols = new Set<string>()
   const duplicates = new Set<string>()
   const left: string[] = []
+  const dotted: string[] = []
   for (const { place, text, problem } of entries) {
     const flaw = problem ?? flawOf(text, isListed)
     if (flaw !== undefined) {
@@ -71,6 +74,7 @@ function toSymbols(
       continue
     }
     const symbol = vendorSymbol(text)
+    if (symbol !== text.toUpperCase()) dotted.push(text)
     if (symbols.has(symbol)) duplicates.add(symbol)
     symbols.add(symbol)
   }
@@ -83,5 +87,5 @@ function toSymbols(
       `A symbol is 1 to 20 letters, digits, single dots, dashes, ampersands and equals signs, with a ^ before an index.${skip}`,
     )
   }
-  return { symbols: [...symbols], duplicates: [...duplicates], left }
+  return { symbols: [...symbols], duplicates: [...duplicates], left, dotted }
 }

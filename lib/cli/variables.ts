@@ -88,6 +88,17 @@ export const VARIABLES = {
   defaultRegion: { variable: 'AWS_DEFAULT_REGION', value: 'text', details: 'The region where nothing else gives one.' },
   secretAccessKey: { variable: 'AWS_SECRET_ACCESS_KEY', value: 'text', details: 'Never shown.', isSecret: true },
   sessionToken: { variable: 'AWS_SESSION_TOKEN', value: 'text', details: 'Never shown.', isSecret: true },
+  credentialsEnd: {
+    variable: 'AWS_CREDENTIAL_EXPIRATION',
+    value: 'text',
+    details:
+      'When the credentials end, as `aws configure export-credentials` tells it. `ingest doctor` compares it with the time that a night takes.',
+  },
+  profile: {
+    variable: 'AWS_PROFILE',
+    value: 'text',
+    details: 'The profile to take credentials from. The SDK then takes none from variables.',
+  },
   skipsCertificates: {
     variable: 'NODE_TLS_REJECT_UNAUTHORIZED',
     value: 'text',

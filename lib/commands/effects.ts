@@ -60,6 +60,12 @@ export type StoreOptions = {
    * be there.
    */
   readonly access: 'write' | 'plan' | 'read'
+  /** Is told of a bucket without create-only writes that is used all the same, in place of `onWarning`. */
+  readonly onUnsafe?: (text: string) => void
+  /** How often a request to S3 is tried; as often as a run does if absent. */
+  readonly maxAttempts?: number
+  /** Sends the requests to S3 in place of the usual one. */
+  readonly fetch?: Fetch
 }
 
 export type EffectsOptions = {

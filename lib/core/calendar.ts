@@ -2,7 +2,17 @@
 // first needed. So far there is only the New York Stock Exchange; another market needs another list of closed days.
 // Closing times are not kept: a session is finished at 18:30 in New York, early closes included.
 
-import { addDays, dateOf, dayNumber, FIRST_YEAR, LAST_YEAR, newYorkClock, wholeYear, yearOf } from './dates.ts'
+import {
+  addDays,
+  dateOf,
+  dayNumber,
+  FIRST_YEAR,
+  LAST_YEAR,
+  newYorkClock,
+  newYorkInstant,
+  wholeYear,
+  yearOf,
+} from './dates.ts'
 import type { DateRange, IsoDate } from './dates.ts'
 import { usageError } from './errors.ts'
 import type { IngestError } from './errors.ts'
@@ -41,6 +51,11 @@ export function lastFinishedSession(calendar: Calendar, nowMs: number): IsoDate 
   const { date, minutes } = newYorkClock(nowMs)
   const isFinished = minutes >= FINISHED_MINUTES && calendar.isSession(date)
   return isFinished ? date : calendar.lastSessionBefore(date)
+}
+
+/** When a session is finished, in milliseconds since 1970. */
+export function finishedMs(session: IsoDate): number {
+  return newYorkInstant(session, '18:30:00')
 }
 
 /** A calendar whose sessions are Monday to Friday, without the closed days that `closuresOf` returns for a year. */

@@ -50,6 +50,10 @@ export type ErrorData = {
   readonly allowedRows?: number
   /** The reply is not the vendor's, but that of a firewall or a proxy on the way. */
   readonly isNotVendors?: true
+  /** Of kind `key`: the vendor does not know the key, and does not refuse it for another reason. */
+  readonly isUnknownKey?: true
+  /** Of kind `store`: this one right is missing, and others may be there. */
+  readonly isDenied?: true
   /** Of kind `interrupted`: the exit code of the signal. */
   readonly exitCode?: 130 | 143
 }

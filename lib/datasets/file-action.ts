@@ -2,7 +2,8 @@
 
 /**
  * What a run does with a planned file. `create`: writes a new file, and leaves one that another run created meanwhile.
- * `refresh`: replaces the stored version if nobody has changed it. `overwrite`: replaces any version (`--force`).
+ * `refresh`: replaces the stored version if nobody has changed it, or whatever file of this program is found there where no
+ * version is known. `overwrite`: replaces any version (`--force`).
  */
 export type FileAction = 'create' | 'refresh' | 'overwrite'
 

@@ -80,7 +80,7 @@ export function inventory<D extends Dataset, R>(
 }
 
 /** As many of one symbol at once as a store sends requests. */
-const MAX_FOOTERS_IN_FLIGHT = 192
+export const MAX_FOOTERS_IN_FLIGHT = 192
 
 /**
  * The files with their footers, or with what is wrong with them, in their order; a file that is gone since it was listed is

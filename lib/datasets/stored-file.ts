@@ -7,7 +7,7 @@ import { readFooter, type EncodedFile, type Footer } from '../parquet/parquet.ts
 import type { Metadata, Store, StoredFile } from '../store/store.ts'
 
 /** A footer takes less than two kilobytes. So many bytes contain a whole year file, so one request is enough for it. */
-const FOOTER_BYTES = 65_536
+export const FOOTER_BYTES = 65_536
 
 /** As many as the requests that the runtime sends at once. */
 const MAX_SYMBOLS_IN_FLIGHT = 256
@@ -45,7 +45,7 @@ export type ReadContext = { readonly store: Store; readonly dataset: Pick<Datase
 
 /** Reads the tail of a file in one request; undefined if the file is gone. */
 export async function readTail(file: StoredFile, { store, dataset }: ReadContext): Promise<StoredTail | undefined> {
-  const tail = await store.read(file.key, { suffixBytes: FOOTER_BYTES }, FOOTER_BYTES).catch(problemOf)
+  const tail = await store.read(file.key, { suffixBytes: FOOTER_BYTES }, FOOTER_BYTES).catch(problemOfFile)
   if (tail === undefined) return undefined
   if ('problem' in tail) return { file, problem: tail.problem }
   const footer = readFooter(tail, dataset)
@@ -64,7 +64,7 @@ export async function readFileFooter<F extends StoredFile>(
 }
 
 /** A problem with this one file. An error of the store is thrown again. */
-function problemOf(error: unknown): { readonly problem: string } {
+export function problemOfFile(error: unknown): { readonly problem: string } {
   if (error instanceof IngestError && error.scope === 'symbol') return { problem: `cannot be read (${error.message})` }
   throw error
 }

@@ -8,7 +8,10 @@ import type { ErrorDetails } from '../core/errors.ts'
 /** An error before its message names the call. `says` is a sentence. */
 export type Refusal = Omit<ErrorDetails, 'cause'> & { readonly says: string }
 
-const BAD_KEY = stopRun('key', 'the API key is refused.', 'Check FMP_API_KEY against the key on your FMP dashboard.')
+const BAD_KEY: Refusal = {
+  ...stopRun('key', 'the API key is refused.', 'Check FMP_API_KEY against the key on your FMP dashboard.'),
+  data: { isUnknownKey: true },
+}
 const SUSPENDED = stopRun('key', 'the account is suspended.', 'Write to FMP, who suspended it.')
 const BANDWIDTH = stopRun(
   'bandwidth',

@@ -8,12 +8,17 @@ import { grouped, oneLine } from '../core/text.ts'
 import { isNoData, refusalOf, tryAgain, type Refusal } from './refusals.ts'
 import type { HttpReply } from './request.ts'
 
-type ReplyContext = { readonly api: FmpApi; readonly redact: (text: string) => string }
+type ReplyContext = {
+  readonly api: FmpApi
+  readonly redact: (text: string) => string
+  /** Whether a reply that FMP has cut off is taken as it is, and not refused. */
+  readonly takesCut?: boolean
+}
 
 type Fail = (refusal: Refusal) => never
 
 /** FMP sends at most 5,000 rows a call and leaves the oldest out without a word (measured 2026-08-27). */
-const MAX_REPLY_ROWS = 5_000
+export const MAX_REPLY_ROWS = 5_000
 const MAX_EXCERPT_CHARACTERS = 200
 
 /** Rows of prices nest three levels deep. */
@@ -24,7 +29,8 @@ const MAX_NESTING = 32
  * a refusal means: try again, give the symbol up, or stop the run. A call limit is kind `quota` with scope `attempt`,
  * because its words do not tell the limit of a minute from that of a day.
  */
-export function rowsOf({ status, body }: HttpReply, ask: Ask, { api, redact }: ReplyContext): readonly RawRow[] {
+export function rowsOf({ status, body }: HttpReply, ask: Ask, context: ReplyContext): readonly RawRow[] {
+  const { api, redact, takesCut = false } = context
   const fail: Fail = ({ says, ...details }) => {
     throw new IngestError(`FMP's answer for ${ask.symbol} ${ask.name}: ${redact(says)}`, details)
   }
@@ -49,7 +55,9 @@ export function rowsOf({ status, body }: HttpReply, ask: Ask, { api, redact }: R
   if (words !== undefined) {
     failQuoting({ kind: 'request', scope: 'symbol', says: 'a refusal.' }, 'It says', words)
   }
-  return checkedRows(content.value, ask, (unusableRows) => failQuoting(unusableRows, 'It begins', body))
+  const rows = checkedRows(content.value, ask, (unusableRows) => failQuoting(unusableRows, 'It begins', body))
+  if (rows.length >= MAX_REPLY_ROWS && !takesCut) failQuoting(cutOff(rows.length), 'It begins', body)
+  return rows
 }
 
 function quoting(refusal: Refusal, lead: string, excerpt: string): Refusal {
@@ -123,10 +131,6 @@ function errorWords(value: unknown): string | undefined {
 /** The rows of any format that FMP sends, each an object and of the symbol that was asked for. */
 function checkedRows(value: unknown, ask: Ask, fail: Fail): readonly RawRow[] {
   const rows = flatten(value, fail)
-  if (rows.length >= MAX_REPLY_ROWS) {
-    const says = `${grouped(rows.length)} rows; FMP cuts a reply off at ${grouped(MAX_REPLY_ROWS)} and leaves out the oldest.`
-    fail(unusable(says, 'Ask for fewer years at once.'))
-  }
   const asked = foldSymbol(ask.symbol)
   for (const row of rows) {
     const echoed = ownField(row, 'symbol') ?? ask.symbol
@@ -164,6 +168,11 @@ function cleanRow(row: unknown, fail: Fail): RawRow {
   if (!isObject(row)) return fail(unusable('a row that is not an object.'))
   if (!Object.hasOwn(row, '__proto__')) return row
   return Object.fromEntries(Object.entries(row).filter(([field]) => field !== '__proto__'))
+}
+
+function cutOff(rows: number): Refusal {
+  const says = `${grouped(rows)} rows; FMP cuts a reply off at ${grouped(MAX_REPLY_ROWS)} and leaves out the oldest.`
+  return unusable(says, 'Ask for fewer years at once.')
 }
 
 /** A reply whose rows cannot be used; asking again would bring the same. */

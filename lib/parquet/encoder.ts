@@ -2,11 +2,15 @@
 //
 // The thread is kept for runs of thousands of day files (see MIN_FILES_FOR_THREAD in commands/effects.ts).
 
-import { encodeFile, type EncodedFile, type Encoder, type FileDraft, type FileSettings } from './parquet.ts'
+import type { EncodedFile, Encoder, FileDraft, FileSettings } from './parquet.ts'
 
 /** Encodes in this thread. */
 export function createEncoder(settings: FileSettings): Encoder {
-  return { encode: async (draft) => encodeFile(draft, settings), close: () => undefined }
+  // Loaded when something is written: many commands and runs write nothing.
+  return {
+    encode: async (draft) => (await import('./writer.ts')).encodeFile(draft, settings),
+    close: () => undefined,
+  }
 }
 
 /**

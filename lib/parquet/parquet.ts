@@ -1,13 +1,10 @@
-// Rows to Parquet bytes and back, and what the footer of a file says. The same rows at the same instant give the same bytes.
+// What a file of this program holds, how its rows are read back, and what its footer says. Writing them is in writer.ts, because
+// most commands only read.
 
-import { parquetReadObjects, type SchemaElement } from 'hyparquet'
-import { parquetWriteBuffer } from 'hyparquet-writer'
-import { createHash } from 'node:crypto'
 import { CREATOR } from '../core/config.ts'
 import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
 import {
   dateOfDay,
-  dayNumber,
   FIRST_YEAR,
   isIsoDate,
   LAST_YEAR,
@@ -16,8 +13,11 @@ import {
   type DateRange,
   type IsoDate,
 } from '../core/dates.ts'
+import type { FileFacts } from './facts.ts'
 import { boundsOf, readMetadata } from './metadata.ts'
 import type { Slice } from './thrift.ts'
+
+export type { FileFacts }
 
 export type FileContent = {
   readonly columns: readonly Column[]
@@ -28,6 +28,8 @@ export type FileContent = {
   readonly asked: DateRange | undefined
   /** Stretches of rows that are carried over from an older file, on the base of the others. */
   readonly carried?: readonly DateRange[] | undefined
+  /** What those rows were multiplied by, where the file has no others. */
+  readonly carriedBy?: string | undefined
   /** The program's own version, for `created_by`. */
   readonly version: string
   /** A text for people, kept in the footer. */
@@ -43,84 +45,12 @@ export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' 
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
 
 /** The rows of one file, newest first, at least one, and the dates that were asked for (for its footer). */
-export type FileDraft = Pick<FileContent, 'rows' | 'asked' | 'carried'>
+export type FileDraft = Pick<FileContent, 'rows' | 'asked' | 'carried' | 'carriedBy'>
 
 export type Encoder = {
   /** Rejects with what the encoding throws, which is a defect. */
   encode(draft: FileDraft): Promise<EncodedFile>
   close(): void
-}
-
-/** Hashes and encodes the rows of one file. Throws if a value does not fit its column. */
-export function encodeFile({ rows, asked, carried }: FileDraft, { columns, ...settings }: FileSettings): EncodedFile {
-  const sha = rowsSha256(columns, rows)
-  return { sha, bytes: encodeParquet({ ...settings, columns, rows, rowsSha256: sha, asked, carried }) }
-}
-
-const ELEMENTS: Readonly<Record<Column['type'], Omit<SchemaElement, 'name' | 'repetition_type'>>> = {
-  string: { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } },
-  date: { type: 'INT32', converted_type: 'DATE', logical_type: { type: 'DATE' } },
-  double: { type: 'DOUBLE' },
-  int32: { type: 'INT32' },
-  int64: { type: 'INT64' },
-  instant: {
-    type: 'INT64',
-    converted_type: 'TIMESTAMP_MICROS',
-    logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' },
-  },
-}
-
-/**
- * One row group, SNAPPY, statistics on. Columns are in the order of the schema, because readers go by position. Throws if a
- * value does not fit its column, and if there are no rows, because some readers cannot open an empty file.
- */
-export function encodeParquet(content: FileContent): Uint8Array {
-  const { columns, rows, asked } = content
-  if (rows.length === 0) throw new RangeError('A Parquet file needs at least one row')
-  const schema: SchemaElement[] = [
-    { name: 'root', num_children: columns.length },
-    ...columns.map(({ name, type, isNullable }) => ({
-      name,
-      ...ELEMENTS[type],
-      repetition_type: isNullable ? ('OPTIONAL' as const) : ('REQUIRED' as const),
-    })),
-  ]
-  const kvMetadata = [{ key: 'rows-sha256', value: content.rowsSha256 }]
-  if (asked !== undefined) kvMetadata.push({ key: 'asked', value: `${asked.from}..${asked.to}` })
-  const carried = content.carried ?? []
-  if (carried.length > 0) {
-    kvMetadata.push({ key: 'carried', value: carried.map(({ from, to }) => `${from}..${to}`).join(',') })
-  }
-  if (content.note !== undefined) kvMetadata.push({ key: 'note', value: content.note })
-  const buffer = parquetWriteBuffer({
-    schema,
-    columnData: columns.map((column) => ({ name: column.name, data: columnValues(column, content) })),
-    codec: 'SNAPPY',
-    statistics: true,
-    rowGroupSize: rows.length,
-    kvMetadata,
-    createdBy: `${content.creator ?? CREATOR} version ${content.version}`,
-  })
-  return new Uint8Array(buffer)
-}
-
-function columnValues(column: Column, { rows, ingestMs }: FileContent): unknown[] {
-  if (column.name === INGEST_TS.name) return rows.map(() => microsOf(ingestMs))
-  const { name, type } = column
-  switch (type) {
-    case 'instant':
-      return rows.map((row) => (typeof row[name] === 'string' ? microsOf(Date.parse(row[name])) : null))
-    case 'date':
-      return rows.map((row) => (typeof row[name] === 'string' ? dayNumber(row[name] as IsoDate) : null))
-    case 'int64':
-      return rows.map((row) => (typeof row[name] === 'number' ? BigInt(row[name]) : null))
-    default:
-      return rows.map((row) => row[name])
-  }
-}
-
-function microsOf(ms: number): bigint {
-  return BigInt(ms) * 1000n
 }
 
 /**
@@ -129,26 +59,49 @@ function microsOf(ms: number): bigint {
  */
 export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): string {
   const names = columns.map(({ name }) => name).filter((name) => name !== INGEST_TS.name)
-  const hash = createHash('sha256')
+  const hash = new Bun.CryptoHasher('sha256')
   for (const row of rows) hash.update(`${JSON.stringify(names.map((name) => row[name]))}\n`)
   return hash.digest('hex')
 }
 
+/** A row of a file with the instant of the run that stored it, in milliseconds since 1970. */
+export type StampedRow = { readonly row: Row; readonly ingestMs: number }
+
+// The library that decodes rows takes longer to load than all else here, and footers alone answer most questions.
+
 /**
- * The rows of a whole file of this program, as they were before it was encoded; a column that the file lacks is null.
- * Rejects if the bytes are no such file.
+ * The rows of a whole file of this program, as they were before it was encoded, each with its `ingest_ts`; a column that the
+ * file lacks is null. Rejects if the bytes are no such file.
  */
-export async function readRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly Row[]> {
-  const file = new Uint8Array(bytes).buffer
-  const rows = await parquetReadObjects({ file })
+export async function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly StampedRow[]> {
+  const rows = await readObjects(bytes)
   const own = columns.filter(({ name }) => name !== INGEST_TS.name)
-  return rows.map((row) => Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row)
+  return rows.map((row) => ({
+    row: Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row,
+    ingestMs: Number(row[INGEST_TS.name]),
+  }))
+}
+
+/** The same rows without their `ingest_ts`. */
+export async function readRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly Row[]> {
+  return (await readStampedRows(bytes, columns)).map(({ row }) => row)
 }
 
 /** The dates of a whole file of this program, one a row. Rejects if the bytes are no such file. */
 export async function readDates(bytes: Uint8Array): Promise<readonly IsoDate[]> {
-  const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer, columns: ['date'] })
+  const rows = await readObjects(bytes, ['date'])
   return rows.map((row) => (row['date'] instanceof Date ? utcDate(row['date'].getTime()) : noDate()))
+}
+
+/** Rejects if the bytes are no file of this program, whatever is wrong with them. */
+async function readObjects(bytes: Uint8Array, columns?: string[]) {
+  const [{ parquetMetadata, parquetReadObjects }, { requireSoundPages }] = await Promise.all([
+    import('hyparquet'),
+    import('./pages.ts'),
+  ])
+  const metadata = parquetMetadata(bytes)
+  requireSoundPages(bytes, metadata)
+  return await parquetReadObjects({ file: new Uint8Array(bytes).buffer, metadata, ...(columns && { columns }) })
 }
 
 function noDate(): never {
@@ -174,6 +127,8 @@ export type Footer = {
   readonly asked: DateRange | undefined
   /** Stretches of rows that were carried over from an older file; none in most files. */
   readonly carried: readonly DateRange[]
+  /** What they were multiplied by, where the file has no other rows. */
+  readonly carriedBy: string | undefined
 }
 
 /**
@@ -200,7 +155,30 @@ export function readFooter(
   const [sha, asked] = [keyValues.get('rows-sha256'), rangeIn(keyValues.get('asked'))]
   const stretches = keyValues.get('carried')?.split(',') ?? []
   const carried = stretches.map(rangeIn).filter((range) => range !== undefined)
-  return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked, carried }
+  const carriedBy = keyValues.get('carried-by')
+  return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked, carried, carriedBy }
+}
+
+/** What a footer says beyond `Footer`: see facts.ts, which needs the library that decodes rows. */
+export async function readFacts(
+  tail: Uint8Array,
+  sizeBytes: number,
+  columns: readonly Column[],
+): Promise<FileFacts | undefined> {
+  const facts = await import('./facts.ts')
+  return facts.readFacts(tail, sizeBytes, columns)
+}
+
+/** Whether two files have equal columns, key values, numbers of rows and statistics: all but how they are encoded. */
+export async function haveEqualFooters(a: Uint8Array, b: Uint8Array): Promise<boolean> {
+  const facts = await import('./facts.ts')
+  return facts.haveEqualFooters(a, b)
+}
+
+/** The bytes of a file as they are written. Rejects if a value does not fit its column. */
+export async function encodeAgain(content: FileContent): Promise<Uint8Array> {
+  const { encodeParquet } = await import('./writer.ts')
+  return encodeParquet(content)
 }
 
 /** A DATE: days since 1970 in four bytes. Undefined if no file of this program can have that date. */

@@ -40,9 +40,14 @@ const MAX_VARINT_BYTES = 10
 /** Stands for a list size that does not fit into four bits and follows. */
 const SIZE_FOLLOWS = 15
 
-/** Reads the struct that begins at `at`. Throws a RangeError if there is none, or if a wanted field has another type. */
-export function readStruct(view: DataView, at: number, fields: Fields): void {
-  skipStruct({ view, at }, fields)
+/**
+ * Reads the struct that begins at `at`, and gives the offset after it. Throws a RangeError if there is none, or if a wanted
+ * field has another type.
+ */
+export function readStruct(view: DataView, at: number, fields: Fields): number {
+  const cursor = { view, at }
+  skipStruct(cursor, fields)
+  return cursor.at
 }
 
 /** An integer of any width, exact up to 2 ** 53. */

@@ -2,7 +2,8 @@
 // files in the same order.
 
 import type { Batch, BatchReply } from './encoder.ts'
-import { encodeFile, type FileSettings, type FileDraft } from './parquet.ts'
+import type { FileSettings, FileDraft } from './parquet.ts'
+import { encodeFile } from './writer.ts'
 
 declare const self: Worker
 

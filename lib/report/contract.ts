@@ -5,8 +5,12 @@
 import { DATASET_NAMES, MENDINGS } from '../core/config.ts'
 import type { ErrorKind } from '../core/errors.ts'
 import type { Counts, Reject } from '../core/outcome.ts'
+import { COVERAGE } from './coverage.ts'
+import { DOCTOR } from './doctor.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
 import { STATUS } from './status.ts'
+import { VERIFY } from './verify.ts'
+import { WHY } from './why.ts'
 import {
   amount,
   anyObject,
@@ -228,6 +232,10 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('dry-run', 'what --dry-run --json prints', DRY_RUN),
   schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
   schemaDocument('status', 'what ingest status --json prints', STATUS),
+  schemaDocument('verify', 'what ingest verify --json prints', VERIFY),
+  schemaDocument('coverage', 'what ingest coverage --json prints', COVERAGE),
+  schemaDocument('why', 'what ingest why --json prints', WHY),
+  schemaDocument('doctor', 'what ingest doctor --json prints', DOCTOR),
 ]
 
 function schemaDocument(name: string, title: string, schema: Schema<unknown>): SchemaDocument {

@@ -31,13 +31,18 @@ export type InterruptCode = 130 | 143
 /** Errors that end when a quota is renewed: the next run goes on. */
 const RESUMABLE_KINDS: ReadonlySet<string> = new Set(['quota', 'bandwidth', 'budget'])
 
+/** Whether an error ends when a quota is renewed. */
+export function isResumable({ kind }: IngestError): boolean {
+  return RESUMABLE_KINDS.has(kind)
+}
+
 /** The status and the exit code of a run with this number of errors. */
 export function endOf(
   errors: number,
   { stoppedBy, interruptCode, lostFiles }: EndFacts,
 ): Pick<Metrics, 'status' | 'exit_code'> {
   if (interruptCode !== undefined) return { status: 'interrupted', exit_code: interruptCode }
-  const isResumable = stoppedBy !== undefined && RESUMABLE_KINDS.has(stoppedBy.kind)
-  if (isResumable && lostFiles.length === 0) return { status: 'stopped', exit_code: 3 }
+  const endsLater = stoppedBy !== undefined && isResumable(stoppedBy)
+  if (endsLater && lostFiles.length === 0) return { status: 'stopped', exit_code: 3 }
   return errors > 0 || stoppedBy !== undefined ? { status: 'failed', exit_code: 1 } : { status: 'ok', exit_code: 0 }
 }

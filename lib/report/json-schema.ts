@@ -23,11 +23,13 @@ export function date(description: string): Schema<IsoDate> {
   return { json: text(description, String.raw`\d{4}-\d{2}-\d{2}`).json }
 }
 
-/** The start of a run, or of a look at a lake: what `runIdOf` gives. */
-export const RUN_ID = text(
-  "The run's start in whole seconds, ISO with +00:00",
-  String.raw`\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00`,
-)
+/** An instant in whole seconds: what `runIdOf` gives. */
+export function instant(description: string): Schema<string> {
+  return text(description, String.raw`\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00`)
+}
+
+/** The start of a run, or of a look at a lake. */
+export const RUN_ID = instant("The run's start in whole seconds, ISO with +00:00")
 
 /** `2024-09-30T23:15:00+00:00`, of an instant in milliseconds since 1970. */
 export function runIdOf(ms: number): string {
@@ -77,6 +79,17 @@ export function object<const F extends Fields>(
   return {
     json: { type: 'object', description, properties, required: Object.keys(fields), additionalProperties: false },
   }
+}
+
+/** How often something occurs, by its name; what does not occur is left out. `meanings` are of every name. */
+export function countsByName(
+  meanings: Readonly<Record<string, string>>,
+  description: string,
+): Schema<Readonly<Record<string, number>>> {
+  const properties = Object.fromEntries(
+    Object.entries(meanings).map(([name, meaning]) => [name, { type: 'integer', minimum: 1, description: meaning }]),
+  )
+  return { json: { type: 'object', description, properties, additionalProperties: false } }
 }
 
 /** An object with any fields. */

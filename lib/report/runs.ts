@@ -3,17 +3,18 @@
 
 import * as v from 'valibot'
 import { mapAhead } from '../core/concurrency.ts'
-import { isIsoDate, type IsoDate } from '../core/dates.ts'
+import { isIsoDate, utcDate, type IsoDate } from '../core/dates.ts'
 import { IngestError } from '../core/errors.ts'
 import { oneLine } from '../core/text.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, StoredFile } from '../store/store.ts'
 import type { Metrics, SymbolResult } from './contract.ts'
 import { RUNS_PREFIX, runOfKey } from './metrics-file.ts'
 
 const text = v.optional(v.string())
 const number = v.optional(v.number())
 const flag = v.optional(v.boolean())
-const date = v.nullish(v.custom<IsoDate>((value) => typeof value === 'string' && isIsoDate(value), 'is no date'))
+const sessionDate = v.custom<IsoDate>((value) => typeof value === 'string' && isIsoDate(value), 'is no date')
+const date = v.nullish(sessionDate)
 
 const Past = v.object({
   verdict: text,
@@ -23,7 +24,7 @@ const Past = v.object({
   steps: v.optional(
     v.array(
       v.object({
-        before: v.custom<IsoDate>((value) => typeof value === 'string' && isIsoDate(value), 'is no date'),
+        before: sessionDate,
         price_factor: v.number(),
         adj_factor: v.number(),
         ratio: v.nullish(v.string()),
@@ -38,10 +39,20 @@ const Past = v.object({
   bases_differ: flag,
 } satisfies Partial<Record<keyof NonNullable<SymbolResult['past']>, unknown>>)
 
+const Counts = v.object({
+  stored: number,
+  no_data: number,
+  missing: number,
+  rejected: number,
+  failed: number,
+  not_reached: number,
+} satisfies Partial<Record<keyof SymbolResult['counts'], unknown>>)
+
 const Result = v.object({
   symbol: v.string(),
   dataset: text,
   errors: v.optional(v.array(v.string())),
+  counts: v.optional(Counts),
   rejected_rows: number,
   suspect_rows: number,
   calls: number,
@@ -70,9 +81,11 @@ const Run = v.object({
   calls: number,
   duration_seconds: number,
   through_date: date,
+  date_range: v.optional(v.object({ from: date, to: date })),
   stopped_by: v.nullish(v.string()),
   mended_symbols: number,
   held_symbols: number,
+  held_sessions: v.optional(v.array(v.object({ date: sessionDate, reason: text }))),
   results: v.optional(v.array(Result), []),
 } satisfies Partial<Record<keyof Metrics, unknown>>)
 
@@ -91,22 +104,57 @@ const MAX_DOCUMENT_BYTES = 128 * 1_048_576
 /** A document of 10,000 symbols takes 10 MB: so many at once. */
 const MAX_DOCUMENTS_AHEAD = 4
 
+/** A run by the keys of its files. */
+export type ListedRun = Pick<StoredRun, 'key' | 'startMs'> & {
+  /** Of its rejected rows; undefined where there are none. */
+  readonly rejectsKey: string | undefined
+}
+
+/** Which runs to read, of all of them, newest first: so many of the newest, or those that a function chooses, in its order. */
+type RunChoice = number | ((listed: readonly ListedRun[]) => readonly ListedRun[])
+
 /**
- * The newest `count` runs, newest first, by one listing of `logs/ingest/`: to be taken one by one (`for await`), because the
- * documents of many symbols are large. A document that is gone meanwhile is left out. Throws an IngestError if the store
- * fails.
+ * The documents of runs, by one listing of `logs/ingest/`: to be taken one by one (`for await`), because those of many symbols
+ * are large. A document that is gone meanwhile is left out. Throws an IngestError if the store fails.
  */
-export async function* readRuns(store: Store, count: number): AsyncGenerator<StoredRun, void> {
-  const runs = (await store.list(RUNS_PREFIX)).flatMap(({ key }) => {
+export async function* readRuns(store: Store, choice: RunChoice): AsyncGenerator<StoredRun, void> {
+  const listed = newestRuns(await store.list(RUNS_PREFIX))
+  const chosen = typeof choice === 'number' ? listed.slice(0, choice) : choice(listed)
+  const read = async (run: ListedRun) => await readRun(store, run)
+  for await (const run of mapAhead(chosen, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
+}
+
+/** The runs among listed files, newest first. */
+export function newestRuns(files: readonly Pick<StoredFile, 'key'>[]): readonly ListedRun[] {
+  const keys = new Set(files.map(({ key }) => key))
+  const runs = files.flatMap(({ key }) => {
     const run = runOfKey(key)
     return run === undefined ? [] : [{ key, ...run }]
   })
-  const newest = runs.toSorted((a, b) => b.startMs - a.startMs || b.number - a.number).slice(0, count)
-  const read = async ({ key, startMs }: (typeof newest)[number]): Promise<StoredRun | undefined> => {
-    const found = await readDocument(store, key)
-    return found && { key, startMs, ...found }
-  }
-  for await (const run of mapAhead(newest, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
+  return runs
+    .toSorted((a, b) => b.startMs - a.startMs || b.number - a.number)
+    .map(({ key, startMs }) => {
+      const rejectsKey = key.replace(/\.json$/, '.rejects.jsonl')
+      return { key, startMs, rejectsKey: keys.has(rejectsKey) ? rejectsKey : undefined }
+    })
+}
+
+/** One run, by one request; undefined if its document is gone meanwhile. Throws an IngestError if the store fails. */
+export async function readRun(
+  store: Store,
+  { key, startMs }: Pick<StoredRun, 'key' | 'startMs'>,
+): Promise<StoredRun | undefined> {
+  const found = await readDocument(store, key)
+  return found && { key, startMs, ...found }
+}
+
+/** The metrics of the runs that started in the same second, as far as they can be read. */
+export async function readRunsAt(store: Store, startMs: number): Promise<readonly RunRecord[]> {
+  const second = Math.floor(startMs / 1_000) * 1_000
+  const files = await store.list(`${RUNS_PREFIX}date=${utcDate(startMs)}/`)
+  const keys = files.map(({ key }) => key).filter((key) => runOfKey(key)?.startMs === second)
+  const documents = await Promise.all(keys.map(async (key) => await readDocument(store, key)))
+  return documents.flatMap((found) => (found !== undefined && 'metrics' in found ? [found.metrics] : []))
 }
 
 type Document = { readonly metrics: RunRecord } | { readonly problem: string }

@@ -47,6 +47,12 @@ export interface Store {
   readWithMetadata(key: string, maxBytes: number): Promise<FileWithMetadata | undefined>
 
   /**
+   * The keys of temporary files that no run can still need: their process has ended, or they are a day old. They are no part
+   * of any listing. Absent where writes leave none.
+   */
+  leftovers?(): Promise<readonly string[]>
+
+  /**
    * Stores a new file, whole or not at all; an existing file stays as it is. If the response to a write is lost, the store is
    * asked whether the write succeeded: the result is never a guess.
    */

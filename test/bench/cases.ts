@@ -8,6 +8,7 @@ import { dryRun, planInProcess } from './plans.ts'
 import { quietNight } from './quiet-nights.ts'
 import type { Case } from './rounds.ts'
 import { help, nothingToDo, version } from './starts.ts'
+import { verifyCase } from './verifies.ts'
 
 /** 1,258 sessions. */
 const FIVE_YEARS: DateRange = { from: '2020-01-01' as IsoDate, to: '2024-12-31' as IsoDate }
@@ -44,6 +45,9 @@ export const CASES: Readonly<Record<string, CaseMaker>> = {
     await freshCase(ground, { kind: 'year', symbols: 1, range: THIRTY_YEARS, place: AT_20_MS }),
   'plan-in-process': async (ground) => planInProcess(ground),
   'plan-dry-run': dryRun,
+  'verify-folder': async (ground) => await verifyCase(ground, FOLDER, false),
+  'verify-20ms': async (ground) => await verifyCase(ground, AT_20_MS, false),
+  'verify-deep-folder': async (ground) => await verifyCase(ground, FOLDER, true),
   'start-help': async (ground) => help(ground),
   'start-version': async (ground) => version(ground),
   'start-nothing': async (ground) => nothingToDo(ground),

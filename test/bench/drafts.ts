@@ -2,7 +2,8 @@
 import type { Row } from '../../lib/core/dataset.ts'
 import { createPrices } from '../../lib/datasets/prices/schema.ts'
 import type { DateRange } from '../../lib/core/dates.ts'
-import { encodeParquet, rowsSha256 } from '../../lib/parquet/parquet.ts'
+import { rowsSha256 } from '../../lib/parquet/parquet.ts'
+import { encodeParquet } from '../../lib/parquet/writer.ts'
 
 export const PRICES = createPrices({ api: 'stable', withAdjClose: true, prefix: 'raw' })
 

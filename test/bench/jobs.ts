@@ -70,7 +70,7 @@ export function jobsOver(
   }))
 }
 
-function commandOf(ground: Ground, { place, date, args, variables = [] }: Job): readonly string[] {
+export function commandOf(ground: Ground, { place, date, args, variables = [] }: Job): readonly string[] {
   // env replaces itself by the program: what is measured is that.
   const prefix = variables.length === 0 ? [] : ['env', ...variables]
   return [...prefix, ...ground.program, ...args, '--out', outOf(place, ground), '--now', ground.nextNow(date)]

@@ -41,7 +41,7 @@ describe('a ticker list', () => {
     ],
     ['20 characters, 21 with a caret', `${'A'.repeat(20)}\n^${'B'.repeat(20)}`, ['A'.repeat(20), `^${'B'.repeat(20)}`]],
   ])('%s', (_, text, expected) => {
-    expect(parseTickers(text, SOURCE)).toEqual({ symbols: expected, duplicates: [], left: [] })
+    expect(parseTickers(text, SOURCE)).toEqual({ symbols: expected, duplicates: [], left: [], dotted: [] })
   })
 
   test.each(['symbol', 'Symbol', 'SYMBOLS', 'ticker', 'Tickers', '"Symbol"', ' symbol ,name', '# x\n\nticker,y'])(
@@ -77,7 +77,12 @@ describe('a ticker list', () => {
       symbols: ['AAPL', 'BRK-B', 'MSFT'],
       duplicates: ['AAPL', 'BRK-B'],
       left: [],
+      dotted: ['BRK.B'],
     })
+  })
+
+  test('dots that were read as dashes are told, those of exchanges not', () => {
+    expect(parseTickers('brk.b\nVOD.L\nBF-B\nXYZ.D\nBRK.A\n', SOURCE).dotted).toEqual(['brk.b', 'BRK.A'])
   })
 
   test('whatever is taken is a plain symbol, and each once', () => {
@@ -250,7 +255,7 @@ describe('--tickers', () => {
     ['BRK.B,brk-b,AAPL', ['BRK-B', 'AAPL'], ['BRK-B']],
     ['symbol', ['SYMBOL'], []],
   ])('%p', (value, symbols, duplicates) => {
-    expect(parseTickerFlag(value)).toEqual({ symbols, duplicates, left: [] })
+    expect(parseTickerFlag(value)).toMatchObject({ symbols, duplicates, left: [] })
   })
 
   test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 
-import { lastFinishedSession, XNYS } from '../../lib/core/calendar.ts'
+import { finishedMs, lastFinishedSession, XNYS } from '../../lib/core/calendar.ts'
 import {
   addDays,
   dateOf,
@@ -310,3 +310,10 @@ function weeksOfSilence(): Silence[] {
   const mondays = Array.from({ length: 46 * 52 }, (_, index) => addDays(day('1990-01-08'), index * 7))
   return mondays.map((from) => ({ from, to: addDays(from, 7) })).filter(({ to }) => to <= LAST)
 }
+
+test('a session is the last finished one from its own instant on, in summer and in winter', () => {
+  for (const session of XNYS.sessions({ from: day('2024-01-02'), to: day('2024-12-31') })) {
+    expect(lastFinishedSession(XNYS, finishedMs(session))).toBe(session)
+    expect(lastFinishedSession(XNYS, finishedMs(session) - 1)).toBe(XNYS.lastSessionBefore(session))
+  }
+})

@@ -30,8 +30,8 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
   const out = join(folder.path, 'lake')
   const run = first
   expect(run.code).toBe(0)
-  expect(run.stdout.match(/✅ Ingestion Complete/g)).toHaveLength(4)
-  expect(run.stdout.match(/❌ Errors: 0/g)).toHaveLength(4)
+  expect(run.stdout.match(/✅ Ingestion Complete/g)).toHaveLength(5)
+  expect(run.stdout.match(/❌ Errors: 0/g)).toHaveLength(5)
 
   const text = new TextDecoder().decode(Bun.gunzipSync(await Bun.file(CSV).bytes()))
   const source = text.trimEnd().split('\n').slice(1).toSorted()
@@ -49,24 +49,41 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
     expect(run.stdout).toContain(`\n🧾 ${name}: 5 new${restated} already stored\n`)
   }
   // Statements say of themselves that nobody's figures are in them.
-  expect(run.stdout + run.stderr).toContain('3. Company statements (synthetic')
+  expect(run.stdout + run.stderr).toContain('4. Company statements (synthetic')
   const [document = ''] = await Array.fromAsync(new Bun.Glob('raw/fundamentals/**/*.parquet').scan(out))
   const { key_value_metadata: notes } = parquetMetadata(await Bun.file(join(out, document)).arrayBuffer())
   expect(notes).toContainEqual({ key: 'note', value: expect.stringContaining('synthetic') })
 
-  // The nightly run has stored the last week, seven days after the backfill.
+  // The nightly runs have stored the last week, five and seven days after the backfill; the second one the bar that came
+  // late, and the day whose volume was corrected.
   const days = years.filter(({ key }) => key.includes('/month='))
+  const [thursday, saturday] = [Date.UTC(2013, 1, 28, 14), Date.UTC(2013, 2, 2, 14)]
+  const storedAt = (symbol: string, date: string) =>
+    days.filter((row) => row.symbol === symbol && row.date === date).map(({ ingestTs }) => ingestTs)
   expect(days.length).toBe(25)
   expect(new Set(years.map(({ ingestTs }) => ingestTs))).toEqual(
-    new Set([Date.UTC(2013, 1, 23, 14), Date.UTC(2013, 2, 2, 14)]),
+    new Set([Date.UTC(2013, 1, 23, 14), thursday, saturday]),
   )
-  for (const { date, ingestTs } of days) expect(date > '2013-02-22' && ingestTs === Date.UTC(2013, 2, 2, 14)).toBe(true)
+  expect(days.every(({ date }) => date > '2013-02-22')).toBe(true)
+  expect(storedAt('AAPL', '2013-02-26')).toEqual([thursday])
+  expect([storedAt('FB', '2013-02-26'), storedAt('IBM', '2013-02-26')]).toEqual([[saturday], [saturday]])
+  expect(run.stderr).toContain('FB: FMP has no bar for 2013-02-26')
+  expect(run.stdout).toContain('\n✏️  Corrected sessions: 1\n')
+
+  // The commands at its end find nothing wrong, and write their page.
+  const commands = run.stdout.match(/(?<=^ {2}ingest ).*$/gm) ?? []
+  expect(commands.map((line) => line.split(' ')[0])).toEqual(['verify', 'status', 'coverage'])
+  for (const line of commands) {
+    const looked = await runCli(line.split(' '), { cwd: folder.path })
+    expect({ code: looked.code, stderr: looked.stderr }).toEqual({ code: 0, stderr: '' })
+  }
+  expect(await Bun.file(join(folder.path, 'coverage.html')).text()).toContain('corrected')
 
   // The same demo over the same lake finds everything there.
   const before = (await priceKeys(lake)).length
   const again = await runCli(['demo', '--out', out], { cwd: folder.path })
   expect(again.code).toBe(0)
-  expect(again.stdout.match(/📁 Files written: 0/g)).toHaveLength(4)
+  expect(again.stdout.match(/📁 Files written: 0/g)).toHaveLength(5)
   expect(await priceKeys(lake)).toHaveLength(before)
 })
 

@@ -2,8 +2,10 @@
 
 import { expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
+import { addDays } from '../../lib/core/dates.ts'
 import { dayKey, iso, makeBars, yearKey, type Bar } from '../support/bars.ts'
-import { readRows } from '../support/lakes/lake.ts'
+import { askedOf, readRows } from '../support/lakes/lake.ts'
+import { barsOfNight, movingSeries } from '../support/moving-series.ts'
 import { recordedError } from '../support/recorded.ts'
 import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
 import { barsOn, type PastEvent, type TradedBar } from '../support/servers/moving-past.ts'
@@ -181,6 +183,21 @@ test('an accepted past of another company leaves the rows that FMP does not have
   expect(await rowsOf2022()).toEqual(before)
 })
 
+test.each(['0', '1'])(
+  'a past with a hole is not trusted, looked at or compared in its turn (--audit %s)',
+  async (every) => {
+    await using stage = await setMovedStage((bars) => {
+      bars['PAYS'] = (bars['PAYS'] ?? []).filter(({ date }) => !date.startsWith('2023-05'))
+    })
+    const before = await stage.lake.bytes(yearKey('PAYS', 2023))
+    const run = await stage.run(['--tickers', 'PAYS', '--audit', every], { now: MORNING })
+    expect(run.code).toBe(1)
+    expect(run.stderr).toContain("FMP's history of PAYS lacks 22 of ")
+    expect(run.changed).toEqual([])
+    expect(await stage.lake.bytes(yearKey('PAYS', 2023))).toEqual(before)
+  },
+)
+
 test('a run without adjusted closes does not mend away those that are stored, and says so', async () => {
   await using stage = await setMovedStage()
   const before = await stage.lake.bytes(yearKey('SPLIT', 2023))
@@ -220,6 +237,32 @@ test('a plan that refuses years before its history costs the comparison of those
   expect(metricsOf(run)).toMatchObject({ errors: 0, counts: { stored: 1 } })
 })
 
+test.each(['0', '1'])(
+  'a plan that refuses years before its history hides no split, and they are carried over (--audit %s)',
+  async (audit) => {
+    await using stage = await setStage()
+    const exDate = iso('2024-09-16')
+    const series = movingSeries({ SPLIT: [{ exDate, split: [4, 1] }] }, { from: iso('2018-06-01'), to: exDate }, 3)
+    Object.assign(stage.bars, barsOfNight(series, BEFORE))
+    const list = ['--tickers', 'SPLIT']
+    await stage.run([...list, '--backfill', '--from-date', '2018-01-01'], { now: '2024-09-14T13:00:00Z' })
+    const asked = await askedOf(stage.lake)
+    Object.assign(stage.bars, barsOfNight(series, exDate))
+    stage.onRequest = ({ from = '' }) => (from < '2019-09-16' ? recordedError('symbol-not-in-plan') : undefined)
+    const run = await stage.run([...list, '--audit', audit], { now: MORNING })
+    expect({ code: run.code, stdout: run.stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Mended: 1 symbol, 7 files (SPLIT 4:1 before 2024-09-16)'),
+    })
+    const old = (await readRows(stage.lake, 'raw/prices')).filter(({ date }) => date < '2020-01-01')
+    expect(metricsOf(run).carried_rows).toBe(old.length)
+    const closes = new Map(series['SPLIT']?.traded.map(({ date, close }) => [String(date), close]))
+    expect(old.filter(({ date, close }) => close !== (closes.get(date) ?? 0) / 4)).toEqual([])
+    // What was asked of those years is still known, so that no backfill asks for them again.
+    expect(await askedOf(stage.lake)).toEqual(asked)
+  },
+)
+
 test('a past that is held back is taken with --accept, for the symbols that it names alone', async () => {
   await using stage = await setMovedStage((bars) => {
     bars['QUIET'] = barsOn(EX_DATE, traded(77), [])
@@ -253,4 +296,23 @@ test('--mend none adds the new sessions, and names what stays on its base', asyn
   expect(run.stderr).toContain("SPLIT: FMP's past has changed (4:1 before 2024-09-16)")
   expect(metricsOf(run)).toMatchObject({ bases_differ: 2, mended_files: 0, counts: { stored: 4 } })
   expect(await stage.lake.bytes(yearKey('SPLIT', 2024))).toEqual(before)
+})
+
+test('a session that a mended year holds is corrected in its day file, which is older than the year', async () => {
+  await using stage = await setStage()
+  const exDate = iso('2024-09-13')
+  const night = async (session: string, args: readonly string[] = []) => {
+    const bars = barsOn(iso(session), traded(6, 4, exDate, iso('2024-09-17')), [{ exDate, split: [4, 1] }])
+    stage.bars['SPLIT'] = session < '2024-09-16' ? bars : correctedOn('2024-09-11', bars)
+    const now = `${addDays(iso(session), 1)}T13:00:00Z`
+    return await stage.run(['--tickers', 'SPLIT', '--audit', '0', ...args], { now })
+  }
+  await night('2024-09-06', ['--backfill', '--from-date', FIRST])
+  await night('2024-09-12')
+  expect(metricsOf(await night(exDate)).mended_files).toBe(3)
+
+  const corrected = await night('2024-09-16')
+  expect(corrected.changed).toEqual([dayKey('SPLIT', '2024-09-11'), dayKey('SPLIT', '2024-09-16')])
+  expect(metricsOf(corrected)).toMatchObject({ corrected_sessions: 1, mended_files: 0 })
+  expect(metricsOf(await night('2024-09-17'))).toMatchObject({ corrected_sessions: 0, files_written: 1 })
 })

@@ -1,5 +1,4 @@
 // What README.md shows is what the real program prints: its commands are run, and their output is compared line by line.
-// A line `…` in README stands for lines that are left out.
 
 import { expect, test } from 'bun:test'
 import { copyFile } from 'node:fs/promises'
@@ -9,6 +8,7 @@ import { KEY, NOW } from '../support/runs/in-process.ts'
 import { ROOT, runCli } from '../support/runs/process.ts'
 import { barsFor } from '../support/bars.ts'
 import { startFakeFmp } from '../support/servers/fake-fmp.ts'
+import { expectShown } from '../support/shown.ts'
 import { disposableFolder } from '../support/lakes/lake.ts'
 
 const README = await Bun.file(join(ROOT, 'README.md')).text()
@@ -20,32 +20,6 @@ function shown(command: string): string {
   const found = blocks.filter(([, line]) => line === command).map(([, , text = '']) => text)
   expect(found).toHaveLength(1)
   return found.join('')
-}
-
-/** Lines with what differs from run to run left out. */
-function linesOf(text: string): string[] {
-  return text
-    .replaceAll(/(?<=Duration: )\d+\.\ds/g, 'N s')
-    .trimEnd()
-    .split('\n')
-}
-
-/** That README's lines are the program's, in their order, where no `…` stands without a gap. */
-function expectShown(readme: string, output: string): void {
-  const actual = linesOf(output)
-  const segments = linesOf(readme)
-    .join('\n')
-    .split(/(?:^|\n)…(?:\n|$)/)
-    .map((segment) => (segment === '' ? [] : segment.split('\n')))
-  let at = 0
-  for (const [index, segment] of segments.entries()) {
-    const [first] = segment
-    if (first === undefined) continue
-    const from = index === 0 ? 0 : actual.indexOf(first, at)
-    expect(from === -1 ? actual.slice(at) : actual.slice(from, from + segment.length)).toEqual(segment)
-    at = from + segment.length
-  }
-  if (segments.at(-1)?.length !== 0) expect(actual.slice(at)).toEqual([])
 }
 
 test('the demo prints what README shows, and DuckDB answers its query as README says', async () => {

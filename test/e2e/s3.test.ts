@@ -82,7 +82,7 @@ describe.concurrent('daily runs into a bucket', () => {
   })
 
   test('find the region in AWS_DEFAULT_REGION alone', async () => {
-    await using stage = await setS3Stage({ bars: barsFor(['A'], DAY, DAY), region: 'eu-central-1' })
+    await using stage = await setS3Stage({ bars: barsFor(['A'], DAY, DAY), s3: { region: 'eu-central-1' } })
     const args = ['--tickers', 'A']
     const run = await stage.run(args, { env: { AWS_REGION: '', AWS_DEFAULT_REGION: 'eu-central-1' } })
     expect({ code: run.code, changed: run.changed }).toEqual({ code: 0, changed: [dayKey('A', DAY)] })

@@ -34,6 +34,10 @@ describe.concurrent('ingest schema', () => {
       'dry-run',
       'rejects',
       'status',
+      'verify',
+      'coverage',
+      'why',
+      'doctor',
       '',
     ])
   })
@@ -41,7 +45,10 @@ describe.concurrent('ingest schema', () => {
   test.each([
     [['metric'], 'unknown schema "metric" (did you mean metrics?)'],
     [['dryrun'], 'unknown schema "dryrun" (did you mean dry-run?)'],
-    [['prices'], 'unknown schema "prices", expected one of metrics, dry-run, rejects, status.'],
+    [
+      ['prices'],
+      'unknown schema "prices", expected one of metrics, dry-run, rejects, status, verify, coverage, why, doctor.',
+    ],
     [['metrics', 'rejects'], 'unexpected argument "rejects"'],
     [['metrics', '--json'], 'unknown option --json'],
   ])('%j is a usage error', async (args, says) => {

@@ -1,7 +1,8 @@
 // The files whose schema and rows are kept as goldens: rows and what else goes into a file, nothing read from a clock.
 
 import type { Row } from '../../lib/core/dataset.ts'
-import { encodeParquet, rowsSha256 } from '../../lib/parquet/parquet.ts'
+import { rowsSha256 } from '../../lib/parquet/parquet.ts'
+import { encodeParquet } from '../../lib/parquet/writer.ts'
 import { at, day, priceRow, prices, span } from '../support/values.ts'
 
 type GoldenCase = { readonly name: string; readonly bytes: Uint8Array }

@@ -4,7 +4,8 @@ import { parquetWriteBuffer } from 'hyparquet-writer'
 import { XNYS } from '../../lib/core/calendar.ts'
 import type { Row } from '../../lib/core/dataset.ts'
 import { addDays, utcDate, yearOf, type DateRange } from '../../lib/core/dates.ts'
-import { encodeParquet, type FileContent, type Footer, readFooter, rowsSha256 } from '../../lib/parquet/parquet.ts'
+import { type FileContent, type Footer, readFooter, rowsSha256 } from '../../lib/parquet/parquet.ts'
+import { encodeParquet } from '../../lib/parquet/writer.ts'
 import { forRandomRuns, oneOf, wholeBetween } from '../support/random.ts'
 import { at, day, priceRow, prices, span } from '../support/values.ts'
 
@@ -57,6 +58,7 @@ function byHyparquet(bytes: Uint8Array): Footer {
     rowsSha256: fact('rows-sha256'),
     asked: fact('asked') === undefined ? undefined : span(fact('asked') ?? ''),
     carried: (fact('carried') ?? '').split(',').flatMap((range) => (range === '' ? [] : [span(range)])),
+    carriedBy: fact('carried-by'),
   }
 }
 

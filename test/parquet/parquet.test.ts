@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import type { Row } from '../../lib/core/dataset.ts'
 import { dateOfDay } from '../../lib/core/dates.ts'
-import { encodeParquet, type FileContent, readFooter, rowsSha256 } from '../../lib/parquet/parquet.ts'
+import { type FileContent, readFooter, rowsSha256 } from '../../lib/parquet/parquet.ts'
+import { encodeParquet } from '../../lib/parquet/writer.ts'
 import { forRandomRuns, oneOf, wholeBetween, type Random } from '../support/random.ts'
 import { at, day, priceRow, prices, span } from '../support/values.ts'
 
@@ -117,7 +118,8 @@ describe('whatever the rows', () => {
       const asked = oneOf(random, [undefined, span('1990-01-01..2035-12-31')])
       const stretches = ['2019-01-02..2019-06-28', '2019-07-03..2019-12-31'].map(span)
       const carried = stretches.slice(0, wholeBetween(random, 0, 2))
-      const bytes = encode(rows, { ingestMs, asked, carried })
+      const carriedBy = oneOf(random, [undefined, 'price=0.25 adjClose=0.249 volume=4 beside=2024'])
+      const bytes = encode(rows, { ingestMs, asked, carried, carriedBy })
       const expected = rows.map((row) => ({
         ...row,
         volume: typeof row['volume'] === 'number' ? BigInt(row['volume']) : null,
@@ -132,6 +134,7 @@ describe('whatever the rows', () => {
         rowsSha256: shaOf(rows),
         asked,
         carried,
+        carriedBy,
       })
     })
   })

@@ -1,5 +1,5 @@
-// A lake with year files, day files that overlap them, and annual reports, written by the real program; and what was known
-// of each company on a day, counted from the filings themselves.
+// A lake with year files, day files that overlap them, older and newer ones, and annual reports, written by the real program;
+// and what was known of each company on a day, counted from the filings themselves.
 
 import { join } from 'node:path'
 import { DAYS, filings, ingest, prices, type Filing } from '../spark/lakes.ts'
@@ -26,6 +26,8 @@ export async function makeReadingLake(folder: string): Promise<string> {
     { vendor: prices(1), args: ['--backfill', '--from-date', '2023-01-01'], now: '2024-09-12T13:00:00Z' },
     { vendor: prices(1.5), args: DAYS('2024-09-05', '2024-09-11'), now: '2024-09-12T14:00:00Z' },
     { vendor: prices(1.5), args: DAYS('2024-09-12', '2024-09-12'), now: '2024-09-13T13:00:00Z' },
+    // A mend: the year files are then newer than the day files before it.
+    { vendor: prices(1.6), args: DAYS('2024-09-13', '2024-09-13'), now: '2024-09-14T13:00:00Z' },
     {
       vendor: filings(...FILINGS),
       args: ['--dataset', 'fundamentals', '--tickers', symbols],

@@ -16,20 +16,39 @@ function statusOf(changes: Partial<Status> = {}): Status {
     symbols_with_newest: 498,
     sessions_behind: 0,
     max_behind: 1,
+    next_session: day('2024-09-17'),
+    next_session_finished: '2024-09-17T22:30:00+00:00',
+    reach_sessions: 250,
+    holes: [],
+    stale: [],
+    held_symbols: [],
+    held_sessions: [],
+    months: [
+      { month: '2024-07', sessions: 22, stored: 0 },
+      { month: '2024-08', sessions: 22, stored: 5 },
+      { month: '2024-09', sessions: 10, stored: 5_000 },
+    ],
+    calls_today: 1_000,
     runs: [],
     ...changes,
   }
 }
 
+const commandFor = (words: readonly string[]) => ['ingest', ...words, '--out', './lake'].join(' ')
+
 const NOTHING = { ok: false, symbols_stored: 0, newest_session: null, symbols_with_newest: 0, sessions_behind: null }
 
 test('the text says what the document says, line by line', () => {
-  expect(statusText(statusOf({ symbols: 1_500, symbols_stored: 1_499 }), 'ingest')).toBe(
+  expect(statusText(statusOf({ symbols: 1_500, symbols_stored: 1_499 }), commandFor)).toBe(
     [
       'Lake: ./lake',
       'As of: 2024-09-16, the last finished session',
       'Symbols: 1,500, 1 of them without a stored session',
       'Newest session: 2024-09-16, 498 of 1,500 symbols have it',
+      'Next session: 2024-09-17, will be finished at 2024-09-17T22:30:00+00:00',
+      'Sessions a month: ·▁▃ 2024-07 to 2024-09',
+      'Holes: none in the last 250 sessions',
+      'Calls today: 1,000 (UTC)',
       '✅ Fresh: the last finished session is stored',
       '',
     ].join('\n'),
@@ -47,7 +66,7 @@ test('each run is one line with what its document says', () => {
   const status = statusOf({ runs })
   expect(schemaErrors('status', status)).toEqual([])
   expect(
-    statusText(status, 'ingest')
+    statusText(status, commandFor)
       .split('\n')
       .filter((line) => line.startsWith('Run: ')),
   ).toEqual([
@@ -67,6 +86,43 @@ test.each([
   [NOTHING, '❌ Nothing is stored. To fill the lake: ingest --out ./lake'],
 ])('of %j the verdict is %s', (changes, verdict) => {
   const status = statusOf(changes)
-  expect(statusText(status, 'ingest --out ./lake').trimEnd().split('\n').at(-1)).toBe(verdict)
+  expect(statusText(status, commandFor).trimEnd().split('\n').at(-1)).toBe(verdict)
   expect(schemaErrors('status', status)).toEqual([])
+})
+
+test('each finding is one line with the command that cures or explains it', () => {
+  const symbols = ['A', 'B', 'C', 'D', 'E', 'F']
+  const sessions = [day('2024-09-03'), day('2024-09-05')]
+  const status = statusOf({
+    ok: false,
+    newest_session: day('2024-09-13'),
+    next_session: day('2024-09-16'),
+    next_session_finished: '2024-09-16T22:30:00+00:00',
+    sessions_behind: 1,
+    holes: [
+      { symbol: 'A\u001B[2J', sessions },
+      { symbol: 'B', sessions: [day('2024-09-04')] },
+    ],
+    stale: [
+      { symbol: 'OLD', newest_session: day('2024-09-12'), sessions_behind: 2 },
+      { symbol: 'NEW', newest_session: null, sessions_behind: null },
+    ],
+    held_symbols: symbols,
+    held_sessions: [{ date: day('2024-09-16'), reason: '40 of 40 symbols repeat the bar before it' }],
+  })
+  expect(schemaErrors('status', status)).toEqual([])
+  expect(statusText(status, commandFor).split('\n').slice(4, 10)).toEqual([
+    'Next session: 2024-09-16, due: it was finished at 2024-09-16T22:30:00+00:00',
+    'Sessions a month: ·▁█ 2024-07 to 2024-09',
+    'Holes: 3 sessions of 2 symbols (A [2J 2024-09-03 to 2024-09-05, B 2024-09-04). To ask FMP for the first: ingest --from-date 2024-09-03 --to-date 2024-09-03 --tickers A [2J --out ./lake',
+    'Behind the others: 2 symbols (OLD since 2024-09-12, 2 sessions, NEW without a session). To catch up: ingest --tickers OLD,NEW --out ./lake',
+    'Held back: A, B, C, D, E and 1 more. To learn why: ingest why A 2024-09-16 --out ./lake',
+    'Session held: 2024-09-16, 40 of 40 symbols repeat the bar before it',
+  ])
+  const whole = { symbol: 'B', sessions: [day('2024-08-30'), day('2024-09-03')] }
+  expect(statusText(statusOf({ holes: [whole] }), commandFor)).toContain(
+    'To ask FMP for it: ingest --from-date 2024-08-30 --to-date 2024-09-03 --tickers B --out ./lake\n',
+  )
+  const many = statusOf({ stale: symbols.map((symbol) => ({ symbol, newest_session: null, sessions_behind: null })) })
+  expect(statusText(many, commandFor)).toContain('E without a session and 1 more). To catch up: ingest --out ./lake\n')
 })

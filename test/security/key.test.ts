@@ -33,6 +33,7 @@ async function runWithKey(
   onRequest: ((info: FmpRequestInfo) => Fault | undefined) | undefined,
   {
     api = 'stable',
+    command = [],
     args = [],
     list = 'A,B',
     preload = 'test/support/runs/time-warp.ts',
@@ -47,7 +48,7 @@ async function runWithKey(
     bars: barsFor(['A', 'B'], DAY, DAY),
     onRequest: (info) => onRequest?.(info),
   })
-  const run = await runCli(['--tickers', list, '--out', lake.out, '--now', NOW, ...args], {
+  const run = await runCli([...command, '--tickers', list, '--out', lake.out, '--now', NOW, ...args], {
     env: {
       FMP_API_KEY: key,
       FMP_BASE_URL: fmp.url,
@@ -62,7 +63,10 @@ async function runWithKey(
   return { ...run, requests: fmp.requests, leaks: leaksIn(await traces(run, lake), [SENTINEL]) }
 }
 
-type Setting = Record<'api' | 'list' | 'preload' | 'key' | 'timeoutSeconds', string> & { args: readonly string[] }
+type Setting = Record<'api' | 'list' | 'preload' | 'key' | 'timeoutSeconds', string> & {
+  command: readonly string[]
+  args: readonly string[]
+}
 
 const BASE64 = Buffer.from(SENTINEL).toString('base64')
 const query = new URLSearchParams({ apikey: SENTINEL }).toString()
@@ -115,6 +119,27 @@ describe.concurrent('the key is in no output and no file after', () => {
     expect(run.leaks).toEqual([])
   })
 
+  test('every way that a call of doctor can fail', async () => {
+    const pairs = FAULTS.map((fault, index) => [fault, FAULTS.at(index - 1) ?? fault] as const)
+    const command = ['doctor']
+    const runs = pairs
+      .filter((_pair, index) => index % 2 === 0)
+      .map(async ([ofAdjusted, ofSplits]) => {
+        const answer = (info: FmpRequestInfo) => ([ofAdjusted, ofSplits][info.n - 2] ?? (() => undefined))(info)
+        const { leaks, requests, code } = await runWithKey(answer, { command, timeoutSeconds: '1' })
+        return { leaks, calls: requests.length, hasEnded: code < 2 }
+      })
+    for (const run of await Promise.all(runs)) expect(run).toEqual({ leaks: [], calls: 3, hasEnded: true })
+    const first = FAULTS.at(-6)
+    for (const api of ['stable', 'v3']) {
+      const { leaks, stdout } = await runWithKey(first, { command, api, args: ['--json'] })
+      expect({ leaks, isTold: stdout.includes('[redacted]') }).toEqual({ leaks: [], isTold: true })
+    }
+    const refused = await runWithKey(undefined, { command, key: `"${SENTINEL}"` })
+    expect({ leaks: refused.leaks, code: refused.code }).toEqual({ leaks: [], code: 1 })
+    expect(refused.stdout).toContain('this one is in quotation marks')
+  })
+
   test('a good run, its metrics and its files', async () => {
     const run = await runWithKey(undefined)
     expect({ code: run.code, leaks: run.leaks }).toEqual({ code: 0, leaks: [] })
@@ -148,13 +173,18 @@ describe.concurrent('the key goes to the vendor only:', () => {
 
   test('S3 sees neither it nor its own secret: keys, metadata, headers and bodies are searched', async () => {
     await using stage = await setS3Stage({ bars: barsFor(['A'], DAY, DAY) })
-    const run = await stage.run(['--tickers', 'A,NONE'], { env: { FMP_API: 'v3' } })
+    const env = { FMP_API: 'v3' }
+    const run = await stage.run(['--tickers', 'A,NONE'], { env })
+    const look = await stage.run(['doctor', '--tickers', 'A'], { env })
     expect(stage.s3.requests.length).toBeGreaterThan(4)
     const seen = stage.s3.requests.map(
       ({ number, key, query: asked, headers, body }) =>
         [`request ${number}`, Buffer.concat([Buffer.from(JSON.stringify({ key, asked, headers })), body])] as const,
     )
-    const texts = new Map<string, string | Uint8Array>([['streams', run.stdout + run.stderr], ...seen])
+    const texts = new Map<string, string | Uint8Array>([
+      ['streams', run.stdout + run.stderr + look.stdout + look.stderr],
+      ...seen,
+    ])
     expect(leaksIn(texts, [KEY, AWS_SECRET])).toEqual([])
     // The bucket's own defaults hold: no access list, no tags, no encryption of this program's choosing.
     const sent = new Set(stage.s3.requests.flatMap(({ headers }) => Object.keys(headers)))

@@ -128,3 +128,45 @@ describe.concurrent('is harmless when it comes from the user’s side:', () => {
     expect(await Bun.file(join(out, dayKey('A', DAY))).exists()).toBe(true)
   })
 })
+
+describe.concurrent('is harmless in what doctor says:', () => {
+  test('an answer of the vendor to each of its calls', async () => {
+    await using stage = await setStage({ bars: barsFor(['A'], '2024-08-01', DAY) })
+    const row = { symbol: 'A', date: DAY, open: 1, high: 2, low: 1, close: 2, adjClose: 2, volume: 9 }
+    const answers: readonly (() => Response)[] = [
+      () => Response.json({ 'Error Message': EVIL }, { status: 400 }),
+      () => new Response(EVIL, { status: 402 }),
+      () => new Response(`<html>${EVIL}`),
+      () => Response.json([{ ...row, symbol: EVIL }]),
+      () => Response.json([row, { ...row, date: EVIL, numerator: EVIL, denominator: EVIL }]),
+    ]
+    for (const answer of answers) {
+      for (const call of [1, 2, 3]) {
+        const asked = stage.fmp.requests.length
+        stage.onRequest = ({ n }) => (n === asked + call ? answer() : undefined)
+        const run = await stage.run(['doctor', '--tickers', 'A', ...(call === 2 ? ['--json'] : [])])
+        expect(run.code).toBeLessThan(2)
+        expectHarmless(run.stdout)
+      }
+    }
+  })
+
+  test('the names and texts that a store holds, and its refusals', async () => {
+    await using stage = await setS3Stage({ bars: barsFor(['A'], '2024-08-01', DAY) })
+    const results = [{ symbol: EVIL, dataset: 'prices' }]
+    const metrics = JSON.stringify({ exit_code: 1, run_errors: [EVIL], results })
+    const folder = 'raw/prices/symbol=A/year=2024/'
+    await stage.lake.put(`${folder}${EVIL}.parquet`, new Uint8Array(8))
+    await stage.lake.put('logs/ingest/date=2024-09-17/run-1726578000.json', new TextEncoder().encode(metrics))
+    const good = await stage.run(['doctor', '--tickers', 'A'])
+    expect(good.stdout).toContain('ended with exit code 1. It says: ::error::pwned')
+    expectHarmless(good.stdout)
+    for (const method of ['GET', 'PUT']) {
+      stage.s3.onRequest = (request) =>
+        request.method === method ? { action: 'reply', status: 403, code: 'Odd', message: EVIL } : undefined
+      const run = await stage.run(['doctor', '--tickers', 'A'])
+      expect(run.code).toBe(1)
+      expectHarmless(run.stdout)
+    }
+  })
+})

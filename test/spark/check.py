@@ -201,6 +201,66 @@ def check_guard(spark, root):
     check("an older lake over an emptied Bronze changes nothing", silver(spark), before)
 
 
+FEATURES = [
+    "log_return",
+    "ma_20",
+    "ma_50",
+    "volatility_20d",
+    "volatility_20d_annualised",
+    "ma_20_close",
+    "ma_50_close",
+    "stddev_close_20d",
+]
+
+
+def mixed(spark):
+    """By symbol, the first and last date whose window is on two bases. No feature may have a value there."""
+    where = "FROM gold.price_features WHERE NOT is_one_base"
+    check("no feature on two bases", number(spark, f"SELECT count(coalesce({', '.join(FEATURES)})) {where}"), 0)
+    return rows_of(spark.sql(f"SELECT symbol, string(min(date)), string(max(date)) {where} GROUP BY symbol").collect())
+
+
+def rebases(spark):
+    """The changes of base of one symbol, factors rounded to four digits."""
+    return rows_of(
+        spark.sql(
+            "SELECT string(first_date), string(last_date), round(price_factor, 4), round(adj_factor, 4), rows "
+            "FROM gold.price_rebases WHERE symbol = 'BRK-B' ORDER BY seen_at, first_date"
+        ).collect()
+    )
+
+
+def check_bases(spark, root):
+    """A mend that is cut short after its oldest year and then finished; what was known before it."""
+    start_anew(spark)
+    raw = root / "bases/raw"
+    shutil.copytree(LAKES / "1/raw", raw, dirs_exist_ok=True)
+    run(spark, raw)
+    before = silver(spark)
+    check("nothing has changed its base", (rebases(spark), mixed(spark)), ([], []))
+
+    oldest = "prices/symbol=BRK-B/year=2023/BRK-B-2023.parquet"
+    shutil.copy(LAKES / "2/raw" / oldest, raw / oldest)
+    run(spark, raw)
+    check("a mend that was cut short is seen", rebases(spark), [("2023-01-03", "2023-12-29", 1.0, 1.3333, 250)])
+    check("and what comes after it is no base", mixed(spark), [("BRK-B", "2024-01-02", "2024-09-11")])
+
+    shutil.copytree(LAKES / "2/raw", raw, dirs_exist_ok=True)
+    run(spark, raw)
+    changes = [("2023-01-03", "2024-09-11", 1.0, 1.3333, 424)]
+    check("a finished mend is one base", (rebases(spark), mixed(spark)), (changes, []))
+
+    columns = ", ".join(COLUMNS[:-1])
+    instant = "TIMESTAMP '2024-09-13 00:00:00Z'"
+    query = f"SELECT {columns}, unix_micros(ingest_ts) FROM gold.prices_as_of({instant}) ORDER BY symbol, date"
+    check("what was known is what Silver was", rows_of(spark.sql(query).collect()), before)
+    spark.sql("CREATE OR REPLACE TEMP VIEW checked_prices AS SELECT *, loaded_at AS source_mtime FROM bronze.prices")
+    # As a text: the values of parameters do not pass Delta's parser.
+    text = (BUNDLE / "queries/prices_as_of.sql").read_text(encoding="utf-8").rstrip().rstrip(";").replace(":as_of", instant)
+    asked = f"SELECT {columns}, unix_micros(ingest_ts) FROM ({text}) ORDER BY symbol, date"
+    check("and the query for pipelines says the same", rows_of(spark.sql(asked).collect()), before)
+
+
 def start_anew(spark):
     for table in ["bronze.prices", "silver.prices"]:
         spark.sql(f"DROP TABLE IF EXISTS {table}")
@@ -317,7 +377,7 @@ def main():
     spark = open_spark(str(root / "warehouse"))
     print(f"Spark {spark.version}, {DELTA}", flush=True)
     try:
-        for part in [check_prices, check_guard, check_ties, check_odd_lakes, check_statements, check_recipes]:
+        for part in [check_prices, check_guard, check_bases, check_ties, check_odd_lakes, check_statements, check_recipes]:
             part(spark, root)
     finally:
         spark.stop()

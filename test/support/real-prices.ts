@@ -1,7 +1,7 @@
 // Thirteen years of real bars with their splits and dividends, as a vendor would have had them on a night.
 
 import type { Row } from '../../lib/core/dataset.ts'
-import { cents, iso } from './bars.ts'
+import { cents, iso, type Bar } from './bars.ts'
 
 /** A session as traded. `adjustment` is the source's adjusted close over its close. */
 export type RealSession = {
@@ -46,4 +46,16 @@ export function realRowOn(symbol: string, session: RealSession, today: RealSessi
   const adjClose = cents((session.prices[3] ?? 0) * adjustment)
   const volume = Math.round(session.volume * shares)
   return { symbol, date: iso(session.date), open, high, low, close, adjClose, volume }
+}
+
+/** The vendor's bars of these symbols up to the night of a session. */
+export async function realBarsOf(symbols: readonly string[], night: string): Promise<Record<string, readonly Bar[]>> {
+  const series = await readRealSeries()
+  const entries = symbols.map((symbol) => {
+    const past = (series.get(symbol) ?? []).filter(({ date }) => date <= night)
+    const today = past.at(-1)
+    const bars = today === undefined ? [] : past.map((session) => realRowOn(symbol, session, today))
+    return [symbol, bars as readonly Row[] as readonly Bar[]] as const
+  })
+  return Object.fromEntries(entries)
 }

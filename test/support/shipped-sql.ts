@@ -30,6 +30,10 @@ export function forDuckDb(statement: string): string | undefined {
   if (statement.startsWith('CREATE OR REPLACE TEMPORARY VIEW')) return undefined
   return statement
     .replaceAll('${catalog}', 'memory')
+    .replace(
+      /^CREATE OR REPLACE FUNCTION (\S+)\((\w+) \w+\)\s+RETURNS TABLE \([^)]*\)\s+COMMENT '[^']*'\s+RETURN\b/,
+      'CREATE OR REPLACE MACRO $1($2) AS TABLE',
+    )
     .replace(/\nUSING DELTA\s+CLUSTER BY [^\n]*\s+COMMENT [^\n]*(\s+TBLPROPERTIES [^\n]*)?/, '')
     .replaceAll(/\bTIMESTAMP\b/g, 'TIMESTAMPTZ')
     .replaceAll('current_timestamp()', 'current_timestamp')

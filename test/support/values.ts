@@ -66,6 +66,7 @@ export function footerOf(dates: string, changes: Partial<Footer> = {}): Footer {
     rowsSha256: 'ab'.repeat(32),
     asked: undefined,
     carried: [],
+    carriedBy: undefined,
     ...changes,
   }
 }

@@ -79,7 +79,7 @@ export function environmentOf({ env = {} }: Step, values: Values): Record<string
 
 function evaluate(text: string, values: Values): string {
   const [, name = '', test, other = '', fallback = ''] =
-    /^\$\{\{ ([a-z]+(?:\.\w+)+)(?: (!= ''|\|\| (?:([a-z]+\.\w+)|'([^']*)')))? \}\}$/.exec(text) ?? []
+    /^\$\{\{ ([a-z]+(?:\.[\w-]+)+)(?: (!= ''|\|\| (?:([a-z]+\.\w+)|'([^']*)')))? \}\}$/.exec(text) ?? []
   if (name === '') throw new Error(`${text} is no expression that this knows`)
   const value = values[name] ?? ''
   if (test === "!= ''") return String(value !== '')

@@ -10,10 +10,13 @@ import pipelines from './resources/pipelines.yml' with { type: 'text' }
 import warehouse from './resources/warehouse.yml' with { type: 'text' }
 import pipelinePrices from './sql/pipeline/prices.sql' with { type: 'text' }
 import pipelineStatements from './sql/pipeline/statements.sql' with { type: 'text' }
+import pricesAsOfQuery from './sql/queries/prices_as_of.sql' with { type: 'text' }
 import tables from './sql/warehouse/10_tables.sql' with { type: 'text' }
 import loadPrices from './sql/warehouse/20_load_prices.sql' with { type: 'text' }
 import mergePrices from './sql/warehouse/30_merge_prices.sql' with { type: 'text' }
+import priceRebases from './sql/warehouse/35_price_rebases.sql' with { type: 'text' }
 import priceFeatures from './sql/warehouse/40_price_features.sql' with { type: 'text' }
+import pricesAsOf from './sql/warehouse/45_prices_as_of.sql' with { type: 'text' }
 import run from './sql/warehouse/run.py' with { type: 'text' }
 import statementTables from './sql/warehouse-statements/50_statement_tables.sql' with { type: 'text' }
 import loadStatements from './sql/warehouse-statements/60_load_statements.sql' with { type: 'text' }
@@ -33,10 +36,13 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   'resources/warehouse.yml': warehouse,
   'sql/pipeline/prices.sql': pipelinePrices,
   'sql/pipeline/statements.sql': pipelineStatements,
+  'sql/queries/prices_as_of.sql': pricesAsOfQuery,
   'sql/warehouse/10_tables.sql': tables,
   'sql/warehouse/20_load_prices.sql': loadPrices,
   'sql/warehouse/30_merge_prices.sql': mergePrices,
+  'sql/warehouse/35_price_rebases.sql': priceRebases,
   'sql/warehouse/40_price_features.sql': priceFeatures,
+  'sql/warehouse/45_prices_as_of.sql': pricesAsOf,
   'sql/warehouse/run.py': run,
   'sql/warehouse-statements/50_statement_tables.sql': statementTables,
   'sql/warehouse-statements/60_load_statements.sql': loadStatements,

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { utcDate, type IsoDate } from '../../core/dates.ts'
 import { errnoOf, usageError, type IngestError } from '../../core/errors.ts'
-import { oneLine } from '../../core/text.ts'
+import { oneLine, shellWord } from '../../core/text.ts'
 import { showPrices, showStatements } from './show.ts'
 import { runIngest } from '../ingest/ingest.ts'
 import { type Config, DEMO_CREATOR } from '../../core/config.ts'
@@ -16,6 +16,11 @@ import { STATEMENTS } from '../../datasets/datasets.ts'
 /** A Saturday morning in New York. The last session before it is the last one of the embedded prices. */
 const FRESH_MS = Date.UTC(2013, 2, 2, 14)
 const WEEK_MS = 7 * 86_400_000
+/** A Thursday morning, two sessions before that. */
+const THURSDAY_MS = FRESH_MS - 2 * 86_400_000
+
+/** The end of what is embedded, for the commands that look at the lake: today every symbol is years behind. */
+const FRESH_NOW = new Date(FRESH_MS).toISOString().replace('.000', '')
 
 const INTRODUCTION = `This is a demo on historical data: daily prices of five symbols, 2000 to 2013, from Quandl's public-domain WIKI
 database. Unlike FMP's, its prices are as traded (a split shows as a jump in close); adjClose is adjusted.
@@ -30,8 +35,8 @@ const AUTUMN_MS = Date.UTC(2012, 10, 20, 14)
 type Part = { readonly title: string; readonly config: Config; readonly show?: () => Promise<string> }
 
 /**
- * Backfills all symbols up to a week before the end, runs the nightly mode at the end, then fetches statements as they were
- * in autumn and as they are. Returns the first exit code that is not 0. Throws a usage error for a folder that holds
+ * Backfills all symbols up to a week before the end, runs the nightly mode on a Thursday, when a bar is not there yet, and at the
+ * end, then fetches statements as they were in autumn and as they are. Returns the first exit code that is not 0. Throws a usage error for a folder that holds
  * anything but a lake of the demo.
  */
 export async function runDemo(folder: string, effects: Effects): Promise<number> {
@@ -58,12 +63,16 @@ function partsOf(folder: string, server: DemoServer): readonly Part[] {
   return [
     {
       title: 'A backfill of the history up to the last week, one file per symbol and year',
-      config: demoConfig(folder, server, 'backfill'),
+      config: demoConfig(folder, server, { mode: 'backfill', nowMs: FRESH_MS - WEEK_MS }),
       show: async () => `${noDataNote(server)}\n`,
     },
     {
-      title: 'The nightly run a week later, one file per symbol and session',
-      config: demoConfig(folder, server, 'daily'),
+      title: 'The nightly run five days later, one file per symbol and session. One bar has not come yet',
+      config: demoConfig(folder, server, { mode: 'daily', nowMs: THURSDAY_MS }),
+    },
+    {
+      title: 'Two nights later: the bar has come, and a volume of that day was corrected',
+      config: demoConfig(folder, server, { mode: 'daily', nowMs: FRESH_MS }),
       show: async () => await showPrices(folder, server.symbols, DEMO_CREATOR),
     },
     {
@@ -114,7 +123,9 @@ function unusable(folder: string, error: unknown): IngestError {
   return usageError(`${oneLine(folder)} cannot be used (${errnoOf(error)}).`, 'Name another folder with --out.')
 }
 
-function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfill'): Config {
+type DemoRun = { readonly mode: 'daily' | 'backfill'; readonly nowMs: number }
+
+function demoConfig(folder: string, server: DemoServer, { mode, nowMs }: DemoRun): Config {
   return {
     tickers: { kind: 'flag', list: server.symbols.join(',') },
     dates: {
@@ -143,7 +154,7 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
     allowsUnsafeStore: false,
     withAdjClose: true,
     maxCalls: undefined,
-    nowMs: mode === 'backfill' ? FRESH_MS - WEEK_MS : FRESH_MS,
+    nowMs,
     apiKey: server.key,
     api: 'stable',
     apiBaseUrl: server.url,
@@ -162,20 +173,26 @@ function demoConfig(folder: string, server: DemoServer, mode: 'daily' | 'backfil
 /** The warning is printed at the start, so that nobody takes these figures for real ones. */
 function statementsConfig(folder: string, server: DemoServer, nowMs: number): Config {
   return {
-    ...demoConfig(folder, server, 'daily'),
+    ...demoConfig(folder, server, { mode: 'daily', nowMs }),
     datasets: STATEMENTS.map(({ name }) => name),
     periods: ['annual', 'quarter'],
-    nowMs,
     fileNote: SYNTHETIC,
     warnings: [`These statements are ${SYNTHETIC}.`],
   }
 }
 
-/** Says where the files are, with a query. A date can be in a year file and in a day file; the query takes the newest row. */
+/** Says where the files are, with the commands that look at them and a query. A date can be in a year file and in a day file; the query takes the newest row. */
 function closing(folder: string): string {
+  const lake = `--out ${shellWord(oneLine(folder))} --now ${FRESH_NOW}`
   const files = `${folder.replaceAll("'", "''")}/raw/prices/**/*.parquet`
   return `
 The files are under ${folder}/raw/prices and ${folder}/raw/fundamentals (the latter ${SYNTHETIC}), what the runs did under ${folder}/logs/ingest.
+Whether anything is wrong with them, how fresh they are, and a page that shows every symbol and month:
+
+  ingest verify ${lake}
+  ingest status ${lake}
+  ingest coverage coverage.html ${lake}
+
 A look at them with DuckDB (a date may stand in a year file and a day file: the row with the newest ingest_ts counts):
 
   SELECT symbol, count(*) AS sessions, min(date) AS first, max(date) AS last, arg_max(adjClose, date) AS last_adj_close

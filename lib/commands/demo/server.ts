@@ -16,7 +16,7 @@ export type DemoServer = {
   readonly lastDate: string
   /** The first day of each symbol. */
   readonly firstDates: ReadonlyMap<string, string>
-  /** From now on statements are as they were on this day. */
+  /** From now on the answers are as they were on this day: statements, a bar that came late, and a volume that was corrected. */
   setToday(date: string): void
   stop(): Promise<void>
 }
@@ -72,6 +72,19 @@ function parseBar(line: string): Bar {
   return { date, open, high, low, close, volume, adjClose }
 }
 
+/** Before this day the vendor lacks one bar and has another with a provisional volume. */
+const SETTLED_ON = '2013-03-01'
+const LATE_BAR = { symbol: 'FB', date: '2013-02-26' }
+const PROVISIONAL_BAR = { symbol: 'IBM', date: '2013-02-26' }
+
+/** The bars of a symbol as the vendor has them on a day. */
+function barsOn(today: string, symbol: string, bars: readonly Bar[]): readonly Bar[] {
+  if (today >= SETTLED_ON) return bars
+  const is = (other: typeof LATE_BAR, { date }: Bar) => symbol === other.symbol && date === other.date
+  const known = bars.filter((bar) => !is(LATE_BAR, bar))
+  return known.map((bar) => (is(PROVISIONAL_BAR, bar) ? { ...bar, volume: Math.round(bar.volume * 0.98) } : bar))
+}
+
 type Served = { readonly key: string; readonly bars: ReadonlyMap<string, readonly Bar[]>; readonly today: string }
 
 /** Status and body like the vendor's: 401 and a message for a wrong key, 404 and an empty list for an unknown path. */
@@ -92,7 +105,7 @@ function answer(request: Request, { key, bars, today }: Served): Response {
   }
   const from = searchParams.get('from') ?? ''
   const to = searchParams.get('to') ?? '9999-12-31'
-  const asked = (bars.get(symbol) ?? []).filter(({ date }) => from <= date && date <= to)
+  const asked = barsOn(today, symbol, bars.get(symbol) ?? []).filter(({ date }) => from <= date && date <= to)
   return Response.json(asked.map((bar) => (pathname === FULL_PATH ? fullRow(symbol, bar) : adjustedRow(symbol, bar))))
 }
 

@@ -31,7 +31,11 @@ type RunLine = Extract<CommandLine, { kind: 'run' }>
 
 /** Each is loaded when it is asked for. */
 const COMMANDS: Readonly<Record<LakeCommandName, (line: RunLine, start: Start) => Promise<number>>> = {
+  verify: async (...call) => await perform((await import('./verify.ts')).VERIFY_COMMAND, ...call),
+  coverage: async (...call) => await perform((await import('./coverage.ts')).COVERAGE_COMMAND, ...call),
+  doctor: async (...call) => await perform((await import('../doctor/doctor.ts')).DOCTOR_COMMAND, ...call),
   status: async (...call) => await perform((await import('./status.ts')).STATUS_COMMAND, ...call),
+  why: async (...call) => await perform((await import('./why.ts')).WHY_COMMAND, ...call),
 }
 
 /** The exit code of a command that was not interrupted. Says what ended it; throws only what is a defect. */

@@ -3,7 +3,9 @@
 import { lastFinishedSession, XNYS, type Calendar } from '../../core/calendar.ts'
 import { CREATOR, DEMO_CREATOR, targetLocation, type LakeConfig, type Target } from '../../core/config.ts'
 import type { IsoDate } from '../../core/dates.ts'
+import { resolvePeriod, type Period } from '../../core/period.ts'
 import { createRedactor, shellWord } from '../../core/text.ts'
+import { FLAGS } from '../../cli/settings.ts'
 import { readSymbols } from '../../cli/ticker-source.ts'
 import { listSymbols } from '../../datasets/inventory.ts'
 import { createPrices, type SessionDataset } from '../../datasets/prices/schema.ts'
@@ -81,6 +83,16 @@ async function readListed(look: Look): Promise<readonly string[] | undefined> {
 async function openForReading(target: Target, { config, effects, warn }: Look): Promise<Store> {
   const options = { runUuid: crypto.randomUUID(), onWarning: warn, access: 'read' } as const
   return await effects.openStore(target, config, options)
+}
+
+/** Of a nightly run without `--lookback`, in sessions. */
+export const LOOKBACK = Number(FLAGS.lookback.default)
+
+/** The dates of a nightly run, a run without dates, at an instant in milliseconds since 1970. */
+export function nightlyPeriod({ calendar }: Pick<Look, 'calendar'>, nowMs: number): Period {
+  const open = { fromDate: undefined, toDate: undefined, backfillDays: undefined }
+  const dates = { mode: 'daily', ...open, lookback: LOOKBACK } as const
+  return resolvePeriod(dates, calendar, nowMs)
 }
 
 /** The symbols to look at: those of the list, else all that have a folder of prices, by one listing. */

@@ -1,22 +1,26 @@
-// `ingest status`: how fresh a lake is, from listings. A footer is read only of a symbol without a day file of the last session.
+// `ingest status`: how fresh and how whole a lake is, from listings, the footers of the newest year files, and the metrics of the
+// last runs. FMP is not asked.
 
 import { STATUS } from '../../cli/lake-settings.ts'
+import { finishedMs } from '../../core/calendar.ts'
 import { targetLocation } from '../../core/config.ts'
-import { addDays, type IsoDate } from '../../core/dates.ts'
+import { addDays, newYorkInstant, utcDate, type IsoDate } from '../../core/dates.ts'
+import type { Period } from '../../core/period.ts'
 import { inventory } from '../../datasets/inventory.ts'
-import { newestStored } from '../../datasets/prices/inventory.ts'
+import { monthsUpTo, stateOf } from '../../datasets/prices/symbol-state.ts'
+import { heldBack, heldIn, type HeldInRun } from '../../report/held.ts'
 import { runIdOf } from '../../report/json-schema.ts'
 import { readRuns } from '../../report/runs.ts'
 import { runStatus, STATUS_VERSION, statusText, type Status } from '../../report/status.ts'
 import type { LakeCommand } from './inspect.ts'
-import { commandFor, openLake, printFindings, symbolsOf, type Lake, type Look } from './look.ts'
+import { commandFor, nightlyPeriod, openLake, printFindings, symbolsOf, type Lake, type Look } from './look.ts'
 
 export const STATUS_COMMAND: LakeCommand<typeof STATUS> = {
   settings: STATUS,
   failureCode: 3,
   run: async (look, { maxBehind }) => {
     const status = await statusOf(await openLake(look), maxBehind)
-    const text = statusText(status, commandFor([], look.config))
+    const text = statusText(status, (words) => commandFor(words, look.config))
     return await printFindings({ document: status, text, code: status.ok ? 0 : 1 }, look)
   },
 }
@@ -24,12 +28,18 @@ export const STATUS_COMMAND: LakeCommand<typeof STATUS> = {
 /** A week of nights. */
 const RUNS_SHOWN = 5
 
+const MONTHS_SHOWN = 12
+
 async function statusOf(lake: Lake, maxBehind: number): Promise<Status> {
-  const { config, startMs, asOf } = lake
+  const { config, startMs, asOf, calendar } = lake
   const symbols = await symbolsOf(lake)
-  const stored = await countNewest(symbols, lake)
-  const newest = [...stored.keys()].toSorted().at(-1)
+  // Whatever is finished is asked for on the day after it.
+  const period = nightlyPeriod(lake, newYorkInstant(addDays(asOf, 1), '12:00:00'))
+  const stored = await storedOf(symbols, period, lake)
+  const { newestOf, newest } = stored
   const behind = newest === undefined ? undefined : sessionsAfter(newest, lake)
+  const next = newest === undefined ? asOf : calendar.nthSessionAfter(newest, 1)
+  const runs = await lastRuns(lake)
   return {
     schema_version: STATUS_VERSION,
     run_id: runIdOf(startMs),
@@ -37,28 +47,79 @@ async function statusOf(lake: Lake, maxBehind: number): Promise<Status> {
     as_of: asOf,
     ok: behind !== undefined && behind <= maxBehind,
     symbols: symbols.length,
-    symbols_stored: [...stored.values()].reduce((sum, count) => sum + count, 0),
+    symbols_stored: newestOf.size,
     newest_session: newest ?? null,
-    symbols_with_newest: newest === undefined ? 0 : (stored.get(newest) ?? 0),
+    symbols_with_newest: [...newestOf.values()].filter((date) => date === newest).length,
     sessions_behind: behind ?? null,
     max_behind: maxBehind,
-    runs: (await Array.fromAsync(readRuns(lake.store, RUNS_SHOWN))).map(runStatus),
+    next_session: next ?? null,
+    next_session_finished: next === undefined ? null : runIdOf(finishedMs(next)),
+    reach_sessions: period.reachSessions,
+    holes: stored.holes,
+    stale: newest === undefined ? [] : symbols.flatMap((symbol) => lateOf(symbol, stored, lake)),
+    ...heldBack(runs.held, { symbols, newestOf, newest, asOf }),
+    months: stored.months,
+    calls_today: runs.callsToday,
+    runs: runs.shown,
   }
 }
 
-/** How many symbols have each session as their newest one. */
-async function countNewest(symbols: readonly string[], { store, prices, asOf, calendar }: Lake) {
-  const context = { store, dataset: prices }
-  const counts = new Map<IsoDate, number>()
-  for await (const date of inventory(symbols, context, async (files) => await newestStored(files, context, asOf))) {
-    if (date === undefined) continue
-    // A year file may hold bars of closed days, as of a currency's Sunday.
-    const session = calendar.sessionsBack(date, 1)
-    counts.set(session, (counts.get(session) ?? 0) + 1)
+/** What is stored of all symbols together. */
+type Stored = Pick<Status, 'holes' | 'months'> & {
+  /** The newest stored session of each symbol that has one. */
+  readonly newestOf: ReadonlyMap<string, IsoDate>
+  readonly newest: IsoDate | undefined
+}
+
+async function storedOf(symbols: readonly string[], period: Period, lake: Lake): Promise<Stored> {
+  const { store, prices, calendar, asOf } = lake
+  const months = monthsUpTo(asOf, MONTHS_SHOWN, calendar)
+  const context = { store, dataset: prices, calendar, period, asOf, months }
+  const newestOf = new Map<string, IsoDate>()
+  const holes: Stored['holes'][number][] = []
+  const sums = months.map(() => 0)
+  for await (const state of inventory(symbols, context, async (files) => await stateOf(files, context))) {
+    if (state.newest !== undefined) newestOf.set(state.symbol, state.newest)
+    if (state.holes.length > 0) holes.push({ symbol: state.symbol, sessions: state.holes })
+    for (const [index, count] of state.stored.entries()) sums[index] = (sums[index] ?? 0) + count
   }
-  return counts
+  return {
+    newestOf,
+    newest: [...newestOf.values()].toSorted().at(-1),
+    holes,
+    months: months.map(({ month, sessions }, index) => ({
+      month,
+      sessions: sessions.length,
+      stored: sums[index] ?? 0,
+    })),
+  }
+}
+
+function lateOf(symbol: string, { newestOf, newest }: Stored, look: Look): Status['stale'] {
+  const own = newestOf.get(symbol)
+  if (own === newest) return []
+  const behind = own === undefined ? null : sessionsAfter(own, look)
+  return [{ symbol, newest_session: own ?? null, sessions_behind: behind }]
 }
 
 function sessionsAfter(session: IsoDate, { calendar, asOf }: Look): number {
   return calendar.sessions({ from: addDays(session, 1), to: asOf }).length
+}
+
+/** The last runs up to the instant of the look, and the calls of those of its UTC date. */
+async function lastRuns({ store, startMs }: Lake) {
+  const isToday = (run: { readonly startMs: number }) => utcDate(run.startMs) === utcDate(startMs)
+  const shown: Status['runs'][number][] = []
+  const held: HeldInRun[] = []
+  let callsToday = 0
+  const runs = readRuns(store, (listed) =>
+    listed.filter((run) => run.startMs <= startMs).filter((run, index) => index < RUNS_SHOWN || isToday(run)),
+  )
+  for await (const run of runs) {
+    const status = runStatus(run)
+    if (isToday(run)) callsToday += status.calls ?? 0
+    held.push(heldIn(run))
+    shown.push(status)
+  }
+  return { shown: shown.slice(0, RUNS_SHOWN), held, callsToday }
 }

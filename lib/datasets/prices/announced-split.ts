@@ -65,8 +65,11 @@ function explains(factor: number, ratio: number): boolean {
   return misfit < Math.max(MAX_MISFIT, MAX_MISFIT_SHARE * Math.abs(Math.log(factor)))
 }
 
-/** `factor`: by what a split multiplies the prices before it. Undefined for a row that cannot be read. */
-function splitOf(row: RawRow): (AnnouncedSplit & { readonly factor: number }) | undefined {
+/** `factor`: by what the split multiplies the prices before it. */
+export type ListedSplit = AnnouncedSplit & { readonly factor: number }
+
+/** A row of the vendor's list of splits; undefined for one that cannot be read. */
+export function splitOf(row: RawRow): ListedSplit | undefined {
   const { numerator, denominator } = row
   const date = typeof row['date'] === 'string' ? parseIsoDate(row['date'].slice(0, 10)) : undefined
   if (date === undefined || typeof numerator !== 'number' || typeof denominator !== 'number') return undefined

@@ -3,19 +3,14 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import type { Row } from '../../core/dataset.ts'
-import { addDays, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { earlierOf, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { Call } from '../../pipeline/pipeline.ts'
+import { YEARS_BEFORE } from './compared-windows.ts'
 import { look, type Answer } from './look.ts'
-import { COMPARED_SESSIONS, comparePast, glanceAt, replacedPast, type Past } from './past.ts'
+import { comparePast, glanceAt, replacedPast, type Past } from './past.ts'
 import type { SymbolPlan } from './plan.ts'
-import {
-  newestStoredBefore,
-  readStoredRows,
-  storedExtent,
-  type StoredRows,
-  type StoredRowsContext,
-} from './stored-rows.ts'
+import { readStoredRows, storedExtent, type StoredRows, type StoredRowsContext } from './stored-rows.ts'
 
 export type CompareContext = StoredRowsContext & {
   readonly calendar: Calendar
@@ -34,34 +29,6 @@ export type Compared = {
   readonly isWhole: boolean
   /** Whether further calls were made for it. */
   readonly isLook: boolean
-}
-
-/** A window's greatest length is ten years: this calendar year and nine before it. */
-const YEARS_BEFORE = 9
-
-/**
- * The windows of a plan, made longer so that they cover stored sessions: ten before what is asked or, in an audit, all from
- * the oldest stored year on, nine years back at most. Never more windows: a call costs the same for ten days and ten years.
- */
-export async function comparedWindows(plan: SymbolPlan, context: CompareContext): Promise<readonly DateRange[]> {
-  const { windows, symbol, isAudited, files } = plan
-  const last = windows.at(-1)
-  if (last === undefined || !mayBeStored(plan, context)) return windows
-  // A year file that is refreshed is in its window already. Day files are compared with those before them.
-  const isRefresh = files.some(({ partition, stored }) => partition.kind === 'year' && stored !== undefined)
-  if (!isAudited && isRefresh) return windows
-  const oldest = isAudited ? (await storedExtent(symbol, new Map(), context))?.from : undefined
-  const newest = context.isNightly ? undefined : await newestStoredBefore(symbol, last.from, context)
-  const near = context.calendar.sessionsBack(newest ?? addDays(last.from, -1), COMPARED_SESSIONS)
-  const wanted = oldest === undefined ? near : wholeYear(yearOf(oldest)).from
-  const from = laterOf(wanted, wholeYear(yearOf(last.to) - YEARS_BEFORE).from)
-  return from < last.from ? [...windows.slice(0, -1), { from, to: last.to }] : windows
-}
-
-/** Whether anything of a symbol can be stored before its windows; a run with dates has not looked there. */
-function mayBeStored({ newest, yearsStored, files }: SymbolPlan, { isNightly }: CompareContext): boolean {
-  const isByYear = files[0]?.partition.kind === 'year'
-  return isByYear ? yearsStored.length > 0 : !isNightly || newest !== undefined
 }
 
 /** The stored rows of an answer's dates beside it. */
@@ -118,24 +85,28 @@ export async function compareSymbol(
   const { symbol, isAudited } = plan
   const range = rangeOf(answer.windows)
   const isAccepted = context.accepts(symbol)
-  const replaced = stored.pairs.length === 0 && !isAccepted ? replacedPast(stored.absent) : undefined
-  if (replaced !== undefined) return { ...comparedAt(stored, answer, {}), past: replaced }
-  if (
-    range === undefined ||
-    stored.pairs.length === 0 ||
-    (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted)
-  )
-    return comparedAt(stored, answer, {})
+  if (range === undefined || stored.pairs.length === 0) return comparedWithNothing(stored, answer, isAccepted)
+  if (glanceAt(stored.pairs, false) === 'same' && !isAudited && !isAccepted) return comparedAt(stored, answer, {})
   // Where nothing has moved nobody needs to know how far the files reach: one listing less.
   const extent = (await storedExtent(symbol, stored.yearFiles, context)) ?? range
   const isWhole = extent.from >= range.from && extent.to <= range.to
   const glance = glanceAt(stored.pairs, isWhole)
+  if (isWhole && glance !== 'same') refuseHoles(symbol, stored, answer)
   if (isWhole || (glance !== 'look' && !isAccepted)) return comparedAt(stored, answer, { isWhole })
   const whole = await look(plan, { answer, extent }, context, call)
   if (whole === undefined) return { ...comparedAt(stored, answer, { isLook: true }), past: TORN }
-  const all = await readStoredRows(symbol, rangeOf(whole.windows) ?? range, whole.rows, context)
+  // Also what is older than a plan's depth: those rows are carried over.
+  const { from, to } = rangeOf(whole.windows) ?? range
+  const all = await readStoredRows(symbol, { from: earlierOf(from, extent.from), to }, whole.rows, context)
   refuseHoles(symbol, all, whole)
   return comparedAt(all, whole, { isWhole: true, isLook: true })
+}
+
+/** Of the stored rows of its answer's dates the vendor has none: another series has taken their place, or they are holes. */
+function comparedWithNothing(stored: StoredRows, answer: Answer, isAccepted: boolean): Compared {
+  const compared = comparedAt(stored, answer, {})
+  const replaced = isAccepted ? undefined : replacedPast(stored.absent)
+  return replaced === undefined ? compared : { ...compared, past: replaced }
 }
 
 /** Whether the survey has found nothing of a symbol, so that nothing need be listed again. */
@@ -163,22 +134,24 @@ const TORN: Past = { verdict: 'unsettled', steps: [], differing: [] }
 type Extent = { readonly isWhole?: boolean; readonly isLook?: boolean }
 
 function comparedAt(stored: StoredRows, answer: Answer, { isWhole = false, isLook = false }: Extent): Compared {
-  return { past: comparePast(stored.pairs, nextRow(stored, answer)), stored, answer, isWhole, isLook }
+  const after = rowsAfter(stored, answer)
+  return { past: comparePast(stored.pairs, after[0], after.at(-1)), stored, answer, isWhole, isLook }
 }
 
-/** The vendor's oldest row after the stored ones. */
-function nextRow({ pairs }: StoredRows, { rows }: Answer): Row | undefined {
+/** The vendor's rows after the stored ones, oldest first. */
+function rowsAfter({ pairs }: StoredRows, { rows }: Answer): readonly Row[] {
   const newest = pairs[0]?.now.date ?? ''
-  return [...rows.values()].filter(({ date }) => date > newest).toSorted((a, b) => (a.date < b.date ? -1 : 1))[0]
+  return [...rows.values()].filter(({ date }) => date > newest).toSorted((a, b) => (a.date < b.date ? -1 : 1))
 }
 
-/** An answer with more holes than this among the stored sessions is not the symbol's whole past. */
+/** An answer with more holes than this among the stored sessions is not the symbol's whole past. A few are holes in any case. */
 const MAX_HOLES = 0.02
+const FEW_HOLES = 3
 
 function refuseHoles(symbol: string, { pairs, absent }: StoredRows, { rows }: Answer): void {
   const oldest = [...rows.keys()].toSorted()[0]
   const holes = oldest === undefined ? [] : absent.filter(({ date }) => date > oldest)
-  if (holes.length <= MAX_HOLES * (pairs.length + holes.length)) return
+  if (holes.length <= Math.max(FEW_HOLES, MAX_HOLES * (pairs.length + holes.length))) return
   const message = `FMP's history of ${symbol} lacks ${holes.length} of ${pairs.length + holes.length} stored sessions`
   const hint = 'Nothing was changed; run again later.'
   throw new IngestError(message, { kind: 'payload', scope: 'symbol', hint })

@@ -61,3 +61,18 @@ export function simplestFraction({ low, high }: Interval): Fraction | undefined 
   const fraction = { numerator: floor * inner.numerator + inner.denominator, denominator: inner.numerator }
   return Math.max(fraction.numerator, fraction.denominator) <= MAX_TERM ? fraction : undefined
 }
+
+/** An interval must be so much narrower than the last decimal of a number in it, for that to be there by more than chance. */
+const MIN_NARROWER = 5
+
+/**
+ * The number with the fewest decimals in an interval; undefined where the interval is so wide that it would hold one of as
+ * many decimals anyway.
+ */
+export function simplestDecimal({ low, high }: Interval): number | undefined {
+  for (let unit = 1; (high - low) * unit * MIN_NARROWER < 1 && unit <= 10 ** MAX_DECIMALS; unit *= 10) {
+    const value = Math.round(((low + high) / 2) * unit) / unit
+    if (contains({ low, high }, value)) return value
+  }
+  return undefined
+}

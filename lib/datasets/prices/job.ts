@@ -77,7 +77,8 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
         unlessStopped: context.unlessStopped,
         accepts: (symbol) => config.accepts.includes(symbol) || config.accepts.includes('all'),
         findNewestSession: async (symbol) => await context.unlessStopped(findNewestSession(symbol, surveyContext)),
-        encode: async ({ rows, asked, carried }) => await encoder.encode({ rows, asked, carried }),
+        encode: async ({ rows, asked, carried, carriedBy }) =>
+          await encoder.encode({ rows, asked, carried, carriedBy }),
       }
       return plans.map((plan) => sessionTask(plan, shared, gate.memberOf(plan)))
     },

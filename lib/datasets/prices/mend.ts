@@ -3,67 +3,59 @@
 
 import type { Row } from '../../core/dataset.ts'
 import { isWithin, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { interruptedBy, markOf, multiplied, multipliersAt, remaining } from './carrying.ts'
 import type { Past } from './past.ts'
+import type { StoredRows } from './stored-rows.ts'
 
 /** The rows of one calendar year, newest first, and which of them are carried over. */
 export type MendedYear = {
   readonly year: number
   readonly rows: readonly Row[]
   readonly carried: readonly DateRange[]
+  /** What its rows were multiplied by, if the vendor has none of them. */
+  readonly carriedBy: string | undefined
 }
 
 export type MendFacts = {
   readonly past: Past
   /** All rows of the answer by date: whole calendar years. */
   readonly answer: ReadonlyMap<IsoDate, Row>
-  /** Stored rows that the answer lacks. */
-  readonly absent: readonly Row[]
+  /** Stored rows that the answer lacks are carried over. */
+  readonly stored: Pick<StoredRows, 'absent' | 'yearFiles' | 'dayFiles'>
   /** Up to here rows are written; later ones are the night's own. */
   readonly newest: IsoDate
 }
 
 /** The years in which a row differs or must be carried over, oldest first. */
-export function planMend({ past, answer, absent, newest }: MendFacts): readonly MendedYear[] {
-  const isRescaled = past.steps.length > 0
-  const stale = isRescaled ? absent : []
+export function planMend({ past, answer, stored, newest }: MendFacts): readonly MendedYear[] {
+  const stale = past.steps.length > 0 ? stored.absent : []
   const years = [...new Set([...past.differing, ...stale.map(({ date }) => date)].map(yearOf))].toSorted(
     (a, b) => a - b,
   )
+  const yearsServed = new Set(answer.keys().map(yearOf))
+  const beside = years.find((year) => yearsServed.has(year))
   return years.map((year) => {
     const part = { from: wholeYear(year).from, to: newest < wholeYear(year).to ? newest : wholeYear(year).to }
-    const carried = absent
+    const carried = stored.absent
       .filter(({ date }) => isWithin(date, part))
-      .map((row) => rescaled(row, past))
+      .map((row) => carriedOver(row, past, stored))
       .toSorted((a, b) => (a.date < b.date ? -1 : 1))
     const rows = [...[...answer.values()].filter(({ date }) => isWithin(date, part)), ...carried]
     return {
       year,
       rows: rows.toSorted((a, b) => (a.date < b.date ? 1 : -1)),
       carried: rangesOf(carried, rows),
+      carriedBy:
+        beside === undefined || year >= beside ? undefined : markOf(multipliersAt(part.from, past.steps), beside),
     }
   })
 }
 
-/** A row as it would be on the base of the vendor's rows now, unrounded: the product of the steps after it. */
-function rescaled(row: Row, { steps }: Past): Row {
-  const later = steps.filter(({ before }) => row.date < before)
-  if (later.length === 0) return row
-  const price = later.reduce((product, { exactFactor }) => product * exactFactor, 1)
-  const adjusted = later.reduce((product, { adjFactor }) => product * adjFactor, 1)
-  const shares = later.reduce((product, step) => (step.isSplit ? product / step.exactFactor : product), 1)
-  const times = (name: string, factor: number) => {
-    const value = row[name]
-    return typeof value === 'number' ? value * factor : (value ?? null)
-  }
-  return {
-    ...row,
-    open: times('open', price),
-    high: times('high', price),
-    low: times('low', price),
-    close: times('close', price),
-    adjClose: times('adjClose', adjusted),
-    volume: typeof row['volume'] === 'number' ? Math.round(row['volume'] * shares) : null,
-  }
+/** A row as it would be on the base of the vendor's rows now. */
+function carriedOver(row: Row, { steps }: Past, { yearFiles, dayFiles }: MendFacts['stored']): Row {
+  const all = multipliersAt(row.date, steps)
+  const done = dayFiles.has(row.date) ? undefined : interruptedBy(yearOf(row.date), yearFiles)
+  return multiplied(row, done === undefined ? all : remaining(all, done))
 }
 
 /** The stretches of carried rows, oldest first: neighbours with no other row between them are one. */

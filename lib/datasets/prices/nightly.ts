@@ -23,6 +23,8 @@ export type Night = {
    * long hole may leave a short one: so the next run fills that too.
    */
   readonly extra: readonly IsoDate[]
+  /** Sessions of the reach between stored ones that no file holds and no year file answers for, oldest first. */
+  readonly holes: readonly IsoDate[]
   /** A long hole, or the part of it, that lies before the reach. */
   readonly holeBeyond: DateRange | undefined
 }
@@ -35,14 +37,12 @@ export type Night = {
 export function planNight(stored: StoredSessions, context: NightContext): Night {
   const { calendar, range, lookbackFrom, isForced } = context
   const { newest } = stored
-  const isHeld = (session: IsoDate) =>
-    stored.days.has(session) ||
-    stored.heldInYears.some((held) => isWithin(session, held.span) && !held.gaps.has(session))
+  const isHeld = (session: IsoDate) => stored.days.has(session) || isHeldInYears(session, stored)
   const nightFrom = (from: IsoDate) => {
     const sessions = calendar.sessions({ from, to: range.to })
     return { range: { from, to: range.to }, toFetch: isForced ? sessions : sessions.filter((day) => !isHeld(day)) }
   }
-  if (newest === undefined) return { ...nightFrom(range.to), extra: [], holeBeyond: undefined }
+  if (newest === undefined) return { ...nightFrom(range.to), extra: [], holes: [], holeBeyond: undefined }
 
   const first = firstStored(stored) ?? newest
   const recentFrom = earlierOf(laterOf(lookbackFrom, first), newest)
@@ -52,11 +52,18 @@ export function planNight(stored: StoredSessions, context: NightContext): Night 
   const night = nightFrom(long.find((session) => session >= range.from) ?? recentFrom)
   const beyond = long.filter((session) => session < range.from)
   const [from, to] = [beyond[0], beyond.at(-1)]
+  const short = older.filter((day) => day >= range.from && day < night.range.from)
   return {
     ...night,
-    extra: night.toFetch.length === 0 ? [] : older.filter((day) => day >= range.from && day < night.range.from),
+    extra: night.toFetch.length === 0 ? [] : short,
+    holes: [...short, ...night.toFetch.filter((day) => day < newest)],
     holeBeyond: from === undefined || to === undefined ? undefined : { from, to },
   }
+}
+
+/** Whether a year file that was read holds the session. */
+export function isHeldInYears(session: IsoDate, { heldInYears }: Pick<StoredSessions, 'heldInYears'>): boolean {
+  return heldInYears.some(({ span, gaps }) => isWithin(session, span) && !gaps.has(session))
 }
 
 /** The oldest stored bar that the survey knows of. */

@@ -16,17 +16,22 @@ const [MIN_GAP, MAX_GAP] = [0.4, 1.02]
 const MAX_SPLIT_TERM = 5
 const MAX_SPLIT_WIDTH = 0.002
 
-type Doubting = { readonly steps: readonly PastStep[]; readonly next: Row | undefined; readonly hasAdjusted: boolean }
+type Doubting = {
+  readonly steps: readonly PastStep[]
+  /** The vendor's newest bar. Of several new ones the older may have been multiplied with the rows before them. */
+  readonly newest: Row | undefined
+  readonly hasAdjusted: boolean
+}
 
 /** What speaks against a change that factors explain: it puts a jump in, or the two endpoints are on different bases. */
 export function doubtOf(
   pairs: readonly RowPair[],
-  { steps, next, hasAdjusted }: Doubting,
+  { steps, newest, hasAdjusted }: Doubting,
 ): 'implausible' | 'unsettled' | undefined {
   for (const { before, priceFactor, adjFactor } of steps) {
     const at = pairs.findIndex(({ now }) => now.date < before)
     const older = pairs[at]
-    const newer = at > 0 ? pairs[at - 1] : next && { stored: next, now: next }
+    const newer = at > 0 ? pairs[at - 1] : newest && { stored: newest, now: newest }
     if (older === undefined || newer === undefined) continue
     const isJump = putsJumpIn(older, newer, { name: 'close', factor: priceFactor })
     const isAdjustedJump = hasAdjusted && putsJumpIn(older, newer, { name: 'adjClose', factor: adjFactor })

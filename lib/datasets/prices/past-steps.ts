@@ -1,6 +1,7 @@
 // The boundaries of a vendor's past: before which session prices and adjusted closes have been multiplied, and by what.
 
-import { type Interval, intersection, simplestFraction, quotient } from './intervals.ts'
+import { exactFactors, type RunChange } from './exact-factors.ts'
+import { type Interval, intersection, quotient } from './intervals.ts'
 import type { Row } from '../../core/dataset.ts'
 import { addDays, type IsoDate } from '../../core/dates.ts'
 import type { FactorRun } from './factor-runs.ts'
@@ -16,7 +17,9 @@ export type PastStep = {
   readonly adjFactor: number
   /** The price factor as the fraction that it is, where one is in its interval. */
   readonly exactFactor: number
-  /** Of a split, as it is announced: `4:1`. */
+  /** The adjusted factor with that fraction and the amount that the dividend has. */
+  readonly exactAdjFactor: number
+  /** Of a split, as it is announced, shares after for shares before: a factor of 1/4 is `4:1`. */
   readonly ratio: string | undefined
   /** Whether the volumes have moved by the inverse. */
   readonly isSplit: boolean
@@ -30,15 +33,8 @@ type Runs = {
   readonly next: Row | undefined
 }
 
-/** A change of the factor between two runs of rows. Beyond the newest row there is no newer run: its factor is 1. */
-type Boundary = {
-  readonly before: IsoDate
-  readonly last: RowPair
-  readonly step: Interval
-  readonly factor: number
-  readonly older: FactorRun
-  readonly newer: FactorRun | undefined
-}
+/** A change of the factor at a session: the boundary of two runs. */
+type Boundary = RunChange & { readonly before: IsoDate; readonly step: Interval; readonly factor: number }
 
 function boundariesOf(
   pairs: readonly RowPair[],
@@ -62,18 +58,22 @@ export function stepsOf(pairs: readonly RowPair[], { priceRuns, adjustedRuns, ne
   const ofPrices = new Map(boundariesOf(pairs, priceRuns, next).map((one) => [one.before, one]))
   const ofAdjusted = new Map(boundariesOf(pairs, adjustedRuns, next).map((one) => [one.before, one]))
   const dates = [...new Set([...ofPrices.keys(), ...ofAdjusted.keys()])].toSorted().toReversed()
+  let after = { price: 1, adjusted: 1 }
   return dates.map((before): PastStep => {
     const [price, adjusted] = [ofPrices.get(before), ofAdjusted.get(before)]
     const [priceFactor, adjFactor] = [price?.factor ?? 1, adjusted?.factor ?? 1]
     const close = (adjusted ?? price)?.last.now['close']
     const rest = adjFactor / priceFactor
     const isDividend = adjusted !== undefined && rest < 1 && !isSplitAlone(price, adjusted)
+    const exact = exactFactors(pairs, { price, adjusted }, after)
+    after = { price: after.price * exact.price, adjusted: after.adjusted * exact.adjusted }
     return {
       before,
       priceFactor,
       adjFactor,
-      exactFactor: price === undefined ? 1 : (exactIn(price.step) ?? priceFactor),
-      ratio: price && ratioText(price.step),
+      exactFactor: exact.price,
+      exactAdjFactor: exact.adjusted,
+      ratio: exact.fraction && `${exact.fraction.denominator}:${exact.fraction.numerator}`,
       isSplit: price !== undefined && areVolumesInverse(pairs, price),
       dividend: isDividend && typeof close === 'number' ? (1 - rest) * close : undefined,
     }
@@ -83,11 +83,6 @@ export function stepsOf(pairs: readonly RowPair[], { priceRuns, adjustedRuns, ne
 /** Whether the adjusted closes have moved as the prices have. */
 function isSplitAlone(price: Boundary | undefined, adjusted: Boundary): boolean {
   return price !== undefined && intersection(price.step, adjusted.step) !== undefined
-}
-
-function exactIn(step: Interval): number | undefined {
-  const fraction = simplestFraction(step)
-  return fraction && fraction.numerator / fraction.denominator
 }
 
 /** Nothing else moves volumes by more than this in most rows. */
@@ -110,10 +105,4 @@ function volumeMove(pairs: readonly RowPair[], { newest, oldest }: FactorRun): n
     .filter((log) => Number.isFinite(log))
     .toSorted((a, b) => a - b)
   return logs[Math.floor(logs.length / 2)]
-}
-
-/** Shares after for shares before: a factor of 1/4 is a 4:1 split. */
-function ratioText(step: Interval): string | undefined {
-  const fraction = simplestFraction(step)
-  return fraction && `${fraction.denominator}:${fraction.numerator}`
 }

@@ -18,9 +18,6 @@ export type Past = {
   readonly differing: readonly IsoDate[]
 }
 
-/** The stored sessions before what is asked that every call covers too. */
-export const COMPARED_SESSIONS = 10
-
 const PRICES = ['open', 'high', 'low', 'close'] as const
 
 /** The share of the rows that must be in runs of at least three rows, for factors to explain the change. */
@@ -31,10 +28,10 @@ const MIN_RUN_ROWS = 3
 const MAX_CORRECTED = 3
 
 /**
- * Compares rows in any order. `next` is the vendor's oldest bar after them. Rows of one date each; a column that is null in
+ * Compares rows in any order. `next` is the vendor's oldest bar after them, `newest` its newest. Rows of one date each; a column that is null in
  * every stored row is not compared.
  */
-export function comparePast(rows: readonly RowPair[], next: Row | undefined): Past {
+export function comparePast(rows: readonly RowPair[], next: Row | undefined, newest: Row | undefined = next): Past {
   const pairs = newestFirst(rows)
   const columns = [...PRICES, 'adjClose', 'volume'].filter((name) => pairs.some(({ stored }) => stored[name] !== null))
   const differing = pairs.filter((pair) => columns.some((name) => isMoved(pair, name)))
@@ -61,7 +58,7 @@ export function comparePast(rows: readonly RowPair[], next: Row | undefined): Pa
   const verdict = nameOf(pairs, { priceRuns, steps, isAdjustedMoved, isPriceMoved: moved(PRICES) })
   if (verdict !== 'rebased' && verdict !== 'readjusted' && verdict !== 'restated')
     return { verdict, steps, differing: dates }
-  return { verdict: doubtOf(pairs, { steps, next, hasAdjusted }) ?? verdict, steps, differing: dates }
+  return { verdict: doubtOf(pairs, { steps, newest, hasAdjusted }) ?? verdict, steps, differing: dates }
 }
 
 /**

@@ -158,7 +158,7 @@ function planDays(stored: StoredSessions, context: PlanningContext): SymbolPlan 
 }
 
 /** `lacking`: how many sessions of the range are to be fetched or, of a symbol of another exchange, may be its holidays. */
-type DaysToFetch = Omit<Night, 'range'> & { readonly range: DateRange | undefined; readonly lacking: number }
+type DaysToFetch = Omit<Night, 'range' | 'holes'> & { readonly range: DateRange | undefined; readonly lacking: number }
 
 /**
  * With dates: the sessions of the range that have no day file. A run without dates leaves those of a symbol of another

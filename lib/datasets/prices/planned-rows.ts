@@ -45,7 +45,9 @@ export function groupRows(
 export function withMend(group: FileRows, reaction: Reaction | undefined): FileRows {
   const { partition } = group.file
   const mended = partition.kind === 'year' ? reaction?.planned.get(partition.year) : undefined
-  return mended === undefined ? group : { ...group, rows: mended.rows, carried: mended.carried }
+  if (mended === undefined) return group
+  const { rows, carried, carriedBy } = mended
+  return { ...group, rows, carried, carriedBy }
 }
 
 /** Whether a file of the plan is for this session alone. */

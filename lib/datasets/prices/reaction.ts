@@ -1,13 +1,14 @@
 // What a comparison leads to: year files to mend, day files to correct, new sessions to hold back.
 
 import type { Row } from '../../core/dataset.ts'
-import { laterOf, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { isWithin, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { PastVerdict } from '../../core/outcome.ts'
 import type { Mending } from '../../core/config.ts'
 import type { Compared } from './compare.ts'
 import { newlyCarried, planMend, type MendedYear } from './mend.ts'
-import { COMPARED_SESSIONS, glanceAt } from './past.ts'
+import { COMPARED_SESSIONS } from './recent-files.ts'
+import { glanceAt } from './past.ts'
 import {
   announcedText,
   carriedText,
@@ -119,6 +120,7 @@ function correct(plan: SymbolPlan, compared: Compared): Reaction {
   return { ...mended, corrections }
 }
 
+/** Replaces a day file whose row does not count too: one that is older than its year. */
 function dayFile({ symbol, dataset }: SymbolPlan, row: Row, { stored, answer }: Compared): FileRows {
   const partition = { kind: 'day', date: row.date } as const
   const file = stored.dayFiles.get(row.date)
@@ -127,7 +129,7 @@ function dayFile({ symbol, dataset }: SymbolPlan, row: Row, { stored, answer }: 
       partition,
       sessions: [],
       stored: file && { tag: file.tag, footer: undefined },
-      action: file === undefined ? 'create' : 'refresh',
+      action: 'refresh',
       isExtra: false,
     },
     key: dataset.key(symbol, partition),
@@ -154,12 +156,12 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
   const newestStored = stored.newest ?? asked.to
   // A backfill claims all that it asks for; a look may reach beyond that, up to what is stored.
   const newest = isByYear ? laterOf(asked.to, newestStored) : newestStored
-  const years = planMend({ past, answer: answer.rows, absent: stored.absent, newest })
+  const years = planMend({ past, answer: answer.rows, stored, newest })
   const inPlan = new Set(files.flatMap(({ partition }) => (partition.kind === 'year' ? [partition.year] : [])))
   const yearsWithRows = new Set([...answer.rows.keys(), ...stored.absent.map(({ date }) => date)].map(yearOf))
   const mends = years
     .filter(({ year }) => !inPlan.has(year))
-    .map(({ year, rows, carried }): FileRows => {
+    .map(({ year, rows, carried, carriedBy }): FileRows => {
       const partition = { kind: 'year', year } as const
       const found = stored.yearFiles.get(year)
       const action = found === undefined ? 'create' : 'refresh'
@@ -174,9 +176,13 @@ function mendAll(plan: SymbolPlan, { past, stored, answer }: Compared): Reaction
         key: dataset.key(symbol, partition),
         symbol,
         rows,
-        asked: askedRange(year, { range: { from: range.from, to: newest }, windows: answer.windows, yearsWithRows }),
+        asked: isWithin(wholeYear(year).from, range)
+          ? askedRange(year, { range: { from: range.from, to: newest }, windows: answer.windows, yearsWithRows })
+          : // Nothing was asked of a year that is carried over whole.
+            found?.footer.asked,
         range,
         carried,
+        carriedBy,
       }
     })
   const planned = new Map(years.filter(({ year }) => inPlan.has(year)).map((year) => [year.year, year]))

@@ -6,9 +6,11 @@ import { isWithin, laterOf, wholeYear, yearOf, type DateRange, type IsoDate } fr
 import type { Period } from '../../core/period.ts'
 import type { Footer } from '../../parquet/parquet.ts'
 import type { StoredFile } from '../../store/store.ts'
-import { COMPARED_SESSIONS } from './past.ts'
 import type { SessionDataset } from './schema.ts'
 import type { StoredYear } from './year-files.ts'
+
+/** The stored sessions before what is asked that every call covers too. */
+export const COMPARED_SESSIONS = 10
 
 /** A year file, with its footer if that was read. */
 export type ListedYear = { readonly file: StoredFile; readonly footer?: Footer }

@@ -30,7 +30,7 @@ const MAX_DAYS_BACK = 3_653
 export type StoredRowsContext = ReadContext & {
   readonly dataset: SessionDataset
   /** The files of a symbol's last sessions, if the survey has listed them. */
-  readonly recentFiles: (symbol: string) => RecentFiles | undefined
+  readonly recentFiles?: (symbol: string) => RecentFiles | undefined
 }
 
 /** A file of this program; `tail` is the end of its bytes, if that was read. */
@@ -58,7 +58,7 @@ export async function readStoredRows(
   answer: ReadonlyMap<IsoDate, Row>,
   context: StoredRowsContext,
 ): Promise<StoredRows> {
-  const recent = unpackRecent(context.recentFiles(symbol), range, { symbol, dataset: context.dataset })
+  const recent = unpackRecent(context.recentFiles?.(symbol), range, { symbol, dataset: context.dataset })
   const { days, years } = recent ?? (await listFiles(symbol, range, context))
   const isNewer = ([date, { modifiedMs }]: Day) => modifiedMs >= (years.get(yearOf(date))?.file.modifiedMs ?? 0)
   // Day files that are newer than the file of their year are read whatever that holds, so they need not wait for it.

@@ -21,7 +21,12 @@ export type YearsFound = {
   readonly unreadYears: readonly number[]
 }
 
-type YearsContext = ReadContext & { readonly calendar: Calendar; readonly period: Period }
+type YearsContext = ReadContext & {
+  readonly calendar: Calendar
+  readonly period: Period
+  /** Files of older years than the lookback's are read from the year of this date on. */
+  readonly readsFrom?: IsoDate
+}
 
 /** More than a year file of a series that trades every day takes. */
 const MAX_YEAR_BYTES = 1_048_576
@@ -38,7 +43,7 @@ export async function surveyYears(
   const { lookbackFrom } = context.period
   if (lookbackFrom === undefined) return { years: new Map(), heldInYears: [], unreadYears: [] }
   const newest = Math.max(...files.keys())
-  const isNeeded = (year: number) => year === newest || year >= yearOf(lookbackFrom)
+  const isNeeded = (year: number) => year === newest || year >= yearOf(context.readsFrom ?? lookbackFrom)
   const years = new Map<number, StoredYear>()
   const heldInYears: HeldSessions[] = []
   for (const [year, file] of files) {
@@ -67,11 +72,19 @@ async function heldSessions(
   const decidesOn = { from: laterOf(lookbackFrom, span.from), to: span.to }
   const isDeciding = sessions.some((session) => isWithin(session, decidesOn) && !days.has(session))
   if (rows === sessions.length && !isDeciding) return { span, gaps: new Set() }
-  const bytes = tail.byteLength >= file.sizeBytes ? tail : await store.read(file.key, undefined, MAX_YEAR_BYTES)
-  const dates = bytes && (await readDates(bytes).catch(() => undefined))
+  const dates = await readDatesOf({ file, tail }, { store })
   if (dates === undefined) return undefined
   const held = new Set(dates)
   return { span, gaps: new Set(sessions.filter((session) => !held.has(session))) }
+}
+
+/** The dates of a file's rows; a request only if the tail is not the whole file. Undefined if they cannot be read. */
+export async function readDatesOf(
+  { file, tail }: { readonly file: StoredFile; readonly tail: Uint8Array },
+  { store }: Pick<ReadContext, 'store'>,
+): Promise<readonly IsoDate[] | undefined> {
+  const bytes = tail.byteLength >= file.sizeBytes ? tail : await store.read(file.key, undefined, MAX_YEAR_BYTES)
+  return bytes && (await readDates(bytes).catch(() => undefined))
 }
 
 /** Reads the footers of year files, one request each. A file that is gone since the listing is left out. */

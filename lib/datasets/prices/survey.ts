@@ -6,7 +6,7 @@ import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import { packRecent, recentSpan, type RecentFiles } from './recent-files.ts'
 import type { SessionDataset } from './schema.ts'
-import { listSymbolFiles } from '../inventory.ts'
+import { listSymbolFiles, type SymbolFiles } from '../inventory.ts'
 import { surveyEach } from '../stored-file.ts'
 import { newestStored } from './inventory.ts'
 import { readYears, surveyYears, type YearsFound } from './stored-years.ts'
@@ -31,6 +31,8 @@ export type SurveyContext = {
   readonly calendar: Calendar
   readonly mode: 'daily' | 'backfill'
   readonly period: Period
+  /** A run without dates reads the year files of the lookback; with this also older ones, from the year of this date on. */
+  readonly readsFrom?: IsoDate
   /** Called after each symbol. */
   readonly onSurveyed?: () => void
 }
@@ -44,9 +46,29 @@ export async function surveySessions(
 }
 
 async function surveySymbol(symbol: string, context: SurveyContext): Promise<StoredSessions> {
+  const { store, dataset } = context
+  const keys = keysOfRange(symbol, context)
+  const files = keys === undefined ? [] : await store.list(dataset.folder(symbol), keys.after, keys.until)
+  return await surveyFiles({ symbol, files }, context)
+}
+
+/** What the survey of a run finds of a symbol, from a listing of all its files. */
+export async function surveyListed(
+  { symbol, files }: SymbolFiles<SessionDataset>,
+  context: SurveyContext,
+): Promise<StoredSessions> {
+  const keys = keysOfRange(symbol, context)
+  // After the symbol's folder the keys of its files are ASCII: they compare as their bytes do.
+  const isListed = ({ key }: StoredFile) => keys !== undefined && key > keys.after && key <= keys.until
+  return await surveyFiles({ symbol, files: files.filter(isListed) }, context)
+}
+
+type Listed = { readonly symbol: string; readonly files: readonly StoredFile[] }
+
+async function surveyFiles({ symbol, files }: Listed, context: SurveyContext): Promise<StoredSessions> {
   const { mode, period, calendar } = context
   const span = recentSpan(period, calendar)
-  const { days, earlierDays, recentDays, yearFiles } = await listFiles(symbol, span, context)
+  const { days, earlierDays, recentDays, yearFiles } = sortFiles({ symbol, files }, span, context)
   if (mode === 'backfill') {
     const years = await readYears(yearFiles, context)
     const found = { years, heldInYears: [], unreadYears: [] }
@@ -59,20 +81,21 @@ async function surveySymbol(symbol: string, context: SurveyContext): Promise<Sto
   return { symbol, days, earlierDays, ...found, newest: isInReach ? newest : undefined, recent }
 }
 
-type ListedFiles = Pick<StoredSessions, 'days' | 'earlierDays'> & {
+type SortedFiles = Pick<StoredSessions, 'days' | 'earlierDays'> & {
   /** The day files of the span whose files are kept. */
   readonly recentDays: ReadonlyMap<IsoDate, StoredFile>
   readonly yearFiles: ReadonlyMap<number, StoredFile>
 }
 
-async function listFiles(symbol: string, span: DateRange | undefined, context: SurveyContext): Promise<ListedFiles> {
-  const { dataset, period } = context
-  const { range } = period
+function sortFiles(
+  { symbol, files }: Listed,
+  span: DateRange | undefined,
+  { dataset, period: { range } }: SurveyContext,
+): SortedFiles {
   const days = new Set<IsoDate>()
   const earlierDays: IsoDate[] = []
   const recentDays = new Map<IsoDate, StoredFile>()
   const yearFiles = new Map<number, StoredFile>()
-  const files = range === undefined ? [] : await listRange(symbol, range, context)
   for (const file of files) {
     const partition = dataset.partitionOf(symbol, file.key)
     if (partition?.kind === 'year') yearFiles.set(partition.year, file)
@@ -86,16 +109,16 @@ async function listFiles(symbol: string, span: DateRange | undefined, context: S
   return { days, earlierDays, recentDays, yearFiles }
 }
 
-/** Lists the files from the range's first key to its last. */
-async function listRange(symbol: string, range: DateRange, { store, dataset, mode, period }: SurveyContext) {
+/** Between which keys the files of the range stand; `after` is exclusive. Undefined where there is no range. */
+function keysOfRange(symbol: string, { dataset, mode, period: { range, lookbackFrom } }: SurveyContext) {
+  if (range === undefined) return undefined
   const firstDay = dataset.key(symbol, { kind: 'day', date: range.from })
   const lastDay = dataset.key(symbol, { kind: 'day', date: range.to })
-  // `after` is exclusive, and a prefix of a key sorts before that key. If year files are needed, the listing begins with
-  // the first year's folder, because the year's file sorts before the files of its days.
-  const wantsYears = mode === 'backfill' || period.lookbackFrom !== undefined
+  // A prefix of a key sorts before that key. If year files are needed, the listing begins with the first year's folder,
+  // because the year's file sorts before the files of its days.
+  const wantsYears = mode === 'backfill' || lookbackFrom !== undefined
   const yearFolder = `${dataset.folder(symbol)}year=${range.from.slice(0, 4)}/`
-  const after = wantsYears ? yearFolder : firstDay.slice(0, firstDay.lastIndexOf('.'))
-  return await store.list(dataset.folder(symbol), after, lastDay)
+  return { after: wantsYears ? yearFolder : firstDay.slice(0, firstDay.lastIndexOf('.')), until: lastDay }
 }
 
 /**

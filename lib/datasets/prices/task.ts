@@ -3,7 +3,8 @@
 
 import type { IsoDate } from '../../core/dates.ts'
 import type { Call, Fetched, Task } from '../../pipeline/pipeline.ts'
-import { answerOf, comparedWindows, glanceAtSymbol, likelyLookCalls } from './compare.ts'
+import { answerOf, glanceAtSymbol, likelyLookCalls } from './compare.ts'
+import { comparedWindows } from './compared-windows.ts'
 import { storeNothing, decide, type Answered, type DecideContext } from './decide.ts'
 import { tradesElsewhere } from './exchange.ts'
 import { NOTHING_HELD, type MarketAnswer } from './market.ts'

@@ -30,19 +30,21 @@ export async function fetchWindows(
 }
 
 /**
- * The rows of windows that are longer than the plan's, so that stored rows can be compared. The vendor's plan may refuse
- * windows that are older than its history: then the rows of the symbol's own windows, and older ones are not compared.
+ * The rows of windows that are longer than the plan's, so that stored rows can be compared. `longer` are such windows, the
+ * longest first. The vendor's plan may refuse those that reach further back than its history: then the next ones are asked
+ * for, and the symbol's own at last.
  */
 export async function fetchComparedWindows(
-  { symbol, windows }: SymbolPlan,
-  longer: readonly DateRange[],
+  plan: SymbolPlan,
+  longer: readonly (readonly DateRange[])[],
   asking: Asking,
 ): Promise<{ readonly windows: readonly DateRange[]; readonly raw: readonly RawRow[] }> {
+  const [windows = plan.windows, ...others] = longer
   try {
-    return { windows: longer, raw: await fetchWindows(symbol, longer, asking) }
+    return { windows, raw: await fetchWindows(plan.symbol, windows, asking) }
   } catch (error) {
-    if (longer === windows || !isRefusedByPlan(error)) throw error
-    return { windows, raw: await fetchWindows(symbol, windows, { ...asking, budget: 'extra' }) }
+    if (longer.length === 0 || !isRefusedByPlan(error)) throw error
+    return await fetchComparedWindows(plan, others, { ...asking, budget: 'extra' })
   }
 }
 

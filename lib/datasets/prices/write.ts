@@ -32,6 +32,8 @@ export type FileRows = {
   readonly range: DateRange
   /** Stretches of rows that are carried over from stored files; undefined for none. */
   readonly carried?: readonly DateRange[]
+  /** What they were multiplied by, where the file has no other rows. */
+  readonly carriedBy?: string | undefined
 }
 
 export type WriteResult =
@@ -62,8 +64,8 @@ async function createFile(wanted: FileRows, context: Context): Promise<WriteResu
   const { file, key } = wanted
   const { store, encoded } = context
   if ((await store.create(key, encoded.bytes, metadataOf(encoded))) === 'created') return { kind: 'written' }
-  if (file.action !== 'overwrite') return await keepOtherRunsFile(wanted, context)
-  if (file.partition.kind === 'year') return await resolveConflict(wanted, context)
+  if (file.action === 'create') return await keepOtherRunsFile(wanted, context)
+  if (file.action === 'refresh' || file.partition.kind === 'year') return await resolveConflict(wanted, context)
   await store.replace(key, encoded.bytes, metadataOf(encoded))
   return { kind: 'written' }
 }

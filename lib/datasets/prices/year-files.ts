@@ -18,7 +18,7 @@ import { grouped } from '../../core/text.ts'
 import type { StoredFooter } from '../stored-file.ts'
 
 /** A year without a bar for its last session is fetched again until this many sessions after it: the bar may come late. */
-const LATE_BAR_SESSIONS = 5
+export const LATE_BAR_SESSIONS = 5
 
 /** A year file with its footer, or with the problem why its footer cannot be used. */
 export type StoredYear = StoredFooter

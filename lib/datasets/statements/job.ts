@@ -5,7 +5,7 @@ import { describeError } from '../../core/errors.ts'
 import { withoutNoDataError, type SymbolOutcome } from '../../core/outcome.ts'
 import type { Period } from '../../core/period.ts'
 import { grouped } from '../../core/text.ts'
-import type { FileSettings } from '../../parquet/parquet.ts'
+import type { FileDraft, FileSettings } from '../../parquet/parquet.ts'
 import type { Job } from '../../pipeline/pipeline.ts'
 import type { Store } from '../../store/store.ts'
 import { surveyEach } from '../stored-file.ts'
@@ -57,9 +57,12 @@ export async function planStatement(
         const documents = `${grouped(plan.documents.size)} documents of ${dataset.name}`
         return `${plan.symbol}: ${documents}, newest ${newestDocument(plan) ?? 'none'}`
       }),
-    tasks: () => {
-      const settings = { ...context.fileSettings, columns: dataset.columns }
-      return plans.map((plan) => documentTask(plan, { store, settings, planLimits }))
+    tasks: ({ openEncoder }) => {
+      // How many documents a call brings nobody knows before it: at least one where it was due.
+      const files = plans.reduce((sum, { calls }) => sum + calls, 0)
+      const encoder = openEncoder({ ...context.fileSettings, columns: dataset.columns }, files)
+      const encode = async (draft: FileDraft) => await encoder.encode(draft)
+      return plans.map((plan) => documentTask(plan, { store, encode, planLimits }))
     },
     judge: (outcomes) => ({ outcomes: judgeAbsent(outcomes), errors: [], freshness: undefined, heldSessions: [] }),
   }

@@ -4,7 +4,7 @@
 import { primaryKeyOf, type Row } from '../../core/dataset.ts'
 import type { IsoDate } from '../../core/dates.ts'
 import { foreignFileError, IngestError } from '../../core/errors.ts'
-import { encodeFile, readRows, rowsSha256, type FileSettings } from '../../parquet/parquet.ts'
+import { readRows, rowsSha256, type Encoder } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import type { DocumentDataset } from './schema.ts'
 import { readTail, changedTwiceError, metadataOf, type StoredTail } from '../stored-file.ts'
@@ -30,7 +30,7 @@ export type DocumentResult = {
 export type DocumentWriteContext = {
   readonly store: Store
   readonly dataset: DocumentDataset
-  readonly settings: FileSettings
+  readonly encode: Encoder['encode']
 }
 
 /** Far more than the rows of one date need. */
@@ -57,9 +57,9 @@ export async function writeDocument(
 /** Creates a document. Undefined if another run created it meanwhile. */
 async function create(
   { key, rows }: DocumentFile,
-  { store, settings }: DocumentWriteContext,
+  { store, encode }: DocumentWriteContext,
 ): Promise<DocumentResult | undefined> {
-  const encoded = encodeFile({ rows, asked: undefined }, settings)
+  const encoded = await encode({ rows, asked: undefined })
   const result = await store.create(key, encoded.bytes, metadataOf(encoded))
   return result === 'created' ? { kind: 'created', rows: rows.length } : undefined
 }
@@ -113,9 +113,9 @@ function noRowsIfForeign(error: unknown): readonly Row[] {
 /** Replaces the file with this tag. Undefined if it has another tag by now. */
 async function replace(
   { key, tag, rows, kind }: { key: string; tag: string; rows: readonly Row[]; kind: 'restated' | 'rewritten' },
-  { store, settings }: DocumentWriteContext,
+  { store, encode }: DocumentWriteContext,
 ): Promise<DocumentResult | undefined> {
-  const encoded = encodeFile({ rows, asked: undefined }, settings)
+  const encoded = await encode({ rows, asked: undefined })
   const result = await store.replace(key, encoded.bytes, metadataOf(encoded), tag)
   return result === 'replaced' ? { kind, rows: rows.length } : undefined
 }

@@ -11,6 +11,7 @@ import { listFolder, listLevel, tagOf } from './listing.ts'
 import {
   prepareTempFolder,
   shareSyncs,
+  staleNames,
   syncFolder,
   syncUpwards,
   TEMP_FOLDER,
@@ -73,6 +74,7 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
         const bytes = await readFile(pathOf(folder, key), undefined, maxBytes)
         return bytes && { bytes, metadata: {} }
       }),
+    leftovers: async () => (await staleNames(tempFolder, options.nowMs())).map((name) => `${TEMP_FOLDER}/${name}`),
     create: (key, bytes) => store(paths, key, bytes, createAt),
     replace: (key, bytes, _metadata, tag) => store(paths, key, bytes, (temp, path) => replaceAt(temp, path, tag)),
     recoveredWrites: () => 0,

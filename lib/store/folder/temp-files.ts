@@ -1,6 +1,5 @@
 // Temporary files. A file is written in DIR/.ingest-tmp first, so that it appears under its own name whole or not at all.
 // What a killed run left there is removed by the next one.
-import { randomUUID } from 'node:crypto'
 import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve, sep } from 'node:path'
@@ -15,7 +14,7 @@ const MS_PER_DAY = 86_400_000
 
 /** The path of a new temporary file in `tempFolder`. The name holds process and host. */
 export function tempPath(tempFolder: string): string {
-  return join(tempFolder, `${process.pid}.${hostname()}.${randomUUID()}`)
+  return join(tempFolder, `${process.pid}.${hostname()}.${crypto.randomUUID()}`)
 }
 
 /**
@@ -42,6 +41,20 @@ export async function prepareTempFolder(
   }
 }
 
+/** The names in `tempFolder` of files that no run can still need: stale ones, and those that no run has named so. */
+export async function staleNames(tempFolder: string, nowMs: number): Promise<readonly string[]> {
+  try {
+    const names = await readdir(tempFolder)
+    const found = await Promise.all(
+      names.map(async (name) => !TEMP_NAME.test(name) || (await isStale(join(tempFolder, name), name, nowMs))),
+    )
+    return names.filter((_name, index) => found[index]).toSorted()
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw toFolderError(error, tempFolder)
+  }
+}
+
 function notAFolder(path: string): IngestError {
   return new IngestError(`${oneLine(path)} is not a folder of its own (a symbolic link or a file).`, {
     kind: 'store',
@@ -50,11 +63,14 @@ function notAFolder(path: string): IngestError {
   })
 }
 
+/** What `tempPath` gives: process, host and a random part. */
+const TEMP_NAME = /^(\d+)\.(.+)\.[0-9a-f-]{36}$/
+
 async function isStale(path: string, name: string, nowMs: number): Promise<boolean> {
   const info = await lstat(path).catch(absent)
   if (info === undefined || info.isDirectory()) return false
   if (nowMs - info.mtimeMs > MS_PER_DAY) return true
-  const [, pid, host] = /^(\d+)\.(.+)\.[0-9a-f-]{36}$/.exec(name) ?? []
+  const [, pid, host] = TEMP_NAME.exec(name) ?? []
   return pid !== undefined && host === hostname() && !isRunning(Number(pid))
 }
 

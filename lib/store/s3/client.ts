@@ -27,6 +27,8 @@ export type ConnectionOptions = SetupOptions & {
   readonly random: () => number
   /** How long one request may take; 20 s if not given. */
   readonly timeoutMs?: number
+  /** How often a request is tried; 14 times if not given. */
+  readonly maxAttempts?: number
   readonly onWarning: (text: string) => void
 }
 
@@ -70,7 +72,7 @@ export async function createConnector(options: ConnectionOptions): Promise<() =>
 type Shared = Pick<Connection, 'client' | 'setup'> & { readonly watchWait: ReturnType<typeof createWaitWatch> }
 
 function connect({ client, setup, watchWait }: Shared, options: ConnectionOptions): Connection {
-  const { random, concurrency, environment } = options
+  const { random, concurrency, environment, maxAttempts = POLICY.maxAttempts } = options
   const limit = createAdaptiveLimit(concurrency)
   const cancelled = new AbortController()
   const wire = openWire({ ...options, client, timeoutMs: options.timeoutMs ?? TIMEOUT_MS })
@@ -99,7 +101,7 @@ function connect({ client, setup, watchWait }: Shared, options: ConnectionOption
       }
     }
     try {
-      return await retry(attempt, { policy: POLICY, clock: wait.clock, random, isRetryable })
+      return await retry(attempt, { policy: { ...POLICY, maxAttempts }, clock: wait.clock, random, isRetryable })
     } catch (error) {
       throw isAttempt(error) ? exhausted(error, attempts) : error
     }
@@ -125,7 +127,8 @@ function isAttempt(error: unknown): error is IngestError {
 /** The store is out of reach for every symbol, so the error ends the run. */
 function exhausted(error: IngestError, attempts: number): IngestError {
   const { kind, hint, cause } = error
-  return new IngestError(`${error.message}, ${attempts} tries`, { kind, scope: 'run', hint, cause })
+  const tries = attempts === 1 ? '' : `, ${attempts} tries`
+  return new IngestError(`${error.message}${tries}`, { kind, scope: 'run', hint, cause })
 }
 
 /** The SDK keeps credentials. On an incomplete profile it may fail with a TypeError, which is no defect of this program. */

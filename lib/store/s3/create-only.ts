@@ -23,6 +23,8 @@ type CheckOptions = {
   /** Go on without conditions, after one warning, if the store fails the check. */
   readonly allowUnsafe: boolean
   readonly onWarning: (text: string) => void
+  /** Is told that the store fails the check, in place of `onWarning`. */
+  readonly onUnsafe?: (text: string) => void
 }
 
 /**
@@ -51,7 +53,8 @@ export function checkCreateOnly(put: Put, options: CheckOptions): CheckedPut {
     if (support.state === 'unsafe') return
     if (options.allowUnsafe) {
       support.state = 'unsafe'
-      options.onWarning(`${options.locate('')}: the store ${how}; two runs at once can overwrite each other.`)
+      const tell = options.onUnsafe ?? options.onWarning
+      tell(`${options.locate('')}: the store ${how}; two runs at once can overwrite each other.`)
       return
     }
     support.state = new IngestError(`${options.locate(file.key)}: the store ${how}.`, {

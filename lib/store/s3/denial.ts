@@ -111,8 +111,8 @@ function callerOf(arn: string): string {
   return account === '' ? who : `${who} (account ${account})`
 }
 
-/** The first part of a key that is one symbol's, one dataset's or one day's. */
-const OWN_PART = /(?:^|\/)(?:type|symbol|date)=/
+/** The first part of a key that is one symbol's, one dataset's or one day's, or the probe's of `ingest doctor`. */
+const OWN_PART = /(?:^|\/)(?:type|symbol|date)=|(?<=^logs\/ingest)\/doctor\//
 
 /** The resource as a policy names it: all files of the kind, because one symbol's key would help with that symbol only. */
 function resourceOf({ permission, bucket, location }: Operation, denial?: Denial): string {

@@ -18,7 +18,12 @@ export type Operation = {
   readonly setup: Pick<Setup, 'endpoint' | 'endpointSetting'>
 }
 
-export type Explanation = { readonly what: string; readonly hint: string }
+export type Explanation = {
+  readonly what: string
+  readonly hint: string
+  /** The store refuses this operation only. */
+  readonly isDenial?: true
+}
 
 /** S3's error code; `Unknown` if the response had none (then it did not come from S3). */
 export function errorCode(error: unknown): string {
@@ -39,6 +44,7 @@ export function toStoreError(error: unknown, operation: Operation): unknown {
     kind: 'store',
     scope,
     hint: explained.hint,
+    data: explained.isDenial && { isDenied: true },
     cause: error,
   })
 }
@@ -139,7 +145,7 @@ function explainPermanent(failure: Failure, operation: Operation): Explanation |
     return { what: `an answer that is not from S3 (${status})`, hint: notS3Hint(operation) }
   const lacking = explainFeature(failure, operation)
   if (lacking !== undefined) return lacking
-  if (status === 401 || status === 403) return explainDenial(failure, operation)
+  if (status === 401 || status === 403) return { ...explainDenial(failure, operation), isDenial: true }
   if (status !== undefined) {
     const hint = `Check the bucket, AWS_REGION and ${operation.setup.endpointSetting}.`
     return { what: `${operation.permission} was refused (${[status, code, said].filter(Boolean).join(' ')})`, hint }

@@ -24,6 +24,8 @@ export type S3StoreOptions = ConnectionOptions & {
   readonly runUuid: string
   /** Accept a store that ignores create-only writes: there a create overwrites. */
   readonly allowUnsafe: boolean
+  /** Is told of such a store in place of `onWarning`. */
+  readonly onUnsafe?: (text: string) => void
 }
 
 /** A connection to the bucket, with its writes. */

@@ -39,6 +39,7 @@ func (s *sink) list(bucket string, asked *request) response {
 		return refusal(501, "NotImplemented")
 	}
 	prefix, after, limit := parameters.Get("prefix"), parameters.Get("start-after"), maxPage
+	delimiter := parameters.Get("delimiter")
 	if token := parameters.Get("continuation-token"); token != "" {
 		decoded, err := base64.RawURLEncoding.DecodeString(token)
 		if err != nil {
@@ -53,18 +54,28 @@ func (s *sink) list(bucket string, asked *request) response {
 	defer s.lock.Unlock()
 	keys := s.listed.keys()
 	start := sort.Search(len(keys), func(index int) bool { return keys[index] > after && keys[index] >= prefix })
-	var contents []byte
+	var contents, folders []byte
 	last, count, isTruncated := "", 0, false
 	for _, key := range keys[start:] {
 		if !strings.HasPrefix(key, prefix) {
 			break
 		}
+		folder := folderOf(key, prefix, delimiter)
+		if folder != "" && strings.HasPrefix(after, folder) || folder != "" && folder == last {
+			continue
+		}
 		if count == limit {
 			isTruncated = true
 			break
 		}
+		count++
+		if folder != "" {
+			last = folder
+			folders = append(folders, "<CommonPrefixes><Prefix>"+xmlText.Replace(folder)+"</Prefix></CommonPrefixes>"...)
+			continue
+		}
+		last = key
 		contents = s.appendEntry(contents, key)
-		last, count = key, count+1
 	}
 	out := append([]byte(nil), `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+`<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>`...)
 	out = append(out, bucket+"</Name><Prefix>"+xmlText.Replace(prefix)+"</Prefix><MaxKeys>"...)
@@ -74,8 +85,20 @@ func (s *sink) list(bucket string, asked *request) response {
 	if isTruncated {
 		out = append(out, "<NextContinuationToken>"+base64.RawURLEncoding.EncodeToString([]byte(last))+"</NextContinuationToken>"...)
 	}
-	out = append(append(out, contents...), "</ListBucketResult>"...)
+	out = append(append(append(out, contents...), folders...), "</ListBucketResult>"...)
 	return response{status: 200, fields: []field{{"Content-Type", "application/xml"}}, body: out}
+}
+
+// folderOf gives the common prefix that stands for a key, or nothing where the key stands for itself.
+func folderOf(key, prefix, delimiter string) string {
+	if delimiter == "" {
+		return ""
+	}
+	at := strings.Index(key[len(prefix):], delimiter)
+	if at < 0 {
+		return ""
+	}
+	return key[:len(prefix)+at+len(delimiter)]
 }
 
 func (s *sink) appendEntry(out []byte, key string) []byte {

@@ -7,7 +7,7 @@ import { XNYS } from '../../../lib/core/calendar.ts'
 import { createStatement, type Statement } from '../../../lib/datasets/statements/schema.ts'
 import type { Column, Row } from '../../../lib/core/dataset.ts'
 import type { IsoDate } from '../../../lib/core/dates.ts'
-import { encodeFile } from '../../../lib/parquet/parquet.ts'
+import { encodeFile } from '../../../lib/parquet/writer.ts'
 import { disposableFolder, folderLake, type Lake } from '../../support/lakes/lake.ts'
 import { at, day, priceRow, prices, span } from '../../support/values.ts'
 import {
@@ -18,6 +18,7 @@ import {
   shipped,
   statementsOf,
 } from '../../support/shipped-sql.ts'
+import { runFiles, WAREHOUSE_FILES } from '../../support/warehouse.ts'
 import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 
 const dataset = prices()
@@ -43,22 +44,12 @@ async function query(sql: string): Promise<Record<string, unknown>[]> {
   return (await connection.runAndReadAll(sql)).getRowObjectsJson()
 }
 
-/** Runs the files of the bundle in their order, over what lies under `folder` now. */
-async function runFiles(folder: string, paths: readonly string[]): Promise<void> {
-  for (const statement of paths.flatMap(statementsOf)) {
-    const view = /VIEW (\w+) \([\s\S]*path '\$\{raw_root\}([^']*)'/.exec(statement)
-    const files = `read_parquet('${folder}${view?.[2]}**/*.parquet', hive_partitioning = false)`
-    await connection.run(forDuckDb(statement) ?? `CREATE OR REPLACE VIEW ${view?.[1]} AS FROM ${files}`)
-  }
-}
-
 async function emptyTables(): Promise<void> {
   await connection.run('DELETE FROM memory.bronze.prices; DELETE FROM memory.silver.prices')
 }
 
-const WAREHOUSE = ['10_tables', '20_load_prices', '30_merge_prices', '40_price_features'].map(
-  (name) => `sql/warehouse/${name}.sql`,
-)
+const loadPrices = async (folder: string, paths: readonly string[] = WAREHOUSE_FILES) =>
+  await runFiles(connection, folder, paths)
 
 type Version = { readonly row: Row; readonly ingestMs: number }
 
@@ -191,9 +182,9 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
       await lake.put({ kind: 'day', date: row.date }, [changed], SECOND)
     }
     const root = `${temp.path}/raw`
-    await runFiles('', WAREHOUSE.slice(0, 1))
+    await loadPrices('', WAREHOUSE_FILES.slice(0, 1))
     await emptyTables()
-    await runFiles(root, WAREHOUSE)
+    await loadPrices(root)
     expect(await query(SILVER)).toEqual(silverRows(lake.versions))
 
     // A day overwritten with --force, a day that is older than the year and comes late, a new day, an equal copy.
@@ -202,7 +193,7 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
     await lake.put({ kind: 'day', date: old.date }, [{ ...old, close: 1, adjClose: 1 }], LATE)
     await lake.put({ kind: 'day', date: day('2024-06-03') }, [priceRow('2024-06-03')], THIRD)
     await lake.put({ kind: 'day', date: second.date }, [{ ...second, adjClose: null }], SECOND + 1)
-    await runFiles(root, WAREHOUSE)
+    await loadPrices(root)
     const silver = await query(SILVER)
     expect(silver).toEqual(silverRows(lake.versions))
     expect(new Set(silver.map(({ symbol, date }) => `${String(symbol)} ${String(date)}`)).size).toBe(silver.length)
@@ -210,7 +201,7 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
     // Bronze holds every version once, however often the files were loaded.
     const bronze = (await query('SELECT count(*)::DOUBLE AS n FROM memory.bronze.prices'))[0]
     expect(bronze).toEqual({ n: lake.versions.length })
-    await runFiles(root, WAREHOUSE)
+    await loadPrices(root)
     expect((await query('SELECT count(*)::DOUBLE AS n FROM memory.bronze.prices'))[0]).toEqual(bronze)
     expect(await query(SILVER)).toEqual(silver)
 
@@ -237,7 +228,7 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
   })
 
   test('never replace a newer row by an older one, even when Bronze has lost the newer', async () => {
-    await runFiles('', ['sql/warehouse/10_tables.sql'])
+    await loadPrices('', ['sql/warehouse/10_tables.sql'])
     await emptyTables()
     for (const [close, date] of [
       [12, '2024-01-05'],
@@ -246,13 +237,13 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
       await connection.run('DELETE FROM memory.bronze.prices')
       const values = `'T', DATE '2024-01-02', 1, 2, 1, ${close}, NULL, 5, TIMESTAMPTZ '${date} 00:00:00+00', now()`
       await connection.run(`INSERT INTO memory.bronze.prices VALUES (${values})`)
-      await runFiles('', ['sql/warehouse/30_merge_prices.sql'])
+      await loadPrices('', ['sql/warehouse/30_merge_prices.sql'])
     }
     expect(await query('SELECT close FROM memory.silver.prices')).toEqual([{ close: 12 }])
   })
 
   test('prefer the same of two versions of one instant, whichever came first', async () => {
-    await runFiles('', ['sql/warehouse/10_tables.sql'])
+    await loadPrices('', ['sql/warehouse/10_tables.sql'])
     const instant = "TIMESTAMPTZ '2024-01-03 00:00:00+00'"
     for (const closes of [
       [11, 12],
@@ -262,7 +253,7 @@ describe('the files of sql/warehouse, run twice with other files in between', ()
       for (const close of closes) {
         const values = `'T', DATE '2024-01-02', 1, 2, 1, ${close}, NULL, 5, ${instant}, now()`
         await connection.run(`INSERT INTO memory.bronze.prices VALUES (${values})`)
-        await runFiles('', ['sql/warehouse/30_merge_prices.sql'])
+        await loadPrices('', ['sql/warehouse/30_merge_prices.sql'])
       }
       expect(await query("SELECT close FROM memory.silver.prices WHERE symbol = 'T'")).toEqual([{ close: 12 }])
     }
@@ -378,9 +369,10 @@ describe('the lists of columns', () => {
     const lists = [
       ...listsAfter('sql/warehouse/10_tables.sql', /CREATE TABLE IF NOT EXISTS \S+ \(/),
       ...listsAfter('sql/warehouse/20_load_prices.sql', /VIEW price_files \(/),
+      ...listsAfter('sql/warehouse/45_prices_as_of.sql', /RETURNS TABLE \(/),
       ...listsAfter('sql/pipeline/prices.sql', /schema => '/),
     ].map((list) => list.filter(([name]) => name !== 'loaded_at'))
-    expect(lists).toHaveLength(4)
+    expect(lists).toHaveLength(5)
     for (const list of lists) expect(list.map(([name, type]) => [name, TYPES[type]])).toEqual(own)
   })
 
@@ -404,9 +396,15 @@ describe('the lists of columns', () => {
     ).toEqual(columns.map(([name]) => name))
   })
 
-  test('of the pipeline’s Gold are the warehouse’s, and so is its query', () => {
-    const warehouse = rest('sql/warehouse/40_price_features.sql', 'gold.price_features AS')
-    const pipeline = rest('sql/pipeline/prices.sql', "over the adjusted close'\nAS")
-    expect(pipeline).toBe(warehouse.replace('${catalog}.silver.prices', 'silver_prices'))
+  test('of the pipeline’s Gold are the warehouse’s, and so are its queries', () => {
+    const gold = rest('sql/pipeline/prices.sql', "and by what'\nAS")
+    const [rebases, features] = gold.split(/\n-- Gold: .*\nCREATE [\s\S]*?\nAS(?=\n)/)
+    const inPipeline = (path: string, view: string) =>
+      rest(path, `gold.${view} AS`)
+        .replaceAll('${catalog}.bronze.prices', 'checked_prices')
+        .replaceAll('${catalog}.silver.prices', 'silver_prices')
+        .replaceAll('${catalog}.gold.', '')
+    expect(rebases).toBe(inPipeline('sql/warehouse/35_price_rebases.sql', 'price_rebases'))
+    expect(features).toBe(inPipeline('sql/warehouse/40_price_features.sql', 'price_features'))
   })
 })

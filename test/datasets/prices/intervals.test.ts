@@ -5,6 +5,7 @@ import {
   halfUnit,
   intersection,
   quotient,
+  simplestDecimal,
   simplestFraction,
 } from '../../../lib/datasets/prices/intervals.ts'
 
@@ -57,4 +58,16 @@ test.each([
 ])('simplestFraction() of %d to %d', (low, high, expected) => {
   const fraction = simplestFraction({ low, high })
   expect(fraction && `${fraction.numerator}/${fraction.denominator}`).toBe(expected)
+})
+
+test.each([
+  [0.829_99, 0.830_02, 0.83],
+  [0.0018, 0.0021, undefined],
+  [0.001_999, 0.002_001, 0.002],
+  [2.999, 3.001, 3],
+  [0.123_456, 0.123_458, undefined],
+  // Any interval that is so wide holds a number of one decimal.
+  [0.05, 0.25, undefined],
+])('simplestDecimal() of %d to %d', (low, high, expected) => {
+  expect(simplestDecimal({ low, high })).toBe(expected as number)
 })

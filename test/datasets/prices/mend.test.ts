@@ -1,15 +1,17 @@
 import { describe, expect, test } from 'bun:test'
 import type { Row } from '../../../lib/core/dataset.ts'
+import type { Footer } from '../../../lib/parquet/parquet.ts'
 import { planMend } from '../../../lib/datasets/prices/mend.ts'
 import type { Past } from '../../../lib/datasets/prices/past.ts'
 import type { PastStep } from '../../../lib/datasets/prices/past-steps.ts'
-import { day, priceRow } from '../../support/values.ts'
+import { at, day, footerOf, priceRow, storedFile } from '../../support/values.ts'
 
 const SPLIT: PastStep = {
   before: day('2024-06-10'),
   priceFactor: 0.25,
   adjFactor: 0.249,
   exactFactor: 0.25,
+  exactAdjFactor: 0.249,
   ratio: '4:1',
   isSplit: true,
   dividend: undefined,
@@ -21,6 +23,21 @@ const pastOf = (differing: readonly string[], steps: readonly PastStep[] = [SPLI
 })
 const answerOf = (dates: readonly string[]) =>
   new Map(dates.map((date): [Row['date'], Row] => [day(date), priceRow(date)]))
+/** What is stored and absent from the answer, with the footers of year files and the sessions of day files. */
+const storedWith = (
+  absent: readonly Row[],
+  footers: Readonly<Record<number, Partial<Footer>>> = {},
+  days: readonly string[] = [],
+) => ({
+  absent,
+  yearFiles: new Map(
+    Object.entries(footers).map(([year, footer]) => [
+      Number(year),
+      { file: storedFile(year), footer: footerOf(`${year}-01-03..${year}-06-07`, footer) },
+    ]),
+  ),
+  dayFiles: new Map(days.map((date) => [day(date), storedFile(date)])),
+})
 
 describe('planMend()', () => {
   test('writes the years in which a row differs, oldest first, up to the newest stored session', () => {
@@ -28,7 +45,7 @@ describe('planMend()', () => {
     const years = planMend({
       past: pastOf(['2024-01-02', '2022-01-03']),
       answer,
-      absent: [],
+      stored: storedWith([]),
       newest: day('2024-06-11'),
     })
     expect(years.map(({ year, rows }) => [year, rows.map(({ date }) => date)])).toEqual([
@@ -42,7 +59,7 @@ describe('planMend()', () => {
     const [year] = planMend({
       past: pastOf(['2024-01-02']),
       answer: answerOf(['2024-01-02']),
-      absent,
+      stored: storedWith(absent),
       newest: day('2024-06-07'),
     })
     expect(year).toMatchObject({ year: 2020, carried: [{ from: '2020-01-02', to: '2020-01-02' }] })
@@ -52,7 +69,12 @@ describe('planMend()', () => {
   test('names the stretches of carried rows', () => {
     const absent = ['2024-01-02', '2024-01-03', '2024-01-05'].map((date) => priceRow(date))
     const answer = answerOf(['2024-01-04', '2024-01-08'])
-    const [year] = planMend({ past: pastOf(['2024-01-04']), answer, absent, newest: day('2024-06-07') })
+    const [year] = planMend({
+      past: pastOf(['2024-01-04']),
+      answer,
+      stored: storedWith(absent),
+      newest: day('2024-06-07'),
+    })
     expect(year?.carried).toEqual([
       { from: day('2024-01-02'), to: day('2024-01-03') },
       { from: day('2024-01-05'), to: day('2024-01-05') },
@@ -63,9 +85,31 @@ describe('planMend()', () => {
     const years = planMend({
       past: pastOf(['2024-01-04'], []),
       answer: answerOf(['2024-01-04']),
-      absent: [priceRow('2020-01-02')],
+      stored: storedWith([priceRow('2020-01-02')]),
       newest: day('2024-06-07'),
     })
     expect(years.map(({ year }) => year)).toEqual([2024])
+  })
+
+  describe('after one that was interrupted before the year beside those that the vendor lacks', () => {
+    const absent = [priceRow('2020-01-02', { close: 5.5, adjClose: 5.4, volume: 2_000 })]
+    const carriedBy = 'price=0.5 adjClose=0.498 volume=2 beside=2024'
+    const facts = { past: pastOf(['2024-01-02']), answer: answerOf(['2024-01-02']), newest: day('2024-06-07') }
+    const [earlier, later] = [1_000, 2_000].map((ms) => ({ ingestMs: at('2024-06-10T00:00:00Z') + ms }))
+
+    test('carries a year on from where that mend left it, and marks it as from the base of that year', () => {
+      const stored = storedWith(absent, { 2020: { ...later, carriedBy }, 2024: { ...earlier } })
+      const [year] = planMend({ ...facts, stored })
+      expect(year?.rows[0]).toMatchObject({ close: 2.75, adjClose: 5.4 * (0.249 / 0.498), volume: 4_000 })
+      expect(year?.carriedBy).toBe('price=0.25 adjClose=0.249 volume=4 beside=2024')
+    })
+
+    test('is told from one that was whole, and from a row that was stored after it', () => {
+      const whole = storedWith(absent, { 2020: { ...later, carriedBy }, 2024: { ...later } })
+      expect(planMend({ ...facts, stored: whole })[0]?.rows[0]).toMatchObject({ close: 1.375, volume: 8_000 })
+      const files = { 2020: { ...later, carriedBy }, 2024: { ...earlier } }
+      const newer = storedWith(absent, files, ['2020-01-02'])
+      expect(planMend({ ...facts, stored: newer })[0]?.rows[0]).toMatchObject({ close: 1.375, volume: 8_000 })
+    })
   })
 })

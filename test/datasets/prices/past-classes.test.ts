@@ -4,7 +4,8 @@
 import { expect, test } from 'bun:test'
 import type { Row } from '../../../lib/core/dataset.ts'
 import type { PastVerdict } from '../../../lib/core/outcome.ts'
-import { COMPARED_SESSIONS, comparePast, glanceAt } from '../../../lib/datasets/prices/past.ts'
+import { COMPARED_SESSIONS } from '../../../lib/datasets/prices/recent-files.ts'
+import { comparePast, glanceAt } from '../../../lib/datasets/prices/past.ts'
 import {
   asIs,
   between,

@@ -3,7 +3,8 @@
 import { expect, test } from 'bun:test'
 import type { Row } from '../../../lib/core/dataset.ts'
 import { addDays, type IsoDate } from '../../../lib/core/dates.ts'
-import { COMPARED_SESSIONS, comparePast, glanceAt } from '../../../lib/datasets/prices/past.ts'
+import { COMPARED_SESSIONS } from '../../../lib/datasets/prices/recent-files.ts'
+import { comparePast, glanceAt } from '../../../lib/datasets/prices/past.ts'
 import type { RowPair } from '../../../lib/datasets/prices/past-steps.ts'
 import { planMend } from '../../../lib/datasets/prices/mend.ts'
 import {
@@ -265,7 +266,7 @@ function carriedOver({ pairs, next }: ChangedPast, gone: readonly RowPair[]): Re
   const years = planMend({
     past: comparePast(pairs, next),
     answer: new Map(pairs.map(({ now }) => [now.date, now])),
-    absent: gone.map(({ stored }) => stored),
+    stored: { absent: gone.map(({ stored }) => stored), yearFiles: new Map(), dayFiles: new Map() },
     newest: pairs[0]?.now.date ?? next.date,
   })
   return new Map(years.flatMap(({ rows }) => rows).map((row) => [row.date, row]))

@@ -108,6 +108,14 @@ describe('the verdict', () => {
     expect(comparePast(pairs, undefined).verdict).toBe('other')
   })
 
+  test('of a false split before the newest of two new bars is implausible: the older one is multiplied with the past', () => {
+    const pairs = pairsOf(storedRows(30), scaled(1 / 4))
+    const next = nextAfter(pairs)
+    const newest = nextAfter(pairsOf(storedRows(30), () => ({})))
+    expect(comparePast(pairs, next).verdict).toBe('rebased')
+    expect(comparePast(pairs, next, newest).verdict).toBe('implausible')
+  })
+
   test('of a single stored row that a split has moved is restated: there is nothing to explain it by', () => {
     expect(['rebased', 'restated']).toContain(pastOf(scaled(1 / 4), 1).verdict)
   })

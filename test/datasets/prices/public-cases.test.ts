@@ -4,7 +4,8 @@
 
 import { expect, test } from 'bun:test'
 import type { Row } from '../../../lib/core/dataset.ts'
-import { COMPARED_SESSIONS, comparePast, glanceAt, type Past } from '../../../lib/datasets/prices/past.ts'
+import { COMPARED_SESSIONS } from '../../../lib/datasets/prices/recent-files.ts'
+import { comparePast, glanceAt, type Past } from '../../../lib/datasets/prices/past.ts'
 import type { RowPair } from '../../../lib/datasets/prices/past-steps.ts'
 import { iso, sessions } from '../../support/bars.ts'
 import {

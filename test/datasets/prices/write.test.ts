@@ -41,6 +41,9 @@ async function writeFile(wanted: FileRows, { encode, ...rest }: Context) {
 
 type Changes = Partial<WriteContext> & { readonly ingestMs?: number; readonly version?: string }
 
+/** The same file as a correction. */
+const corrected = (wanted: FileRows): FileRows => ({ ...wanted, file: { ...wanted.file, action: 'refresh' } })
+
 /** The same file with `--force`. */
 const forced = (wanted: FileRows): FileRows => ({ ...wanted, file: { ...wanted.file, action: 'overwrite' } })
 
@@ -213,6 +216,23 @@ test('a forced day file replaces what the survey saw, whatever it is', async () 
   const file = { ...wanted.file, stored: await surveyed() }
   expect(await writeFile(forced({ ...wanted, file }), context())).toEqual({ kind: 'written' })
   expect((await footerAt(shelf, wanted.key)).rows).toBe(1)
+})
+
+describe('a corrected day', () => {
+  test('is created, or replaces the older file that is there', async () => {
+    const wanted = corrected(wantedDay('2024-09-13'))
+    for (const ingestMs of [at(NOW), at(NOW) + 1]) {
+      expect(await writeFile(wanted, context({ ingestMs }))).toEqual({ kind: 'written' })
+      expect(await footerAt(shelf, wanted.key)).toMatchObject({ ingestMs })
+    }
+  })
+
+  test('leaves a file that is not ours, and says so', async () => {
+    const wanted = corrected(wantedDay('2024-09-13'))
+    await Bun.write(join(shelf.folder, wanted.key), 'not parquet')
+    expect(await failureOf(writeFile(wanted, context()))).toMatchObject({ kind: 'foreign-file', scope: 'symbol' })
+    expect(await Bun.file(join(shelf.folder, wanted.key)).text()).toBe('not parquet')
+  })
 })
 
 const store2024 = async (dates: string, written: Written = {}, changes: Partial<Row> = {}) =>

@@ -37,6 +37,16 @@ type Case = {
 const put = (reason: string) => user('s3:PutObject', `"arn:aws:s3:::lake/${DAY}"`, reason)
 
 const CASES: Readonly<Record<string, Case>> = {
+  'a role session that may not write the probe of a check': {
+    said: user(
+      's3:PutObject',
+      '"arn:aws:s3:::lake/logs/ingest/doctor/probe"',
+      'because no identity-based policy allows it',
+    ),
+    key: 'logs/ingest/doctor/probe',
+    cause: `access denied to s3:PutObject on arn:aws:s3:::lake/logs/ingest/*: no identity-based policy`,
+    cure: `Allow s3:PutObject on arn:aws:s3:::lake/logs/ingest/* in a policy of ${THE_ROLE}.`,
+  },
   'a role session that lacks s3:PutObject': {
     said: put('because no identity-based policy allows the s3:PutObject action'),
     cause: `access denied to s3:PutObject on ${PRICES}: no identity-based policy allows it to ${THE_ROLE}`,

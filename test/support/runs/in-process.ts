@@ -51,7 +51,8 @@ export function startInProcess(args: readonly string[], surroundings: Surroundin
       return 0
     const effects: Effects = {
       ...doors,
-      nowMs: Date.parse(NOW),
+      // Where --now tells the instant, the clock is the machine's own, as in a process.
+      nowMs: args.includes('--now') ? Date.now() : Date.parse(NOW),
       random,
       version: packageJson.version,
       stop,

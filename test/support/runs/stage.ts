@@ -55,6 +55,8 @@ export type Stage = AsyncDisposable & {
 
 export type S3Stage = Stage & { readonly s3: FakeS3 }
 
+type S3StageOptions = StageOptions & { readonly s3?: Parameters<typeof startFakeS3>[0] }
+
 type StageOptions = Pick<VendorOptions, 'bars'> & { readonly onRequest?: VendorOptions['onRequest'] | undefined }
 
 /** A vendor with these bars and an empty folder to store in, both gone at the end of the scope that holds them. */
@@ -64,8 +66,8 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
 }
 
 /** The same with an empty bucket in a fake S3. */
-export async function setS3Stage({ region, ...options }: StageOptions & { region?: string } = {}): Promise<S3Stage> {
-  const s3 = await startFakeS3(region === undefined ? {} : { region })
+export async function setS3Stage({ s3: s3Options, ...options }: S3StageOptions = {}): Promise<S3Stage> {
+  const s3 = await startFakeS3(s3Options)
   return Object.assign(
     buildStage(options, s3Lake(s3), async () => await s3.stop(), s3),
     { s3 },
@@ -141,14 +143,16 @@ function perform(stage: Stage, args: readonly string[], options: RunOptions, sta
   const finish = async (): Promise<Run> => {
     const before = await snapshot(lake)
     const asked = fmp.requests.length
+    const askedOfS3 = s3?.requests.length
     const cli = start(call)
     started.resolve(cli)
     const result = await cli.done
     const after = await snapshot(lake)
     const run = accountOf(result, { before, after, lake, isShared, requests: fmp.requests.slice(asked) })
     checkSecrets(run, after, s3)
-    // The commands that look at a lake write nothing at all.
-    if (COMMAND_WORDS.some((word) => word === args[0])) expect(after).toEqual(before)
+    // The commands that look at a lake write nothing at all, but for one probe.
+    if (COMMAND_WORDS.some((word) => word === args[0])) expect(withoutProbe(after)).toEqual(withoutProbe(before))
+    if (args[0] === 'doctor') expectFrugal(after, s3?.requests.slice(askedOfS3) ?? [])
     await checkRun(run, { args, lake, after, isShared, isLossy })
     return run
   }
@@ -188,6 +192,19 @@ export function metricsOf({ metrics, stdout, stderr }: Run): Metrics {
 /** The calls of a run as `SYMBOL variant from..to`, in the order in which they came in. */
 export function callsOf({ requests }: Pick<Run, 'requests'>): string[] {
   return requests.map(({ symbol, variant, from, to }) => `${symbol} ${variant} ${from}..${to}`)
+}
+
+const PROBE = 'logs/ingest/doctor/probe'
+
+function withoutProbe(files: Snapshot): Snapshot {
+  return new Map([...files].filter(([key]) => key !== PROBE))
+}
+
+/** Doctor asks little of the store, and leaves little. */
+function expectFrugal(after: Snapshot, requests: readonly unknown[]): void {
+  expect(requests.length).toBeLessThanOrEqual(12)
+  const probe = after.get(PROBE)
+  if (probe !== undefined) expect(probe.length).toBe(64)
 }
 
 async function snapshot(lake: Lake): Promise<Snapshot> {

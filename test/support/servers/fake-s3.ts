@@ -154,7 +154,12 @@ async function serve(fake: State, incoming: IncomingMessage, response: ServerRes
   const answer = answerFor(fake, request, { fault, target: incoming.url ?? '' })
   if (fault?.action === 'hang-after') return
   if (fault?.action === 'drop-after') return void incoming.socket.destroy()
-  reply(response, answer, fault)
+  reply(response, { ...answer, headers: { date: clockOf(fake), ...answer.headers } }, fault)
+}
+
+/** The server's clock, for the header that every answer has. */
+function clockOf({ skewMs }: State): string {
+  return new Date(Date.now() + skewMs).toUTCString()
 }
 
 function reply(response: ServerResponse, { status, headers = {}, body = '' }: Answer, fault: Fault | undefined): void {

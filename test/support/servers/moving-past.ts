@@ -1,47 +1,79 @@
 // A vendor whose past moves as FMP's does: every split and dividend multiplies all rows before it, rounded to cents.
 
 import type { IsoDate } from '../../../lib/core/dates.ts'
-import type { Bar } from '../bars.ts'
+import { cents, type Bar } from '../bars.ts'
 
 /** A session as it was traded. */
 export type TradedBar = Omit<Bar, 'adjClose'> & { readonly close: number; readonly volume: number }
 
-/** `from` is the session on whose night the vendor begins to apply it: the ex date, unless it is late. */
+/** What the vendor does about one ex date. A night is named by the newest session that the vendor has on it. */
 export type PastEvent = {
   readonly exDate: IsoDate
+  /** The first night on which the vendor applies it: the ex date, unless it is early or late. */
   readonly from?: IsoDate
+  /** The first night on which it applies it no more: it was wrong, lost or amended. */
+  readonly until?: IsoDate
+  /** The first night on which the adjusted closes have it, where that is another one than `from`. */
+  readonly adjustedFrom?: IsoDate
   /** Shares after for shares before. */
   readonly split?: readonly [number, number]
   /** In the currency of the session before. */
   readonly dividend?: number
+  /** What is left of the price after a spin-off; the volumes stay. */
+  readonly spinOff?: number
 }
 
-/** The bars of a series as the vendor has them on the night of `today`, newest session included. */
-export function barsOn(today: IsoDate, traded: readonly TradedBar[], events: readonly PastEvent[]): readonly Bar[] {
-  const applied = events.filter(({ exDate, from = exDate }) => from <= today)
-  const closes = new Map(traded.map(({ date, close }, index) => [date, traded[index - 1]?.close ?? close]))
-  return traded
-    .filter(({ date }) => date <= today)
-    .map((bar): Bar => {
-      const later = applied.filter(({ exDate }) => bar.date < exDate)
-      const price = later.reduce((product, { split: [after, before] = [1, 1] }) => (product * before) / after, 1)
-      const adjusted = later.reduce(
-        (product, { exDate, dividend = 0 }) => product * (1 - dividend / (closes.get(exDate) ?? 1)),
-        price,
-      )
-      const times = (value: number | null) => (value === null ? null : cents(value * price))
-      return {
-        date: bar.date,
-        open: times(bar.open),
-        high: times(bar.high),
-        low: times(bar.low),
-        close: times(bar.close),
-        adjClose: cents(bar.close * adjusted),
-        volume: Math.round(bar.volume / price),
-      }
-    })
+/** What a series before some date is multiplied by. */
+type Factors = { readonly price: number; readonly adjusted: number; readonly shares: number }
+
+/** Whether the vendor has applied an event on a night: to the prices, or to the adjusted closes. */
+export function isApplied(event: PastEvent, night: IsoDate, column: 'prices' | 'adjusted'): boolean {
+  const { exDate, from = exDate, until, adjustedFrom = from } = event
+  return (column === 'prices' ? from : adjustedFrom) <= night && (until === undefined || night < until)
 }
 
-function cents(value: number): number {
-  return Math.round(value * 100) / 100
+/** The bars of a series as the vendor has them on a night, newest session included. Both lists are oldest first. */
+export function barsOn(night: IsoDate, traded: readonly TradedBar[], events: readonly PastEvent[]): readonly Bar[] {
+  const waiting = events
+    .filter((event) => isApplied(event, night, 'prices') || isApplied(event, night, 'adjusted'))
+    .toSorted((a, b) => (a.exDate < b.exDate ? -1 : 1))
+  const bars: Bar[] = []
+  let factors: Factors = { price: 1, adjusted: 1, shares: 1 }
+  for (const bar of traded.toReversed()) {
+    if (bar.date > night) continue
+    for (let event = waiting.at(-1); event !== undefined && bar.date < event.exDate; event = waiting.at(-1)) {
+      waiting.pop()
+      factors = multiplied(factors, event, { night, closeBefore: bar.close })
+    }
+    bars.push(rebased(bar, factors))
+  }
+  return bars.toReversed()
+}
+
+function multiplied(
+  { price, adjusted, shares }: Factors,
+  event: PastEvent,
+  { night, closeBefore }: { readonly night: IsoDate; readonly closeBefore: number },
+): Factors {
+  const { split: [after, before] = [1, 1], dividend = 0, spinOff = 1 } = event
+  const isInPrices = isApplied(event, night, 'prices')
+  const step = (before / after) * spinOff
+  return {
+    price: isInPrices ? price * step : price,
+    shares: isInPrices ? (shares * after) / before : shares,
+    adjusted: isApplied(event, night, 'adjusted') ? adjusted * step * (1 - dividend / closeBefore) : adjusted,
+  }
+}
+
+function rebased(bar: TradedBar, { price, adjusted, shares }: Factors): Bar {
+  const times = (value: number | null) => (value === null ? null : cents(value * price))
+  return {
+    date: bar.date,
+    open: times(bar.open),
+    high: times(bar.high),
+    low: times(bar.low),
+    close: cents(bar.close * price),
+    adjClose: cents(bar.close * adjusted),
+    volume: Math.round(bar.volume * shares),
+  }
 }

@@ -1,0 +1,43 @@
+// `ingest doctor`: is the set-up ready for a run? Three API calls and twelve requests to S3 at the most, one probe is written.
+
+import { DOCTOR_SETTINGS } from '../../cli/lake-settings.ts'
+import { targetLocation } from '../../core/config.ts'
+import { DOCTOR_VERSION, doctorText, type Doctor } from '../../report/doctor.ts'
+import { runIdOf } from '../../report/json-schema.ts'
+import { planLine } from '../../report/summary.ts'
+import type { LakeCommand } from '../inspect/inspect.ts'
+import { printFindings } from '../inspect/look.ts'
+import { runChecks } from './checks.ts'
+import { openContext } from './context.ts'
+import { LIST_CHECK, RUN_CHECKS } from './run-checks.ts'
+import { STORE_CHECKS } from './store-checks.ts'
+import { VENDOR_CHECKS } from './vendor-checks.ts'
+
+const MOST_CALLS = 3
+
+/** The clock is checked when all servers have answered. */
+const CHECKS = [LIST_CHECK, ...VENDOR_CHECKS, ...STORE_CHECKS, ...RUN_CHECKS]
+
+export const DOCTOR_COMMAND: LakeCommand<typeof DOCTOR_SETTINGS> = {
+  settings: DOCTOR_SETTINGS,
+  asksVendor: () => true,
+  failureCode: 1,
+  run: async (look, own) => {
+    const { config, effects, startMs, warn } = look
+    const { vendor } = config
+    if (vendor === undefined) throw new Error('Doctor asks the vendor.')
+    for (const warning of config.warnings) warn(warning)
+    // At the default rate this takes half a minute, in which nothing else is shown.
+    const isSlow = vendor.rateLimitSeconds > 0 && !config.isJson && !config.isQuiet
+    if (isSlow) effects.printError(`⏳ ${planLine(MOST_CALLS, vendor.rateLimitSeconds)}\n`)
+    const checks = await runChecks(CHECKS, openContext(look, own, vendor))
+    const document: Doctor = {
+      schema_version: DOCTOR_VERSION,
+      run_id: runIdOf(startMs),
+      target: targetLocation(config.target),
+      ok: checks.every(({ status }) => status !== 'fail'),
+      checks,
+    }
+    return await printFindings({ document, text: doctorText(document), code: document.ok ? 0 : 1 }, look)
+  },
+}

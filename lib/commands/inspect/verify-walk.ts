@@ -1,0 +1,208 @@
+// Walks through a lake for `ingest verify`, symbol by symbol: prices, then statements, then what lies beside them.
+
+import { createLimit } from '../../core/concurrency.ts'
+import { laterOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import type { Finding } from '../../core/findings.ts'
+import { counted } from '../../core/text.ts'
+import { STATEMENTS } from '../../datasets/datasets.ts'
+import { inventory, listSymbols } from '../../datasets/inventory.ts'
+import type { SymbolCoverage } from '../../datasets/prices/symbol-coverage.ts'
+import { checkSymbol, type CheckedSymbol } from '../../datasets/prices/verify-symbol.ts'
+import { createStatement } from '../../datasets/statements/schema.ts'
+import { checkDocuments } from '../../datasets/statements/verify.ts'
+import { strayFinding, type FileCheckContext, type RunOfFile } from '../../datasets/verify-file.ts'
+import type { RunHistory } from '../../report/symbol-history.ts'
+import { readRunsAt, type RunRecord } from '../../report/runs.ts'
+import type { Lake } from './look.ts'
+
+export type Walk = {
+  readonly isDeep: boolean
+  readonly range: DateRange | undefined
+  /** What the metrics of the last runs tell, from this instant on, in milliseconds since 1970. */
+  readonly history: RunHistory
+  readonly sinceMs: number
+}
+
+/** What is kept of a symbol. */
+export type WalkedSymbol = Omit<SymbolCoverage, 'dates' | 'missing' | 'doubled' | 'carried' | 'asked'> &
+  Pick<CheckedSymbol, 'years' | 'oldestIngestMs'> & {
+    readonly missing: number
+    readonly doubled: number
+    /** The newest session that is stored, or that a file which cannot be read may hold. */
+    readonly knownThrough: IsoDate | undefined
+    /** The newest session that FMP was asked for, if it had none after the stored ones. */
+    readonly askedThrough: IsoDate | undefined
+  }
+
+export type Walked = { readonly symbols: readonly WalkedSymbol[]; readonly findings: readonly Finding[] }
+
+/** Looks at everything. Throws an IngestError if the store fails. */
+export async function walkLake(lake: Lake, walk: Walk): Promise<Walked> {
+  const prices = await walkPrices(lake, walk)
+  return {
+    symbols: prices.symbols,
+    findings: [...prices.findings, ...(await walkStatements(lake, walk)), ...(await findLeftovers(lake))],
+  }
+}
+
+/** With --deep the rows of so many symbols are in memory at once: 25 years of one take 3 MB. */
+const SYMBOLS_DEEP = 4
+const SYMBOLS_AT_ONCE = 64
+
+async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
+  const { store, prices, listed, calendar, asOf } = lake
+  const { isDeep, range, history } = walk
+  const level = await listSymbols({ store, dataset: prices })
+  const context = { ...fileContext(lake, walk), dataset: prices, calendar, asOf, range }
+  const limit = createLimit(isDeep ? SYMBOLS_DEEP : SYMBOLS_AT_ONCE)
+  const symbols: WalkedSymbol[] = []
+  const findings: Finding[] = [...level.strayFolders, ...level.strays.map(({ key }) => key)].map((key) =>
+    strayFinding(key),
+  )
+  const checked = inventory(listed ?? level.symbols, { store, dataset: prices }, async (files) => {
+    const known = {
+      mends: history.of(files.symbol).mends,
+      hasEnded: (through: IsoDate) => hasEnded(through, files.symbol, lake, walk),
+    }
+    return await limit.run(async () => await checkSymbol(files, known, context))
+  })
+  for await (const symbol of checked) {
+    findings.push(...symbol.findings)
+    symbols.push(kept(symbol, history))
+  }
+  const lakeWide = symbols.flatMap((symbol) => findingsOfSymbol(symbol, newestOf(symbols, lake), lake, walk))
+  return { symbols, findings: [...findings, ...lakeWide, ...unlisted(level.symbols, lake)] }
+}
+
+function fileContext({ store, effects }: Lake, { isDeep }: Walk): Omit<FileCheckContext, 'dataset'> {
+  const runs = new Map<number, ReturnType<typeof readRunsAt>>()
+  const runOf = async (startMs: number) => {
+    const read = runs.get(startMs) ?? readRunsAt(store, startMs)
+    runs.set(startMs, read)
+    return runOfFile(await read)
+  }
+  return { store, isDeep, version: effects.version, runOf }
+}
+
+/** What the runs of one second have in common. */
+export function runOfFile(runs: readonly RunRecord[]): RunOfFile | undefined {
+  if (runs.length === 0) return undefined
+  const versions = new Set(runs.map((run) => run.program_version))
+  const begins = runs.flatMap((run) => (run.mode === 'backfill' ? (run.date_range?.from ?? []) : []))
+  return { version: versions.size === 1 ? [...versions][0] : undefined, backfilledFrom: begins.toSorted()[0] }
+}
+
+/** Without the dates, which would stay in memory. */
+function kept({ coverage, years, oldestIngestMs, unknownThrough }: CheckedSymbol, history: RunHistory): WalkedSymbol {
+  const { dates: _dates, carried: _carried, asked, missing, doubled, ...counts } = coverage
+  const { through, symbol } = coverage
+  const ofRuns = history.of(symbol).asked
+  const told = ofRuns !== undefined && through !== undefined && ofRuns.through <= through ? [ofRuns.upTo] : []
+  return {
+    ...counts,
+    missing: missing.length,
+    doubled: doubled.length,
+    years,
+    oldestIngestMs,
+    knownThrough: [through ?? [], unknownThrough ?? []].flat().toSorted().at(-1),
+    askedThrough: [...told, ...asked.map(({ to }) => to)].toSorted().at(-1),
+  }
+}
+
+/** A bar may come late: only after so many sessions FMP is believed to have none. */
+const LATE_BAR_SESSIONS = 5
+
+function hasEnded(through: IsoDate, symbol: string, { calendar }: Lake, { history }: Walk): boolean {
+  const { asked } = history.of(symbol)
+  return asked !== undefined && asked.through <= through && isLongAfter(asked.upTo, through, calendar)
+}
+
+function isLongAfter(date: IsoDate, through: IsoDate, calendar: Lake['calendar']): boolean {
+  const late = calendar.nthSessionAfter(through, LATE_BAR_SESSIONS)
+  return late !== undefined && date >= late
+}
+
+/** The newest session that any symbol has. */
+function newestOf(symbols: readonly WalkedSymbol[], { calendar }: Lake): IsoDate | undefined {
+  const newest = symbols
+    .flatMap(({ through }) => through ?? [])
+    .reduce<IsoDate | undefined>((a, b) => laterOf(a ?? b, b), undefined)
+  return newest && calendar.sessionsBack(newest, 1)
+}
+
+/** What is wrong with a symbol beside the others. */
+function findingsOfSymbol(
+  symbol: WalkedSymbol,
+  newest: IsoDate | undefined,
+  lake: Lake,
+  walk: Walk,
+): readonly Finding[] {
+  const { symbol: name, files } = symbol
+  if (files.year + files.day === 0) {
+    if (lake.listed === undefined || walk.range !== undefined) return []
+    const words = ['--tickers', name, '--backfill', '--backfill-days', '1825']
+    return [
+      { kind: 'listed_without_files', symbol: name, detail: 'is in the ticker list and has no file', cure: { words } },
+    ]
+  }
+  const stale = staleFinding(symbol, newest, lake)
+  if (stale !== undefined) return [stale]
+  return isNeverCompared(symbol, lake, walk) ? [neverCompared(name)] : []
+}
+
+function staleFinding(
+  { symbol, tradesElsewhere, knownThrough, askedThrough }: WalkedSymbol,
+  newest: IsoDate | undefined,
+  { calendar }: Lake,
+): Finding | undefined {
+  if (knownThrough === undefined || newest === undefined) return undefined
+  const behind = calendar.sessions({ from: knownThrough, to: newest }).filter((date) => date > knownThrough).length
+  // Another exchange may have been closed.
+  if (behind <= (tradesElsewhere ? LATE_BAR_SESSIONS : 0)) return undefined
+  if (askedThrough !== undefined && (askedThrough >= newest || isLongAfter(askedThrough, knownThrough, calendar)))
+    return undefined
+  const detail = `ends ${counted(behind, 'session')} before the newest of the lake, ${newest}`
+  return { kind: 'stale_symbol', symbol, date: knownThrough, detail, cure: { words: ['--tickers', symbol] } }
+}
+
+/** Whether rows are older than the runs that are known of, and none of these compared all of them. */
+function isNeverCompared({ symbol, oldestIngestMs, through }: WalkedSymbol, lake: Lake, walk: Walk): boolean {
+  const { history, sinceMs } = walk
+  const isOld = oldestIngestMs !== undefined && oldestIngestMs < sinceMs
+  if (!history.isLongEnough || !isOld || history.of(symbol).comparedMs !== undefined) return false
+  return through !== undefined && !hasEnded(through, symbol, lake, walk)
+}
+
+function neverCompared(symbol: string): Finding {
+  const detail = 'no run of the last 40 sessions compared all of its rows with FMP'
+  return { kind: 'never_compared', symbol, detail, cure: { words: ['--tickers', symbol, '--audit', '1'] } }
+}
+
+/** Symbols with a folder that a ticker list lacks. Symbols on the command line are a choice and no list. */
+function unlisted(stored: readonly string[], { listed, config }: Lake): readonly Finding[] {
+  if (listed === undefined || config.tickers?.kind === 'flag') return []
+  const known = new Set(listed)
+  const detail = 'is stored and not in the ticker list'
+  return stored.filter((symbol) => !known.has(symbol)).map((symbol): Finding => ({ kind: 'unlisted', symbol, detail }))
+}
+
+async function walkStatements(lake: Lake, walk: Walk): Promise<readonly Finding[]> {
+  const { store, config, prices, listed } = lake
+  const findings: Finding[] = []
+  for (const statement of STATEMENTS) {
+    const dataset = createStatement(statement, { prefix: config.prefix, creator: prices.creator })
+    const level = await listSymbols({ store, dataset })
+    findings.push(...[...level.strayFolders, ...level.strays.map(({ key }) => key)].map((key) => strayFinding(key)))
+    const wanted = listed === undefined ? level.symbols : level.symbols.filter((symbol) => listed.includes(symbol))
+    const context = { ...fileContext(lake, walk), dataset }
+    const checked = inventory(wanted, { store, dataset }, async (files) => await checkDocuments(files, context))
+    for await (const found of checked) findings.push(...found)
+  }
+  return findings
+}
+
+async function findLeftovers({ store }: Lake): Promise<readonly Finding[]> {
+  const keys = (await store.leftovers?.()) ?? []
+  const detail = 'was left by a run that was killed'
+  return keys.map((key): Finding => ({ kind: 'temp_left', key, detail, cure: { removes: key } }))
+}
