@@ -1,7 +1,7 @@
 // A folder as a store, with the guarantees of an S3 bucket: a file is there whole or not at all, a create never replaces a
 // file, and what is reported as stored survives a power cut.
 import type { BigIntStats } from 'node:fs'
-import { link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { link, lstat, mkdir, open, readFile as readAtOnce, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { createLimit } from '../../core/concurrency.ts'
 import { errnoOf, IngestError } from '../../core/errors.ts'
@@ -113,6 +113,12 @@ async function readFile(path: string, range: ByteRange | undefined, maxBytes: nu
   try {
     const info = await statOf(path)
     if (info === undefined || !info.isFile()) return undefined
+    const limit = Math.min(maxBytes, range?.suffixBytes ?? maxBytes)
+    // In one operation of the runtime instead of four: half the time of a small file.
+    const whole = info.size <= limit ? await readAtOnce(path) : undefined
+    // Unless another, larger file has taken the name since.
+    if (whole !== undefined && whole.length <= limit)
+      return new Uint8Array(whole.buffer, whole.byteOffset, whole.length)
     const handle = await open(path, 'r')
     try {
       // The size of the open file: another file may have taken the name since.

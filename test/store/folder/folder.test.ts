@@ -209,13 +209,14 @@ describe('many reads at once', () => {
     ['too many, where told so', 1_000, /^IngestError .*too many open files \(EMFILE\)/],
   ])('open %s', async (_, concurrency, expected) => {
     const keys = Array.from({ length: 300 }, (_value, index) => `p/${index}`)
+    // Their ends are read: small files are read as a whole, and the runtime opens few of those at once.
     for (const key of keys) await Bun.write(join(lake, key), ONE)
     const { output } = await runElsewhere(
       `
       const option = ${JSON.stringify({ concurrency })}
       const limited = await openFolderStore({ folder: ${JSON.stringify(lake)}, nowMs: Date.now, ...option })
-      await Promise.all(${JSON.stringify(keys)}.map((key) => limited.read(key, undefined, 10))).then(
-        (read) => console.log(read.filter((bytes) => bytes?.length === 3).length, 'read'),
+      await Promise.all(${JSON.stringify(keys)}.map((key) => limited.read(key, { suffixBytes: 2 }, 10))).then(
+        (read) => console.log(read.filter((bytes) => bytes?.length === 2).length, 'read'),
         (error) => console.log(error.name, error.message))`,
       'ulimit -n 80;',
     )
