@@ -4,9 +4,11 @@ import type { Metadata, Store } from '../../../lib/store/store.ts'
 
 export type MemoryStore = Store & { readonly files: ReadonlyMap<string, Uint8Array> }
 
-export function createMemoryStore(): MemoryStore {
+/** `nowMs` dates what is written; without it everything is of 1970. */
+export function createMemoryStore(nowMs: () => number = () => 0): MemoryStore {
   const files = new Map<string, Uint8Array>()
   const tags = new Map<string, number>()
+  const times = new Map<string, number>()
   const kept = new Map<string, Metadata>()
   let writes = 0
   const set = (key: string, bytes: Uint8Array, metadata: Metadata): void => {
@@ -14,13 +16,18 @@ export function createMemoryStore(): MemoryStore {
     writes += 1
     files.set(key, bytes)
     tags.set(key, writes)
+    times.set(key, nowMs())
   }
   const tagOf = (key: string) => String(tags.get(key))
-  const list: Store['list'] = async (prefix, after = '', until = '\u{10FFFF}') =>
-    [...files]
-      .filter(([key]) => key.startsWith(prefix) && key > after && key <= until)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, { length }]) => ({ key, sizeBytes: length, modifiedMs: 0, tag: tagOf(key) }))
+  const list: Store['list'] = async (prefix, after = '', until = '\u{10FFFF}') => {
+    const keys = files.keys().filter((key) => key.startsWith(prefix) && key > after && key <= until)
+    return [...keys].toSorted().map((key) => ({
+      key,
+      sizeBytes: files.get(key)?.length ?? 0,
+      modifiedMs: times.get(key) ?? 0,
+      tag: tagOf(key),
+    }))
+  }
   return {
     files,
     locate: (key) => `memory/${key}`,

@@ -32,10 +32,18 @@ export function isApplied(event: PastEvent, night: IsoDate, column: 'prices' | '
   return (column === 'prices' ? from : adjustedFrom) <= night && (until === undefined || night < until)
 }
 
-/** The bars of a series as the vendor has them on a night, newest session included. Both lists are oldest first. */
-export function barsOn(night: IsoDate, traded: readonly TradedBar[], events: readonly PastEvent[]): readonly Bar[] {
+/**
+ * The bars of a series as the vendor has them on a night, newest session included. Both lists are oldest first. `applied`: the
+ * night whose events it has applied so far.
+ */
+export function barsOn(
+  night: IsoDate,
+  traded: readonly TradedBar[],
+  events: readonly PastEvent[],
+  applied = night,
+): readonly Bar[] {
   const waiting = events
-    .filter((event) => isApplied(event, night, 'prices') || isApplied(event, night, 'adjusted'))
+    .filter((event) => isApplied(event, applied, 'prices') || isApplied(event, applied, 'adjusted'))
     .toSorted((a, b) => (a.exDate < b.exDate ? -1 : 1))
   const bars: Bar[] = []
   let factors: Factors = { price: 1, adjusted: 1, shares: 1 }
@@ -43,7 +51,7 @@ export function barsOn(night: IsoDate, traded: readonly TradedBar[], events: rea
     if (bar.date > night) continue
     for (let event = waiting.at(-1); event !== undefined && bar.date < event.exDate; event = waiting.at(-1)) {
       waiting.pop()
-      factors = multiplied(factors, event, { night, closeBefore: bar.close })
+      factors = multiplied(factors, event, { applied, closeBefore: bar.close })
     }
     bars.push(rebased(bar, factors))
   }
@@ -53,15 +61,15 @@ export function barsOn(night: IsoDate, traded: readonly TradedBar[], events: rea
 function multiplied(
   { price, adjusted, shares }: Factors,
   event: PastEvent,
-  { night, closeBefore }: { readonly night: IsoDate; readonly closeBefore: number },
+  { applied, closeBefore }: { readonly applied: IsoDate; readonly closeBefore: number },
 ): Factors {
   const { split: [after, before] = [1, 1], dividend = 0, spinOff = 1 } = event
-  const isInPrices = isApplied(event, night, 'prices')
+  const isInPrices = isApplied(event, applied, 'prices')
   const step = (before / after) * spinOff
   return {
     price: isInPrices ? price * step : price,
     shares: isInPrices ? (shares * after) / before : shares,
-    adjusted: isApplied(event, night, 'adjusted') ? adjusted * step * (1 - dividend / closeBefore) : adjusted,
+    adjusted: isApplied(event, applied, 'adjusted') ? adjusted * step * (1 - dividend / closeBefore) : adjusted,
   }
 }
 
