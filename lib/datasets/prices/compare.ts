@@ -174,13 +174,13 @@ function rowsAfter({ pairs }: StoredRows, { rows }: Answer): readonly Row[] {
   return [...rows.values()].filter(({ date }) => date > newest).toSorted((a, b) => (a.date < b.date ? -1 : 1))
 }
 
-/** An answer with more holes than this among the stored sessions is not the symbol's whole past. */
+/** An answer with more holes than this among the stored sessions, and more than one, is not the symbol's whole past. */
 const MAX_HOLES = 0.02
 
 function refuseHoles(symbol: string, { pairs, absent }: StoredRows, { rows }: Answer): void {
   const oldest = [...rows.keys()].toSorted()[0]
   const holes = oldest === undefined ? [] : absent.filter(({ date }) => date > oldest)
-  if (holes.length <= MAX_HOLES * (pairs.length + holes.length)) return
+  if (holes.length <= Math.max(1, MAX_HOLES * (pairs.length + holes.length))) return
   const message = `FMP's history of ${symbol} lacks ${holes.length} of ${pairs.length + holes.length} stored sessions`
   const hint = 'Nothing was changed; run again later.'
   throw new IngestError(message, { kind: 'payload', scope: 'symbol', hint })
