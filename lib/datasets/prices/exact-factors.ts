@@ -27,8 +27,10 @@ export type RunChange = {
 export type Factors = { readonly price: number; readonly adjusted: number }
 
 export type ExactFactors = Factors & {
-  /** Of a split: the price factor. */
+  /** The price factor, where it is a simple one. */
   readonly fraction: Fraction | undefined
+  /** Whether the volumes were multiplied by the inverse of the price factor. */
+  readonly isSplit: boolean
 }
 
 /**
@@ -41,14 +43,25 @@ export function exactFactors(
   after: Factors,
 ): ExactFactors {
   const step = price && over(price.older.interval, after.price)
-  const fraction = price && step && splitFraction(pairs, step, price)
-  const byFraction = fraction && fraction.numerator / fraction.denominator
-  const ofPrice = price === undefined ? 1 : factorOf(price.older, after.price, byFraction)
-  if (adjusted === undefined) return { fraction, price: ofPrice, adjusted: 1 }
+  const split = price && step && splitIn(pairs, step, price)
+  const fraction = simplestFraction(split ?? step ?? NONE)
+  const ofPrice = price === undefined ? 1 : factorOf(price.older, after.price, exactIn(fraction, split))
+  const common = { fraction: price && fraction, isSplit: split !== undefined, price: ofPrice }
+  if (adjusted === undefined) return { ...common, adjusted: 1 }
   const interval = over(narrowed(pairs, adjusted.older), after.adjusted)
   const dividend = dividendFactor(over(interval, ofPrice), adjusted.last.now['close'])
-  const exact = dividend === undefined ? Math.sqrt(interval.low * interval.high) : ofPrice * dividend
-  return { fraction, price: ofPrice, adjusted: factorOf(adjusted.older, after.adjusted, exact) }
+  const exact = dividend === undefined ? middleOf(interval) : ofPrice * dividend
+  return { ...common, adjusted: factorOf(adjusted.older, after.adjusted, exact) }
+}
+
+const NONE: Interval = { low: 1, high: 1 }
+
+function exactIn(fraction: Fraction | undefined, split: Interval | undefined): number | undefined {
+  return fraction === undefined ? split && middleOf(split) : fraction.numerator / fraction.denominator
+}
+
+function middleOf({ low, high }: Interval): number {
+  return Math.sqrt(low * high)
 }
 
 /** Rows that are as they were are multiplied by exactly what the newer steps have to be undone by. */
@@ -63,16 +76,18 @@ function over({ low, high }: Interval, factor: number): Interval {
 /** What rounding to whole shares can have taken or added. */
 const HALF_SHARE = 0.5
 
-/** Prices in cents allow many fractions, the volumes of a split only one. */
-function splitFraction(
+/**
+ * What of a price step is the inverse of what the volumes were multiplied by; undefined where that is none. Prices in cents
+ * allow many fractions, volumes hardly more than one.
+ */
+function splitIn(
   pairs: readonly RowPair[],
   step: Interval,
   { older, newer }: Pick<RunChange, 'older' | 'newer'>,
-): Fraction | undefined {
+): Interval | undefined {
   const before = sharesOf(pairs, older)
-  const after = newer === undefined || newer.factor === 1 ? { low: 1, high: 1 } : sharesOf(pairs, newer)
-  const both = before && after && intersection(step, quotient(after, before))
-  return (both && simplestFraction(both)) ?? simplestFraction(step)
+  const after = newer === undefined || newer.factor === 1 ? NONE : sharesOf(pairs, newer)
+  return before && after && intersection(step, quotient(after, before))
 }
 
 /** By what the volumes of a run were multiplied, as most of its rows tell. */

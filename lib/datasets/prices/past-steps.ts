@@ -74,7 +74,7 @@ export function stepsOf(pairs: readonly RowPair[], { priceRuns, adjustedRuns, ne
       exactFactor: exact.price,
       exactAdjFactor: exact.adjusted,
       ratio: exact.fraction && `${exact.fraction.denominator}:${exact.fraction.numerator}`,
-      isSplit: price !== undefined && areVolumesInverse(pairs, price),
+      isSplit: exact.isSplit || (price !== undefined && areVolumesInverse(pairs, price)),
       dividend: isDividend && typeof close === 'number' ? (1 - rest) * close : undefined,
     }
   })
