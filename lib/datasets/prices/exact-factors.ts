@@ -64,6 +64,16 @@ function middleOf({ low, high }: Interval): number {
   return Math.sqrt(low * high)
 }
 
+/**
+ * The factor of adjusted closes whose rows each allow that nothing has happened, while their sums do not; undefined where
+ * those allow it too. `last` is the newest row that has changed, before the boundary.
+ */
+export function faintFactor(pairs: readonly RowPair[], { last, older }: RunChange): number | undefined {
+  const interval = narrowed(pairs, older)
+  if (contains(interval, 1)) return undefined
+  return dividendFactor(interval, last.now['close']) ?? middleOf(interval)
+}
+
 /** Rows that are as they were are multiplied by exactly what the newer steps have to be undone by. */
 function factorOf({ factor }: FactorRun, after: number, exact: number | undefined): number {
   return factor === 1 || exact === undefined ? factor / after : exact

@@ -1,10 +1,10 @@
 // The boundaries of a vendor's past: before which session prices and adjusted closes have been multiplied, and by what.
 
-import { exactFactors, type RunChange } from './exact-factors.ts'
+import { exactFactors, faintFactor, type RunChange } from './exact-factors.ts'
 import { type Interval, intersection, quotient } from './intervals.ts'
 import type { Row } from '../../core/dataset.ts'
 import { addDays, type IsoDate } from '../../core/dates.ts'
-import type { FactorRun } from './factor-runs.ts'
+import { factorRuns, type FactorRun } from './factor-runs.ts'
 
 /** A stored row and the vendor's row of the same session. */
 export type RowPair = { readonly stored: Row; readonly now: Row }
@@ -78,6 +78,38 @@ export function stepsOf(pairs: readonly RowPair[], { priceRuns, adjustedRuns, ne
       dividend: isDividend && typeof close === 'number' ? (1 - rest) * close : undefined,
     }
   })
+}
+
+/**
+ * The step of a dividend that is too small for any single row to tell, as the factors of adjusted closes by row show. It is
+ * before the newest row that has changed.
+ */
+export function faintSteps(
+  pairs: readonly RowPair[],
+  factors: readonly (Interval | undefined)[],
+  next: Row | undefined,
+): readonly PastStep[] {
+  const at = pairs.findIndex(
+    (pair, row) => factors[row] !== undefined && pair.stored['adjClose'] !== pair.now['adjClose'],
+  )
+  const [last, newer] = [pairs[at], pairs[at - 1]]
+  const [older] = factorRuns(factors.slice(Math.max(0, at)))
+  if (last === undefined || older === undefined) return []
+  const factor = faintFactor(pairs.slice(at), { last, older, newer: undefined })
+  if (factor === undefined) return []
+  const close = last.now['close']
+  return [
+    {
+      before: (at === 0 ? next : newer?.now)?.date ?? addDays(last.now.date, 1),
+      priceFactor: 1,
+      adjFactor: factor,
+      exactFactor: 1,
+      exactAdjFactor: factor,
+      ratio: undefined,
+      isSplit: false,
+      dividend: factor < 1 && typeof close === 'number' ? (1 - factor) * close : undefined,
+    },
+  ]
 }
 
 /** Whether the adjusted closes have moved as the prices have. */

@@ -9,7 +9,7 @@ import type { PastVerdict } from '../../core/outcome.ts'
 import { factorRuns, type FactorRun } from './factor-runs.ts'
 import { factorsOf, intersection, type Interval } from './intervals.ts'
 import { countStrays, doubtOf } from './past-doubts.ts'
-import { stepsOf, type RowPair, type PastStep } from './past-steps.ts'
+import { faintSteps, stepsOf, type RowPair, type PastStep } from './past-steps.ts'
 
 export type Past = {
   readonly verdict: PastVerdict
@@ -58,7 +58,12 @@ export function comparePast(rows: readonly RowPair[], next: Row | undefined, new
   const verdict = nameOf(pairs, { priceRuns, steps, isAdjustedMoved, isPriceMoved: moved(PRICES) })
   if (verdict !== 'rebased' && verdict !== 'readjusted' && verdict !== 'restated')
     return { verdict, steps, differing: dates }
-  return { verdict: doubtOf(pairs, { steps, newest, hasAdjusted }) ?? verdict, steps, differing: dates }
+  const isFaint = verdict === 'readjusted' && steps.length === 0
+  return {
+    verdict: doubtOf(pairs, { steps, newest, hasAdjusted }) ?? verdict,
+    steps: isFaint ? faintSteps(pairs, adjusted, next) : steps,
+    differing: dates,
+  }
 }
 
 /**

@@ -76,6 +76,18 @@ describe('the exact factors', () => {
     expect(steps.reduce((all, { exactAdjFactor }) => all * exactAdjFactor, 1)).toBeCloseTo(truth, 5)
   })
 
+  test('of a dividend that no single row tells are told by all of them', () => {
+    const [tenth, half] = [seriesAbout(24, seededRandom(1)), seriesAbout(0.7, seededRandom(1))]
+    for (const [series, dividend] of [
+      [tenth, 0.002],
+      [half, 0.006],
+    ] as const) {
+      const [step] = stepsAfter(series, [{ exDate: EX_DATE, dividend }])
+      expect(step).toMatchObject({ before: EX_DATE, priceFactor: 1, isSplit: false })
+      expect((1 - (step?.exactAdjFactor ?? 1)) * closeBefore(series)).toBeCloseTo(dividend, 3)
+    }
+  })
+
   test('of a dividend of any amount are off by a fifth of a cent of the close at most', () => {
     forRandomCases('exact dividends', 40, (random) => {
       const series = seriesAbout(10 ** (0.7 + 2 * random()), random)
