@@ -9,19 +9,24 @@ export function createMemoryStore(nowMs: () => number = () => 0): MemoryStore {
   const files = new Map<string, Uint8Array>()
   const tags = new Map<string, number>()
   const times = new Map<string, number>()
+  const bySymbol = new Map<string, Set<string>>()
   const kept = new Map<string, Metadata>()
   let writes = 0
   const set = (key: string, bytes: Uint8Array, metadata: Metadata): void => {
     kept.set(key, metadata)
     writes += 1
     files.set(key, bytes)
+    const folder = symbolFolder(key)
+    bySymbol.set(folder, (bySymbol.get(folder) ?? new Set()).add(key))
     tags.set(key, writes)
     times.set(key, nowMs())
   }
   const tagOf = (key: string) => String(tags.get(key))
   const list: Store['list'] = async (prefix, after = '', until = '\u{10FFFF}') => {
-    const keys = files.keys().filter((key) => key.startsWith(prefix) && key > after && key <= until)
-    return [...keys].toSorted().map((key) => ({
+    // Most listings are of one symbol, in a lake of many.
+    const own = bySymbol.get(symbolFolder(prefix)) ?? files.keys()
+    const keys = [...own].filter((key) => key.startsWith(prefix) && key > after && key <= until)
+    return keys.toSorted().map((key) => ({
       key,
       sizeBytes: files.get(key)?.length ?? 0,
       modifiedMs: times.get(key) ?? 0,
@@ -62,4 +67,9 @@ export function createMemoryStore(nowMs: () => number = () => 0): MemoryStore {
     },
     recoveredWrites: () => 0,
   }
+}
+
+/** The folder of a key's symbol; the key itself where it has none. */
+function symbolFolder(key: string): string {
+  return /^.*symbol=[^/]+\//.exec(key)?.[0] ?? key
 }

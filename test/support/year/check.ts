@@ -14,8 +14,9 @@ const NEAR = 15
 
 /** Where the newest rows of a lake take a step that the vendor's rows do not take. */
 export function seamOf(rows: Rows, vendor: readonly Bar[]): string | undefined {
-  const truth = new Map(vendor.map((bar) => [bar.date, bar]))
   const dates = [...rows.keys()].toSorted().slice(-NEAR)
+  const [oldest = ''] = dates
+  const truth = new Map(vendor.filter(({ date }) => date >= oldest).map((bar) => [bar.date, bar]))
   for (const name of ['close', 'adjClose'] as const) {
     const ratios = dates.flatMap((date) => {
       const [stored, now] = [rows.get(date)?.[name] ?? 0, truth.get(date)?.[name] ?? 0]
@@ -35,45 +36,45 @@ const MAX_UNITS = 1.1
 
 const NAMES = ['open', 'high', 'low', 'close', 'adjClose', 'volume'] as const
 
-/** A symbol at the end: what is stored, what the vendor has now and had when it was stored first, and what its plan serves. */
+/** A symbol at the end: what is stored, what the vendor has, and from when on its plan serves that. */
 export type End = {
   readonly rows: Rows
   readonly vendor: readonly Bar[]
-  readonly first: readonly Bar[]
   readonly served: IsoDate
-  /** Another company has taken the symbol over: what FMP does not serve of it stays as it was stored first. */
-  readonly isReused: boolean
+  /** What FMP had when it was stored first, if another company has taken the symbol over since: that stays where FMP lacks rows. */
+  readonly first: readonly Bar[]
+  /** By what splits have multiplied the prices since they were lowest, and the volumes since they were. */
+  readonly growth: { readonly price: number; readonly volume: number }
 }
 
 /**
  * The stored rows that are not the vendor's. Those that its plan serves no more were carried over: they may be off by the
- * unit to which they were rounded when they were stored, which a reverse split has multiplied since.
+ * unit to which they were rounded when they were stored, which splits have multiplied since.
  */
-export function differencesOf({ isReused, ...end }: End): readonly string[] {
-  const { vendor, first, served } = end
-  if (!isReused) return differingRows(end)
-  const own = vendor[0]?.date ?? served
-  const [from, isOld] = [own > served ? own : served, (bar: Bar) => bar.date < own || bar.date < served]
-  const old = first.filter(isOld)
-  return [
-    ...differingRows({ ...end, vendor: vendor.filter(({ date }) => date >= from) }),
-    ...differingRows({ ...end, vendor: old, first: old, served: old[0]?.date ?? served }),
-  ]
+export function differencesOf({ rows, vendor, served, first, growth }: End): readonly string[] {
+  const oldest = [...rows.keys()].toSorted()[0] ?? served
+  const before = new Map(first.map((bar) => [bar.date, bar]))
+  const lacking = vendor.filter(({ date }) => date >= served && date >= oldest && !rows.has(date))
+  const truth = new Map(vendor.map((bar) => [bar.date, bar]))
+  const differing = [...rows.values()].flatMap((row) => {
+    const bar = truth.get(row.date)
+    const old = before.get(row.date)
+    if ((bar === undefined || row.date < served) && old !== undefined && isEqual(row, old)) return []
+    if (bar === undefined) return [`${row.date}: FMP never had it`]
+    if (row.date >= served) return isEqual(row, bar) ? [] : [`${row.date}: ${text(row)} is ${text(bar)} at FMP`]
+    const isNear = NAMES.every((name) => {
+      const unit = name === 'volume' ? growth.volume : UNIT * growth.price * MAX_UNITS
+      return Math.abs((row[name] ?? 0) - (bar[name] ?? 0)) <= unit
+    })
+    return isNear ? [] : [`${row.date}: ${text(row)} is ${text(bar)} at FMP, carried over`]
+  })
+  return [...lacking.map(({ date }) => `${date}: lacking`), ...differing]
 }
 
-function differingRows({ rows, vendor, first, served }: Omit<End, 'isReused'>): readonly string[] {
-  const before = new Map(first.map((bar) => [bar.date, bar]))
-  const oldest = [...rows.keys()].toSorted()[0] ?? served
-  return vendor.flatMap((bar) => {
-    const row = rows.get(bar.date)
-    if (row === undefined) return bar.date >= served && bar.date >= oldest ? [`${bar.date}: lacking`] : []
-    return NAMES.flatMap((name) => {
-      const [stored, now] = [row[name] ?? 0, bar[name] ?? 0]
-      const growth = Math.max(1, now / (before.get(bar.date)?.[name] || now || 1))
-      const unit = growth * (name === 'volume' ? 1 : UNIT) * MAX_UNITS
-      const isEqual = bar.date >= served ? row[name] === bar[name] : Math.abs(stored - now) <= unit
-      const carried = bar.date >= served ? '' : `, carried: ${Math.abs(stored - now) / unit} units`
-      return isEqual ? [] : [`${bar.date}: ${name} ${row[name]} is ${bar[name]} at FMP${carried}`]
-    })
-  })
+function isEqual(a: Bar, b: Bar): boolean {
+  return NAMES.every((name) => a[name] === b[name])
+}
+
+function text(bar: Bar): string {
+  return NAMES.map((name) => bar[name]).join(' ')
 }

@@ -18,11 +18,10 @@ export type Death = { readonly atWrite: number; readonly isWritten: boolean }
 export type YearLake = {
   /** The store of one run; `died` resolves when it is gone, after which nothing of it happens. */
   open(death?: Death): { readonly store: Store; readonly died: Promise<'died'>; readonly isDead: () => boolean }
-  /** Reads what was written since the last time; gives the keys of price files. */
-  refresh(): Promise<readonly string[]>
+  /** Reads the price files that were written since the last time. */
+  refresh(): Promise<void>
   /** Of a symbol, by date. */
   rows(symbol: string): ReadonlyMap<IsoDate, LakeRow>
-  file(key: string): Uint8Array | undefined
   /** The newest metrics document. */
   metrics(): unknown
 }
@@ -50,10 +49,8 @@ export function createYearLake(nowMs: () => number): YearLake {
         }
         symbols.set(symbol, newest)
       }
-      return keys
     },
     rows: (symbol) => symbols.get(symbol) ?? new Map(),
-    file: (key: string) => memory.files.get(key),
     metrics() {
       const key = [...memory.files.keys()].findLast((name) => /^logs\/ingest\/.*\.json$/.test(name))
       return key === undefined ? undefined : JSON.parse(new TextDecoder().decode(memory.files.get(key)))

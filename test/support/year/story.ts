@@ -6,24 +6,22 @@ import { FIRST_YEAR, LAST_YEAR, wholeYear, type DateRange, type IsoDate } from '
 import { cents } from '../bars.ts'
 import { oneOf, wholeBetween, type Random } from '../random.ts'
 import type { PastEvent, TradedBar } from '../servers/moving-past.ts'
-import { drawCast, withClose, type Cast, type Dates, type Failing } from './cast.ts'
-import type { Market, Provisional } from './vendor.ts'
+import { AWAY_NIGHTS, drawCast, withClose, type Cast, type Dates, type Failing } from './cast.ts'
+import { oldestServedOn, type Market, type Provisional } from './vendor.ts'
 
 /** What happens to the run of a night, not to the vendor's data. */
 export type Trouble =
-  /** Nobody runs the program. */
-  | { readonly kind: 'skipped' }
+  /** Nobody runs the program, or it is run twice. */
+  | { readonly kind: 'skipped' | 'twice' }
   /** The process is gone at its n-th write of prices; it is started once more that night, or not until the next. */
   | { readonly kind: 'kill'; readonly atWrite: number; readonly isWritten: boolean; readonly isRepeated: boolean }
   /** So many calls and no more: too few for all symbols, or enough for each but for no look at a past. */
   | { readonly kind: 'budget'; readonly calls: number }
   /** The vendor applies what it applies that night after so many calls. */
   | { readonly kind: 'moving'; readonly afterCalls: number }
-  /** The program is run twice. */
-  | { readonly kind: 'twice' }
-  /** 503 to one request in three, to all of them, or no answer to those of one symbol. */
-  | { readonly kind: 'shaky' }
-  | { readonly kind: 'down' }
+  /** One request in three gets a 503 first; all of them do, always. */
+  | { readonly kind: 'shaky' | 'down' }
+  /** There is no answer to the requests of one symbol. */
   | { readonly kind: 'silent'; readonly symbol: string }
 
 export type Night = {
@@ -33,7 +31,7 @@ export type Night = {
   readonly accept: string | undefined
   /** A symbol whose history is backfilled after the run. */
   readonly backfill: string | undefined
-  /** The exit code of the run that is not killed. */
+  /** The exit code of each run that is not killed. */
   readonly code: number
   /** The symbols that make it 1. */
   readonly failing: readonly string[]
@@ -50,6 +48,8 @@ export type StoryOptions = {
   readonly firstStored: IsoDate
   readonly firstNight: IsoDate
   readonly nights: number
+  /** What the vendor's plan serves once the nights have begun. */
+  readonly depthYears: number
   /** Whether the program holds the market's sessions and asks for splits. */
   readonly isHolding: boolean
 }
@@ -58,47 +58,56 @@ export type StoryOptions = {
 const CALM_NIGHTS = 8
 
 export function tellYear(random: Random, options: StoryOptions): Story {
-  const { firstStored, firstNight, nights: count, isHolding } = options
-  const all = XNYS.sessions({ from: firstStored, to: wholeYear(LAST_YEAR).to })
-  const start = all.indexOf(firstNight)
-  const last = count - CALM_NIGHTS - 1
-  const dates = { sessions: all.slice(0, start + count), start, last, away: wholeBetween(random, 4, last - 8) }
+  const { firstStored, isHolding } = options
+  const dates = drawDates(random, options)
   const cast = drawCast(random, dates)
   const reserve = createReserve(random, cast, dates)
   const faults = drawFaults(dates, reserve)
   const market = new Map(
     cast.members.map(({ symbol, listings }) => [
       symbol,
-      listings.map(({ events, ...listing }) => ({
+      listings.map((listing) => ({
         ...listing,
-        events: [...events, ...faults.events],
+        events: [...listing.events, ...faults.events],
         provisional: [
           ...listing.provisional,
-          ...faults.provisionalOf(listing.traded, events),
+          ...faults.provisionalOf(listing.traded, listing.events),
           ...(symbol === 'LOST' ? [] : unsettledBars(random, listing.traded, dates)),
         ],
       })),
     ]),
   )
   const failing = [...cast.failing, ...faults.failing].filter(({ when }) => isHolding || when !== 'holding')
-  const nights = tellNights(random, { cast, dates, failing, reserve })
-  return { market, stored: { from: firstStored, to: dates.sessions[start - 1] ?? firstNight }, nights }
+  const troubles = drawTroubles(random, { cast, dates, reserve })
+  const nights = dates.sessions
+    .slice(dates.start)
+    .map((session, at) => tellNight(at, session, { cast, dates, failing, troubles }))
+  return { market, stored: { from: firstStored, to: dates.sessions[dates.start - 1] ?? firstStored }, nights }
 }
 
-/** Gives the first of so many nights together that nothing else needs; the first fits what is asked of it. */
+function drawDates(random: Random, { firstStored, firstNight, nights, depthYears }: StoryOptions): Dates {
+  const all = XNYS.sessions({ from: firstStored, to: wholeYear(LAST_YEAR).to })
+  const start = all.indexOf(firstNight)
+  const last = nights - CALM_NIGHTS - 1
+  const sessions = all.slice(0, start + nights)
+  const oldest = oldestServedOn(sessions.at(-1) ?? firstNight, depthYears)
+  const served = sessions.findIndex((session) => session >= oldest)
+  return { sessions, start, served, last, away: wholeBetween(random, 4, last - 8) }
+}
+
+/** Gives the first of so many nights together that nothing else needs. `fits`: what else the first must be. */
 type Reserve = (length: number, fits?: (at: number) => boolean) => number
 
 function createReserve(random: Random, { critical }: Cast, { last, away }: Dates): Reserve {
-  const taken = new Set([...critical, ...[0, 1, 2, 3, 4].map((at) => away + at)])
+  const positions = Array.from({ length: last }, (_, at) => at)
+  const free = new Set(positions.filter((at) => at > 0 && !critical.has(at) && (at < away || at >= away + AWAY_NIGHTS)))
   return (length, fits = () => true) => {
-    const firsts = Array.from({ length: last - length }, (_, at) => at).filter(
-      (at) =>
-        fits(at) && Array.from({ length }, (_, index) => at + index).every((night) => night > 0 && !taken.has(night)),
-    )
-    const at = oneOf(random, firsts)
+    const own = (first: number) => Array.from({ length }, (_, index) => first + index)
+    const firsts = positions.filter((at) => fits(at) && own(at).every((night) => free.has(night)))
     if (firsts.length === 0) throw new Error(`The story has no ${length} nights left: tell more of them.`)
-    for (let index = 0; index < length; index += 1) taken.add(at + index)
-    return at
+    const first = oneOf(random, firsts)
+    for (const night of own(first)) free.delete(night)
+    return first
   }
 }
 
@@ -154,60 +163,28 @@ function unsettledBars(random: Random, traded: readonly TradedBar[], dates: Date
   })
 }
 
-type Telling = {
-  readonly cast: Cast
-  readonly dates: Dates
-  readonly failing: readonly Failing[]
-  readonly reserve: Reserve
-}
-
-function tellNights(random: Random, { cast, dates, failing, reserve }: Telling): readonly Night[] {
-  const { sessions, start, last, away } = dates
-  const troubles = drawTroubles(random, { cast, dates, reserve })
-  return sessions.slice(start).map((session, at): Night => {
-    const symbols = cast.members
-      .map(({ symbol }) => symbol)
-      .filter((symbol) => symbol !== 'NEWNAME' || at >= cast.renamedAt)
-      .filter((symbol) => symbol !== 'FRESH' || at >= 3)
-      .filter((symbol) => symbol !== 'OLDNAME' || at < cast.renamedAt + 10)
-    const isAway = at >= away && at < away + 5
-    const trouble = isAway ? ({ kind: 'skipped' } as const) : at > last ? undefined : troubles.get(at)?.(symbols)
-    const own = failing.filter(
-      ({ at: night, symbol, when }) => night === at && (when !== 'audit' || isTurn(symbol, session, symbols.length)),
-    )
-    const isOut = trouble?.kind === 'down' || trouble?.kind === 'silent'
-    return {
-      session,
-      symbols,
-      trouble,
-      accept: cast.accepts.get(at),
-      backfill: at === cast.renamedAt + 6 ? 'NEWNAME' : undefined,
-      code: trouble?.kind === 'budget' ? 3 : isOut || own.length > 0 ? 1 : 0,
-      failing: own.map(({ symbol }) => symbol),
-    }
-  })
+/** Enough for each symbol and for nothing else. */
+function unpaid(symbols: readonly string[]): Trouble {
+  return { kind: 'budget', calls: 2 * symbols.length }
 }
 
 type Troubles = ReadonlyMap<number, (symbols: readonly string[]) => Trouble>
 
-function drawTroubles(random: Random, { cast, dates, reserve }: Omit<Telling, 'failing'>): Troubles {
+type Troubling = { readonly cast: Cast; readonly dates: Dates; readonly reserve: Reserve }
+
+function drawTroubles(random: Random, { cast, dates, reserve }: Troubling): Troubles {
   const often = Math.ceil(dates.last / 60)
+  const isLookedAt = (at: number) => hasLook(cast, dates, at)
   const nights = (count: number, make: (symbols: readonly string[]) => Trouble, fits?: (at: number) => boolean) =>
     Array.from({ length: count }, () => [reserve(1, fits), make] as const)
-  const moves = (at: number) => hasLook(cast, dates, at)
-  return new Map([
-    // Where the newest rows of a symbol move, a look is asked for and a mend is interrupted.
-    ...nights(often, (symbols) => ({ kind: 'budget', calls: 2 * symbols.length }), moves),
-    ...nights(
-      2 * often,
-      () => ({
-        kind: 'kill',
-        atWrite: wholeBetween(random, 1, 30),
-        isWritten: random() < 0.5,
-        isRepeated: random() < 0.5,
-      }),
-      moves,
-    ),
+  const killed = (): Trouble => {
+    const [isWritten, isRepeated] = [random() < 0.5, random() < 0.5]
+    return { kind: 'kill', atWrite: wholeBetween(random, 1, 30), isWritten, isRepeated }
+  }
+  return new Map<number, (symbols: readonly string[]) => Trouble>([
+    // The night before is quiet: a run that fills two sessions compares wholly what has its turn on either.
+    ...Array.from({ length: often }, () => [reserve(2, (at) => isLookedAt(at + 1)) + 1, unpaid] as const),
+    ...nights(2 * often, killed, isLookedAt),
     ...nights(often, () => ({ kind: 'skipped' })),
     ...nights(1, () => ({ kind: 'budget', calls: 21 })),
     ...nights(1, (symbols) => ({ kind: 'moving', afterCalls: wholeBetween(random, 4, 2 * symbols.length - 4) })),
@@ -218,21 +195,56 @@ function drawTroubles(random: Random, { cast, dates, reserve }: Omit<Telling, 'f
   ])
 }
 
-/** Symbols of which the newest rows tell nothing of a dividend that their turn alone shows. */
-const HIDDEN = new Set(['TINY', 'PENNY', 'FRESH', 'REUSED', 'OLDNAME', 'NEWNAME'])
+/** Symbols that are not asked for each night. */
+const PASSING = new Set(['FRESH', 'REUSED', 'OLDNAME', 'NEWNAME'])
+/** So much is seen in any row. */
+const SEEN_DIVIDEND = 0.01
 
 /** Whether a symbol goes ex that night, out of its turn, so that its whole past is asked for by extra calls. */
 function hasLook({ members }: Cast, { sessions, start }: Dates, at: number): boolean {
-  const [session, before] = [sessions[start + at], sessions[start + at - 1]]
-  if (session === undefined || before === undefined) return false
+  const session = sessions[start + at]
+  if (session === undefined) return false
   return members.some(({ symbol, listings }) => {
     const [{ events, traded } = { events: [], traded: [] }] = listings
     const isEx = events.some(
-      ({ exDate, from, until }) => exDate === session && from === undefined && until === undefined,
+      ({ exDate, from = exDate, until, dividend = 1 }) =>
+        exDate === session && from === session && until === undefined && dividend >= SEEN_DIVIDEND,
     )
     const isTrading = traded.some(({ date }) => date === session)
-    return isEx && isTrading && !HIDDEN.has(symbol) && !isTurn(symbol, session, members.length)
+    return isEx && isTrading && !PASSING.has(symbol) && !isTurn(symbol, session, members.length)
   })
+}
+
+type Telling = Omit<Troubling, 'reserve'> & { readonly failing: readonly Failing[]; readonly troubles: Troubles }
+
+/** Nights for which a run still asks for a name that has gone, and after which it is backfilled under the new one. */
+const [OLD_NAME_NIGHTS, NEW_NAME_NIGHTS] = [10, 6]
+/** The night from which on FRESH is listed. */
+const FRESH_FROM = 3
+
+function tellNight(at: number, session: IsoDate, { cast, dates, failing, troubles }: Telling): Night {
+  const { renamedAt, acceptedAt } = cast
+  const isListed: Readonly<Record<string, boolean>> = {
+    FRESH: at >= FRESH_FROM,
+    NEWNAME: at >= renamedAt,
+    OLDNAME: at < renamedAt + OLD_NAME_NIGHTS,
+  }
+  const symbols = cast.members.map(({ symbol }) => symbol).filter((symbol) => isListed[symbol] ?? true)
+  const isAway = at >= dates.away && at < dates.away + AWAY_NIGHTS
+  const trouble = isAway ? ({ kind: 'skipped' } as const) : troubles.get(at)?.(symbols)
+  const own = failing.filter(
+    ({ at: night, symbol, when }) => night === at && (when !== 'audit' || isTurn(symbol, session, symbols.length)),
+  )
+  const isOut = trouble?.kind === 'down' || trouble?.kind === 'silent'
+  return {
+    session,
+    symbols,
+    trouble,
+    accept: at === acceptedAt ? 'REUSED' : undefined,
+    backfill: at === renamedAt + NEW_NAME_NIGHTS ? 'NEWNAME' : undefined,
+    code: trouble?.kind === 'budget' ? 3 : isOut || own.length > 0 ? 1 : 0,
+    failing: own.map(({ symbol }) => symbol),
+  }
 }
 
 /** Whether a symbol is compared wholly by a run that stores this session alone. */
@@ -240,6 +252,7 @@ function isTurn(symbol: string, session: IsoDate, symbols: number): boolean {
   const every = Math.min(20, Math.ceil(symbols / 10))
   const position = XNYS.sessions({ from: wholeYear(FIRST_YEAR).from, to: session }).length - 1
   // FNV-1a of 32 bits.
-  const hash = Buffer.from(symbol).reduce((sum, byte) => Math.imul(sum ^ byte, 0x01000193) >>> 0, 0x811c9dc5)
+  let hash = 0x811c9dc5
+  for (const byte of Buffer.from(symbol)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
   return (position + hash) % every === 0
 }

@@ -32,7 +32,7 @@ export type Market = ReadonlyMap<string, readonly Listing[]>
 /** A bar with its rows in JSON, as the two endpoints send it. */
 type Rows = { readonly bar: Bar; readonly full: string; readonly adjusted: string | undefined }
 
-type State = { readonly signature: string; readonly rows: readonly Rows[] }
+type State = { readonly signature: string; readonly rows: readonly Rows[]; readonly bars: readonly Bar[] }
 
 export type PastVendor = {
   /** The vendor moves on to a night. It applies what it has applied on that of `applied`, if one is given. */
@@ -47,7 +47,7 @@ export type PastVendor = {
 /** What bars the vendor has, and which events it has applied. */
 type Instant = { readonly night: IsoDate; readonly applied: IsoDate }
 
-const EMPTY: State = { signature: '', rows: [] }
+const EMPTY: State = { signature: '', rows: [], bars: [] }
 
 /** `depthYears`: what the plan serves, counted back from the night. */
 export function createPastVendor(market: Market, depthYears: number): PastVendor {
@@ -61,11 +61,11 @@ export function createPastVendor(market: Market, depthYears: number): PastVendor
     states.set(symbol, state)
     return state
   }
-  const oldestServed = () => `${Number(now.night.slice(0, 4)) - depthYears}${now.night.slice(4)}` as IsoDate
+  const oldestServed = () => oldestServedOn(now.night, depthYears)
 
   return {
     begin: (night, applied = night) => void (now = { night, applied }),
-    rows: (symbol) => stateOf(symbol).rows.map(({ bar }) => bar),
+    rows: (symbol) => stateOf(symbol).bars,
     oldestServed,
     answer({ pathname, searchParams }) {
       const symbol = searchParams.get('symbol') ?? ''
@@ -83,6 +83,11 @@ export function createPastVendor(market: Market, depthYears: number): PastVendor
       return new Response('[]', { status: 404 })
     },
   }
+}
+
+/** The oldest date that a plan of so many rolling years serves on a night. */
+export function oldestServedOn(night: IsoDate, depthYears: number): IsoDate {
+  return `${Number(night.slice(0, 4)) - depthYears}${night.slice(4)}` as IsoDate
 }
 
 function jsonReply(rows: readonly string[]): Response {
@@ -104,8 +109,9 @@ function stateOn({ night, applied }: Instant, symbol: string, listing: Listing, 
   const bars = barsOn(night, isSame ? seen.filter(({ date }) => date > known) : seen, events, applied).map((bar) =>
     bare.has(bar.date) ? { ...bar, adjClose: null } : bar,
   )
-  const rows = bars.map((bar, index) => rowsOf(symbol, bar, isSame ? undefined : before.rows[index]))
-  return { signature, rows: isSame ? [...before.rows, ...rows] : rows }
+  const added = bars.map((bar, index) => rowsOf(symbol, bar, isSame ? undefined : before.rows[index]))
+  const rows = isSame ? [...before.rows, ...added] : added
+  return { signature, rows, bars: rows.map(({ bar }) => bar) }
 }
 
 function rowsOf(symbol: string, bar: Bar, before: Rows | undefined): Rows {

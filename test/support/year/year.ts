@@ -1,46 +1,36 @@
 // A year of nights: the real program in this process, night after night, over a lake in memory and a vendor whose past moves.
 
-import type { IsoDate } from '../../../lib/core/dates.ts'
-import { addDays } from '../../../lib/core/dates.ts'
+import { addDays, type IsoDate } from '../../../lib/core/dates.ts'
 import type { Fetch } from '../../../lib/core/fetch.ts'
 import type { Metrics } from '../../../lib/report/contract.ts'
+import type { Bar } from '../bars.ts'
 import { seededRandom } from '../random.ts'
 import { createFakeClock } from '../runs/fake-clock.ts'
 import { KEY, startInProcess } from '../runs/in-process.ts'
 import { differencesOf, seamOf } from './check.ts'
-import { createYearLake, type Death, type YearLake } from './lake.ts'
+import { createYearLake, type YearLake } from './lake.ts'
 import { tellYear, type Night, type Story, type StoryOptions, type Trouble } from './story.ts'
 import { createPastVendor, type PastVendor } from './vendor.ts'
 
-export type YearOptions = StoryOptions & {
-  readonly seed: number
-  /** What the vendor's plan serves. */
-  readonly depthYears: number
-  /** Called after each night, to look into it. */
-  readonly onNight?: (played: PlayedNight) => void
-}
+export type YearOptions = StoryOptions & { readonly seed: number }
 
-export type PlayedNight = {
-  readonly night: Night
-  readonly lake: YearLake
-  readonly vendor: PastVendor
-  readonly results: readonly RunResult[]
-}
-
-/** What went otherwise than told, and what it came to. */
+/** What went otherwise than told, and what the year came to. */
 export type YearReport = {
-  /** `NIGHT code FOUND, told CODE: what was said`. */
+  /** Exit codes: the night, the code, what was told and why, and what was said. */
   readonly codes: readonly string[]
-  /** `NIGHT SYMBOL: what`. */
+  /** Steps among the newest stored sessions that the vendor's rows do not take. */
   readonly seams: readonly string[]
-  /** `SYMBOL DATE: what`, at the end. */
+  /** Rows that are not the vendor's at the end. */
   readonly differences: readonly string[]
-  readonly rows: number
-  readonly carriedRows: number
-  readonly runs: number
-  readonly looks: number
-  readonly calls: number
-  readonly quietCalls: number
+  readonly figures: {
+    readonly runs: number
+    readonly rows: number
+    readonly carriedRows: number
+    readonly looks: number
+    readonly calls: number
+    /** Calls over those of quiet nights, two a symbol, and two a look at less than ten years. */
+    readonly ratio: number
+  }
 }
 
 type RunResult = {
@@ -51,62 +41,115 @@ type RunResult = {
   readonly looks: number
 }
 
-type Place = { readonly lake: YearLake; readonly vendor: PastVendor; setNow(ms: number): void }
-
-const BASE_URL = 'http://127.0.0.1:9'
-
 /** Plays a year and reports. */
 export async function playYear(options: YearOptions): Promise<YearReport> {
-  const random = seededRandom(options.seed)
-  const story = tellYear(random, options)
-  let nowMs = 0
-  const lake = createYearLake(() => nowMs)
-  const vendor = createPastVendor(story.market, 99)
-  const place: Place = { lake, vendor, setNow: (ms) => void (nowMs = ms) }
+  const story = tellYear(seededRandom(options.seed), options)
+  const { market, nights, stored } = story
+  const place = createPlace(createPastVendor(market, WHOLE_DEPTH))
   await backfill(story, place)
-  const first = new Map([...story.market.keys()].map((symbol) => [symbol, vendor.rows(symbol)]))
-  const served: Place = { ...place, vendor: createPastVendor(story.market, options.depthYears) }
-  const report = { codes: [] as string[], seams: [] as string[], runs: 0, looks: 0, calls: 0, quietCalls: 0 }
-  for (const night of story.nights) {
-    served.vendor.begin(night.session)
-    if (night.trouble?.kind === 'skipped') continue
-    const newest = new Map(night.symbols.map((symbol) => [symbol, newestOf(lake, symbol)]))
-    const results = await playNight(night, served)
-    for (const result of results) {
-      report.runs += 1
-      report.looks += result.looks
-      report.calls += result.calls
-      if (result.code === result.told) continue
-      report.codes.push(
-        `${night.session} code ${result.code}, told ${result.told} (${night.failing.join(', ')}): ${result.said}`,
-      )
-    }
-    report.quietCalls += 2 * night.symbols.length
-    await lake.refresh()
-    options.onNight?.({ night, lake, vendor: served.vendor, results })
-    // Nobody can say of each symbol whether it was asked for before the vendor moved or after.
-    for (const symbol of night.trouble?.kind === 'moving' ? [] : night.symbols) {
-      const isContinued = newestOf(lake, symbol) !== newest.get(symbol)
-      const seam = isContinued ? seamOf(lake.rows(symbol), served.vendor.rows(symbol)) : undefined
-      if (seam !== undefined) report.seams.push(`${night.session} ${symbol}: ${seam}`)
-    }
+  const first = new Map([...market.keys()].map((symbol) => [symbol, place.vendor.rows(symbol)]))
+  const served: Place = { ...place, vendor: createPastVendor(market, options.depthYears) }
+  const [codes, seams]: [string[], string[]] = [[], []]
+  const closes = new Map<string, readonly number[]>()
+  const results: RunResult[] = []
+  let quietCalls = 0
+  for (const night of nights.filter(({ trouble }) => trouble?.kind !== 'skipped')) {
+    const newest = newestOf(place.lake, night.symbols)
+    const own = await playNight(night, { place: served, stored: stored.from })
+    await place.lake.refresh()
+    results.push(...own)
+    quietCalls += 2 * night.symbols.length
+    codes.push(...own.flatMap((result) => untoldCode(night, result)))
+    seams.push(...seamsOf(night, newest, served))
+    for (const symbol of night.symbols)
+      closes.set(symbol, [...(closes.get(symbol) ?? []), oldestClose(served.vendor, symbol)])
   }
-  const symbols = story.nights.at(-1)?.symbols ?? []
-  const all = symbols.map((symbol) => ({ symbol, rows: lake.rows(symbol) }))
+  const symbols = nights.at(-1)?.symbols ?? []
+  const rows = symbols.flatMap((symbol) => [...place.lake.rows(symbol).values()])
+  const looks = sumOf(results.map((result) => result.looks))
+  const calls = sumOf(results.map((result) => result.calls))
   return {
-    ...report,
-    differences: all.flatMap(({ symbol, rows }) => {
-      const end = { rows, vendor: served.vendor.rows(symbol), first: first.get(symbol) ?? [] }
-      const more = { served: served.vendor.oldestServed(), isReused: symbol === 'REUSED' }
-      return differencesOf({ ...end, ...more }).map((text) => `${symbol} ${text}`)
-    }),
-    rows: all.reduce((sum, { rows }) => sum + rows.size, 0),
-    carriedRows: all.reduce((sum, { rows }) => sum + [...rows.values()].filter(({ isCarried }) => isCarried).length, 0),
+    codes,
+    seams,
+    differences: symbols.flatMap((symbol) =>
+      endOf(symbol, { place: served, first: first.get(symbol) ?? [], closes: closes.get(symbol) ?? [] }),
+    ),
+    figures: {
+      runs: results.length,
+      rows: rows.length,
+      carriedRows: rows.filter(({ isCarried }) => isCarried).length,
+      looks,
+      calls,
+      ratio: calls / (quietCalls + 2 * looks),
+    },
   }
 }
 
-function newestOf(lake: YearLake, symbol: string): IsoDate | undefined {
-  return [...lake.rows(symbol).keys()].toSorted().at(-1)
+const WHOLE_DEPTH = 99
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0)
+}
+
+function untoldCode({ session, failing }: Night, { code, told, said }: RunResult): readonly string[] {
+  return code === told ? [] : [`${session}: ${code}, told ${told} (${failing.join(', ')}): ${said}`]
+}
+
+/** The newest stored session of each symbol. */
+function newestOf(lake: YearLake, symbols: readonly string[]): ReadonlyMap<string, IsoDate | undefined> {
+  return new Map(symbols.map((symbol) => [symbol, [...lake.rows(symbol).keys()].toSorted().at(-1)]))
+}
+
+/** The seams of series that were continued that night. */
+function seamsOf(
+  { session, symbols, trouble }: Night,
+  before: ReadonlyMap<string, IsoDate | undefined>,
+  { lake, vendor }: Place,
+): readonly string[] {
+  // Nobody can say of each symbol whether it was asked for before the vendor moved or after.
+  if (trouble?.kind === 'moving') return []
+  return [...newestOf(lake, symbols)].flatMap(([symbol, newest]) => {
+    const seam = newest === before.get(symbol) ? undefined : seamOf(lake.rows(symbol), vendor.rows(symbol))
+    return seam === undefined ? [] : [`${session} ${symbol}: ${seam}`]
+  })
+}
+
+/** The close of the oldest bar, which splits alone move. */
+function oldestClose(vendor: PastVendor, symbol: string): number {
+  return vendor.rows(symbol)[0]?.close ?? 1
+}
+
+type AtEnd = {
+  readonly place: Place
+  readonly first: readonly Bar[]
+  /** What the oldest close has been, night by night. */
+  readonly closes: readonly number[]
+}
+
+/** What is stored of a symbol and is not the vendor's. */
+function endOf(symbol: string, { place: { lake, vendor }, first, closes }: AtEnd): readonly string[] {
+  const close = oldestClose(vendor, symbol)
+  const differences = differencesOf({
+    rows: lake.rows(symbol),
+    vendor: vendor.rows(symbol),
+    first: symbol === 'REUSED' ? first : [],
+    served: vendor.oldestServed(),
+    growth: { price: close / Math.min(close, ...closes), volume: Math.max(close, ...closes) / close },
+  })
+  return differences.map((text) => `${symbol} ${text}`)
+}
+
+/** Where a run happens. */
+type Place = {
+  readonly lake: YearLake
+  readonly vendor: PastVendor
+  /** The clock that dates files. */
+  setNow(ms: number): void
+}
+
+function createPlace(vendor: PastVendor): Place {
+  let nowMs = 0
+  return { lake: createYearLake(() => nowMs), vendor, setNow: (ms) => void (nowMs = ms) }
 }
 
 /** The morning after a session in New York. */
@@ -114,28 +157,30 @@ function morningAfter(session: IsoDate): number {
   return Date.parse(`${addDays(session, 1)}T13:00:00Z`)
 }
 
+const HOUR_MS = 3_600_000
+
 async function backfill({ stored, nights }: Story, place: Place): Promise<void> {
-  place.vendor.begin(stored.to)
   const args = ['--tickers', nights[0]?.symbols.join(',') ?? '', '--backfill', '--from-date', stored.from]
   const result = await run(args, { place, session: stored.to, nowMs: morningAfter(stored.to), told: 0 })
   if (result?.code !== 0) throw new Error(`The backfill ended with ${result?.code}: ${result?.said}`)
   await place.lake.refresh()
 }
 
-/** The results of the runs of a night whose exit codes count. */
-async function playNight(night: Night, place: Place): Promise<readonly RunResult[]> {
-  const { session, symbols, trouble, accept } = night
-  const nowMs = morningAfter(night.session)
+/** The results of the runs of a night, but for one that was killed. `stored`: from when on a backfill asks. */
+async function playNight(
+  { session, symbols, trouble, accept, backfill: newName, code: told }: Night,
+  { place, stored }: { readonly place: Place; readonly stored: IsoDate },
+): Promise<readonly RunResult[]> {
+  const nowMs = morningAfter(session)
   const list = ['--tickers', symbols.join(',')]
   const args = accept === undefined ? list : [...list, '--accept', accept]
-  const isRepeated = trouble?.kind === 'twice' || (trouble?.kind === 'kill' && trouble.isRepeated)
   const limited = trouble?.kind === 'budget' ? [...args, '--max-calls', String(trouble.calls)] : args
-  const told = night.code
-  const results = [await run(limited, { place, session, nowMs, trouble, told })]
-  if (isRepeated) results.push(await run(args, { place, session, nowMs: nowMs + 3_600_000, told }))
-  if (night.backfill !== undefined) {
-    const history = ['--tickers', night.backfill, '--backfill', '--from-date', '2018-01-01']
-    results.push(await run(history, { place, session, nowMs: nowMs + 7_200_000, told: 0 }))
+  const results = [await run(limited, { place, session, nowMs, told, trouble })]
+  if (trouble?.kind === 'twice' || (trouble?.kind === 'kill' && trouble.isRepeated))
+    results.push(await run(args, { place, session, nowMs: nowMs + HOUR_MS, told }))
+  if (newName !== undefined) {
+    const history = ['--tickers', newName, '--backfill', '--from-date', stored]
+    results.push(await run(history, { place, session, nowMs: nowMs + 2 * HOUR_MS, told: 0 }))
   }
   return results.filter((result) => result !== undefined)
 }
@@ -145,27 +190,31 @@ type RunContext = {
   /** The newest one that the vendor has. */
   readonly session: IsoDate
   readonly nowMs: number
-  readonly trouble?: Trouble | undefined
   /** The exit code that the story tells. */
   readonly told: number
+  readonly trouble?: Trouble | undefined
 }
+
+const BASE_URL = 'http://127.0.0.1:9'
 
 /** Undefined if the run was killed. */
 async function run(
   args: readonly string[],
-  { place, session, nowMs, trouble, told }: RunContext,
+  { place, session, nowMs, told, trouble }: RunContext,
 ): Promise<RunResult | undefined> {
   const { lake, vendor } = place
   place.setNow(nowMs)
   vendor.begin(session, trouble?.kind === 'moving' ? addDays(session, -1) : session)
-  const death: Death | undefined = trouble?.kind === 'kill' ? trouble : undefined
-  const { store, died, isDead } = lake.open(death)
+  const { store, died, isDead } = lake.open(trouble?.kind === 'kill' ? trouble : undefined)
+  const asked = new Set<string>()
   let calls = 0
   const fetch: Fetch = async (url) => {
     if (isDead()) return await new Promise<never>(() => undefined)
     if (trouble?.kind === 'moving' && calls === trouble.afterCalls) vendor.begin(session)
     calls += 1
-    return troubled(new URL(url), trouble, calls) ?? vendor.answer(new URL(url))
+    const isFirst = !asked.has(url)
+    asked.add(url)
+    return troubled(new URL(url), trouble, isFirst && asked.size % 3 === 0) ?? vendor.answer(new URL(url))
   }
   const { done } = startInProcess([...args, '--out', 'lake', '--now', new Date(nowMs).toISOString()], {
     env: { FMP_API_KEY: KEY, FMP_BASE_URL: BASE_URL, RATE_LIMIT_SECONDS: '0' },
@@ -182,8 +231,8 @@ async function run(
 }
 
 /** What comes in place of the vendor's answer. Throws as fetch does where nothing comes. */
-function troubled(url: URL, trouble: Trouble | undefined, call: number): Response | undefined {
-  const isDown = trouble?.kind === 'down' || (trouble?.kind === 'shaky' && call % 3 === 0)
+function troubled(url: URL, trouble: Trouble | undefined, isShaken: boolean): Response | undefined {
+  const isDown = trouble?.kind === 'down' || (trouble?.kind === 'shaky' && isShaken)
   if (isDown) return new Response('down', { status: 503 })
   if (trouble?.kind === 'silent' && trouble.symbol === url.searchParams.get('symbol'))
     throw Object.assign(new Error('The connection timed out.'), { code: 'ETIMEDOUT' })
