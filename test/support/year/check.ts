@@ -34,6 +34,9 @@ export function seamOf(rows: Rows, vendor: readonly Bar[]): string | undefined {
 /** Factors are measured on rounded values: to so much more than a rounding unit their errors may add up. */
 const MAX_UNITS = 1.1
 
+/** Of a volume: two events that came in one night are told apart no better. */
+const VOLUME_NOISE = 0.0005
+
 const NAMES = ['open', 'high', 'low', 'close', 'adjClose', 'volume'] as const
 
 /** A symbol at the end: what is stored, what the vendor has, and from when on its plan serves that. */
@@ -63,8 +66,9 @@ export function differencesOf({ rows, vendor, served, first, growth }: End): rea
     if (bar === undefined) return [`${row.date}: FMP never had it`]
     if (row.date >= served) return isEqual(row, bar) ? [] : [`${row.date}: ${text(row)} is ${text(bar)} at FMP`]
     const isNear = NAMES.every((name) => {
-      const unit = name === 'volume' ? growth.volume : UNIT * growth.price * MAX_UNITS
-      return Math.abs((row[name] ?? 0) - (bar[name] ?? 0)) <= unit
+      const now = bar[name] ?? 0
+      const unit = name === 'volume' ? Math.max(growth.volume, now * VOLUME_NOISE) : UNIT * growth.price * MAX_UNITS
+      return Math.abs((row[name] ?? 0) - now) <= unit
     })
     return isNear ? [] : [`${row.date}: ${text(row)} is ${text(bar)} at FMP, carried over`]
   })
