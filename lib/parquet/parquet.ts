@@ -7,6 +7,7 @@ import {
   dateOfDay,
   FIRST_YEAR,
   isIsoDate,
+  isWithin,
   LAST_YEAR,
   MS_PER_DAY,
   utcDate,
@@ -75,16 +76,19 @@ export type StampedRow = { readonly row: Row; readonly ingestMs: number }
  */
 export async function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly StampedRow[]> {
   const rows = await readObjects(bytes)
-  const own = columns.filter(({ name }) => name !== INGEST_TS.name)
-  return rows.map((row) => ({
-    row: Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row,
-    ingestMs: Number(row[INGEST_TS.name]),
-  }))
+  return rows.map((row) => ({ row: rowRead(row, columns), ingestMs: Number(row[INGEST_TS.name]) }))
 }
 
-/** The same rows without their `ingest_ts`. */
-export async function readRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly Row[]> {
-  return (await readStampedRows(bytes, columns)).map(({ row }) => row)
+/** The same rows without their `ingest_ts`; of a range those with a date in it. */
+export async function readRows(
+  bytes: Uint8Array,
+  columns: readonly Column[],
+  range?: DateRange,
+): Promise<readonly Row[]> {
+  const rows = await readObjects(bytes)
+  const isWanted = ({ date }: Record<string, unknown>) =>
+    range === undefined || (date instanceof Date && isWithin(utcDate(date.getTime()), range))
+  return rows.filter(isWanted).map((row) => rowRead(row, columns))
 }
 
 /** The dates of a whole file of this program, one a row. Rejects if the bytes are no such file. */
@@ -106,6 +110,11 @@ async function readObjects(bytes: Uint8Array, columns?: string[]) {
 
 function noDate(): never {
   throw new RangeError('A row has no date')
+}
+
+function rowRead(row: Readonly<Record<string, unknown>>, columns: readonly Column[]): Row {
+  const own = columns.filter(({ name }) => name !== INGEST_TS.name)
+  return Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row
 }
 
 function valueRead(value: unknown, type: Column['type']): Row[string] {

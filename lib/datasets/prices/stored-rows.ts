@@ -64,7 +64,8 @@ export async function readStoredRows(
   // Day files that are newer than the file of their year are read whatever that holds, so they need not wait for it.
   const [newer, older] = [[...days].filter(isNewer), [...days].filter((day) => !isNewer(day))]
   const [yearFiles, newerFiles] = await Promise.all([findYears(years, range, context), readAll(newer, context)])
-  const ofYears = await rowsOfYears(yearFiles.values(), range, answer, context)
+  const rowsIn = async (read: FoundFile) => await rowsOf(read, { range, answer }, context)
+  const ofYears = await rowsOfYears(yearFiles.values(), range, rowsIn)
   // An older one cannot count where the year's row is newer by both clocks: a rehearsal sets `ingest_ts`, but no
   // modification time.
   const canCount = ([date, { modifiedMs }]: Day) => modifiedMs >= (ofYears.get(date)?.ingestMs ?? 0)
@@ -76,7 +77,7 @@ export async function readStoredRows(
   )
   const rows = new Map([...ofYears].map(([date, { row }]) => [date, row]))
   for (const read of dayFiles.values()) {
-    for (const row of await rowsOf(read, answer, context)) rows.set(row.date, row)
+    for (const row of await rowsIn(read)) rows.set(row.date, row)
   }
   const sorted = [...rows.values()].toSorted((a, b) => (a.date < b.date ? 1 : -1))
   return {
@@ -183,34 +184,35 @@ type YearRow = { readonly row: Row; readonly ingestMs: number }
 async function rowsOfYears(
   files: Iterable<FoundFile>,
   range: DateRange,
-  answer: ReadonlyMap<IsoDate, Row>,
-  context: StoredRowsContext,
+  rowsIn: (file: FoundFile) => Promise<readonly Row[]>,
 ): Promise<ReadonlyMap<IsoDate, YearRow>> {
   const rows = new Map<IsoDate, YearRow>()
-  for (const read of files) {
-    const { span, ingestMs } = read.footer
+  for (const file of files) {
+    const { span, ingestMs } = file.footer
     // Most nights compare days after the last one of the file.
     if (!overlap(span, range)) continue
-    for (const row of await rowsOf(read, answer, context)) {
-      if (isWithin(row.date, range)) rows.set(row.date, { row, ingestMs })
-    }
+    for (const row of await rowsIn(file)) rows.set(row.date, { row, ingestMs })
   }
   return rows
 }
 
-/** The rows of a file: those of the answer where the hash says that they are equal, else decoded. */
+type Wanted = { readonly range: DateRange; readonly answer: ReadonlyMap<IsoDate, Row> }
+
+/** The rows of a file in a range: those of the answer where the hash says that they are equal, else decoded. */
 async function rowsOf(
   { file, footer, tail }: FoundFile,
-  answer: ReadonlyMap<IsoDate, Row>,
+  { range, answer }: Wanted,
   { dataset, store }: StoredRowsContext,
 ): Promise<readonly Row[]> {
   const same = rowsWithin(footer.span, answer)
-  if (same.length === footer.rows && rowsSha256(dataset.columns, same) === footer.rowsSha256) return same
+  if (same.length === footer.rows && rowsSha256(dataset.columns, same) === footer.rowsSha256) {
+    return same.filter(({ date }) => isWithin(date, range))
+  }
   const isWhole = tail !== undefined && tail.byteLength >= file.sizeBytes
   const bytes = isWhole ? tail : await store.read(file.key, undefined, MAX_FILE_BYTES)
   // The file is gone meanwhile.
   if (bytes === undefined) return []
-  return await readRows(bytes, dataset.columns).catch((error: unknown) => {
+  return await readRows(bytes, dataset.columns, range).catch((error: unknown) => {
     throw damagedFileError(file.key, error)
   })
 }
