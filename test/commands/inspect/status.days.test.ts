@@ -174,6 +174,8 @@ function createLake() {
     told.runs.push({ run_id: now.replace('Z', '+00:00'), exit_code: code, calls })
   }
 
+  const newestOfHeld = () => lastOf([...storedDates(stage, 'HELD', new Set())])
+
   async function night(today: string): Promise<void> {
     const isCron = [2, 3, 4, 5, 6].includes(new Date(today).getUTCDay()) && !within(today, DEAD_CRON)
     const isSure = within(today, SURE)
@@ -181,8 +183,11 @@ function createLake() {
     serve(today)
     const isCut = random() < 0.08 && !isSure
     const budget = isCut ? ['--max-calls', '6'] : []
+    const before = newestOfHeld()
     await run(`${today}T13:00:00Z`, ['--tickers', SYMBOLS.join(','), '--audit', '0', ...budget])
+    // A cut night may reach HELD or not: its newest file tells.
     if (isSession(later(today, -1)) && !isCut) told.isHeld = within(today, BOGUS)
+    else if (newestOfHeld() !== before) told.isHeld = false
   }
 
   async function backfill(): Promise<ReadonlySet<string>> {
