@@ -45,6 +45,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     isJson: read(FLAGS.isJson),
     isQuiet: read(FLAGS.isQuiet),
     withAdjClose: !read(FLAGS.noAdjClose),
+    keepsTables: read(FLAGS.keepsTables),
     maxCalls: read(FLAGS.maxCalls),
     nowMs: read(FLAGS.nowMs),
     ...vendorSettings(reader),
@@ -84,6 +85,7 @@ export function storeSettings({ isGiven, read }: Reader) {
   return {
     target: targetOf(read(FLAGS.out), bucket) ?? { kind: 's3', bucket: '' },
     prefix: read(VARIABLES.prefix),
+    tablePrefix: read(VARIABLES.tablePrefix),
     allowsUnsafeStore: read(FLAGS.allowsUnsafeStore),
     uploadConcurrency: read(VARIABLES.uploadConcurrency),
     defaultRegion: read(VARIABLES.defaultRegion),

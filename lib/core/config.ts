@@ -80,6 +80,10 @@ export type Config = {
   readonly target: Target
   /** Key prefix of the data, without slashes at its ends. */
   readonly prefix: string
+  /** Key prefix of the tables, without slashes at its ends. */
+  readonly tablePrefix: string
+  /** Whether the run keeps the tables up to date. */
+  readonly keepsTables: boolean
   readonly isForced: boolean
   readonly isDryRun: boolean
   /** Whether a dry run prints the keys too. */
@@ -125,7 +129,10 @@ export type VendorSettings = Pick<
 
 /** What all commands that look at a lake share. */
 export type LakeConfig = StoreSettings &
-  Pick<Config, 'skipsBadTickers' | 'target' | 'prefix' | 'isJson' | 'isQuiet' | 'nowMs' | 'warnings' | 'secrets'> & {
+  Pick<
+    Config,
+    'skipsBadTickers' | 'target' | 'prefix' | 'tablePrefix' | 'isJson' | 'isQuiet' | 'nowMs' | 'warnings' | 'secrets'
+  > & {
     /** Undefined: all symbols of the lake. */
     readonly tickers: TickerSource | undefined
     /** Undefined where the command asks FMP for nothing. */

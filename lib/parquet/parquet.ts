@@ -15,10 +15,11 @@ import {
   type IsoDate,
 } from '../core/dates.ts'
 import type { FileFacts } from './facts.ts'
-import { boundsOf, readMetadata } from './metadata.ts'
+import { boundsOf, readMetadata, type FileMetadata } from './metadata.ts'
 import type { Slice } from './thrift.ts'
 
 export type { FileFacts }
+export type { GroupedFile, GroupWriter, SymbolRows } from './row-groups.ts'
 
 export type FileContent = {
   readonly columns: readonly Column[]
@@ -112,7 +113,8 @@ function noDate(): never {
   throw new RangeError('A row has no date')
 }
 
-function rowRead(row: Readonly<Record<string, unknown>>, columns: readonly Column[]): Row {
+/** A decoded row as it was before it was encoded; a column that it lacks is null. */
+export function rowRead(row: Readonly<Record<string, unknown>>, columns: readonly Column[]): Row {
   const own = columns.filter(({ name }) => name !== INGEST_TS.name)
   return Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row
 }
@@ -168,6 +170,9 @@ export function readFooter(
   return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked, carried, carriedBy }
 }
 
+/** Files of many row groups: see row-groups.ts, which needs the libraries that decode and encode. */
+export const loadRowGroups = async () => await import('./row-groups.ts')
+
 /** What a footer says beyond `Footer`: see facts.ts, which needs the library that decodes rows. */
 export async function readFacts(
   tail: Uint8Array,
@@ -188,6 +193,11 @@ export async function haveEqualFooters(a: Uint8Array, b: Uint8Array): Promise<bo
 export async function encodeAgain(content: FileContent): Promise<Uint8Array> {
   const { encodeParquet } = await import('./writer.ts')
   return encodeParquet(content)
+}
+
+/** The writer and the key-values of a footer; undefined if the bytes are not the end of a Parquet file with its whole footer. */
+export function readKeyValues(tail: Uint8Array): Pick<FileMetadata, 'createdBy' | 'keyValues'> | undefined {
+  return readMetadata(new DataView(tail.buffer, tail.byteOffset, tail.byteLength))
 }
 
 /** A DATE: days since 1970 in four bytes. Undefined if no file of this program can have that date. */

@@ -8,6 +8,7 @@ import type { Counts, Reject } from '../core/outcome.ts'
 import { COVERAGE } from './coverage.ts'
 import { DOCTOR } from './doctor.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
+import { TABLE } from './table.ts'
 import { STATUS } from './status.ts'
 import { VERIFY } from './verify.ts'
 import { WHY } from './why.ts'
@@ -187,6 +188,7 @@ const METRICS = object(
     refused_calls: count('Calls that the vendor refused because of its rate limit'),
     gate_wait_seconds: amount('How long calls waited for the rate limit, summed over all calls'),
     recovered_writes: count('Writes that succeeded although the first response to them was lost'),
+    table_files_written: count('Files of the tables that this run wrote; 0 where it keeps none'),
     stopped_by: orNull(oneOf(Object.keys(ERROR_KINDS) as ErrorKind[], 'The kind of error that ended the run early')),
     interrupted: flag('Whether a signal ended the run early'),
     ...PAST_TOTALS,
@@ -231,6 +233,7 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('metrics', 'the metrics document of a run; also on stdout with --json', METRICS),
   schemaDocument('dry-run', 'what --dry-run --json prints', DRY_RUN),
   schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
+  schemaDocument('table', 'what ingest table --json prints', TABLE),
   schemaDocument('status', 'what ingest status --json prints', STATUS),
   schemaDocument('verify', 'what ingest verify --json prints', VERIFY),
   schemaDocument('coverage', 'what ingest coverage --json prints', COVERAGE),
