@@ -79,7 +79,10 @@ function unpackEntries(text: string): ReadonlyMap<string, SymbolEntry> | undefin
   const columns = parsed(inflated(text) ?? '') as Record<string, readonly unknown[]> | undefined
   const symbols = columns?.['symbols']
   if (columns === undefined || !Array.isArray(symbols)) return undefined
-  const textOf = (name: string, index: number) => String(columns[name]?.[index] ?? '')
+  const textOf = (name: string, index: number) => {
+    const value = columns[name]?.[index]
+    return typeof value === 'string' ? value : ''
+  }
   const numberOf = (name: string, index: number) => Number(columns[name]?.[index] ?? 0)
   return new Map(
     symbols.map((symbol: unknown, index) => [

@@ -1,8 +1,8 @@
 // The rows of a symbol that count, read from its raw files: of each primary key the row with the greatest `ingest_ts`.
 
 import { mapLimit } from '../../core/concurrency.ts'
-import { primaryKeyOf, type Dataset, type FilePartition } from '../../core/dataset.ts'
-import { isWithin, wholeYear, type DateRange } from '../../core/dates.ts'
+import { primaryKeyOf, type Dataset } from '../../core/dataset.ts'
+import { isWithin, type DateRange } from '../../core/dates.ts'
 import { oneLine } from '../../core/text.ts'
 import { readFooter, readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
@@ -28,19 +28,6 @@ const MAX_READS_IN_FLIGHT = 192
 /** All raw files of a symbol. Throws an IngestError if the store fails. */
 export async function listRaw(symbol: string, context: RawContext): Promise<readonly RawFile[]> {
   return (await listSymbolFiles(symbol, context)).files
-}
-
-/** The files that may hold rows of a span; all without one. */
-export function filesOfSpan(files: readonly RawFile[], span: DateRange | undefined): readonly RawFile[] {
-  return span === undefined ? files : files.filter(({ partition }) => overlaps(datesOf(partition), span))
-}
-
-function datesOf(partition: FilePartition): DateRange {
-  return partition.kind === 'year' ? wholeYear(partition.year) : { from: partition.date, to: partition.date }
-}
-
-function overlaps(a: DateRange, b: DateRange): boolean {
-  return a.from <= b.to && b.from <= a.to
 }
 
 /** A hash of a listing that changes whenever one of the files does; empty for none. */

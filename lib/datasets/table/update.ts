@@ -1,16 +1,13 @@
 // Brings a table up to date with the raw files: lists all of them and reads those that are not what the footers say.
 
 import { mapAhead } from '../../core/concurrency.ts'
-import { IngestError } from '../../core/errors.ts'
-import { oneLine } from '../../core/text.ts'
 import { compareKeys, type StoredFile } from '../../store/store.ts'
-import { inventory, listSymbols } from '../inventory.ts'
-import type { TableFooter } from './footer.ts'
-import { listingHash } from './lake-rows.ts'
-import { chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
-import { filesByUnit, readChange, readChanges } from './raw-units.ts'
+import { listSymbols } from '../inventory.ts'
+import { unitNamed, type Layout, type Unit } from './layout.ts'
+import { readChange, readChanges } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
-import { listTable, openUnit, readFooterOf, rewriteUnit, tableRoot, type TableContext } from './units.ts'
+import { listTable, openUnit, rewriteUnit, tableRoot, type TableContext } from './units.ts'
+import { findWork, isToRebuild, readTable, type Plan, type Work } from './update-plan.ts'
 
 export type UpdateOptions = {
   /** Makes every file anew from the raw files alone. One that was ended early goes on where it was. */
@@ -20,21 +17,6 @@ export type UpdateOptions = {
 }
 
 export type Updated = { readonly files: number; readonly filesWritten: number }
-
-/** A file of the table as its footer says; `footer` is undefined if it is damaged and made anew. */
-type Known = { readonly unit: Unit; readonly footer: TableFooter | undefined }
-
-/** A file of the table that has to change, and the symbols whose rows do, in their order. */
-type Work = { readonly unit: Unit; readonly symbols: string[]; rows: number }
-
-/** What an update knows before it reads a row. */
-type Plan = {
-  readonly layout: Layout
-  readonly known: ReadonlyMap<string, Known>
-  readonly isRebuild: boolean
-  /** The instant that new files are stamped with: of the rebuild, or of the last one. */
-  readonly rebuiltMs: number
-}
 
 /**
  * Brings the table up to date. Memory is bounded by its largest file. Rejects with an IngestError if the store fails, or if a
@@ -53,95 +35,6 @@ export async function updateTable(context: TableContext, options: UpdateOptions)
   const files = await listTable(context)
   await stampListed(files, plan, context)
   return { files: files.length, filesWritten }
-}
-
-const MAX_FOOTERS_AHEAD = 64
-
-/** A rebuild that was ended is continued for so long. */
-const REBUILD_MS = 86_400_000
-
-async function readTable(symbols: number, context: TableContext, { isRebuild }: UpdateOptions): Promise<Plan> {
-  const files = await listTable(context)
-  const read = mapAhead(files, MAX_FOOTERS_AHEAD, async (file) => {
-    const footer = await readFooterOf(file, context).catch((error: unknown) => {
-      const isDamaged = error instanceof IngestError && error.data?.isNoTable === true
-      if (!isRebuild || !isDamaged) throw error
-      return undefined
-    })
-    return { key: file.key, footer }
-  })
-  const footers = await Array.fromAsync(read)
-  const made = footers.find(({ footer }) => footer !== undefined)?.footer
-  const layout = made?.layout ?? chooseLayout(symbols, context.baseYear)
-  const known = new Map<string, Known>()
-  for (const { key, footer } of footers) {
-    const name = key.slice(tableRoot(context).length)
-    const unit = unitNamed(name, layout)
-    if (unit === undefined) throw strayFileError(context.store.locate(key))
-    known.set(name, { unit, footer })
-  }
-  const instants = [...known.values()].map((file) => file.footer?.rebuiltMs ?? 0)
-  const last = Math.max(0, ...instants)
-  return { layout, known, isRebuild, rebuiltMs: isRebuild ? rebuildInstant(instants, last, context) : last }
-}
-
-function strayFileError(location: string): IngestError {
-  return new IngestError(
-    `${oneLine(location)} is no file of this table, and readers would take its rows for the table's`,
-    {
-      kind: 'store',
-      scope: 'run',
-      hint: 'Move it away.',
-    },
-  )
-}
-
-/** The instant of a rebuild that was ended a short while ago, else now. */
-function rebuildInstant(instants: readonly number[], last: number, { nowMs }: TableContext): number {
-  const isOpen = last > nowMs - REBUILD_MS && last <= nowMs && instants.some((ms) => ms !== last)
-  // A rebuild at the same instant as a finished one is another.
-  return isOpen ? last : Math.max(nowMs, last + 1)
-}
-
-/** Finds the files whose rows are not those of the raw files, by listings alone. */
-async function findWork(symbols: readonly string[], plan: Plan, context: TableContext): Promise<readonly Work[]> {
-  const work = new Map<string, Work>()
-  const workOf = (unit: Unit): Work => {
-    const name = unitName(unit, plan.layout)
-    const found = work.get(name) ?? { unit, symbols: [], rows: 0 }
-    work.set(name, found)
-    return found
-  }
-  const add = (unit: Unit, symbol: string, rows: number) => {
-    const found = workOf(unit)
-    found.symbols.push(symbol)
-    found.rows += rows
-  }
-  const seen = new Set<string>()
-  const look = inventory(symbols, context, async ({ symbol, files }) => ({ symbol, files }))
-  for await (const { symbol, files } of look) {
-    seen.add(symbol)
-    const units = filesByUnit(symbol, files, plan.layout, context)
-    for (const [name, { unit, files: ofUnit, rows }] of units) {
-      const footer = plan.known.get(name)?.footer
-      const isKnown = footer?.entries.get(symbol)?.listing === listingHash(ofUnit) && !isToRebuild(footer, plan)
-      if (!isKnown) add(unit, symbol, rows)
-    }
-    for (const [name, { unit, footer }] of plan.known) {
-      if (footer?.entries.has(symbol) === true && !units.has(name)) add(unit, symbol, 0)
-    }
-  }
-  for (const { unit, footer } of plan.known.values()) {
-    for (const symbol of footer?.entries.keys() ?? []) if (!seen.has(symbol)) add(unit, symbol, 0)
-    // Nothing of a damaged file is known, so that it is made anew even if no symbol has rows in it.
-    if (footer === undefined || isToRebuild(footer, plan)) workOf(unit)
-  }
-  for (const { symbols: ofUnit } of work.values()) ofUnit.sort(compareKeys)
-  return [...work].toSorted(([a], [b]) => compareKeys(a, b)).map(([, found]) => found)
-}
-
-function isToRebuild(footer: TableFooter, { isRebuild, rebuiltMs }: Plan): boolean {
-  return isRebuild && footer.rebuiltMs !== rebuiltMs
 }
 
 /** Rows that are in memory at once: about 200 bytes each. */

@@ -79,25 +79,33 @@ export function watchStore(
   }
 
   return {
-    store: {
-      ...store,
-      async list(...range) {
-        const files = await store.list(...range)
-        sawListed(files, range)
-        return files
-      },
-      async create(key, bytes, metadata) {
-        const result = await store.create(key, bytes, metadata)
-        if (result === 'created') sawWritten(key, bytes, true)
-        return result
-      },
-      async replace(key, bytes, metadata, tag) {
-        const result = await store.replace(key, bytes, metadata, tag)
-        if (result === 'replaced') sawWritten(key, bytes, false)
-        return result
-      },
-    },
+    store: tellingStore(store, sawListed, sawWritten),
     watched: (dataset) => byDataset.get(dataset) ?? new Map(),
+  }
+}
+
+function tellingStore(
+  store: Store,
+  sawListed: (files: readonly StoredFile[], range: Parameters<Store['list']>) => void,
+  sawWritten: (key: string, bytes: Uint8Array, isNew: boolean) => void,
+): Store {
+  return {
+    ...store,
+    async list(...range) {
+      const files = await store.list(...range)
+      sawListed(files, range)
+      return files
+    },
+    async create(key, bytes, metadata) {
+      const result = await store.create(key, bytes, metadata)
+      if (result === 'created') sawWritten(key, bytes, true)
+      return result
+    },
+    async replace(key, bytes, metadata, tag) {
+      const result = await store.replace(key, bytes, metadata, tag)
+      if (result === 'replaced') sawWritten(key, bytes, false)
+      return result
+    },
   }
 }
 

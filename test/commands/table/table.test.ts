@@ -9,7 +9,10 @@ setDefaultTimeout(60_000)
 
 const SYMBOLS = ['AAPL', '^GSPC', 'NA']
 
-function setLake(): MemoryStage & { night(date: string, ...args: string[]): Promise<void>; check(date: string): Promise<TableDocument> } {
+function setLake(): MemoryStage & {
+  night(date: string, ...args: string[]): Promise<void>
+  check(date: string): Promise<TableDocument>
+} {
   const stage = setMemoryStage()
   const all = sessions('2022-01-03', '2024-03-28').map(iso)
   for (const [index, symbol] of SYMBOLS.entries()) stage.bars[symbol] = makeBars(all, SEED + index)
