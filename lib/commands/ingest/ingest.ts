@@ -4,7 +4,8 @@ import { describeError } from '../../core/errors.ts'
 import { jobLimitWarnings, sendToActions } from '../../report/github.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { finishRun, type Run } from './finish.ts'
-import { unlessStopped } from '../../pipeline/interrupt.ts'
+import { createGracePeriod, unlessStopped } from '../../pipeline/interrupt.ts'
+import { isResumable } from '../../report/exit-code.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../core/period.ts'
 import { ingestAll, type RunResult, type TaskContext } from '../../pipeline/pipeline.ts'
@@ -100,12 +101,16 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   return await finishRun(result, { ...run, vendorStats, tables: kept })
 }
 
-/** Brings the tables up to date, unless the run has been told to end: the next one does it then. */
-async function keepTables(tables: RunTables, { bug }: RunResult, { effects, progress }: Run): Promise<KeptTables> {
-  if (effects.interruption.aborted || bug !== undefined) return { filesWritten: 0, errors: [] }
+/** Brings the tables up to date, but not when the run failed or is interrupted: the next one does it then. */
+async function keepTables(tables: RunTables, result: RunResult, { effects, progress }: Run): Promise<KeptTables> {
+  const { stoppedBy, bug } = result
+  const hasFailed = bug !== undefined || (stoppedBy !== undefined && !isResumable(stoppedBy))
+  if (hasFailed) return NONE_KEPT
   progress.waiting('Updating the tables')
-  return await tables.keep()
+  return (await createGracePeriod(effects, 0)(tables.keep())) ?? NONE_KEPT
 }
+
+const NONE_KEPT: KeptTables = { filesWritten: 0, errors: [] }
 
 /** Throws a usage error for symbols of --accept that the list does not have: a typo would be held back for ever. */
 function refuseUnknown(accepts: readonly string[], symbols: readonly string[]): void {
