@@ -1,13 +1,16 @@
 // The tables of a lake: which there are, and how a run keeps them up to date.
 
+import { XNYS } from '../core/calendar.ts'
 import type { Config, DatasetName } from '../core/config.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { dateOf, newYorkClock, yearOf } from '../core/dates.ts'
 import { IngestError } from '../core/errors.ts'
+import { resolvePeriod } from '../core/period.ts'
 import { STATEMENTS } from '../datasets/datasets.ts'
-import { createPrices } from '../datasets/prices/schema.ts'
+import { createPrices, type SessionDataset } from '../datasets/prices/schema.ts'
+import { lineOfListing, type LineOf, type SurveyMemory } from '../datasets/prices/settled.ts'
 import { createStatement } from '../datasets/statements/schema.ts'
-import { keepTable } from '../datasets/table/night.ts'
+import { keepTable, openTrusted, type TrustedTable } from '../datasets/table/night.ts'
 import type { TableContext } from '../datasets/table/units.ts'
 import { watchStore } from '../datasets/table/watch.ts'
 import type { Store } from '../store/store.ts'
@@ -15,20 +18,29 @@ import type { Store } from '../store/store.ts'
 type LakeSettings = Pick<Config, 'prefix' | 'creator'>
 
 /** A dataset as its files are read; how FMP is asked for it does not matter here. */
-export function datasetOf(name: DatasetName, { prefix, creator }: LakeSettings): Dataset {
+export function datasetOf(name: DatasetName, lake: LakeSettings): Dataset {
   const statement = STATEMENTS.find((known) => known.name === name)
-  if (statement !== undefined) return createStatement(statement, { prefix, creator })
+  return statement === undefined ? pricesOf(lake) : createStatement(statement, lake)
+}
+
+function pricesOf({ prefix, creator }: LakeSettings): SessionDataset {
   return createPrices({ api: 'stable', withAdjClose: true, prefix, creator })
 }
 
+type TableAbout = Pick<TableContext, 'store' | 'tablePrefix' | 'version' | 'nowMs' | 'onProblem'> & {
+  /** Of the nightly runs for which the table settles symbols, in sessions. */
+  readonly lookback: number
+}
+
 /** What a table of a dataset is made with. `nowMs` is the instant of the run. */
-export function tableContext(
-  dataset: Dataset,
-  { store, ...rest }: Pick<TableContext, 'store' | 'tablePrefix' | 'version' | 'nowMs' | 'onProblem'>,
-): TableContext {
+export function tableContext(name: DatasetName, lake: LakeSettings, { lookback, ...about }: TableAbout): TableContext {
   // A statement's documents are few: its table has no months.
-  const baseYear = dataset.name === 'prices' ? yearOf(newYorkClock(rest.nowMs).date) : undefined
-  return { ...rest, store, dataset, baseYear }
+  if (name !== 'prices') return { ...about, dataset: datasetOf(name, lake), baseYear: undefined }
+  const dataset = pricesOf(lake)
+  const open = { fromDate: undefined, toDate: undefined, backfillDays: undefined }
+  const period = resolvePeriod({ mode: 'daily', ...open, lookback }, XNYS, about.nowMs)
+  const settle = lineOfListing({ store: about.store, dataset, calendar: XNYS, period })
+  return { ...about, dataset, baseYear: yearOf(period.today), settle }
 }
 
 export type KeptTables = { readonly filesWritten: number; readonly errors: readonly IngestError[] }
@@ -37,31 +49,52 @@ export type KeptTables = { readonly filesWritten: number; readonly errors: reado
 export type RunTables = {
   /** The store by which the run lists and writes. */
   readonly store: Store
+  /** What the table of prices knows of earlier surveys; absent in a run that keeps no tables. */
+  readonly memory?: SurveyMemory
   /** Brings the tables up to date with what the run has done. Rejects with a defect only. */
   readonly keep: () => Promise<KeptTables>
 }
 
+type RunAbout = Pick<TableContext, 'version' | 'nowMs' | 'onProblem'>
+
 /** Watches what a run does with the store, for its tables; with a run that keeps none nothing is watched. */
-export function watchTables(
-  store: Store,
-  config: Config,
-  about: Pick<TableContext, 'version' | 'nowMs' | 'onProblem'>,
-): RunTables {
+export function watchTables(store: Store, config: Config, about: RunAbout): RunTables {
   if (!config.keepsTables || config.isDryRun) return { store, keep: async () => ({ filesWritten: 0, errors: [] }) }
-  const datasets = config.datasets.map((name) => datasetOf(name, config))
+  const { tablePrefix, dates } = config
+  const contexts = new Map(
+    config.datasets.map((name) => [
+      name,
+      tableContext(name, config, { ...about, store, tablePrefix, lookback: dates.lookback }),
+    ]),
+  )
   const { date } = newYorkClock(about.nowMs)
   const [year = 0, month = 0] = date.split('-').map(Number)
   // Day files of this month and the last: a run that was ended before it came to the table wrote none before these.
+  const datasets = [...contexts.values()].map(({ dataset }) => dataset)
   const watching = watchStore(store, { datasets, listedFrom: dateOf(year, month - 1, 1) })
+  const prices = contexts.get('prices')
+  let found: TrustedTable | undefined
+  let settledOf: LineOf | undefined
   return {
     store: watching.store,
+    memory: {
+      async recall() {
+        // A table that cannot be read is an error at the end of the run: its symbols are listed until then.
+        found = prices && (await openTrusted(prices).catch(ignoreFailure))
+        return new Map([...(found?.footer.entries ?? [])].map(([symbol, { settled }]) => [symbol, settled]))
+      },
+      remember(lineOf) {
+        settledOf = lineOf
+      },
+    },
     async keep() {
       const errors: IngestError[] = []
       let filesWritten = 0
-      for (const dataset of datasets) {
-        const context = tableContext(dataset, { ...about, store, tablePrefix: config.tablePrefix })
+      for (const context of contexts.values()) {
+        const watched = watching.watched(context.dataset)
+        const night = context === prices ? { watched, found, settledOf } : { watched }
         try {
-          filesWritten += (await keepTable(watching.watched(dataset), context)).filesWritten
+          filesWritten += (await keepTable(night, context)).filesWritten
         } catch (error) {
           if (!(error instanceof IngestError)) throw error
           errors.push(error)
@@ -70,4 +103,9 @@ export function watchTables(
       return { filesWritten, errors }
     },
   }
+}
+
+function ignoreFailure(error: unknown): undefined {
+  if (!(error instanceof IngestError)) throw error
+  return undefined
 }

@@ -18,6 +18,11 @@ export type SymbolEntry = {
   readonly listing: string
   /** The same of the raw file of the month's year alone; empty where there was none. */
   readonly yearFile: string
+  /**
+   * In the last file by name: what the dataset's survey says of the symbol where a run has nothing to ask of it; else empty.
+   * Only the dataset reads it.
+   */
+  readonly settled: string
 }
 
 export type TableFooter = {
@@ -71,6 +76,7 @@ function packEntries(entries: ReadonlyMap<string, SymbolEntry>): string {
     days: all.map(({ days }) => days),
     listing: all.map(({ listing }) => listing),
     yearFile: all.map(({ yearFile }) => yearFile),
+    settled: all.map(({ settled }) => settled),
   }
   return Buffer.from(Bun.deflateSync(Buffer.from(JSON.stringify(columns)))).toString('base64')
 }
@@ -94,6 +100,7 @@ function unpackEntries(text: string): ReadonlyMap<string, SymbolEntry> | undefin
         days: numberOf('days', index),
         listing: textOf('listing', index),
         yearFile: textOf('yearFile', index),
+        settled: textOf('settled', index),
       },
     ]),
   )
@@ -116,7 +123,7 @@ function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** What the footer says of these rows. */
+/** What the footer says of these rows. What was settled before them is no more. */
 export function entryOf(
   rows: readonly StampedRow[],
   about: Pick<SymbolEntry, 'listing' | 'yearFile'> & { readonly isMonth: boolean },
@@ -129,7 +136,12 @@ export function entryOf(
     newestMs = Math.max(newestMs, ingestMs)
   }
   const { listing, yearFile } = about
-  return { rows: rows.length, ingestMs: newestMs, sha: shortHash(hash), days, listing, yearFile }
+  return { rows: rows.length, ingestMs: newestMs, sha: shortHash(hash), days, listing, yearFile, settled: '' }
+}
+
+/** Whether a footer says anything else of what is settled. A symbol without an entry has no place for it. */
+export function isNews(settled: ReadonlyMap<string, string>, { entries }: Pick<TableFooter, 'entries'>): boolean {
+  return [...settled].some(([symbol, line]) => (entries.get(symbol)?.settled ?? line) !== line)
 }
 
 /** The bit of a date in the days of its month. */

@@ -4,10 +4,10 @@
 import { mapAhead } from '../../core/concurrency.ts'
 import { yearOf, type IsoDate } from '../../core/dates.ts'
 import { readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
-import { compareKeys } from '../../store/store.ts'
-import { dayBit, type SymbolEntry, type TableFooter } from './footer.ts'
+import { compareKeys, type StoredFile } from '../../store/store.ts'
+import { dayBit, isNews, type SymbolEntry, type TableFooter } from './footer.ts'
 import { listRaw } from './lake-rows.ts'
-import { unitName, unitOf, type Layout, type Unit } from './layout.ts'
+import { unitName, unitNamed, unitOf, type Layout, type Unit } from './layout.ts'
 import { filesByUnit, readChange, unitsOf } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
 import { listTable, readFooterOf, rewriteUnit, tableRoot, type TableContext } from './units.ts'
@@ -30,29 +30,72 @@ export function isTrusted(listedMs: number, nowMs: number): boolean {
   return listedMs <= nowMs && nowMs - listedMs < TRUSTED_MS
 }
 
+/** A table that a run may rely on, as it was found. */
+export type TrustedTable = {
+  readonly files: readonly StoredFile[]
+  /** Of the last file by name. */
+  readonly footer: TableFooter
+}
+
 /**
- * Brings the table up to date with what the run has seen and written. A table that is not there, or that was not compared with
- * a listing of all raw files for a week, is brought up to date wholly. Rejects with an IngestError if the store fails or a file of the
- * table is damaged.
+ * Opens a table, by one listing and one footer. Undefined if it is not there, or was not compared with a listing of all raw files
+ * for a week. Rejects with an IngestError if the store fails or its last file is damaged.
  */
-export async function keepTable(watched: Watched, context: TableContext): Promise<Updated> {
+export async function openTrusted(context: TableContext): Promise<TrustedTable | undefined> {
   const files = await listTable(context)
   const last = files.at(-1)
   const footer = last && (await readFooterOf(last, context))
-  if (footer === undefined || !isTrusted(footer.listedMs, context.nowMs)) {
-    return await updateTable(context, { isRebuild: false })
-  }
+  return footer !== undefined && isTrusted(footer.listedMs, context.nowMs) ? { files, footer } : undefined
+}
+
+/** What a run knows for its table. */
+export type Night = {
+  readonly watched: Watched
+  /** The table as the run's survey found it, if that relied on it. */
+  readonly found?: TrustedTable | undefined
+  /** What is settled of a symbol that the run has listed or written; absent if the run does not know. */
+  readonly settledOf?: ((symbol: string, seen: WatchedSymbol) => string) | undefined
+}
+
+/**
+ * Brings the table up to date with what the run has seen and written. A table that is not to be relied on is brought up to date
+ * wholly. Rejects with an IngestError if the store fails or a file of the table is damaged.
+ */
+export async function keepTable({ watched, found, settledOf }: Night, context: TableContext): Promise<Updated> {
+  // Where the run has seen nothing but the table there is nothing to do, and nothing to ask.
+  const trusted = watched.size === 0 && found !== undefined ? found : await openTrusted(context)
+  if (trusted === undefined) return await updateTable(context, { isRebuild: false })
+  const { files, footer } = trusted
   const { layout, listedMs, rebuiltMs } = footer
   const names = new Set(files.map(({ key }) => key.slice(tableRoot(context).length)))
   const months = await readMonths(watched, { layout, names }, context)
   const tasks = await findTasks(watched, { layout, names, months }, context)
+  const settled = settledIn(watched, settledOf)
+  const last = lastOf(tasks, trusted, context)
+  if (last !== undefined && isNews(settled, footer)) tasksOf(tasks, last, layout)
   let filesWritten = 0
-  for (const { unit, symbols } of tasks.values()) {
+  for (const [name, { unit, symbols }] of tasks) {
     const changes = () => changesIn(symbols, unit, layout, context)
-    const about = { listedMs, rebuiltMs }
+    const about = { listedMs, rebuiltMs, ...(last && name === unitName(last, layout) && { settled }) }
     if (await rewriteUnit({ unit, layout, about, changes }, context)) filesWritten += 1
   }
   return { files: files.length, filesWritten }
+}
+
+/** What is settled of the symbols of a run. One that was written is not, if nobody says so. */
+function settledIn(watched: Watched, settledOf: Night['settledOf']): ReadonlyMap<string, string> {
+  const settled = new Map<string, string>()
+  for (const [symbol, seen] of watched) {
+    if (settledOf !== undefined) settled.set(symbol, settledOf(symbol, seen))
+    else if (seen.isRewritten || seen.newDays.size > 0) settled.set(symbol, '')
+  }
+  return settled
+}
+
+/** The last file by name, with those that are to be written. */
+function lastOf(tasks: Tasks, { files, footer }: TrustedTable, context: TableContext): Unit | undefined {
+  const names = [...files.map(({ key }) => key.slice(tableRoot(context).length)), ...tasks.keys()]
+  return unitNamed(names.toSorted(compareKeys).at(-1) ?? '', footer.layout)
 }
 
 type Table = { readonly layout: Layout; readonly names: ReadonlySet<string> }

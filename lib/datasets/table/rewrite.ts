@@ -19,6 +19,8 @@ export type FileAbout = Omit<TableFooter, 'entries'> & {
   readonly columns: readonly Column[]
   /** Whether all rows are of one month. */
   readonly isMonth: boolean
+  /** What is `settled` from now on, of symbols of which it is known anew. */
+  readonly settled?: ReadonlyMap<string, string>
 }
 
 /**
@@ -53,6 +55,10 @@ export async function rewriteFile(
   }
   // All changes of a file without groups.
   await merge({ entries: before, rows: new Map(), end: undefined }, merging)
+  for (const [symbol, settled] of about.settled ?? []) {
+    const entry = entries.get(symbol)
+    if (entry !== undefined) entries.set(symbol, { ...entry, settled })
+  }
   const { layout, listedMs, rebuiltMs } = about
   const bytes = writer.finish(footerKeyValues({ layout, listedMs, rebuiltMs, entries }))
   return { bytes, rows: [...entries.values()].reduce((sum, { rows }) => sum + rows, 0) }

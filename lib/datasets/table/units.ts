@@ -19,6 +19,8 @@ export type TableContext = RawContext & {
   readonly nowMs: number
   /** The first year that a new table keeps in a file a month; undefined: it has no months. */
   readonly baseYear: number | undefined
+  /** What is `settled` of a symbol with these raw files (see `SymbolEntry`); absent for a dataset that settles none. */
+  readonly settle?: (symbol: string, files: readonly StoredFile[]) => Promise<string>
 }
 
 /** The key prefix of the files of a table, with a slash at its end. */
@@ -113,7 +115,7 @@ export type Rewriting = {
   readonly unit: Unit
   readonly layout: Layout
   /** What the footer of a new file says beside the entries. One that is there keeps its own, but for a later listing. */
-  readonly about: Pick<FileAbout, 'listedMs' | 'rebuiltMs'>
+  readonly about: Pick<FileAbout, 'listedMs' | 'rebuiltMs' | 'settled'>
   /** The changes in the order of their symbols; asked for anew after a conflict. */
   readonly changes: () => AsyncIterable<Change> | Iterable<Change>
 }
@@ -137,7 +139,7 @@ export async function rewriteUnit(
     const { stored, old, footer } = attempt === 0 && opened ? opened : await openUnit(unit, layout, context)
     const createdBy = `${dataset.creator} version ${version}`
     const listedMs = Math.max(about.listedMs, footer?.listedMs ?? 0)
-    const kept = { listedMs, rebuiltMs: footer?.rebuiltMs ?? about.rebuiltMs }
+    const kept = { ...about, listedMs, rebuiltMs: footer?.rebuiltMs ?? about.rebuiltMs }
     const whole = { ...kept, columns: dataset.columns, isMonth: unit.kind === 'month', layout, createdBy }
     const file = await rewriteFile(old, changes(), whole).catch((error: unknown) => {
       throw error instanceof IngestError ? error : damagedTableError(store.locate(key), error)

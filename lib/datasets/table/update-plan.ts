@@ -1,10 +1,11 @@
 // What an update of a table has to do: which files hold other rows than the raw files give, told by footers and listings alone.
 
 import { mapAhead } from '../../core/concurrency.ts'
+import type { Dataset } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
 import { compareKeys } from '../../store/store.ts'
-import { inventory } from '../inventory.ts'
+import { inventory, type SymbolFiles } from '../inventory.ts'
 import type { TableFooter } from './footer.ts'
 import { listingHash } from './lake-rows.ts'
 import { chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
@@ -82,12 +83,15 @@ function rebuildInstant(instants: readonly number[], last: number, { nowMs }: Ta
   return isOpen ? last : Math.max(nowMs, last + 1)
 }
 
-/** The files of which the rows are not those of the raw files, found by listings alone, in the order of their names. */
-export async function findWork(
-  symbols: readonly string[],
-  plan: Plan,
-  context: TableContext,
-): Promise<readonly Work[]> {
+export type FoundWork = {
+  /** The files of which the rows are not those of the raw files, in the order of their names. */
+  readonly work: readonly Work[]
+  /** What is settled of each symbol. */
+  readonly settled: ReadonlyMap<string, string>
+}
+
+/** What there is to do, found by listings alone, and by what the dataset reads to settle a symbol. */
+export async function findWork(symbols: readonly string[], plan: Plan, context: TableContext): Promise<FoundWork> {
   const work = new Map<string, Work>()
   const add: AddWork = (unit, symbol, rows) => {
     const name = unitName(unit, plan.layout)
@@ -96,12 +100,18 @@ export async function findWork(
     if (symbol !== undefined) found.symbols.push(symbol)
     found.rows += rows
   }
-  for await (const { symbol, files } of inventory(symbols, context, async (listed) => listed)) {
+  const settled = new Map<string, string>()
+  const look = async ({ symbol, files }: SymbolFiles<Dataset>) => {
+    return { symbol, files, line: await context.settle?.(symbol, files) }
+  }
+  for await (const { symbol, files, line } of inventory(symbols, context, look)) {
     addSymbol(symbol, filesByUnit(symbol, files, plan.layout, context), plan, add)
+    if (line !== undefined) settled.set(symbol, line)
   }
   addFiles(new Set(symbols), plan, add)
   for (const { symbols: ofUnit } of work.values()) ofUnit.sort(compareKeys)
-  return [...work].toSorted(([a], [b]) => compareKeys(a, b)).map(([, found]) => found)
+  const sorted = [...work].toSorted(([a], [b]) => compareKeys(a, b)).map(([, found]) => found)
+  return { work: sorted, settled }
 }
 
 /** Without a symbol the file is written though none of its symbols changes. */

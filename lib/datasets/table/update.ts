@@ -3,11 +3,12 @@
 import { mapAhead } from '../../core/concurrency.ts'
 import { compareKeys, type StoredFile } from '../../store/store.ts'
 import { listSymbols } from '../inventory.ts'
+import { isNews } from './footer.ts'
 import { unitNamed, type Layout, type Unit } from './layout.ts'
 import { readChange, readChanges } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
 import { listTable, openUnit, rewriteUnit, tableRoot, type TableContext } from './units.ts'
-import { findWork, isToRebuild, readTable, type Plan, type Work } from './update-plan.ts'
+import { findWork, isToRebuild, readTable, type FoundWork, type Plan, type Work } from './update-plan.ts'
 
 export type UpdateOptions = {
   /** Makes every file anew from the raw files alone. One that was ended early goes on where it was. */
@@ -25,7 +26,7 @@ export type Updated = { readonly files: number; readonly filesWritten: number }
 export async function updateTable(context: TableContext, options: UpdateOptions): Promise<Updated> {
   const symbols = (await listSymbols(context)).symbols.toSorted(compareKeys)
   const plan = await readTable(symbols.length, context, options)
-  const work = await findWork(symbols, plan, context)
+  const { work, settled } = await findWork(symbols, plan, context)
   let [done, filesWritten] = [0, 0]
   for (const batch of batchesOf(work)) {
     options.onProgress?.(done, work.length)
@@ -33,7 +34,7 @@ export async function updateTable(context: TableContext, options: UpdateOptions)
     done += batch.length
   }
   const files = await listTable(context)
-  await stampListed(files, plan, context)
+  await stampListed(files, { ...plan, settled }, context)
   return { files: files.length, filesWritten }
 }
 
@@ -110,17 +111,18 @@ function changesOf({ unit, symbols }: Work, layout: Layout, context: TableContex
   return mapAhead(symbols, MAX_SYMBOLS_AHEAD, async (symbol) => await readChange(symbol, unit, layout, context))
 }
 
-/** Says in the last file by name, which the next run reads, that all raw files have been listed. */
+/** Says in the last file by name, which the next run reads, that all raw files have been listed and what is settled. */
 async function stampListed(
   files: readonly StoredFile[],
-  { layout, rebuiltMs }: Plan,
+  { layout, rebuiltMs, settled }: Plan & Pick<FoundWork, 'settled'>,
   context: TableContext,
 ): Promise<void> {
   const last = files.at(-1)
   const unit = last && unitNamed(last.key.slice(tableRoot(context).length), layout)
   if (unit === undefined) return
   const opened = await openUnit(unit, layout, context)
-  if (opened.footer?.listedMs === context.nowMs) return
-  const about = { listedMs: context.nowMs, rebuiltMs }
+  const isSaid = opened.footer?.listedMs === context.nowMs && !isNews(settled, opened.footer)
+  if (isSaid) return
+  const about = { listedMs: context.nowMs, rebuiltMs, settled }
   await rewriteUnit({ unit, layout, about, changes: () => [] }, context, opened)
 }

@@ -13,6 +13,10 @@ export type WatchedSymbol = {
   readonly added: Map<string, Uint8Array>
   /** Keys of other files that were written. */
   readonly changed: Set<string>
+  /** The dates of new day files, with or without their bytes. */
+  readonly newDays: Set<IsoDate>
+  /** Whether any other file was written. */
+  isRewritten: boolean
   /** The dates of day files that were listed. */
   readonly listedDays: Set<IsoDate>
   /** The hash of each year file whose year was listed; empty for a year without one. */
@@ -55,12 +59,16 @@ export function watchStore(
   function sawWritten(key: string, bytes: Uint8Array, isNew: boolean): void {
     const at = watchedAt(key)
     if (at === undefined) return
-    const isDay = at.dataset.partitionOf(at.symbol, key)?.kind === 'day'
-    if (isNew && isDay && keptBytes + bytes.byteLength <= MAX_KEPT_BYTES) {
+    const { dataset, symbol, seen } = at
+    const partition = dataset.partitionOf(symbol, key)
+    const newDay = isNew && partition?.kind === 'day' ? partition.date : undefined
+    if (newDay === undefined) seen.isRewritten = true
+    else seen.newDays.add(newDay)
+    if (newDay !== undefined && keptBytes + bytes.byteLength <= MAX_KEPT_BYTES) {
       keptBytes += bytes.byteLength
-      at.seen.added.set(key, bytes)
+      seen.added.set(key, bytes)
     } else {
-      at.seen.changed.add(key)
+      seen.changed.add(key)
     }
   }
 
@@ -110,5 +118,6 @@ function tellingStore(
 }
 
 function newlySeen(): WatchedSymbol {
-  return { added: new Map(), changed: new Set(), listedDays: new Set(), listedYears: new Map() }
+  const written = { added: new Map(), changed: new Set<string>(), newDays: new Set<IsoDate>(), isRewritten: false }
+  return { ...written, listedDays: new Set(), listedYears: new Map() }
 }
