@@ -2,7 +2,7 @@
 import type { DateRange, IsoDate } from '../../lib/core/dates.ts'
 import { freshCase, rerunCase, type Backfill } from './backfills.ts'
 import type { Ground } from './ground.ts'
-import { backfilledNight, newNight, presentNight } from './nights.ts'
+import { backfilledNight, newNight, presentNight, settledNight } from './nights.ts'
 import type { Place } from './place.ts'
 import { dryRun, planInProcess } from './plans.ts'
 import { quietNight } from './quiet-nights.ts'
@@ -38,6 +38,9 @@ export const CASES: Readonly<Record<string, CaseMaker>> = {
   'night-new': async (ground) => await newNight(ground, 500),
   'night-new-50': async (ground) => await newNight(ground, 500, 50),
   'night-present': async (ground) => await presentNight(ground, 500),
+  'settled-500': async (ground) => await settledNight(ground, 500),
+  'settled-5k': async (ground) => await settledNight(ground, 5_000),
+  'settled-50k': async (ground) => await settledNight(ground, 50_000),
   'night-backfilled': async (ground) => await backfilledNight(ground, 500),
   'night-quiet-folder': async (ground) => await quietNight(ground, 500, FOLDER),
   'night-quiet-20ms': async (ground) => await quietNight(ground, 500, AT_20_MS),
