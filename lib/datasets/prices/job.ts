@@ -55,6 +55,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     warnings: holeWarnings(plans, period, config),
     errors: plans.flatMap(({ symbol, errors }) => errors.map((error) => ({ symbol, error }))),
     keys: () => plans.flatMap(({ symbol, files }) => files.map(({ partition }) => dataset.key(symbol, partition))),
+    // Only a dry run asks for them, and that lists every symbol.
     stored: () => surveyed.map((stored) => storedLine(stored, mode)),
     tasks: ({ openEncoder }) => {
       const files = plans.reduce((sum, plan) => sum + plan.files.length, 0)
