@@ -41,7 +41,7 @@ export function encodeParquet(content: FileContent): Uint8Array {
 }
 
 function columnValues(column: Column, { rows, ingestMs }: FileContent): unknown[] {
-  if (column.name === INGEST_TS.name) return rows.map(() => microsOf(ingestMs))
+  if (column.name === INGEST_TS.name) return new Array<bigint>(rows.length).fill(microsOf(ingestMs))
   const { name, type } = column
   switch (type) {
     case 'instant':
