@@ -2,15 +2,11 @@
 //
 // The thread is kept for runs of thousands of day files (see MIN_FILES_FOR_THREAD in commands/effects.ts).
 
-import type { EncodedFile, Encoder, FileDraft, FileSettings } from './parquet.ts'
+import { encodeHere, type EncodedFile, type Encoder, type FileDraft, type FileSettings } from './parquet.ts'
 
 /** Encodes in this thread. */
 export function createEncoder(settings: FileSettings): Encoder {
-  // Loaded when something is written: many commands and runs write nothing.
-  return {
-    encode: async (draft) => (await import('./writer.ts')).encodeFile(draft, settings),
-    close: () => undefined,
-  }
+  return { encode: async (draft) => await encodeHere(draft, settings), close: () => undefined }
 }
 
 /**

@@ -44,8 +44,12 @@ export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' 
 /** A file's bytes, and the hash of its rows (`rows-sha256`). */
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
 
-/** The rows of one file, newest first, at least one, and the dates that were asked for (for its footer). */
-export type FileDraft = Pick<FileContent, 'rows' | 'asked' | 'carried' | 'carriedBy'>
+/**
+ * The rows of one file, newest first, at least one, and the dates that were asked for (for its footer). What else it says
+ * counts in place of the settings: a file is encoded anew as another run has written it.
+ */
+export type FileDraft = Pick<FileContent, 'rows' | 'asked' | 'carried' | 'carriedBy'> &
+  Partial<Pick<FileContent, 'ingestMs' | 'version' | 'note'>>
 
 export type Encoder = {
   /** Rejects with what the encoding throws, which is a defect. */
@@ -155,10 +159,10 @@ export async function haveEqualFooters(a: Uint8Array, b: Uint8Array): Promise<bo
   return facts.haveEqualFooters(a, b)
 }
 
-/** The bytes of a file as they are written. Rejects if a value does not fit its column. */
-export async function encodeAgain(content: FileContent): Promise<Uint8Array> {
-  const { encodeParquet } = await import('./writer.ts')
-  return encodeParquet(content)
+/** A file encoded in this thread. Rejects if a value does not fit its column. */
+export async function encodeHere(draft: FileDraft, settings: FileSettings): Promise<EncodedFile> {
+  const { encodeFile } = await import('./writer.ts')
+  return encodeFile(draft, settings)
 }
 
 /** A DATE: days since 1970 in four bytes. Undefined if no file of this program can have that date. */
