@@ -177,13 +177,13 @@ async function encodeAsWritten(
   { dataset, encoder }: FileCheckContext,
 ): Promise<EncodedFile | undefined> {
   const { ingestMs, asked, carried, carriedBy } = footer
-  const settings = { columns: dataset.columns, creator: dataset.creator, note: facts.note }
+  const { columns, creator } = dataset
   const draft = { rows, asked, carried, carriedBy, ingestMs, version: versionIn(facts, dataset), note: facts.note }
   const encoded = await encoder.encode(draft).catch(() => undefined)
   if (encoded !== undefined && Buffer.compare(bytes, encoded.bytes) === 0) return encoded
   // A thread is sent JSON, which has no NaN and one zero, and fails for other files as well where one cannot be encoded.
   // Damaged rows may hold values that no column takes; the encoder's errors for them are of any kind.
-  return await encodeHere(draft, { ...settings, ...draft }).catch(() => undefined)
+  return await encodeHere(draft, { ...draft, columns, creator }).catch(() => undefined)
 }
 
 /**

@@ -1,6 +1,7 @@
 // Encodes files: in this thread, or in a thread of its own if there are thousands.
 //
-// The thread is kept for runs of thousands of day files (see MIN_FILES_FOR_THREAD in commands/effects.ts).
+// The thread is kept for runs of thousands of day files (see MIN_FILES_FOR_THREAD in commands/effects.ts), and for
+// `verify --deep`, which encodes the files of a folder anew.
 
 import { encodeHere, type EncodedFile, type Encoder, type FileDraft, type FileSettings } from './parquet.ts'
 

@@ -200,10 +200,13 @@ function checkPrice(symbol: string, raw: RawRow): RowCheck {
  */
 function isPlainlyValid(raw: RawRow): raw is PriceRow {
   const { symbol, date, open, high, low, close, adjClose, volume } = raw
-  // Zero is not plain: there are two of it.
-  const isPlain = (value: unknown) => value === null || (typeof value === 'number' && value > 0 && value < MAX_INT64)
   const amounts = [open, high, low, close, adjClose, volume]
-  return typeof symbol === 'string' && typeof date === 'string' && isIsoDate(date) && amounts.every(isPlain)
+  return typeof symbol === 'string' && typeof date === 'string' && isIsoDate(date) && amounts.every(isPlainAmount)
+}
+
+/** Zero is not plain: there are two of it. */
+function isPlainAmount(value: unknown): boolean {
+  return value === null || (typeof value === 'number' && value > 0 && value < MAX_INT64)
 }
 
 function validPrice(symbol: string, { date, open, high, low, close, adjClose, volume: exact }: PriceRow): RowCheck {

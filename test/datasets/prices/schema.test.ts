@@ -273,16 +273,16 @@ test('the fields FMP sends today are known', async () => {
   for (const field of PRICES.requiredFields) expect(PRICES.knownFields).toContain(field)
 })
 
+// A stamp at midnight is its day, and only the schema knows that: such a row is never a plain one.
+const atMidnight = ({ date, ...row }: RawRow) => ({
+  ...row,
+  date: typeof date === 'string' ? `${date}T00:00:00` : date,
+})
+
 describe('a plain row', () => {
   const VALUES = [null, undefined, 0, -0, 1.5, 12, -3, 2 ** 62, 2 ** 63, 1e300, Number.NaN, Infinity, '1', true]
   const SYMBOLS = ['AAPL', '', null, undefined, 7]
   const DATES = [DATE, '2024-02-30', '24-09-13', '', null, undefined, 20240913]
-
-  // A stamp at midnight is its day, and only the schema knows that: such a row is never a plain one.
-  const atMidnight = ({ date, ...row }: RawRow) => ({
-    ...row,
-    date: typeof date === 'string' ? `${date}T00:00:00` : date,
-  })
 
   test('is judged as the schema judges it', () => {
     forRandomCases('plain rows', 5_000, (random) => {
