@@ -50,7 +50,7 @@ function dayOf(date: string): Why['day'] {
 const ALL = sessions('2023-01-03', '2025-01-31').map(iso)
 const EVENTS: Partial<Record<Symbol, readonly PastEvent[]>> = {
   SPLIT: [{ exDate: iso(SPLIT.exDate), split: [4, 1] }],
-  CARRY: [{ exDate: iso(CARRY.exDate), dividend: 1 }],
+  CARRY: [{ exDate: iso(CARRY.exDate), dividend: 0.5 }],
 }
 
 function tradedBars(symbol: Symbol): readonly TradedBar[] {
