@@ -1,14 +1,12 @@
 // A lake that grows by night while the vendor's past moves under it.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
 import { addDays, type IsoDate } from '../../lib/core/dates.ts'
 import { cents, iso, makeBars, SEED } from '../support/bars.ts'
 import { compareWithVendor } from '../support/lakes/stale-rows.ts'
 import { setStage, type Stage } from '../support/runs/stage.ts'
 import { barsOn, type PastEvent, type TradedBar } from '../support/servers/moving-past.ts'
-
-setDefaultTimeout(240_000)
 
 const START = iso('2022-10-03')
 const SESSIONS = XNYS.sessions({ from: START, to: iso('2024-08-16') })

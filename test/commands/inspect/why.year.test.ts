@@ -10,7 +10,8 @@ import { setMemoryStage, type MemoryStage } from '../../support/runs/memory-stag
 import { barsOn, type PastEvent, type TradedBar } from '../../support/servers/moving-past.ts'
 import type { Why } from '../../../lib/report/why.ts'
 
-setDefaultTimeout(240_000)
+// Far above what it takes on a busy machine.
+setDefaultTimeout(900_000)
 
 const SYMBOLS = ['DAYS', 'YEAR', 'SPLIT', 'CARRY'] as const
 type Symbol = (typeof SYMBOLS)[number]
