@@ -1,11 +1,11 @@
 // Files of many row groups, each with the rows of a few symbols: how they are read group by group, and written anew with the
 // bytes of those groups that did not change.
 
-import { parquetMetadata, parquetReadObjects, type FileMetaData, type RowGroup } from 'hyparquet'
+import { parquetMetadata, type FileMetaData, type RowGroup } from 'hyparquet'
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
 import type { Column } from '../core/dataset.ts'
-import { rowRead, type StampedRow } from './parquet.ts'
-import { INGEST_TS } from '../core/dataset.ts'
+import type { StampedRow } from './parquet.ts'
+import { readGroupRows } from './reader.ts'
 import { schemaOf } from './facts.ts'
 import { columnValues } from './writer.ts'
 
@@ -50,17 +50,10 @@ export async function readGroup(
   columns: readonly Column[],
 ): Promise<readonly SymbolRows[]> {
   const rowStart = groups.slice(0, index).reduce((sum, { rows }) => sum + rows, 0)
-  const file = {
-    byteLength: bytes.byteLength,
-    slice: (from: number, to?: number) => bytes.slice(from, to).buffer,
-  }
   const rowEnd = rowStart + (groups[index]?.rows ?? 0)
-  const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd })
   const bySymbol: { symbol: string; rows: StampedRow[] }[] = []
-  for (const read of rows) {
-    const row = rowRead(read, columns)
-    const symbol = String(row['symbol'])
-    const stamped = { row, ingestMs: Number(read[INGEST_TS.name]) }
+  for (const stamped of await readGroupRows(bytes, metadata, { rowStart, rowEnd }, columns)) {
+    const symbol = String(stamped.row['symbol'])
     const last = bySymbol.at(-1)
     if (last?.symbol === symbol) last.rows.push(stamped)
     else bySymbol.push({ symbol, rows: [stamped] })
