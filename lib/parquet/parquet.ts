@@ -10,10 +10,10 @@ import {
   isWithin,
   LAST_YEAR,
   MS_PER_DAY,
-  utcDate,
   type DateRange,
   type IsoDate,
 } from '../core/dates.ts'
+import type { ColumnReader, StoredValue } from './columns.ts'
 import type { FileFacts } from './facts.ts'
 import { boundsOf, readMetadata } from './metadata.ts'
 import type { Slice } from './thrift.ts'
@@ -75,8 +75,9 @@ export type StampedRow = { readonly row: Row; readonly ingestMs: number }
  * file lacks is null. Rejects if the bytes are no such file.
  */
 export async function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly StampedRow[]> {
-  const rows = await readObjects(bytes)
-  return rows.map((row) => ({ row: rowRead(row, columns), ingestMs: Number(row[INGEST_TS.name]) }))
+  const file = await openFile(bytes)
+  const instants = file.read(INGEST_TS.name)
+  return rowsOf(file, columns, {}).map((row, index) => ({ row, ingestMs: msOf(instants?.[index]) }))
 }
 
 /** The same rows without their `ingest_ts`; of a range those with a date in it. */
@@ -85,42 +86,52 @@ export async function readRows(
   columns: readonly Column[],
   range?: DateRange,
 ): Promise<readonly Row[]> {
-  const rows = await readObjects(bytes)
-  const isWanted = ({ date }: Record<string, unknown>) =>
-    range === undefined || (date instanceof Date && isWithin(utcDate(date.getTime()), range))
-  return rows.filter(isWanted).map((row) => rowRead(row, columns))
+  const file = await openFile(bytes)
+  if (range === undefined) return rowsOf(file, columns, {})
+  const wanted = datesOf(file).map((date) => isWithin(date, range))
+  const [from, to] = [wanted.indexOf(true), wanted.lastIndexOf(true) + 1]
+  return rowsOf(file, columns, { from: Math.max(from, 0), to }).filter((_, index) => wanted[from + index])
 }
 
 /** The dates of a whole file of this program, one a row. Rejects if the bytes are no such file. */
 export async function readDates(bytes: Uint8Array): Promise<readonly IsoDate[]> {
-  const rows = await readObjects(bytes, ['date'])
-  return rows.map((row) => (row['date'] instanceof Date ? utcDate(row['date'].getTime()) : noDate()))
+  return datesOf(await openFile(bytes))
 }
 
 /** Rejects if the bytes are no file of this program, whatever is wrong with them. */
-async function readObjects(bytes: Uint8Array, columns?: string[]) {
-  const [{ parquetMetadata, parquetReadObjects }, { requireSoundPages }] = await Promise.all([
-    import('hyparquet'),
-    import('./pages.ts'),
-  ])
-  const metadata = parquetMetadata(bytes)
-  requireSoundPages(bytes, metadata)
-  return await parquetReadObjects({ file: new Uint8Array(bytes).buffer, metadata, ...(columns && { columns }) })
+async function openFile(bytes: Uint8Array): Promise<ColumnReader> {
+  const { openColumns } = await import('./columns.ts')
+  return openColumns(bytes)
 }
 
-function noDate(): never {
+function datesOf(file: ColumnReader): readonly IsoDate[] {
+  return (file.read('date') ?? noDates()).map((days) => (typeof days === 'number' ? dateOfDay(days) : noDates()))
+}
+
+function noDates(): never {
   throw new RangeError('A row has no date')
 }
 
-function rowRead(row: Readonly<Record<string, unknown>>, columns: readonly Column[]): Row {
-  const own = columns.filter(({ name }) => name !== INGEST_TS.name)
-  return Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row
+type RowSpan = { readonly from?: number; readonly to?: number }
+
+function rowsOf(file: ColumnReader, columns: readonly Column[], { from = 0, to = file.rows }: RowSpan): readonly Row[] {
+  const read = columns
+    .filter(({ name }) => name !== INGEST_TS.name)
+    .map(({ name, type }) => ({ name, type, values: file.read(name, from, to) }))
+  return Array.from({ length: to - from }, (_, index) => {
+    return Object.fromEntries(read.map(({ name, type, values }) => [name, valueRead(values?.[index], type)])) as Row
+  })
 }
 
-function valueRead(value: unknown, type: Column['type']): Row[string] {
-  if (value instanceof Date) return type === 'date' ? utcDate(value.getTime()) : value.toISOString()
-  if (typeof value === 'bigint') return Number(value)
-  return typeof value === 'string' || typeof value === 'number' ? value : null
+function valueRead(value: StoredValue | undefined, type: Column['type']): Row[string] {
+  if (typeof value !== 'number') return value ?? null
+  if (type === 'date') return dateOfDay(value)
+  return type === 'instant' ? new Date(msOf(value)).toISOString() : value
+}
+
+/** Microseconds as milliseconds. */
+function msOf(micros: StoredValue | undefined): number {
+  return typeof micros === 'number' ? Math.trunc(micros / 1_000) : Number.NaN
 }
 
 /** What a file's footer says: enough to judge the file without reading its rows. */
