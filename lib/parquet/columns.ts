@@ -1,5 +1,6 @@
-// The values of a file's columns. A night compares ten rows of the year file of each symbol, so only what is asked for is made
-// a value; hyparquet makes a value of all: 0.4 ms of CPU a file instead of 0.1 (a year of prices, all 500 of a night in turn).
+// The values of a file's columns. A night compares ten rows of the year file of each symbol, so only those that are asked for
+// become values. hyparquet makes values of all rows: 1.16 ms of CPU instead of 0.53 for the dates and ten rows of each of 500
+// year files (medians of 5, both in turn on a busy machine). Tests hold this reader against hyparquet's.
 
 import { snappyUncompress } from 'hyparquet'
 import { metadataStart } from './metadata.ts'
@@ -31,7 +32,7 @@ export type ColumnReader = {
   read(name: string, from?: number, to?: number): readonly StoredValue[] | undefined
 }
 
-/** Opens a whole file of this program. Throws a RangeError if the bytes are no such file. */
+/** Opens a whole file of this program. Throws an Error if the bytes are no such file. */
 export function openColumns(bytes: Uint8Array): ColumnReader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const { rows, chunks } = readChunks(view)

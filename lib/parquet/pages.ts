@@ -43,7 +43,7 @@ export type Page = {
   readonly contentBytes: number
 }
 
-/** The pages of a column. Throws a RangeError unless they can be decoded in the time and memory that the rows take. */
+/** The pages of a column. Throws an Error unless they can be decoded in the time and memory that the rows take. */
 export function readSoundPages(view: DataView, { start, bytes }: Chunk, rows: number): readonly Page[] {
   const end = start + bytes
   if (!(start >= 0 && end > start && end <= view.byteLength)) refuse('columns')
