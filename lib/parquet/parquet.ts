@@ -3,16 +3,7 @@
 
 import { CREATOR } from '../core/config.ts'
 import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
-import {
-  dateOfDay,
-  FIRST_YEAR,
-  isIsoDate,
-  isWithin,
-  LAST_YEAR,
-  MS_PER_DAY,
-  type DateRange,
-  type IsoDate,
-} from '../core/dates.ts'
+import { dateOfDay, FIRST_YEAR, isIsoDate, LAST_YEAR, MS_PER_DAY, type DateRange, type IsoDate } from '../core/dates.ts'
 import type { FileFacts } from './facts.ts'
 import { boundsOf, readMetadata, type FileMetadata } from './metadata.ts'
 import type { Slice } from './thrift.ts'
@@ -80,7 +71,7 @@ export type StampedRow = { readonly row: Row; readonly ingestMs: number }
  */
 export async function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly StampedRow[]> {
   const reader = await import('./reader.ts')
-  return await reader.readStampedRows(bytes, columns)
+  return reader.readStampedRows(bytes, columns)
 }
 
 /** The same rows without their `ingest_ts`; of a range those with a date in it. */
@@ -89,14 +80,15 @@ export async function readRows(
   columns: readonly Column[],
   range?: DateRange,
 ): Promise<readonly Row[]> {
-  const rows = (await readStampedRows(bytes, columns)).map(({ row }) => row)
-  return range === undefined ? rows : rows.filter(({ date }) => isWithin(date, range))
+  const reader = await import('./reader.ts')
+  if (range !== undefined) return reader.readRowsWithin(bytes, columns, range)
+  return reader.readStampedRows(bytes, columns).map(({ row }) => row)
 }
 
 /** The dates of a whole file of this program, one a row. Rejects if the bytes are no such file. */
 export async function readDates(bytes: Uint8Array): Promise<readonly IsoDate[]> {
   const reader = await import('./reader.ts')
-  return await reader.readDates(bytes)
+  return reader.readDates(bytes)
 }
 
 /** What a file's footer says: enough to judge the file without reading its rows. */

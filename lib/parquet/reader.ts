@@ -1,77 +1,52 @@
 // Parquet bytes to rows: what writer.ts has written.
 
-import { parquetMetadata, parquetRead, type FileMetaData } from 'hyparquet'
 import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
-import { dateOfDay, isIsoDate, type IsoDate } from '../core/dates.ts'
+import { dateOfDay, isWithin, type DateRange, type IsoDate } from '../core/dates.ts'
+import { openColumns, type ColumnReader, type StoredValue } from './columns.ts'
 import type { StampedRow } from './parquet.ts'
-import { requireSoundPages } from './pages.ts'
 
-/** The rows of a whole file, as `readStampedRows` of parquet.ts says. */
-export async function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly StampedRow[]> {
-  return stampedRows(await readColumns(bytes), columns)
+/** The rows of a whole file, as `readStampedRows` of parquet.ts says. Throws an Error if the bytes are no such file. */
+export function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): readonly StampedRow[] {
+  return stampedRows(openColumns(bytes), columns)
 }
 
-/** The rows of one row group of a file, in its order. Rejects if they cannot be decoded. */
-export async function readGroupRows(
-  bytes: Uint8Array,
-  metadata: FileMetaData,
-  rows: { readonly rowStart: number; readonly rowEnd: number },
-  columns: readonly Column[],
-): Promise<readonly StampedRow[]> {
-  const file = { byteLength: bytes.byteLength, slice: (from: number, to?: number) => bytes.slice(from, to).buffer }
-  const values = await decodeColumns({ file, metadata, ...rows })
-  return stampedRows({ count: rows.rowEnd - rows.rowStart, values }, columns)
+/** All rows of columns that are open, each with its `ingest_ts`. Throws an Error if their bytes are damaged. */
+export function stampedRows(file: ColumnReader, columns: readonly Column[]): readonly StampedRow[] {
+  const stamps = file.read(INGEST_TS.name)
+  return rowsOf(file, columns, {}).map((row, index) => ({ row, ingestMs: msOf(stamps?.[index]) }))
 }
 
-function stampedRows({ count, values }: Columns, columns: readonly Column[]): readonly StampedRow[] {
+/** The rows of a whole file in a range, as `readRows` of parquet.ts says. Throws an Error if the bytes are no such file. */
+export function readRowsWithin(bytes: Uint8Array, columns: readonly Column[], range: DateRange): readonly Row[] {
+  const file = openColumns(bytes)
+  const isWanted = datesOf(file).map((date) => isWithin(date, range))
+  const from = isWanted.indexOf(true)
+  if (from === -1) return []
+  // In files of this program these rows stand together.
+  const rows = rowsOf(file, columns, { from, to: isWanted.lastIndexOf(true) + 1 })
+  return rows.filter((_, index) => isWanted[from + index])
+}
+
+/** The dates of a whole file, as `readDates` of parquet.ts says. Throws an Error if the bytes are no such file. */
+export function readDates(bytes: Uint8Array): readonly IsoDate[] {
+  return datesOf(openColumns(bytes))
+}
+
+function datesOf(file: ColumnReader): readonly IsoDate[] {
+  return (file.read('date') ?? refuse()).map((days) => (typeof days === 'number' ? dateOfDay(days) : refuse()))
+}
+
+function refuse(): never {
+  throw new RangeError('A row has no date')
+}
+
+type RowSpan = { readonly from?: number; readonly to?: number }
+
+function rowsOf(file: ColumnReader, columns: readonly Column[], { from = 0, to = file.rows }: RowSpan): readonly Row[] {
   const own = columns
     .filter(({ name }) => name !== INGEST_TS.name)
-    .map(({ name }) => [name, values.get(name)?.map(valueRead)] as const)
-  const stamps = values.get(INGEST_TS.name)
-  return Array.from({ length: count }, (_, index) => ({ row: rowAt(own, index), ingestMs: Number(stamps?.[index]) }))
-}
-
-/** The dates of a whole file, as `readDates` of parquet.ts says. */
-export async function readDates(bytes: Uint8Array): Promise<readonly IsoDate[]> {
-  const { count, values } = await readColumns(bytes, ['date'])
-  const dates = values.get('date')
-  return Array.from({ length: count }, (_, index) => dateIn(dates?.[index]))
-}
-
-function dateIn(value: unknown): IsoDate {
-  if (typeof value !== 'string' || !isIsoDate(value)) throw new RangeError('A row has no date')
-  return value
-}
-
-type Columns = { readonly count: number; readonly values: ReadonlyMap<string, readonly unknown[]> }
-
-/**
- * The columns of a file by name, as the library gives them, but dates as text. Columns and not the library's rows, because
- * making two objects of every row takes most of the time. Rejects if the bytes are no file of this program, whatever is wrong
- * with them.
- */
-async function readColumns(bytes: Uint8Array, names?: string[]): Promise<Columns> {
-  const metadata = parquetMetadata(bytes)
-  requireSoundPages(bytes, metadata)
-  const values = await decodeColumns({
-    file: new Uint8Array(bytes).buffer,
-    metadata,
-    ...(names && { columns: names }),
-  })
-  return { count: Number(metadata.num_rows), values }
-}
-
-async function decodeColumns(wanted: Parameters<typeof parquetRead>[0]): Promise<Columns['values']> {
-  const values = new Map<string, readonly unknown[]>()
-  await parquetRead({
-    ...wanted,
-    parsers: { dateFromDays: dateOfDay },
-    onChunk: ({ columnName, columnData }) => {
-      const before = values.get(columnName)
-      values.set(columnName, before === undefined ? Array.from(columnData) : [...before, ...columnData])
-    },
-  })
-  return values
+    .map(({ name, type }) => [name, file.read(name, from, to)?.map((value) => valueRead(value, type))] as const)
+  return Array.from({ length: to - from }, (_, index) => rowAt(own, index))
 }
 
 function rowAt(columns: readonly (readonly [string, readonly Row[string][] | undefined])[], index: number): Row {
@@ -80,8 +55,13 @@ function rowAt(columns: readonly (readonly [string, readonly Row[string][] | und
   return row as Row
 }
 
-function valueRead(value: unknown): Row[string] {
-  if (value instanceof Date) return value.toISOString()
-  if (typeof value === 'bigint') return Number(value)
-  return typeof value === 'string' || typeof value === 'number' ? value : null
+function valueRead(value: StoredValue, type: Column['type']): Row[string] {
+  if (typeof value !== 'number') return value
+  if (type === 'date') return dateOfDay(value)
+  return type === 'instant' ? new Date(msOf(value)).toISOString() : value
+}
+
+/** Microseconds as milliseconds. */
+function msOf(micros: StoredValue | undefined): number {
+  return typeof micros === 'number' ? Math.trunc(micros / 1_000) : Number.NaN
 }
