@@ -120,8 +120,8 @@ async function rowsOf({ old }: Opened, { dataset }: TableContext): Promise<Reado
   const rows = new Map<string, readonly StampedRow[]>()
   if (old === undefined) return rows
   const { readGroup } = await loadRowGroups()
-  for (const index of old.file.groups.keys()) {
-    for (const { symbol, rows: ofSymbol } of await readGroup(old.file, index, dataset.columns)) {
+  for (const group of old.file.groups) {
+    for (const { symbol, rows: ofSymbol } of readGroup(old.file, group, dataset.columns)) {
       rows.set(symbol, [...(rows.get(symbol) ?? []), ...ofSymbol])
     }
   }

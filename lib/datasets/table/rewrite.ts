@@ -46,7 +46,7 @@ export async function rewriteFile(
     const held = takeBefore(before, end)
     const change = next.peek()
     if (old !== undefined && change !== undefined && isBefore(change.symbol, end)) {
-      const read = await readGroup(old.file, index, columns)
+      const read = readGroup(old.file, group, columns)
       await merge({ entries: held, rows: new Map(read.map(({ symbol, rows }) => [symbol, rows])), end }, merging)
     } else if (old !== undefined) {
       writer.copy(old.file, group)
