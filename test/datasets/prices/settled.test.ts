@@ -44,13 +44,13 @@ function setLake(bars: Readonly<Record<string, readonly Bar[]>>): Lake {
   }
 }
 
-/** The program's metrics without what tells two runs apart. */
-async function metricsOf(lake: Lake, args: readonly string[], now: string) {
+/** What a run says, without what tells two runs apart. */
+async function saidBy(lake: Lake, args: readonly string[], now: string) {
   const { stdout, stderr, calls, code } = await lake.run([...args, '--json'], now)
   if (stdout === '') throw new Error(stderr)
   const { run_uuid, duration_seconds, table_files_written, ...metrics } = JSON.parse(stdout) as Record<string, unknown>
   expect([run_uuid, duration_seconds]).not.toContain(undefined)
-  return { ...metrics, calls, code }
+  return { ...metrics, stderr, calls, code }
 }
 
 const rawOf = ({ store }: Lake) => [...store.files].filter(([key]) => key.startsWith('raw/prices/'))
@@ -171,9 +171,9 @@ describe('a table that is right', () => {
         minute += 1
         const now = `${date}T13:${String(minute).padStart(2, '0')}:00Z`
         const list = ['--tickers', SYMBOLS.join(','), ...args]
-        const told = await metricsOf(pair.tabled, [...list, '--table'], now)
+        const told = await saidBy(pair.tabled, [...list, '--table'], now)
         const { lists } = pair.tabled.requests
-        expect({ now, args, ...told }).toEqual({ now, args, ...(await metricsOf(pair.listing, list, now)) })
+        expect({ now, args, ...told }).toEqual({ now, args, ...(await saidBy(pair.listing, list, now)) })
         settled += Math.max(0, pair.listing.requests.lists - lists)
       }
       let last = '2024-01-02'
