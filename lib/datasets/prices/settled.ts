@@ -4,7 +4,6 @@
 import { isIsoDate, type IsoDate } from '../../core/dates.ts'
 import type { Period } from '../../core/period.ts'
 import type { StoredFile } from '../../store/store.ts'
-import type { WatchedSymbol } from '../table/watch.ts'
 import { tradesElsewhere } from './exchange.ts'
 import { planSessions, type PlanContext, type SymbolPlan } from './plan.ts'
 import { surveyListed, type StoredSessions, type SurveyContext } from './survey.ts'
@@ -17,8 +16,16 @@ export type SurveyMemory = {
   readonly remember: (lineOf: LineOf) => void
 }
 
+/** What a run has written of a symbol. */
+type Written = {
+  /** The dates of new day files. */
+  readonly newDays: ReadonlySet<IsoDate>
+  /** Whether any other file was written. */
+  readonly isRewritten: boolean
+}
+
 /** The line of a symbol that the run has listed or written; empty if it is not known to be settled. */
-export type LineOf = (symbol: string, seen: WatchedSymbol) => string
+export type LineOf = (symbol: string, written: Written) => string
 
 /** What settles a symbol: nothing is asked of it in the run up to `newest` that looks back to `lookbackFrom`. */
 type Settled = {

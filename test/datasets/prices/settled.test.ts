@@ -48,9 +48,8 @@ function setLake(bars: Readonly<Record<string, readonly Bar[]>>): Lake {
 async function saidBy(lake: Lake, args: readonly string[], now: string) {
   const { stdout, stderr, calls, code } = await lake.run([...args, '--json'], now)
   if (stdout === '') throw new Error(stderr)
-  const { run_uuid, duration_seconds, table_files_written, ...metrics } = JSON.parse(stdout) as Record<string, unknown>
-  expect([run_uuid, duration_seconds]).not.toContain(undefined)
-  return { ...metrics, stderr, calls, code }
+  const metrics = JSON.parse(stdout) as object
+  return { ...metrics, run_uuid: '', duration_seconds: 0, table_files_written: 0, stderr, calls, code }
 }
 
 const rawOf = ({ store }: Lake) => [...store.files].filter(([key]) => key.startsWith('raw/prices/'))
@@ -188,7 +187,7 @@ describe('a table that is right', () => {
         await both([], step.date)
         await both([], step.date)
       }
-      expect(rawOf(pair.tabled).toSorted()).toEqual(rawOf(pair.listing).toSorted())
+      expect(new Map(rawOf(pair.tabled))).toEqual(new Map(rawOf(pair.listing)))
     })
     // Else nothing has been shown.
     expect(settled).toBeGreaterThan(20)
