@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { COVERAGE, DOCTOR, LAKE, SQL, STATUS, VERIFY, WHY } from './lake-settings.ts'
+import { COVERAGE, DOCTOR, LAKE, SQL, STATUS, TABLE, VERIFY, WHY } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -45,7 +45,7 @@ export const SCHEMA = {
 export type CommandName = 'ingest' | LakeCommandName | 'sql' | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
-export type LakeCommandName = 'status' | 'verify' | 'coverage' | 'why' | 'doctor'
+export type LakeCommandName = 'status' | 'verify' | 'coverage' | 'why' | 'doctor' | 'table'
 
 export const COMMANDS: Readonly<Record<CommandName, Command>> = {
   ingest: {
@@ -109,6 +109,15 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
       ['the same for a script: exit code 0 or 1, and a JSON document', 'ingest doctor --out ./lake --json'],
     ],
   },
+  table: {
+    description: 'bring the tables that readers take in one line up to date with the stored files',
+    settings: TABLE,
+    examples: [
+      ['after files were deleted, or written without --table', 'ingest table --out s3://my-bucket'],
+      ['do the tables hold what the files hold? Row by row', 'ingest table --out ./lake --check'],
+      ['make them anew', 'ingest table --out ./lake --rebuild'],
+    ],
+  },
   sql: {
     description: 'print the lines that read this lake, ready to run',
     settings: SQL,
@@ -151,6 +160,7 @@ export const COMMAND_WORDS = [
   'coverage',
   'why',
   'doctor',
+  'table',
   'sql',
   'demo',
   'databricks',

@@ -100,6 +100,26 @@ export const WHY = {
   },
 } as const satisfies Settings
 
+/** Of `ingest table`: all that it takes. */
+export const TABLE = {
+  isRebuild: {
+    flag: '--rebuild',
+    ...SWITCH,
+    help: 'make every file of the tables anew',
+    details: 'One that was ended goes on where it was, within a day.',
+  },
+  isCheck: {
+    flag: '--check',
+    ...SWITCH,
+    help: 'write nothing: read tables and stored files, and name every row that differs',
+  },
+  out: LAKE.out,
+  isJson: LAKE.isJson,
+  isQuiet: LAKE.isQuiet,
+  envFile: FLAGS.envFile,
+  nowMs: { ...FLAGS.nowMs, help: 'be at this instant, in ISO with a zone' },
+} as const satisfies Settings
+
 /** Of `ingest sql`: all that it takes. */
 export const SQL = {
   reader: { flag: 'READER', value: 'reader', default: 'duckdb', help: READERS.join(', ') },

@@ -85,6 +85,10 @@ export type Config = {
   readonly target: Target
   /** Key prefix of the data, without slashes at its ends. */
   readonly prefix: string
+  /** Key prefix of the tables, without slashes at its ends. */
+  readonly tablePrefix: string
+  /** Whether the run keeps the tables up to date. */
+  readonly keepsTables: boolean
   readonly isForced: boolean
   readonly isDryRun: boolean
   /** Whether a dry run prints the keys too. */
@@ -130,7 +134,10 @@ export type VendorSettings = Pick<
 
 /** What all commands that look at a lake share. */
 export type LakeConfig = StoreSettings &
-  Pick<Config, 'skipsBadTickers' | 'target' | 'prefix' | 'isJson' | 'isQuiet' | 'nowMs' | 'warnings' | 'secrets'> & {
+  Pick<
+    Config,
+    'skipsBadTickers' | 'target' | 'prefix' | 'tablePrefix' | 'isJson' | 'isQuiet' | 'nowMs' | 'warnings' | 'secrets'
+  > & {
     /** Undefined: all symbols of the lake. */
     readonly tickers: TickerSource | undefined
     /** Undefined where the command asks FMP for nothing. */
@@ -149,12 +156,13 @@ export type BundleSettings = {
 }
 
 /** The settings of `ingest sql`. */
-export type SqlSettings = Pick<Config, 'target' | 'prefix' | 'defaultRegion' | 'addressingStyle' | 'secrets'> & {
+export type SqlSettings = Pick<
+  Config,
+  'target' | 'prefix' | 'tablePrefix' | 'defaultRegion' | 'addressingStyle' | 'secrets'
+> & {
   readonly reader: ReaderName
   /** Whether the lines read the data itself in place of the tables that are made of it. */
   readonly readsRaw: boolean
-  /** Key prefix of the tables, without slashes at its ends. */
-  readonly tablePrefix: string
 }
 
 /** The GitHub Actions job that the program runs in. */

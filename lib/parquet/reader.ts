@@ -1,6 +1,6 @@
 // Parquet bytes to rows: what writer.ts has written.
 
-import { parquetMetadata, parquetRead } from 'hyparquet'
+import { parquetMetadata, parquetRead, type FileMetaData } from 'hyparquet'
 import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
 import { dateOfDay, isIsoDate, type IsoDate } from '../core/dates.ts'
 import type { StampedRow } from './parquet.ts'
@@ -8,7 +8,22 @@ import { requireSoundPages } from './pages.ts'
 
 /** The rows of a whole file, as `readStampedRows` of parquet.ts says. */
 export async function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly StampedRow[]> {
-  const { count, values } = await readColumns(bytes)
+  return stampedRows(await readColumns(bytes), columns)
+}
+
+/** The rows of one row group of a file, in its order. Rejects if they cannot be decoded. */
+export async function readGroupRows(
+  bytes: Uint8Array,
+  metadata: FileMetaData,
+  rows: { readonly rowStart: number; readonly rowEnd: number },
+  columns: readonly Column[],
+): Promise<readonly StampedRow[]> {
+  const file = { byteLength: bytes.byteLength, slice: (from: number, to?: number) => bytes.slice(from, to).buffer }
+  const values = await decodeColumns({ file, metadata, ...rows })
+  return stampedRows({ count: rows.rowEnd - rows.rowStart, values }, columns)
+}
+
+function stampedRows({ count, values }: Columns, columns: readonly Column[]): readonly StampedRow[] {
   const own = columns
     .filter(({ name }) => name !== INGEST_TS.name)
     .map(({ name }) => [name, values.get(name)?.map(valueRead)] as const)
@@ -38,18 +53,25 @@ type Columns = { readonly count: number; readonly values: ReadonlyMap<string, re
 async function readColumns(bytes: Uint8Array, names?: string[]): Promise<Columns> {
   const metadata = parquetMetadata(bytes)
   requireSoundPages(bytes, metadata)
-  const values = new Map<string, readonly unknown[]>()
-  await parquetRead({
+  const values = await decodeColumns({
     file: new Uint8Array(bytes).buffer,
     metadata,
     ...(names && { columns: names }),
+  })
+  return { count: Number(metadata.num_rows), values }
+}
+
+async function decodeColumns(wanted: Parameters<typeof parquetRead>[0]): Promise<Columns['values']> {
+  const values = new Map<string, readonly unknown[]>()
+  await parquetRead({
+    ...wanted,
     parsers: { dateFromDays: dateOfDay },
     onChunk: ({ columnName, columnData }) => {
       const before = values.get(columnName)
       values.set(columnName, before === undefined ? Array.from(columnData) : [...before, ...columnData])
     },
   })
-  return { count: Number(metadata.num_rows), values }
+  return values
 }
 
 function rowAt(columns: readonly (readonly [string, readonly Row[string][] | undefined])[], index: number): Row {

@@ -9,6 +9,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { python } from '../spark/python.ts'
 import { knownOn, makeReadingLake } from './lake.ts'
 import { readRecipes } from './recipes.ts'
+import { makeTables } from './table-lake.ts'
 import { checkTables } from './tables.ts'
 
 const WORK = join(import.meta.dir, '../../node_modules/.cache/readers')
@@ -50,6 +51,7 @@ async function checkRecipes(interpreter: string): Promise<number> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   const lake = await makeReadingLake(folder)
+  await makeTables(lake)
   const expected = await expectedRows(lake)
   const pages = [await readRecipes('lib/parquet/README.md'), await readRecipes('README.md')]
   const recipes = pages.flat().filter(({ language, heading }) => language === 'python' && heading !== 'Spark')

@@ -3,10 +3,10 @@
 // what is stored, read without any reader that is tested.
 
 import { join } from 'node:path'
-import { DuckDBInstance } from '@duckdb/node-api'
 import { parquetReadObjects } from 'hyparquet'
 import type { Bar } from '../support/bars.ts'
 import { barsOfNight, morningAfter, movingSeries } from '../support/moving-series.ts'
+import { runCli } from '../support/runs/process.ts'
 import { ingest } from '../spark/lakes.ts'
 import { day, span } from '../support/values.ts'
 import { makeFilings } from './lake.ts'
@@ -42,36 +42,10 @@ export async function makeTableLake(lake: string): Promise<void> {
   await ingest(lake, { vendor: makeFilings(), args: filers, now: '2024-09-17T14:00:00Z' })
 }
 
-/** A text of SQL. */
-function text(path: string): string {
-  return `'${path.replaceAll("'", "''")}'`
-}
-
-/** Makes the tables of a lake in its folder `tables`. */
+/** Makes the tables of a lake. */
 export async function makeTables(lake: string): Promise<void> {
-  const connection = await (await DuckDBInstance.create()).connect()
-  const copy = async (name: string, select: string) => {
-    const path = join(lake, 'tables', name)
-    await Bun.write(path, '')
-    await connection.run(`COPY (${select}) TO ${text(path)} (FORMAT parquet, ROW_GROUP_SIZE 2048)`)
-  }
-  const pattern = lake.replaceAll(/[*?[]/g, '[$&]')
-  const stored = `SELECT * FROM read_parquet(${text(`${pattern}/raw/prices/**/*.parquet`)}, hive_partitioning = false)
-    QUALIFY row_number() OVER (PARTITION BY symbol, date ORDER BY ingest_ts DESC) = 1`
-  for (const bucket of [0, 1]) {
-    const rows = `SELECT * FROM (${stored}) WHERE date < '2024-01-01' AND hash(symbol) % 2 = ${bucket} ORDER BY symbol, date`
-    await copy(`prices/closed-2024-0${bucket}-of-02.parquet`, rows)
-  }
-  for (let month = 1; month <= 9; month += 1) {
-    const rows = `SELECT * FROM (${stored}) WHERE date >= '2024-01-01' AND month(date) = ${month} ORDER BY symbol, date`
-    await copy(`prices/month-2024-0${month}.parquet`, rows)
-  }
-  const income = text(`${pattern}/raw/fundamentals/type=income/**/*.parquet`)
-  await copy(
-    `income/bucket-00-of-01.parquet`,
-    `SELECT * FROM read_parquet(${income}, hive_partitioning = false) ORDER BY ALL`,
-  )
-  connection.closeSync()
+  const { code, stderr } = await runCli(['table', '--out', lake])
+  if (code !== 0) throw new Error(`The tables could not be made: ${stderr}`)
 }
 
 /** A stored row: instants in microseconds, floats as they are. */

@@ -153,6 +153,8 @@ function demoConfig(folder: string, server: DemoServer, { mode, nowMs }: DemoRun
     isQuiet: false,
     allowsUnsafeStore: false,
     withAdjClose: true,
+    tablePrefix: 'tables',
+    keepsTables: false,
     maxCalls: undefined,
     nowMs,
     apiKey: server.key,
