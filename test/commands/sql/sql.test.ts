@@ -10,7 +10,7 @@ import { linesFor } from '../../../lib/commands/sql/sql.ts'
 import { READERS, type SqlSettings } from '../../../lib/core/config.ts'
 import type { Setup } from '../../../lib/store/s3/setup.ts'
 import { knownOn, makeFilings } from '../../readers/lake.ts'
-import { countingRows, hexOf } from '../../readers/table-lake.ts'
+import { countingRows, hexOf, makeTables } from '../../readers/table-lake.ts'
 import { barsFor } from '../../support/bars.ts'
 import { makeTempFolder, type TempFolder } from '../../support/lakes/temp-folder.ts'
 import { runCli } from '../../support/runs/process.ts'
@@ -61,8 +61,8 @@ beforeAll(async () => {
   await stage.run(night, { now: '2024-09-12T13:00:00Z' })
   stage.onRequest = makeFilings().onRequest
   await stage.run(['--tickers', 'AAPL,BRK-B', '--dataset', 'fundamentals'], { now: '2024-09-12T14:00:00Z' })
-  await stage.run(['table'], { now: '2024-09-12T15:00:00Z' })
   await cp(stage.lake.out, lake, { recursive: true })
+  await makeTables(lake)
 })
 afterAll(async () => await folder.remove())
 
