@@ -65,6 +65,8 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'commands/doctor/vendor-checks.ts': ['commands/doctor/doctor.test.ts', 'likewise'],
   'commands/doctor/vendor-look.ts': ['commands/doctor/doctor.test.ts', 'the calls of these checks'],
   'commands/ingest/finish.ts': ['commands/ingest/ingest.test.ts', 'the end of that run'],
+  'commands/sql/dialects.ts': ['commands/sql/sql.test.ts', 'the lines of each reader'],
+  'commands/sql/place.ts': ['commands/sql/sql.test.ts', 'the places that those lines name'],
   'commands/vendor.ts': ['commands/ingest/ingest.test.ts', 'how that run asks FMP'],
   'commands/streams.ts': ['faults/process.test.ts', 'shows only where the output of a process breaks'],
   'core/config.ts': ['cli/resolve.test.ts', 'types, and the names of the datasets'],
