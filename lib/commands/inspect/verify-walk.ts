@@ -2,6 +2,8 @@
 
 import { createLimit } from '../../core/concurrency.ts'
 import { laterOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import type { Dataset } from '../../core/dataset.ts'
+import { IngestError } from '../../core/errors.ts'
 import type { Finding } from '../../core/findings.ts'
 import { counted } from '../../core/text.ts'
 import { STATEMENTS } from '../../datasets/datasets.ts'
@@ -10,9 +12,11 @@ import type { SymbolCoverage } from '../../datasets/prices/symbol-coverage.ts'
 import { checkSymbol, type CheckedSymbol } from '../../datasets/prices/verify-symbol.ts'
 import { createStatement } from '../../datasets/statements/schema.ts'
 import { checkDocuments } from '../../datasets/statements/verify.ts'
+import { lookAtTable, type TableLook } from '../../datasets/table/verify.ts'
 import { strayFinding, type FileCheckContext, type RunOfFile } from '../../datasets/verify-file.ts'
 import type { RunHistory } from '../../report/symbol-history.ts'
 import { readRunsAt, type RunRecord } from '../../report/runs.ts'
+import { tableContext } from '../tables.ts'
 import type { Lake } from './look.ts'
 
 export type Walk = {
@@ -54,6 +58,7 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
   const { isDeep, range, history } = walk
   const level = await listSymbols({ store, dataset: prices })
   const context = { ...fileContext(lake, walk), dataset: prices, calendar, asOf, range }
+  const table = await openTable(prices, lake, walk)
   const limit = createLimit(isDeep ? SYMBOLS_DEEP : SYMBOLS_AT_ONCE)
   const symbols: WalkedSymbol[] = []
   const findings: Finding[] = [...level.strayFolders, ...level.strays.map(({ key }) => key)].map((key) =>
@@ -64,14 +69,33 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
       mends: history.of(files.symbol).mends,
       hasEnded: (through: IsoDate) => hasEnded(through, files.symbol, lake, walk),
     }
-    return await limit.run(async () => await checkSymbol(files, known, context))
+    const symbol = await limit.run(async () => await checkSymbol(files, known, context))
+    table?.see({ ...files, dates: symbol.coverage.dates })
+    return symbol
   })
   for await (const symbol of checked) {
     findings.push(...symbol.findings)
     symbols.push(kept(symbol, history))
   }
   const lakeWide = symbols.flatMap((symbol) => findingsOfSymbol(symbol, newestOf(symbols, lake), lake, walk))
-  return { symbols, findings: [...findings, ...lakeWide, ...unlisted(level.symbols, lake)] }
+  const ofTable = (await table?.findings()) ?? []
+  return { symbols, findings: [...findings, ...lakeWide, ...unlisted(level.symbols, lake), ...ofTable] }
+}
+
+/** The table of a dataset; undefined where it may not be listed: a lake without tables needs no right to. */
+async function openTable(dataset: Dataset, lake: Lake, { isDeep, range }: Walk): Promise<TableLook | undefined> {
+  const { store, config, effects, startMs, listed, warn } = lake
+  // What is wrong with a raw file is a finding of its own.
+  const onProblem = () => undefined
+  const { tablePrefix } = config
+  const context = tableContext(dataset, { store, tablePrefix, version: effects.version, nowMs: startMs, onProblem })
+  try {
+    return await lookAtTable(context, { isDeep, range, symbols: listed })
+  } catch (error) {
+    if (!(error instanceof IngestError) || error.data?.isDenied !== true) throw error
+    warn(`The table of ${dataset.name} was not looked at: ${error.message}`)
+    return undefined
+  }
 }
 
 function fileContext({ store, effects }: Lake, { isDeep }: Walk): Omit<FileCheckContext, 'dataset'> {
@@ -195,8 +219,13 @@ async function walkStatements(lake: Lake, walk: Walk): Promise<readonly Finding[
     findings.push(...[...level.strayFolders, ...level.strays.map(({ key }) => key)].map((key) => strayFinding(key)))
     const wanted = listed === undefined ? level.symbols : level.symbols.filter((symbol) => listed.includes(symbol))
     const context = { ...fileContext(lake, walk), dataset }
-    const checked = inventory(wanted, { store, dataset }, async (files) => await checkDocuments(files, context))
+    const table = await openTable(dataset, lake, { ...walk, range: undefined })
+    const checked = inventory(wanted, { store, dataset }, async (files) => {
+      table?.see({ ...files, dates: undefined })
+      return await checkDocuments(files, context)
+    })
     for await (const found of checked) findings.push(...found)
+    findings.push(...((await table?.findings()) ?? []))
   }
   return findings
 }
