@@ -68,7 +68,12 @@ export async function lookAtTable(context: TableContext, options: TableLookOptio
       const isTable = options.isDeep && layout !== undefined
       const compared = isTable ? (await checkTable(context, options.symbols)).findings : []
       const damaged = new Set(faults.map(({ key }) => key))
-      const ofRows = compared.filter(({ key }) => !damaged.has(key)).flatMap((one) => rowFinding(one, options.range))
+      // What is known to be behind is read again by an update; all else by a rebuild alone.
+      const cureOf = ({ key, symbol = '' }: TableFinding) =>
+        behind.get(key.slice(tableRoot(context).length))?.includes(symbol) === true ? UPDATE : REBUILD
+      const ofRows = compared
+        .filter(({ key }) => !damaged.has(key))
+        .flatMap((one) => rowFinding(one, cureOf(one), options.range))
       return [...faults, ...found, ...ofRows]
     },
   }
@@ -173,7 +178,11 @@ function behindFinding(key: string, symbols: readonly string[]): Finding {
   return { kind: 'table_behind', symbol: symbols.length === 1 ? symbols[0] : undefined, key, detail, cure: UPDATE }
 }
 
-function rowFinding({ kind, key, symbol, rows }: TableFinding, range: DateRange | undefined): readonly Finding[] {
+function rowFinding(
+  { kind, key, symbol, rows }: TableFinding,
+  cure: Cure,
+  range: DateRange | undefined,
+): readonly Finding[] {
   if (kind === 'table_stray') return []
   if (kind === 'table_damaged') return [damagedFinding(key)]
   // The primary key of a statement has the period after the date.
@@ -185,5 +194,5 @@ function rowFinding({ kind, key, symbol, rows }: TableFinding, range: DateRange 
     table_extra: `has ${counted(wanted.length, 'row')} that the stored files do not have`,
     table_differs: `has other values than the stored files in ${counted(wanted.length, 'row')}`,
   }[kind]
-  return [{ kind: 'table_differs', symbol, key, date: wanted[0], detail, cure: REBUILD }]
+  return [{ kind: 'table_differs', symbol, key, date: wanted[0], detail, cure }]
 }
