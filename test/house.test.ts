@@ -42,6 +42,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'cli/ticker-spelling.ts': ['cli/tickers.test.ts', 'the second step of reading a list'],
   'core/findings.ts': ['commands/inspect/verify.test.ts', 'a table of kinds, each of which is planted there'],
   'datasets/cures.ts': ['commands/inspect/verify.test.ts', 'the commands that heal what was planted'],
+  'datasets/table/verify.ts': ['commands/inspect/verify.test.ts', 'faults of a table, each of which is planted there'],
   'datasets/prices/price-files.ts': ['commands/inspect/verify.test.ts', 'reads the files of a planted lake'],
   'datasets/prices/sample-year.ts': ['commands/inspect/verify.lakes.test.ts', 'a sample of whole lakes'],
   'datasets/prices/verify-files.ts': ['commands/inspect/verify.test.ts', 'faults that footers show'],
