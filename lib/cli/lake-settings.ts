@@ -139,6 +139,11 @@ export const DOCTOR = {
   tickersPath: FLAGS.tickersPath,
   noAdjClose: FLAGS.noAdjClose,
   allowsUnsafeStore: FLAGS.allowsUnsafeStore,
+  keepsTables: {
+    ...FLAGS.keepsTables,
+    help: 'check the tables too, as for a run that keeps them',
+    details: 'Whether they can be listed, and whether the next run must list all stored files for them.',
+  },
 } as const satisfies Settings
 
 /** The same with what it reads from the environment only. */

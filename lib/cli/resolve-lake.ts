@@ -21,8 +21,8 @@ export type OwnSettings<S extends Settings> = {
   readonly settings: S
   /** What is wrong with its own settings together, or with what is missing among them, each a sentence. */
   readonly problems?: (own: Values<S>, reader: Reader) => readonly string[]
-  /** Whether it reads or writes tables, so that these and the data must lie apart. */
-  readonly usesTables?: boolean
+  /** Whether it reads or writes tables, so that these and the data must lie apart. It never does if absent. */
+  readonly usesTables?: (own: Values<S>) => boolean
   /** Whether it asks FMP, so that it needs a key. It never does if absent. */
   readonly asksVendor?: (own: Values<S>) => boolean
 }
@@ -34,7 +34,7 @@ export type OwnSettings<S extends Settings> = {
 export function resolveLake<S extends Settings>(
   line: Pick<RunLine, 'flags' | 'problems'>,
   environment: Environment,
-  { settings, problems: problemsOf, usesTables = false, asksVendor }: OwnSettings<S>,
+  { settings, problems: problemsOf, usesTables, asksVendor }: OwnSettings<S>,
   start: Start,
 ): { readonly config: LakeConfig; readonly own: Values<S> } {
   const problems = [...line.problems]
@@ -56,7 +56,7 @@ export function resolveLake<S extends Settings>(
   problems.push(
     ...contradictingPairs(reader),
     ...(problemsOf?.(own, reader) ?? []),
-    ...(usesTables ? prefixProblems(config) : []),
+    ...(usesTables?.(own) === true ? prefixProblems(config) : []),
     ...missingForLake(reader, config, start),
   )
   if (problems.length > 0) throw usageErrorOf(problems)

@@ -62,7 +62,7 @@ export function unitsOf(
 }
 
 /** The hash of the year file among the raw files of a month; empty if there is none. */
-function yearFileHash(files: readonly RawFile[], unit: Unit): string {
+export function yearFileHash(files: readonly RawFile[], unit: Unit): string {
   if (unit.kind !== 'month') return ''
   const year = Number(unit.month.slice(0, 4))
   return listingHash(files.filter(({ partition }) => partition.kind === 'year' && partition.year === year))
