@@ -27,20 +27,27 @@ function pricesOf({ prefix, creator }: LakeSettings): SessionDataset {
   return createPrices({ api: 'stable', withAdjClose: true, prefix, creator })
 }
 
-type TableAbout = Pick<TableContext, 'store' | 'tablePrefix' | 'version' | 'nowMs' | 'onProblem'> & {
-  /** Of the nightly runs for which the table settles symbols, in sessions. */
-  readonly lookback: number
+type TableAbout = Pick<TableContext, 'store' | 'tablePrefix' | 'version' | 'nowMs' | 'onProblem'>
+
+/** What a table of a dataset is read with. `nowMs` is the instant of the run. */
+export function tableContext(dataset: Dataset, about: TableAbout): TableContext {
+  // A statement's documents are few: its table has no months.
+  const baseYear = dataset.name === 'prices' ? yearOf(newYorkClock(about.nowMs).date) : undefined
+  return { ...about, dataset, baseYear }
 }
 
-/** What a table of a dataset is made with. `nowMs` is the instant of the run. */
-export function tableContext(name: DatasetName, lake: LakeSettings, { lookback, ...about }: TableAbout): TableContext {
-  // A statement's documents are few: its table has no months.
-  if (name !== 'prices') return { ...about, dataset: datasetOf(name, lake), baseYear: undefined }
+/** What a table of a dataset is written with. `lookback` is that of the nightly runs that it settles symbols for, in sessions. */
+export function writtenTable(
+  name: DatasetName,
+  lake: LakeSettings,
+  { lookback, ...about }: TableAbout & { readonly lookback: number },
+): TableContext {
+  if (name !== 'prices') return tableContext(datasetOf(name, lake), about)
   const dataset = pricesOf(lake)
   const open = { fromDate: undefined, toDate: undefined, backfillDays: undefined }
   const period = resolvePeriod({ mode: 'daily', ...open, lookback }, XNYS, about.nowMs)
   const settle = lineOfListing({ store: about.store, dataset, calendar: XNYS, period })
-  return { ...about, dataset, baseYear: yearOf(period.today), settle }
+  return { ...tableContext(dataset, about), settle }
 }
 
 export type KeptTables = { readonly filesWritten: number; readonly errors: readonly IngestError[] }
@@ -64,13 +71,13 @@ export function watchTables(store: Store, config: Config, about: RunAbout): RunT
   const contexts = new Map(
     config.datasets.map((name) => [
       name,
-      tableContext(name, config, { ...about, store, tablePrefix, lookback: dates.lookback }),
+      writtenTable(name, config, { ...about, store, tablePrefix, lookback: dates.lookback }),
     ]),
   )
   const { date } = newYorkClock(about.nowMs)
   const [year = 0, month = 0] = date.split('-').map(Number)
-  // Day files of this month and the last: a run that was ended before it came to the table wrote none before these.
   const datasets = [...contexts.values()].map(({ dataset }) => dataset)
+  // Day files of this month and the last: a run that was ended before it came to the table wrote none before these.
   const watching = watchStore(store, { datasets, listedFrom: dateOf(year, month - 1, 1) })
   const prices = contexts.get('prices')
   let found: TrustedTable | undefined

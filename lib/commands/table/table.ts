@@ -12,7 +12,7 @@ import type { Store } from '../../store/store.ts'
 import { DEMO_MARK } from '../effects.ts'
 import type { LakeCommand } from '../inspect/inspect.ts'
 import { commandFor, LOOKBACK, printFindings, type Look } from '../inspect/look.ts'
-import { tableContext } from '../tables.ts'
+import { writtenTable } from '../tables.ts'
 
 type Mode = TableDocument['mode']
 
@@ -47,7 +47,7 @@ async function perform(mode: Mode, look: Look): Promise<TableDocument> {
   const about = { store, tablePrefix, version: effects.version, nowMs: startMs, onProblem, lookback: LOOKBACK }
   const done: Done[] = []
   for (const name of DATASET_NAMES) {
-    const context = tableContext(name, { prefix, creator }, about)
+    const context = writtenTable(name, { prefix, creator }, about)
     if (await hasFiles(context)) done.push(await performOn(name, mode, context))
   }
   const findings = done.flatMap((table) => table.findings)
