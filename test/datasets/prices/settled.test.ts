@@ -3,7 +3,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import { addDays } from '../../../lib/core/dates.ts'
-import { iso, makeBars, type Bar } from '../../support/bars.ts'
+import { cents, iso, makeBars, type Bar } from '../../support/bars.ts'
 import { forRandomRuns, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
 import { setMemoryStage, type MemoryStage } from '../../support/runs/memory-stage.ts'
 
@@ -110,8 +110,11 @@ describe('requests', () => {
   })
 })
 
-/** What befalls a lake: a run, or the deletion of a file at this share of the listing. */
-type Step = { readonly date: string; readonly args: readonly string[] } | { readonly deleted: number }
+/** What befalls a lake: a run, the deletion of a file at this share of the listing, or a dividend that divides the vendor's past. */
+type Step =
+  | { readonly date: string; readonly args: readonly string[] }
+  | { readonly deleted: number }
+  | { readonly dividendOf: string; readonly before: string }
 
 const SYMBOLS = ['AAPL', '^GSPC', 'M&M.NS', 'NEW', 'HALT', 'GONE', 'BTCUSD', 'OLD']
 
@@ -144,6 +147,7 @@ function drawSteps(random: Random): readonly Step[] {
     ])
     steps.push({ date, args })
     if (random() < 0.3) steps.push({ deleted: random() })
+    if (random() < 0.3) steps.push({ dividendOf: oneOf(random, SYMBOLS), before: date })
     date = addDays(date, oneOf(random, [0, 1, 1, 1, 2, 4, 9, 30]))
   }
   return steps
@@ -157,6 +161,15 @@ function remove({ tabled, listing }: Pair, share: number): void {
   const key = keys[Math.floor(share * keys.length)]
   if (key === undefined) return
   for (const { store } of [tabled, listing]) store.remove(key)
+}
+
+/** Multiplies the adjusted closes before a date, as a dividend does. */
+function payDividend({ tabled, listing }: Pair, symbol: string, exDate: string): void {
+  for (const { bars } of [tabled, listing]) {
+    bars[symbol] = (bars[symbol] ?? []).map((bar) => {
+      return bar.date < exDate && bar.adjClose !== null ? { ...bar, adjClose: cents(bar.adjClose * 0.95) } : bar
+    })
+  }
 }
 
 describe('a table that is right', () => {
@@ -180,6 +193,10 @@ describe('a table that is right', () => {
         if ('deleted' in step) {
           remove(pair, step.deleted)
           await pair.tabled.run(['table'], `${last}T22:00:00Z`)
+          continue
+        }
+        if ('dividendOf' in step) {
+          payDividend(pair, step.dividendOf, step.before)
           continue
         }
         last = step.date
