@@ -1,7 +1,7 @@
 // Checks the pages of a file before hyparquet decodes them: a size below zero lets it read one page for ever, a run of a
 // billion values takes all memory. One damaged byte is enough for either.
 
-import { snappyUncompress, type ColumnMetaData, type FileMetaData } from 'hyparquet'
+import { snappyUncompress, type ColumnMetaData, type FileMetaData, type RowGroup } from 'hyparquet'
 import { integer, readStruct, struct } from './thrift.ts'
 
 /** PageType and Encoding of apache/parquet-format, those that this program's files have. */
@@ -25,12 +25,21 @@ type PageHeader = {
   repetitionBytes: number
 }
 
-/** Throws a RangeError unless the pages of a whole file can be decoded in the time and memory that its rows take. */
+/**
+ * Throws a RangeError unless the pages of a whole file of one row group can be decoded in the time and memory that its rows
+ * take.
+ */
 export function requireSoundPages(bytes: Uint8Array, { num_rows: rows, row_groups: groups }: FileMetaData): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const [group, further] = groups
-  if (group === undefined || further !== undefined || group.num_rows !== rows || rows > MAX_ROWS) refuse('rows')
-  for (const { meta_data: column } of group.columns) {
+  if (group === undefined || further !== undefined || group.num_rows !== rows) refuse('rows')
+  requireSoundGroup(bytes, group)
+}
+
+/** The same of one row group of a whole file. */
+export function requireSoundGroup(bytes: Uint8Array, { num_rows: rows, columns }: RowGroup): void {
+  if (rows > MAX_ROWS) refuse('rows')
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (const { meta_data: column } of columns) {
     if (column === undefined) refuse('columns')
     requireSoundColumn(view, column, Number(rows))
   }

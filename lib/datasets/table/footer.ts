@@ -121,15 +121,20 @@ export function entryOf(
   rows: readonly StampedRow[],
   about: Pick<SymbolEntry, 'listing' | 'yearFile'> & { readonly isMonth: boolean },
 ): SymbolEntry {
-  const hash = new Bun.CryptoHasher('sha256')
   let [days, newestMs] = [0, 0]
   for (const { row, ingestMs } of rows) {
-    hash.update(`${JSON.stringify([...Object.values(row), ingestMs])}\n`)
     if (about.isMonth) days |= dayBit(row.date)
     newestMs = Math.max(newestMs, ingestMs)
   }
   const { listing, yearFile } = about
-  return { rows: rows.length, ingestMs: newestMs, sha: shortHash(hash), days, listing, yearFile }
+  return { rows: rows.length, ingestMs: newestMs, sha: hashOfRows(rows), days, listing, yearFile }
+}
+
+/** A hash of rows in their order, `ingest_ts` included. */
+export function hashOfRows(rows: readonly StampedRow[]): string {
+  const hash = new Bun.CryptoHasher('sha256')
+  for (const { row, ingestMs } of rows) hash.update(`${JSON.stringify([...Object.values(row), ingestMs])}\n`)
+  return shortHash(hash)
 }
 
 /** The bit of a date in the days of its month. */
