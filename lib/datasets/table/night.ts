@@ -7,6 +7,7 @@ import { readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
 import { compareKeys } from '../../store/store.ts'
 import { dayBit, type SymbolEntry, type TableFooter } from './footer.ts'
 import { unitName, unitOf, type Layout, type Unit } from './layout.ts'
+import { forgetRuns, listOpenRuns } from './open-runs.ts'
 import { extentOf, readChange, unitsOf, type Extent } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
 import { listTable, readFooterOf, rewriteUnit, tableRoot, type TableContext } from './units.ts'
@@ -31,15 +32,17 @@ export function isTrusted(listedMs: number, nowMs: number): boolean {
 }
 
 /**
- * Brings the table up to date with what the run has seen and written. A table that is not there, or that was not compared with
- * a listing of all raw files for a week, is brought up to date wholly. Rejects with an IngestError if the store fails or a file of the
+ * Brings the table up to date with what the run has seen and written. A table that is not there, that was not compared with a
+ * listing of all raw files for a week, or that another run has not finished, is brought up to date wholly. Rejects with an IngestError if the store fails or a file of the
  * table is damaged.
  */
 export async function keepTable(watched: Watched, context: TableContext): Promise<Updated> {
   const files = await listTable(context)
   const last = files.at(-1)
   const footer = last && (await readFooterOf(last, context))
-  if (footer === undefined || !isTrusted(footer.listedMs, context.nowMs)) {
+  const openRuns = await listOpenRuns(context)
+  const isAlone = openRuns.every(({ id }) => id === context.runId)
+  if (footer === undefined || !isTrusted(footer.listedMs, context.nowMs) || !isAlone) {
     return await updateTable(context, { isRebuild: false })
   }
   const { layout, listedMs, rebuiltMs } = footer
@@ -55,6 +58,7 @@ export async function keepTable(watched: Watched, context: TableContext): Promis
     const about = { listedMs, rebuiltMs }
     if (await rewriteUnit({ unit, layout, about, changes }, context)) filesWritten += 1
   }
+  if (openRuns.length > 0) await forgetRuns(new Set([context.runId]), context)
   return { files: files.length, filesWritten }
 }
 

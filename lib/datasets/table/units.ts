@@ -13,7 +13,8 @@ export type TableContext = RawContext & {
   readonly tablePrefix: string
   /** The program's own version, for `created_by`. */
   readonly version: string
-  /** The instant of the run, in milliseconds since 1970. */
+  /** The id of the run, and its instant in milliseconds since 1970. */
+  readonly runId: string
   readonly nowMs: number
   /** The first year that a new table keeps in a file a month; undefined: it has no months. */
   readonly baseYear: number | undefined

@@ -4,6 +4,7 @@ import { mapAhead } from '../../core/concurrency.ts'
 import { compareKeys, type StoredFile } from '../../store/store.ts'
 import { listSymbols } from '../inventory.ts'
 import { unitNamed, type Layout, type Unit } from './layout.ts'
+import { endedRuns, forgetRuns, listOpenRuns, noteRun } from './open-runs.ts'
 import { readChange, readChanges } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
 import {
@@ -32,9 +33,11 @@ export type Updated = { readonly files: number; readonly filesWritten: number }
  * file under the table's prefix is none of the table (a damaged one is replaced by a rebuild).
  */
 export async function updateTable(context: TableContext, options: UpdateOptions): Promise<Updated> {
+  const openRuns = await listOpenRuns(context)
   const symbols = (await listSymbols(context)).symbols.toSorted(compareKeys)
   const plan = await readTable(symbols.length, context, options)
   const work = await findWork(symbols, plan, context)
+  if (work.length > 0) await noteRun({ id: context.runId, sinceMs: context.nowMs }, context)
   let [done, filesWritten] = [0, 0]
   for (const batch of batchesOf(work)) {
     options.onProgress?.(done, work.length)
@@ -43,6 +46,7 @@ export async function updateTable(context: TableContext, options: UpdateOptions)
   }
   const files = await listTable(context)
   await stampListed(files, plan, context)
+  await forgetRuns(new Set([context.runId, ...endedRuns(openRuns, context.nowMs)]), context)
   return { files: files.length, filesWritten }
 }
 

@@ -2,15 +2,14 @@
 // holds, read by the Parquet library alone.
 
 import { parquetReadObjects } from 'hyparquet'
-import type { Dataset, Row } from '../../../lib/core/dataset.ts'
-import { dateOf, newYorkClock, utcDate, yearOf } from '../../../lib/core/dates.ts'
+import { watchTables, type RunTables } from '../../../lib/commands/tables.ts'
+import type { Row } from '../../../lib/core/dataset.ts'
+import { newYorkClock, utcDate, yearOf } from '../../../lib/core/dates.ts'
 import { checkTable } from '../../../lib/datasets/table/check.ts'
-import { keepTable } from '../../../lib/datasets/table/night.ts'
 import { tableRoot, type TableContext } from '../../../lib/datasets/table/units.ts'
 import { updateTable, type Updated } from '../../../lib/datasets/table/update.ts'
-import { watchStore } from '../../../lib/datasets/table/watch.ts'
 import type { Store } from '../../../lib/store/store.ts'
-import { at, priceRow, prices } from '../values.ts'
+import { at, configOf, priceRow, prices } from '../values.ts'
 import { fileOf } from './folder-store.ts'
 import { createMemoryStore, type MemoryStore } from './memory-store.ts'
 
@@ -26,6 +25,7 @@ export function contextOf(store: Store, now: string, changes: Partial<TableConte
     dataset: DATASET,
     tablePrefix: 'tables',
     version: '1.2.3',
+    runId: `of ${now}`,
     nowMs: at(now),
     baseYear: 2024,
     onProblem: (text) => {
@@ -78,8 +78,10 @@ export type TableLake = {
   readonly store: MemoryStore
   /** Changes raw files past every table. */
   readonly past: (now: string) => RawHands
-  /** A run with `--table`: lists what a nightly run lists of these symbols, does `act`, keeps the table. */
-  night(now: string, symbols: readonly string[], act?: (hands: RawHands) => Promise<void>): Promise<Updated>
+  /** A run with `--table`: lists what a nightly run lists of these symbols, does `act`, keeps the table. Gives the files of it written. */
+  night(now: string, symbols: readonly string[], act?: (hands: RawHands) => Promise<void>): Promise<number>
+  /** The same, but ended before it comes to the table. */
+  ended(now: string, symbols: readonly string[], act: (hands: RawHands) => Promise<void>): Promise<void>
   /** `ingest table` at an instant. */
   update(now: string, options?: { readonly isRebuild?: boolean }): Promise<Updated>
   /** What `ingest table --check` finds. */
@@ -100,9 +102,14 @@ export function createTableLake(changes: Partial<TableContext> = {}): TableLake 
     store,
     past: (now) => handsOf(store, now),
     async night(now, symbols, act = async () => undefined) {
-      const watching = await beginNight(store, now, symbols)
-      await act(handsOf(watching.store, now))
-      return await keepTable(watching.watched(DATASET), context(now))
+      const run = await beginNight(store, now, symbols)
+      await act(handsOf(run.store, now))
+      const { filesWritten, errors } = await run.keep()
+      if (errors[0] !== undefined) throw errors[0]
+      return filesWritten
+    },
+    async ended(now, symbols, act) {
+      await act(handsOf((await beginNight(store, now, symbols)).store, now))
     },
     update: async (now, { isRebuild = false } = {}) => await updateTable(context(now), { isRebuild }),
     async findings(now) {
@@ -114,17 +121,16 @@ export function createTableLake(changes: Partial<TableContext> = {}): TableLake 
   }
 }
 
-/** The store of a nightly run, which has listed the last months of each symbol as a survey does. */
-export async function beginNight(store: Store, now: string, symbols: readonly string[]) {
+/** A nightly run with `--table`, which has listed the last months of each symbol as a survey does. */
+export async function beginNight(store: Store, now: string, symbols: readonly string[]): Promise<RunTables> {
+  const run = watchTables(store, configOf({ keepsTables: true }), contextOf(store, now))
   const { date } = newYorkClock(at(now))
   const [year = 0, month = 0] = date.split('-').map(Number)
-  const watching = watchStore(store, { datasets: [DATASET], listedFrom: dateOf(year, month - 1, 1) })
   for (const symbol of symbols) {
     const folder = DATASET.folder(symbol)
-    const from = month === 1 ? year - 1 : year
-    await watching.store.list(folder, `${folder}year=${from}/`, dayKeyOf(symbol, date))
+    await run.store.list(folder, `${folder}year=${month === 1 ? year - 1 : year}/`, dayKeyOf(symbol, date))
   }
-  return watching
+  return run
 }
 
 /** All rows below a prefix as any reader would see them; a key that comes twice throws. */
@@ -140,6 +146,3 @@ export async function rowsOfTable(store: MemoryStore, root: string): Promise<Rea
   }
   return rows
 }
-
-/** The table of another dataset's context root. */
-export const rootOf = (dataset: Pick<Dataset, 'name'>): string => `tables/${dataset.name}/`
