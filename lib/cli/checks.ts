@@ -1,7 +1,7 @@
 // What can be wrong with settings that are each right: they contradict each other, belong to another dataset, are missing
 // or are unsafe.
 
-import { type Config, FMP_BASE_URL, type LakeConfig } from '../core/config.ts'
+import { ALL_STATEMENTS, type Config, DATASET_NAMES, FMP_BASE_URL, type LakeConfig } from '../core/config.ts'
 import { whereTrue } from '../core/text.ts'
 import type { Reader } from './reader.ts'
 import { isBaseUrl } from './schemas.ts'
@@ -92,6 +92,18 @@ export function missingForLake(reader: Reader, { vendor, nowMs }: LakeConfig, st
       ],
     ]),
   ]
+}
+
+/** Prefixes by which data and tables would stand in one folder, a sentence: readers would take the rows of both. */
+export function mixedPrefixes({ prefix, tablePrefix }: Pick<Config, 'prefix' | 'tablePrefix'>): readonly string[] {
+  const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}/`)
+  const joined = (before: string, name: string) => (before === '' ? name : `${before}/${name}`)
+  const isMixed =
+    tablePrefix === prefix ||
+    ['prices', ALL_STATEMENTS].some((name) => isWithin(tablePrefix, joined(prefix, name))) ||
+    DATASET_NAMES.some((name) => isWithin(prefix, joined(tablePrefix, name)))
+  const problem = `S3_TABLE_PREFIX=${tablePrefix} and S3_PREFIX=${prefix} put tables and data into one folder, where readers would take rows twice: set another S3_TABLE_PREFIX.`
+  return isMixed ? [problem] : []
 }
 
 function isWithoutTarget({ isGiven }: Reader): boolean {

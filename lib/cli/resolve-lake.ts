@@ -1,7 +1,7 @@
 // The settings of a command that looks at a lake: those that all of them share, and its own.
 
 import type { LakeConfig } from '../core/config.ts'
-import { contradictingPairs, missingForLake, unsafeSettings, type Start } from './checks.ts'
+import { contradictingPairs, missingForLake, mixedPrefixes, unsafeSettings, type Start } from './checks.ts'
 import { LAKE } from './lake-settings.ts'
 import { tickerSource } from './places.ts'
 import { createReader, usageErrorOf, type Environment, type Reader } from './reader.ts'
@@ -55,6 +55,7 @@ export function resolveLake<S extends Settings>(
     ...contradictingPairs(reader),
     ...(problemsOf?.(own, reader) ?? []),
     ...missingForLake(reader, config, start),
+    ...mixedPrefixes(config),
   )
   if (problems.length > 0) throw usageErrorOf(problems)
   return { config, own }

@@ -2,7 +2,14 @@
 
 import type { CommandLine, Flags } from './cli.ts'
 import { DATABRICKS, DEMO, SCHEMA } from './commands.ts'
-import { contradictions, misplacedSettings, missingSettings, unsafeSettings, type Start } from './checks.ts'
+import {
+  contradictions,
+  misplacedSettings,
+  missingSettings,
+  mixedPrefixes,
+  unsafeSettings,
+  type Start,
+} from './checks.ts'
 import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
 import { tickerSource, targetOf } from './places.ts'
 import { createReader, quoted, textOf, usageErrorOf, type Environment, type Reader } from './reader.ts'
@@ -60,6 +67,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     ...contradictions(reader, config),
     ...misplacedSettings(reader, config),
     ...missingSettings(reader, config, start),
+    ...mixedPrefixes(config),
   )
   if (problems.length > 0) throw usageErrorOf(problems)
   return Object.freeze(config)
