@@ -128,7 +128,8 @@ const table: Check<Context> = {
     const { config, effects, prices, startMs } = context
     // Raw files are not read.
     const onProblem = () => undefined
-    const about = { tablePrefix: config.tablePrefix, version: effects.version, nowMs: startMs, onProblem }
+    const runId = crypto.randomUUID()
+    const about = { tablePrefix: config.tablePrefix, version: effects.version, runId, nowMs: startMs, onProblem }
     const of = tableContext(prices, { ...about, store: await context.store() })
     const last = (await listTable(of)).at(-1)
     const footer = last && (await readFooterOf(last, of))

@@ -13,7 +13,14 @@ export async function openTable(dataset: Dataset, lake: Lake, { isDeep, range }:
   // What is wrong with a raw file is a finding of its own.
   const onProblem = () => undefined
   const { tablePrefix } = config
-  const context = tableContext(dataset, { store, tablePrefix, version: effects.version, nowMs: startMs, onProblem })
+  const context = tableContext(dataset, {
+    store,
+    tablePrefix,
+    version: effects.version,
+    runId: crypto.randomUUID(),
+    nowMs: startMs,
+    onProblem,
+  })
   try {
     return await lookAtTable(context, { isDeep, range, symbols: listed })
   } catch (error) {
