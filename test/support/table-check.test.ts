@@ -44,14 +44,18 @@ async function makeLake(folder: string): Promise<void> {
     SELECT symbol, unnest(generate_series(DATE '2023-11-01', DATE '2024-03-09', INTERVAL 1 day))::DATE AS date,
       TIMESTAMPTZ '2024-03-10 00:00:00.000001+00' AS ingest_ts
     FROM (VALUES ${SYMBOLS.map((symbol) => `('${symbol}')`).join(', ')}) AS list(symbol)`)
-  await connection.run('CREATE OR REPLACE TABLE bars AS SELECT *, 0.1::DOUBLE + dayofyear(date) * 0.7::DOUBLE AS close FROM days')
+  await connection.run(
+    'CREATE OR REPLACE TABLE bars AS SELECT *, 0.1::DOUBLE + dayofyear(date) * 0.7::DOUBLE AS close FROM days',
+  )
   const rows = `SELECT ${COLUMNS} FROM bars`
   for (const symbol of SYMBOLS) {
     const where = (more: string) => `${rows} WHERE symbol = '${symbol}' AND ${more}`
     const name = `raw/prices/symbol=${encodeURIComponent(symbol)}`
     await write(folder, `${name}/year=2023/x-2023.parquet`, where('year(date) = 2023'))
     await write(folder, `${name}/year=2024/x-2024.parquet`, where("date BETWEEN '2024-01-01' AND '2024-03-08'"))
-    const stale = where("date = '2024-03-08'").replace('close,', 'close + 1 AS close,').replace(', ingest_ts', ", ingest_ts - INTERVAL 1 day AS ingest_ts")
+    const stale = where("date = '2024-03-08'")
+      .replace('close,', 'close + 1 AS close,')
+      .replace(', ingest_ts', ', ingest_ts - INTERVAL 1 day AS ingest_ts')
     await write(folder, `${name}/year=2024/month=03/x-2024-03-08.parquet`, stale)
     await write(folder, `${name}/year=2024/month=03/x-2024-03-09.parquet`, where("date = '2024-03-09'"))
   }
@@ -61,7 +65,11 @@ async function makeLake(folder: string): Promise<void> {
     await write(folder, key, sorted(`symbol IN (${own.join(', ')}) AND year(date) < ${BASE_YEAR}`))
   }
   for (const month of [1, 2, 3])
-    await write(folder, `tables/prices/month-2024-0${month}.parquet`, sorted(`year(date) = 2024 AND month(date) = ${month}`))
+    await write(
+      folder,
+      `tables/prices/month-2024-0${month}.parquet`,
+      sorted(`year(date) = 2024 AND month(date) = ${month}`),
+    )
   const reports = `SELECT * FROM (VALUES ('AAPL', DATE '2023-09-30', 'FY', 4.0), ('AAPL', DATE '2023-09-30', 'Q4', 1.0))
     AS list(symbol, date, period, revenue)`
   await write(folder, 'raw/fundamentals/type=income/symbol=AAPL/year=2023/docdate=2023-09-30/x.parquet', reports)
@@ -133,10 +141,7 @@ describe('is named:', () => {
       'an ingest_ts that is a microsecond off',
       MARCH,
       `SELECT * REPLACE (if(symbol = 'AAPL' AND date = '2024-03-02', ingest_ts + INTERVAL 1 microsecond, ingest_ts) AS ingest_ts) FROM file ${SORTED}`,
-      [
-        'prices: 1 rows differ',
-        'prices:   AAPL 2024-03-02: ingest_ts 1710028800000002, raw 1710028800000001',
-      ],
+      ['prices: 1 rows differ', 'prices:   AAPL 2024-03-02: ingest_ts 1710028800000002, raw 1710028800000001'],
     ],
     [
       'a day file’s row that an older run wrote',
@@ -174,14 +179,18 @@ describe('is named:', () => {
     ],
   ])('%s', async (_what, key, sql, told) => {
     const found = await foundAfter(async (folder) => await rewrite(folder, key, sql))
-    expect(found.map((line, index) => (told[index] === undefined ? line : line.slice(0, told[index].length)))).toEqual(told)
+    expect(found.map((line, index) => line.slice(0, told[index]?.length))).toEqual([...told])
   })
 
   test('a row in the file of another month', async () => {
     const found = await foundAfter(async (folder) => {
       await connection.run(`CREATE OR REPLACE TABLE march AS FROM '${join(folder, MARCH)}'`)
       const moved = "symbol = 'TRUE' AND date = '2024-03-02'"
-      await rewrite(folder, 'tables/prices/month-2024-02.parquet', `FROM (FROM file UNION ALL FROM march WHERE ${moved}) ${SORTED}`)
+      await rewrite(
+        folder,
+        'tables/prices/month-2024-02.parquet',
+        `FROM (FROM file UNION ALL FROM march WHERE ${moved}) ${SORTED}`,
+      )
       await rewrite(folder, MARCH, `FROM file WHERE NOT (${moved}) ${SORTED}`)
     })
     expect(found).toEqual([
@@ -217,7 +226,9 @@ describe('is named:', () => {
   test('a file that is cut off, one that is of no table, and one that is not there', async () => {
     const cut = await foundAfter(async (folder) => await truncate(join(folder, MARCH), 200))
     expect(cut.join()).toMatch(/^prices: cannot be read: .*month-2024-03/)
-    const stray = await foundAfter(async (folder) => await cp(join(folder, MARCH), join(folder, 'tables/prices/copy.parquet')))
+    const stray = await foundAfter(
+      async (folder) => await cp(join(folder, MARCH), join(folder, 'tables/prices/copy.parquet')),
+    )
     expect(stray).toEqual(['prices: copy.parquet is no file of a table'])
     const gone = await foundAfter(async (folder) => await rm(join(folder, MARCH)))
     expect(gone[0]).toBe(`prices: ${9 * SYMBOLS.length} rows are missing`)

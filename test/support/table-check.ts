@@ -46,7 +46,9 @@ async function differencesOf(
   if (!hasRaw && !hasTable) return []
   if (!hasTable) return ['there is no table']
   if (!hasRaw) return ['there is a table of nothing']
-  const stray = (await filesIn(join(folder, 'tables', name), '**/*')).filter((file) => layoutOf(name, file) === undefined)
+  const stray = (await filesIn(join(folder, 'tables', name), '**/*')).filter(
+    (file) => layoutOf(name, file) === undefined,
+  )
   if (stray.length > 0) return stray.map((file) => `${file} is no file of a table`)
   const query = async (sql: string) => (await connection.runAndReadAll(sql)).getRowObjectsJson()
   const [rawFiles, tableFiles] = [`'${folder}/${raw}/**/*.parquet'`, `'${folder}/tables/${name}/*.parquet'`]
@@ -90,7 +92,9 @@ async function typeDifferences(query: Query, rawFiles: string, tableFiles: strin
   const schema = known.map((row) => row['schema'])
   const others = (await schemas(tableFiles)).filter((row) => !schema.includes(row['schema']))
   if (known.length > 1) return [`the raw files have ${known.length} schemas`]
-  return others.map((row) => `${baseName(row['file'])} has the columns ${text(row['schema'])}, raw has ${text(schema[0])}`)
+  return others.map(
+    (row) => `${baseName(row['file'])} has the columns ${text(row['schema'])}, raw has ${text(schema[0])}`,
+  )
 }
 
 type Reading = { readonly rawFiles: string; readonly tableFiles: string; readonly isPrices: boolean }
@@ -123,17 +127,23 @@ async function rowDifferences(query: Query): Promise<readonly string[]> {
   const columns = names?.['names'] as readonly string[]
   const surplus = await query('SELECT symbol, date, row FROM derived EXCEPT ALL SELECT symbol, date, row FROM stored')
   const lacking = await query('SELECT symbol, date, row FROM stored EXCEPT ALL SELECT symbol, date, row FROM derived')
-  const keyOf = (row: Record<string, unknown>) => `${text(row['symbol'])} ${text(row['date'])}`
   const wrong = Map.groupBy(surplus, keyOf)
   const right = Map.groupBy(lacking, keyOf)
-  const known = new Set(
-    (await query('SELECT DISTINCT symbol, date FROM stored')).map((row) => keyOf(row)),
-  )
+  const known = new Set((await query('SELECT DISTINCT symbol, date FROM stored')).map((row) => keyOf(row)))
   const only = [...wrong.keys()].filter((key) => !right.has(key))
   return [
-    ...examples('rows are missing', [...right.keys()].filter((key) => !wrong.has(key))),
-    ...examples('rows stand more than once', only.filter((key) => known.has(key))),
-    ...examples('rows are not stored', only.filter((key) => !known.has(key))),
+    ...examples(
+      'rows are missing',
+      [...right.keys()].filter((key) => !wrong.has(key)),
+    ),
+    ...examples(
+      'rows stand more than once',
+      only.filter((key) => known.has(key)),
+    ),
+    ...examples(
+      'rows are not stored',
+      only.filter((key) => !known.has(key)),
+    ),
     ...examples(
       'rows differ',
       [...wrong].flatMap(([key, [row]]) => {
@@ -144,10 +154,20 @@ async function rowDifferences(query: Query): Promise<readonly string[]> {
   ]
 }
 
-function columnsThatDiffer(columns: readonly string[], row: Record<string, unknown>, raw: Record<string, unknown>): string {
+function keyOf(row: Record<string, unknown>): string {
+  return `${text(row['symbol'])} ${text(row['date'])}`
+}
+
+function columnsThatDiffer(
+  columns: readonly string[],
+  row: Record<string, unknown>,
+  raw: Record<string, unknown>,
+): string {
   const [here, there] = [row['row'], raw['row']] as [readonly unknown[], readonly unknown[]]
   return columns
-    .flatMap((name, index) => (here[index] === there[index] ? [] : [`${name} ${text(here[index])}, raw ${text(there[index])}`]))
+    .flatMap((name, index) =>
+      here[index] === there[index] ? [] : [`${name} ${text(here[index])}, raw ${text(there[index])}`],
+    )
     .join('; ')
 }
 
@@ -158,7 +178,10 @@ async function orderDifferences(query: Query): Promise<readonly string[]> {
       SELECT filename, symbol, date, lag(symbol) OVER w AS symbol_before, lag(date) OVER w AS date_before FROM derived
       WINDOW w AS (PARTITION BY filename ORDER BY file_row_number))
     WHERE symbol_before IS NOT NULL AND (symbol_before, date_before) > (symbol, date) ORDER BY 1`)
-  return examples('files are not sorted by symbol and date', unsorted.map((row) => baseName(row['filename'])))
+  return examples(
+    'files are not sorted by symbol and date',
+    unsorted.map((row) => baseName(row['filename'])),
+  )
 }
 
 /** Row groups that share a symbol, and statistics that are absent or wrong. */
@@ -186,7 +209,10 @@ async function groupDifferences(query: Query, tableFiles: string): Promise<reado
     WHERE file_name = filename
       AND (first_symbol, last_symbol, first_date, last_date) IS DISTINCT FROM (s, t, d, e) ORDER BY ALL`)
   return [
-    ...examples('symbols stand in two row groups', shared.map((row) => `${text(row['symbol'])} of ${baseName(row['filename'])}`)),
+    ...examples(
+      'symbols stand in two row groups',
+      shared.map((row) => `${text(row['symbol'])} of ${baseName(row['filename'])}`),
+    ),
     ...examples(
       'row groups have no statistics of symbol and date, or wrong ones',
       untrue.map((row) => `${text(row['row_group_id'])} of ${baseName(row['filename'])}`),
@@ -219,9 +245,9 @@ function layoutOf(table: string, file: string): Layout | undefined {
 }
 
 /** 32 bits, over the bytes in UTF-8. */
-export function fnv1a(text: string): number {
+export function fnv1a(symbol: string): number {
   let hash = 0x811c9dc5
-  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  for (const byte of Buffer.from(symbol)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
   return hash
 }
 
@@ -230,7 +256,9 @@ async function placeDifferences(query: Query, table: string): Promise<readonly s
   const groups = await query(`
     SELECT DISTINCT filename, symbol, strftime(date, '%Y-%m') AS month FROM derived ORDER BY ALL`)
   const layouts = new Map(groups.map((row) => [baseName(row['filename']), layoutOf(table, baseName(row['filename']))]))
-  const shapes = new Set([...layouts.values()].flatMap((layout) => (layout?.baseYear === undefined ? [] : [layout.shape])))
+  const shapes = new Set(
+    [...layouts.values()].flatMap((layout) => (layout?.baseYear === undefined ? [] : [layout.shape])),
+  )
   const baseYear = [...layouts.values()].find((layout) => layout?.baseYear !== undefined)?.baseYear ?? 0
   const misplaced = groups.filter((row) => {
     const [symbol, month] = [text(row['symbol']), text(row['month'])]
