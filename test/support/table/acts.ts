@@ -34,7 +34,8 @@ export async function act(night: Night, play: Play): Promise<void> {
   await update({ ...at, nowMs: at.nowMs + HOUR_MS }, play, random() < 0.3 ? ['--rebuild'] : [])
 }
 
-async function remove(key: string, { world, witness }: Play): Promise<void> {
+async function remove(key: string, { world, witness, readers }: Play): Promise<void> {
+  readers.stop()
   await world.lake.remove(key)
   witness.removed(key)
 }
@@ -82,7 +83,7 @@ async function deleteTable(_at: At, play: Play): Promise<void> {
 
 /** A damaged file is named with its cure, and the cure helps. */
 async function damageTableFile(at: At, play: Play): Promise<void> {
-  const { random, world, witness } = play
+  const { random, world, witness, readers } = play
   const keys = await keysUnder('tables/prices/', play)
   if (keys.length === 0) return
   const key = oneOf(random, keys)
@@ -93,6 +94,7 @@ async function damageTableFile(at: At, play: Play): Promise<void> {
     new Uint8Array(),
     await foreignParquet(),
   ])
+  readers.stop()
   await world.lake.put(key, damaged)
   witness.removed(key)
   count(play, 'damagedFiles')

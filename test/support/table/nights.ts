@@ -10,7 +10,7 @@ import {
   count,
   expectAfterRun,
   expectByDuckDb,
-  fallBehind,
+  leaveBehind,
   morningAfter,
   run,
   runWithTable,
@@ -155,14 +155,16 @@ async function drawNight(args: readonly string[], at: At, play: Play): Promise<v
     return
   }
   if (dice >= 0.7) return await race(args, at, play)
+  const corrections = play.witness.counts.corrections
   await run(args, at, play)
-  fallBehind(play, 'seen', at.nowMs)
+  leaveBehind(corrections, at, play)
   count(play, 'nightsWithoutTable')
 }
 
 /** Two machines at once: beside the night one with fewer symbols, which may be killed, or one that runs `ingest table`. */
 async function race(args: readonly string[], at: At, play: Play): Promise<void> {
-  const { random } = play
+  const { random, witness } = play
+  const corrections = witness.counts.corrections
   const turns = createTurns(random)
   const kind = oneOf(random, ['nights', 'nights', 'killed', 'update', 'rebuild'] as const)
   const [, symbols = ''] = args
@@ -178,6 +180,6 @@ async function race(args: readonly string[], at: At, play: Play): Promise<void> 
   const ended = await Promise.all(runs)
   count(play, `races:${kind}`)
   for (const one of ended) if (one?.said.includes('tables/') === true) tell(at, `a race was told of: ${one.said}`, play)
-  if (ended.includes(undefined)) fallBehind(play, 'seen', at.nowMs)
+  if (ended.includes(undefined)) leaveBehind(corrections, at, play)
   else expectAfterRun(at, `a race of kind ${kind}`, play)
 }

@@ -55,6 +55,14 @@ export async function run(args: readonly string[], at: At, play: Play): Promise<
   const { world, witness, readers, vendor } = play
   const { death, turns, ...night } = at
   world.setNow(at.nowMs)
+  if (process.env['TRACE'])
+    console.log(
+      new Date(at.nowMs).toISOString(),
+      args.join(' ').slice(-160),
+      JSON.stringify([at.trouble, death]),
+      turns && 'turns',
+      play.lag,
+    )
   const turn = turns === undefined ? {} : { turn: turns.turn }
   const onOperation = () => readers.step()
   const { store, died, isDead } = createMachine(await world.open(), { witness, death, onOperation, ...turn })
@@ -84,9 +92,15 @@ const RENEWAL_MS = 8 * 86_400_000
 
 /** A run with --table, after which the table must be equal unless something else hides from it. */
 export async function runWithTable(args: readonly string[], at: At, play: Play): Promise<void> {
+  const corrections = play.witness.counts.corrections
   const ended = await run([...args, '--table'], at, play)
-  if (ended === undefined) fallBehind(play, 'seen', at.nowMs)
+  if (ended === undefined) leaveBehind(corrections, at, play)
   else expectAfterRun(at, `ingest ${args.slice(2).join(' ')}`, play)
+}
+
+/** The table was not told of what a run did: the next one sees all of it but the rows that were put right. */
+export function leaveBehind(correctionsBefore: number, { nowMs }: Pick<At, 'nowMs'>, play: Play): void {
+  fallBehind(play, play.witness.counts.corrections === correctionsBefore ? 'seen' : 'hidden', nowMs)
 }
 
 /** What must hold after a run with --table that has ended. */

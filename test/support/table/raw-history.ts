@@ -32,8 +32,8 @@ export type Series = {
 }
 
 export type RawHistory = {
-  /** A file was written, or removed where it has no rows. */
-  set(key: string, rows: readonly Row[]): void
+  /** A file was written, or removed where it has no rows. Gives the symbols whose rows it had or has. */
+  set(key: string, rows: readonly Row[]): readonly string[]
   series(symbol: string): Series
   readonly symbols: () => readonly string[]
 }
@@ -56,10 +56,12 @@ export function createRawHistory(): RawHistory {
       files.set(key, rows)
       for (const { symbol, date } of before) series(symbol).cells.get(date)?.files.delete(key)
       for (const row of rows) cellOf(series(row.symbol), row.date).files.set(key, row)
-      for (const [symbol, own] of Map.groupBy([...before, ...rows], (row) => row.symbol)) {
+      const bySymbol = Map.groupBy([...before, ...rows], (row) => row.symbol)
+      for (const [symbol, own] of bySymbol) {
         const dates = new Set(own.map(({ date }) => date))
         settle(series(symbol), dates, { base: writes, isDay: key.includes('/month=') })
       }
+      return [...bySymbol.keys()]
     },
   }
 }

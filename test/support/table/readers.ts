@@ -17,6 +17,8 @@ type Reader = {
 export type Readers = {
   /** To be called between any two operations on the lake. */
   step(): void
+  /** All end where they are: what a user does to the files is no fault of the table. */
+  stop(): void
   readonly wrongs: readonly string[]
   /** How many have read all, and how many of them while a file was replaced. */
   readonly counts: { read: number; overtaken: number }
@@ -49,6 +51,7 @@ export function createReaders({ table, isStored }: Witness, random: Random): Rea
   return {
     wrongs,
     counts,
+    stop: () => active.clear(),
     step() {
       if (active.size < MOST_READERS && random() < 0.2)
         active.add({ first: new Map(table), left: [...table.keys()].toSorted(), read: new Map() })

@@ -12,12 +12,9 @@ const [FIRST, SECOND, THIRD] = [1, 2, 3].map((day) => Date.UTC(2024, 8, day)) as
 const CLOSED = 'tables/prices/closed-2024-03-of-16.parquet'
 const monthKey = (month: string) => `tables/prices/month-2024-${month}.parquet`
 
+const column = (name: string, type: 'STRING' | 'DOUBLE' | 'TIMESTAMP', data: unknown[]) => ({ name, type, data })
+
 function fileOf(rows: readonly Planted[]): Uint8Array {
-  const column = (name: string, type: 'STRING' | 'DOUBLE' | 'TIMESTAMP', data: unknown[]) => ({
-    name,
-    type,
-    data,
-  })
   const prices = ['open', 'high', 'low', 'close', 'adjClose', 'volume']
   const buffer = parquetWriteBuffer({
     columnData: [
@@ -71,6 +68,7 @@ describe('a witness', () => {
       differences: [],
       rawWrites: 2,
       tableWrites: 3,
+      corrections: 0,
       seamMoments: 0,
     })
   })
@@ -151,19 +149,20 @@ describe('a witness', () => {
   })
 })
 
-describe('a reader of all files', () => {
-  // Begins at once, and reads the first file that is left, one a step.
-  const steady = () => 0
-  const moving = async (first: string, then: string) => {
-    const witness = await witnessOf(...WHOLE, [monthKey('08')])
-    const readers = createReaders(witness, steady)
-    readers.step()
-    await witness.wrote(monthKey(first), fileOf(first === '08' ? [DAY] : []))
-    await witness.wrote(monthKey(then), fileOf(then === '08' ? [DAY] : []))
-    for (const _ of WHOLE) readers.step()
-    return readers
-  }
+/** Readers begin at once, and read the first file that is left, one a step. */
+const steady = () => 0
 
+const moving = async (first: string, then: string) => {
+  const witness = await witnessOf(...WHOLE, [monthKey('08')])
+  const readers = createReaders(witness, steady)
+  readers.step()
+  await witness.wrote(monthKey(first), fileOf(first === '08' ? [DAY] : []))
+  await witness.wrote(monthKey(then), fileOf(then === '08' ? [DAY] : []))
+  for (const _ of WHOLE) readers.step()
+  return readers
+}
+
+describe('a reader of all files', () => {
   test('sees each row once, while files are replaced and come', async () => {
     const witness = await witnessOf(...WHOLE)
     const readers = createReaders(witness, steady)

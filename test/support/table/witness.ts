@@ -24,17 +24,22 @@ export type Witness = {
   differences(): readonly string[]
   /** The files of the table by key, for readers. */
   readonly table: Table
-  /** Whether raw has a row of this date now. */
+  /** Whether raw has a row of this date, which no user has touched. */
   isStored(symbol: string, date: string): boolean
-  /** `seamMoments`: writes of the table after which a symbol's rows were of two bases, as raw never had them together. */
-  readonly counts: { tableWrites: number; rawWrites: number; seamMoments: number }
+  /**
+   * `corrections`: day files written of a date that had a row. `seamMoments`: writes of the table after which a symbol's rows
+   * were of two bases, as raw never had them together.
+   */
+  readonly counts: { tableWrites: number; rawWrites: number; corrections: number; seamMoments: number }
 }
 
 export function createWitness(): Witness {
   const raw = createRawHistory()
   const table = new Map<string, TableFile>()
   const wrongs: string[] = []
-  const counts = { tableWrites: 0, rawWrites: 0, seamMoments: 0 }
+  const counts = { tableWrites: 0, rawWrites: 0, corrections: 0, seamMoments: 0 }
+  /** Symbols of which a user removed raw files: raw itself may have a seam, and rows go, until the table has followed. */
+  const disturbed = new Set<string>()
   const winnersOf = (symbol: string, date: IsoDate): ReadonlySet<string> =>
     raw.series(symbol).cells.get(date)?.winners ?? new Set()
 
@@ -51,12 +56,14 @@ export function createWitness(): Witness {
         ),
       ),
       ...[...before].flatMap(([symbol, own]) =>
-        [...own].flatMap(([date, text]) =>
+        // A file that comes back while the table follows its removal is in the table a moment later.
+        (disturbed.has(symbol) ? [] : [...own]).flatMap(([date, text]) =>
           lossOf(text, file.get(symbol)?.get(date), winnersOf(symbol, date)).map((loss) => `${symbol} ${date} ${loss}`),
         ),
       ),
     ]
-    const torn = [...file.keys()].filter((symbol) => hasSeam(raw.series(symbol), rowsOf(table, symbol)))
+    const calm = [...file.keys()].filter((symbol) => !disturbed.has(symbol))
+    const torn = calm.filter((symbol) => hasSeam(raw.series(symbol), rowsOf(table, symbol)))
     if (torn.length > 0) counts.seamMoments += 1
     const disorder = torn.flatMap((symbol) => disorderOf(raw.series(symbol), table, symbol))
     wrongs.push(...[...found, ...disorder].map((wrong) => `${key}: ${wrong}`))
@@ -69,20 +76,27 @@ export function createWitness(): Witness {
     async wrote(key, bytes) {
       if (RAW.test(key)) {
         counts.rawWrites += 1
-        raw.set(key, await readPriceRows(bytes))
+        const rows = await readPriceRows(bytes)
+        const isKnown = rows.some(({ symbol, date }) => winnersOf(symbol, date).size > 0)
+        if (key.includes('/month=') && isKnown) counts.corrections += 1
+        raw.set(key, rows)
       }
       if (!TABLE.test(key)) return
       counts.tableWrites += 1
       setTable(key, await readPriceRows(bytes))
     },
     removed(key) {
-      if (RAW.test(key)) raw.set(key, [])
+      if (RAW.test(key)) disturbed.add(raw.set(key, [])[0] ?? '')
       table.delete(key)
     },
-    isStored: (symbol, date) => winnersOf(symbol, date as IsoDate).size > 0,
+    isStored: (symbol, date) => !disturbed.has(symbol) && winnersOf(symbol, date as IsoDate).size > 0,
     differences() {
       const symbols = new Set([...raw.symbols(), ...[...table.values()].flatMap((file) => [...file.keys()])])
-      return [...symbols].flatMap((symbol) => symbolDifferences(symbol, raw.series(symbol), rowsOf(table, symbol)))
+      return [...symbols].flatMap((symbol) => {
+        const differences = symbolDifferences(symbol, raw.series(symbol), rowsOf(table, symbol))
+        if (differences.length === 0) disturbed.delete(symbol)
+        return differences
+      })
     },
   }
 }
