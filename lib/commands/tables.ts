@@ -11,6 +11,7 @@ import { keepTable } from '../datasets/table/night.ts'
 import type { TableContext } from '../datasets/table/units.ts'
 import { watchStore } from '../datasets/table/watch.ts'
 import type { Store } from '../store/store.ts'
+import type { Look } from './inspect/look.ts'
 
 type LakeSettings = Pick<Config, 'prefix' | 'creator'>
 
@@ -29,6 +30,17 @@ export function tableContext(
   // A statement's documents are few: its table has no months.
   const baseYear = dataset.name === 'prices' ? yearOf(newYorkClock(rest.nowMs).date) : undefined
   return { ...rest, store, dataset, baseYear }
+}
+
+/** The same for a command that reads tables only: it names what is wrong with a stored file by other means, or not at all. */
+export function tableToRead(
+  dataset: Dataset,
+  store: Store,
+  { config, effects, startMs }: Pick<Look, 'config' | 'effects' | 'startMs'>,
+): TableContext {
+  const { tablePrefix } = config
+  const { version } = effects
+  return tableContext(dataset, { store, tablePrefix, version, nowMs: startMs, onProblem: () => undefined })
 }
 
 export type KeptTables = { readonly filesWritten: number; readonly errors: readonly IngestError[] }

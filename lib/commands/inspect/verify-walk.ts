@@ -16,7 +16,7 @@ import { lookAtTable, type TableLook } from '../../datasets/table/verify.ts'
 import { strayFinding, type FileCheckContext, type RunOfFile } from '../../datasets/verify-file.ts'
 import type { RunHistory } from '../../report/symbol-history.ts'
 import { readRunsAt, type RunRecord } from '../../report/runs.ts'
-import { tableContext } from '../tables.ts'
+import { tableToRead } from '../tables.ts'
 import type { Lake } from './look.ts'
 
 export type Walk = {
@@ -84,13 +84,9 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
 
 /** The table of a dataset; undefined where it may not be listed: a lake without tables needs no right to. */
 async function openTable(dataset: Dataset, lake: Lake, { isDeep, range }: Walk): Promise<TableLook | undefined> {
-  const { store, config, effects, startMs, listed, warn } = lake
-  // What is wrong with a raw file is a finding of its own.
-  const onProblem = () => undefined
-  const { tablePrefix } = config
-  const context = tableContext(dataset, { store, tablePrefix, version: effects.version, nowMs: startMs, onProblem })
+  const { store, listed, warn } = lake
   try {
-    return await lookAtTable(context, { isDeep, range, symbols: listed })
+    return await lookAtTable(tableToRead(dataset, store, lake), { isDeep, range, symbols: listed })
   } catch (error) {
     if (!(error instanceof IngestError) || error.data?.isDenied !== true) throw error
     warn(`The table of ${dataset.name} was not looked at: ${error.message}`)
