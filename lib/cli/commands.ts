@@ -122,8 +122,8 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
     description: 'print the lines that read this lake, ready to run',
     settings: SQL,
     examples: [
-      ['prices, returns and statements in DuckDB', 'ingest sql --out ./lake | duckdb'],
-      ['the same in polars, from the bucket', 'ingest sql polars --out s3://my-bucket > prices.py'],
+      ['prices, returns and statements in DuckDB: pipe it into duckdb', 'ingest sql --out ./lake'],
+      ['the same in polars, from the bucket', 'ingest sql polars --out s3://my-bucket'],
       ['from the files themselves, where no table is kept', 'ingest sql pandas --raw --out ./lake'],
     ],
   },

@@ -5,7 +5,6 @@ import { missingLake, prefixProblems } from './checks.ts'
 import { SQL } from './lake-settings.ts'
 import { createReader, usageErrorOf, type Environment } from './reader.ts'
 import { secretsOf, storeSettings, type RunLine } from './resolve.ts'
-import { VARIABLES } from './variables.ts'
 import { whereTrue } from '../core/text.ts'
 
 /** What lines are to be printed for. Throws a usage error that names every problem. */
@@ -13,13 +12,13 @@ export function resolveSql(line: Pick<RunLine, 'flags' | 'problems'>, environmen
   const problems = [...line.problems]
   const reader = createReader(line.flags, environment, problems)
   const { read } = reader
-  const { target, prefix, defaultRegion, addressingStyle } = storeSettings(reader)
+  const { target, prefix, tablePrefix, defaultRegion, addressingStyle } = storeSettings(reader)
   const settings: SqlSettings = {
     reader: read(SQL.reader),
     readsRaw: read(SQL.isRaw),
     target,
     prefix,
-    tablePrefix: read(VARIABLES.tablePrefix),
+    tablePrefix,
     defaultRegion,
     addressingStyle,
     secrets: secretsOf(environment, line.flags),

@@ -8,6 +8,7 @@ import { STATEMENTS } from '../datasets/datasets.ts'
 import { createPrices } from '../datasets/prices/schema.ts'
 import { createStatement } from '../datasets/statements/schema.ts'
 import { keepTable } from '../datasets/table/night.ts'
+import { noteRun } from '../datasets/table/open-runs.ts'
 import type { TableContext } from '../datasets/table/units.ts'
 import { watchStore } from '../datasets/table/watch.ts'
 import type { Store } from '../store/store.ts'
@@ -25,7 +26,7 @@ export function datasetOf(name: DatasetName, { prefix, creator }: LakeSettings):
 /** What a table of a dataset is made with. `nowMs` is the instant of the run. */
 export function tableContext(
   dataset: Dataset,
-  { store, ...rest }: Pick<TableContext, 'store' | 'tablePrefix' | 'version' | 'nowMs' | 'onProblem'>,
+  { store, ...rest }: Pick<TableContext, 'store' | 'tablePrefix' | 'version' | 'runId' | 'nowMs' | 'onProblem'>,
 ): TableContext {
   // A statement's documents are few: its table has no months.
   const baseYear = dataset.name === 'prices' ? yearOf(newYorkClock(rest.nowMs).date) : undefined
@@ -40,7 +41,8 @@ export function tableToRead(
 ): TableContext {
   const { tablePrefix } = config
   const { version } = effects
-  return tableContext(dataset, { store, tablePrefix, version, nowMs: startMs, onProblem: () => undefined })
+  const about = { tablePrefix, version, runId: crypto.randomUUID(), nowMs: startMs, onProblem: () => undefined }
+  return tableContext(dataset, { ...about, store })
 }
 
 export type KeptTables = { readonly filesWritten: number; readonly errors: readonly IngestError[] }
@@ -57,23 +59,30 @@ export type RunTables = {
 export function watchTables(
   store: Store,
   config: Config,
-  about: Pick<TableContext, 'version' | 'nowMs' | 'onProblem'>,
+  about: Pick<TableContext, 'version' | 'runId' | 'nowMs' | 'onProblem'>,
 ): RunTables {
   if (!config.keepsTables || config.isDryRun) return { store, keep: async () => ({ filesWritten: 0, errors: [] }) }
   const datasets = config.datasets.map((name) => datasetOf(name, config))
   const { date } = newYorkClock(about.nowMs)
   const [year = 0, month = 0] = date.split('-').map(Number)
   // Day files of this month and the last: a run that was ended before it came to the table wrote none before these.
-  const watching = watchStore(store, { datasets, listedFrom: dateOf(year, month - 1, 1) })
+  const listedFrom = dateOf(year, month - 1, 1)
+  const contextOf = (dataset: Dataset) => tableContext(dataset, { ...about, store, tablePrefix: config.tablePrefix })
+  const noted = new Map<Dataset, Promise<void>>()
+  const beforeChange = async (dataset: Dataset) => {
+    const note = noted.get(dataset) ?? noteOpen(contextOf(dataset))
+    noted.set(dataset, note)
+    await note
+  }
+  const watching = watchStore(store, { datasets, listedFrom, beforeChange })
   return {
     store: watching.store,
     async keep() {
       const errors: IngestError[] = []
       let filesWritten = 0
       for (const dataset of datasets) {
-        const context = tableContext(dataset, { ...about, store, tablePrefix: config.tablePrefix })
         try {
-          filesWritten += (await keepTable(watching.watched(dataset), context)).filesWritten
+          filesWritten += (await keepTable(watching.watched(dataset), contextOf(dataset))).filesWritten
         } catch (error) {
           if (!(error instanceof IngestError)) throw error
           errors.push(error)
@@ -81,5 +90,15 @@ export function watchTables(
       }
       return { filesWritten, errors }
     },
+  }
+}
+
+/** Notes the run as open. The raw files are stored all the same where that fails. */
+async function noteOpen(context: TableContext): Promise<void> {
+  try {
+    await noteRun({ id: context.runId, sinceMs: context.nowMs }, context)
+  } catch (error) {
+    if (!(error instanceof IngestError)) throw error
+    context.onProblem(`If this run is ended now, the table is behind until \`ingest table\`: ${error.message}.`)
   }
 }

@@ -156,12 +156,13 @@ export type BundleSettings = {
 }
 
 /** The settings of `ingest sql`. */
-export type SqlSettings = Pick<Config, 'target' | 'prefix' | 'defaultRegion' | 'addressingStyle' | 'secrets'> & {
+export type SqlSettings = Pick<
+  Config,
+  'target' | 'prefix' | 'tablePrefix' | 'defaultRegion' | 'addressingStyle' | 'secrets'
+> & {
   readonly reader: ReaderName
   /** Whether the lines read the data itself in place of the tables that are made of it. */
   readonly readsRaw: boolean
-  /** Key prefix of the tables, without slashes at its ends. */
-  readonly tablePrefix: string
 }
 
 /** The GitHub Actions job that the program runs in. */

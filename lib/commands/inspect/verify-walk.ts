@@ -3,7 +3,6 @@
 import { createLimit } from '../../core/concurrency.ts'
 import { laterOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import type { Dataset } from '../../core/dataset.ts'
-import { IngestError } from '../../core/errors.ts'
 import type { Finding } from '../../core/findings.ts'
 import { counted } from '../../core/text.ts'
 import { STATEMENTS } from '../../datasets/datasets.ts'
@@ -12,12 +11,12 @@ import type { SymbolCoverage } from '../../datasets/prices/symbol-coverage.ts'
 import { checkSymbol, type CheckedSymbol } from '../../datasets/prices/verify-symbol.ts'
 import { createStatement } from '../../datasets/statements/schema.ts'
 import { checkDocuments } from '../../datasets/statements/verify.ts'
-import { lookAtTable, type TableLook } from '../../datasets/table/verify.ts'
 import { strayFinding, type FileCheckContext, type RunOfFile } from '../../datasets/verify-file.ts'
+import type { Encoder } from '../../parquet/parquet.ts'
 import type { RunHistory } from '../../report/symbol-history.ts'
 import { readRunsAt, type RunRecord } from '../../report/runs.ts'
-import { tableToRead } from '../tables.ts'
 import type { Lake } from './look.ts'
+import { openTable } from './verify-table.ts'
 
 export type Walk = {
   readonly isDeep: boolean
@@ -57,7 +56,8 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
   const { store, prices, listed, calendar, asOf } = lake
   const { isDeep, range, history } = walk
   const level = await listSymbols({ store, dataset: prices })
-  const context = { ...fileContext(lake, walk), dataset: prices, calendar, asOf, range }
+  const encoder = openEncoder(lake, { isDeep, dataset: prices, symbols: level.symbols.length })
+  const context = { ...fileContext(lake, walk), dataset: prices, encoder, calendar, asOf, range }
   const table = await openTable(prices, lake, walk)
   const limit = createLimit(isDeep ? SYMBOLS_DEEP : SYMBOLS_AT_ONCE)
   const symbols: WalkedSymbol[] = []
@@ -73,28 +73,35 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
     table?.see({ ...files, dates: symbol.coverage.dates })
     return symbol
   })
-  for await (const symbol of checked) {
-    findings.push(...symbol.findings)
-    symbols.push(kept(symbol, history))
+  try {
+    for await (const symbol of checked) {
+      findings.push(...symbol.findings)
+      symbols.push(kept(symbol, history))
+    }
+  } finally {
+    encoder.close()
   }
   const lakeWide = symbols.flatMap((symbol) => findingsOfSymbol(symbol, newestOf(symbols, lake), lake, walk))
   const ofTable = (await table?.findings()) ?? []
   return { symbols, findings: [...findings, ...lakeWide, ...unlisted(level.symbols, lake), ...ofTable] }
 }
 
-/** The table of a dataset; undefined where it may not be listed: a lake without tables needs no right to. */
-async function openTable(dataset: Dataset, lake: Lake, { isDeep, range }: Walk): Promise<TableLook | undefined> {
-  const { store, listed, warn } = lake
-  try {
-    return await lookAtTable(tableToRead(dataset, store, lake), { isDeep, range, symbols: listed })
-  } catch (error) {
-    if (!(error instanceof IngestError) || error.data?.isDenied !== true) throw error
-    warn(`The table of ${dataset.name} was not looked at: ${error.message}`)
-    return undefined
-  }
+/** A symbol has at least a year file for each of its years, some 25. */
+const FILES_OF_SYMBOL = 25
+
+/** Encodes in a thread of its own where thousands of files are encoded anew: in a bucket a hash stands for their bytes. */
+function openEncoder({ config, effects }: Lake, { isDeep, dataset, symbols }: EncoderFor): Encoder {
+  const { columns, creator } = dataset
+  const files = isDeep && config.target.kind === 'folder' ? symbols * FILES_OF_SYMBOL : 0
+  return effects.openEncoder(
+    { columns, creator, version: effects.version, ingestMs: effects.nowMs, note: undefined },
+    files,
+  )
 }
 
-function fileContext({ store, effects }: Lake, { isDeep }: Walk): Omit<FileCheckContext, 'dataset'> {
+type EncoderFor = { readonly isDeep: boolean; readonly dataset: Dataset; readonly symbols: number }
+
+function fileContext({ store, effects }: Lake, { isDeep }: Walk): Omit<FileCheckContext, 'dataset' | 'encoder'> {
   const runs = new Map<number, ReturnType<typeof readRunsAt>>()
   const runOf = async (startMs: number) => {
     const read = runs.get(startMs) ?? readRunsAt(store, startMs)
@@ -214,7 +221,8 @@ async function walkStatements(lake: Lake, walk: Walk): Promise<readonly Finding[
     const level = await listSymbols({ store, dataset })
     findings.push(...[...level.strayFolders, ...level.strays.map(({ key }) => key)].map((key) => strayFinding(key)))
     const wanted = listed === undefined ? level.symbols : level.symbols.filter((symbol) => listed.includes(symbol))
-    const context = { ...fileContext(lake, walk), dataset }
+    const encoder = openEncoder(lake, { isDeep: walk.isDeep, dataset, symbols: 0 })
+    const context = { ...fileContext(lake, walk), dataset, encoder }
     const table = await openTable(dataset, lake, { ...walk, range: undefined })
     const checked = inventory(wanted, { store, dataset }, async (files) => {
       table?.see({ ...files, dates: undefined })

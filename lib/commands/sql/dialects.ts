@@ -2,9 +2,10 @@
 
 import type { ReaderName } from '../../core/config.ts'
 import type { Column } from '../../core/dataset.ts'
-import { statementColumns } from '../../datasets/datasets.ts'
+import { usageError } from '../../core/errors.ts'
+import { oneLine } from '../../core/text.ts'
+import { statementColumns, statementNamed } from '../../datasets/datasets.ts'
 import { createPrices } from '../../datasets/prices/schema.ts'
-import { INCOME } from '../../datasets/statements/income.ts'
 import type { Bucket, Place } from './place.ts'
 import athena from './texts/athena.sql' with { type: 'text' }
 import clickhouse from './texts/clickhouse.sql' with { type: 'text' }
@@ -79,7 +80,7 @@ export const DIALECTS: Readonly<Record<ReaderName, Dialect>> = {
     place: (folder, suffix, bucket) => sqlText(urlOf('s3', folder, suffix, bucket)),
     values: () => ({
       priceColumns: hiveColumns(createPrices({ api: 'stable', withAdjClose: true, prefix: '' }).columns),
-      incomeColumns: hiveColumns(statementColumns(INCOME)),
+      incomeColumns: hiveColumns(statementColumns(statementNamed('income'))),
     }),
   },
 }
@@ -114,8 +115,14 @@ function arrowValues({ bucket }: Place): Values {
   }
 }
 
-/** ClickHouse reads a bucket by the address of its objects. */
+/** ClickHouse reads a bucket by the address of its objects. Throws a usage error for a folder that it takes for a pattern. */
 function clickhousePlace(folder: string, suffix: string, bucket: Bucket | undefined): string {
+  if (bucket === undefined && /[*?{}]/.test(folder)) {
+    throw usageError(
+      `ClickHouse takes * ? { } in ${oneLine(folder)} for a pattern.`,
+      'Move the lake, or take another reader.',
+    )
+  }
   if (bucket === undefined) return `file(${escapedText(`${folder}${suffix}`)}, Parquet)`
   // A certificate covers one label before the host, so a bucket with a dot in its name is a part of the path.
   const isPathStyle = bucket.isPathStyle || bucket.name.includes('.')

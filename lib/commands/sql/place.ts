@@ -2,8 +2,8 @@
 
 import type { SqlSettings } from '../../core/config.ts'
 import { usageError } from '../../core/errors.ts'
+import { statementNamed } from '../../datasets/datasets.ts'
 import { createPrices } from '../../datasets/prices/schema.ts'
-import { INCOME } from '../../datasets/statements/income.ts'
 import { createStatement } from '../../datasets/statements/schema.ts'
 import type { Setup } from '../../store/s3/setup.ts'
 
@@ -41,10 +41,11 @@ export function bucketPlace(name: string, setup: Setup, settings: SqlSettings): 
 
 function keysOf({ prefix, tablePrefix, readsRaw }: SqlSettings): Place['folders'] {
   const rawPrices = createPrices({ api: 'stable', withAdjClose: true, prefix }).root
+  const rawIncome = createStatement(statementNamed('income'), { prefix }).root
   const aapl = `${rawPrices}symbol=AAPL`
-  if (readsRaw) return { prices: trimmed(rawPrices), income: trimmed(createStatement(INCOME, { prefix }).root), aapl }
+  if (readsRaw) return { prices: trimmed(rawPrices), income: trimmed(rawIncome), aapl }
   const table = (dataset: string) => (tablePrefix === '' ? dataset : `${tablePrefix}/${dataset}`)
-  return { prices: table('prices'), income: table(INCOME.name), aapl }
+  return { prices: table('prices'), income: table('income'), aapl }
 }
 
 function trimmed(root: string): string {

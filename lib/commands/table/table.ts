@@ -33,7 +33,8 @@ async function perform(mode: Mode, look: Look): Promise<TableDocument> {
   const { config, effects, startMs, warn } = look
   const creator = config.target.kind === 'folder' && (await isDemo(look)) ? DEMO_CREATOR : CREATOR
   const access = mode === 'check' ? 'read' : 'write'
-  const options = { runUuid: crypto.randomUUID(), onWarning: warn, access } as const
+  const runId = crypto.randomUUID()
+  const options = { runUuid: runId, onWarning: warn, access } as const
   // A folder that is not there is a wrong one: there is nothing that a table could be made of.
   if (access === 'write') await effects.openStore(config.target, { ...config, creator }, { ...options, access: 'read' })
   const store = await effects.openStore(config.target, { ...config, creator }, options)
@@ -43,7 +44,7 @@ async function perform(mode: Mode, look: Look): Promise<TableDocument> {
     warnings.push(text)
     warn(text)
   }
-  const about = { store, tablePrefix: config.tablePrefix, version: effects.version, nowMs: startMs, onProblem }
+  const about = { store, tablePrefix: config.tablePrefix, version: effects.version, runId, nowMs: startMs, onProblem }
   const done: Done[] = []
   for (const name of DATASET_NAMES) {
     const context = tableContext(datasetOf(name, { prefix: config.prefix, creator }), about)

@@ -1,4 +1,4 @@
--- {{lake}} in ClickHouse 25.8 or newer. To run all: {{command}} | clickhouse local
+-- {{lake}} in ClickHouse 26.9 or newer. To run all: {{command}} | clickhouse local
 -- {{where s3}}
 -- Credentials come from the variables of AWS or the role of the machine; on a server `use_environment_credentials` allows it.
 -- {{end}}

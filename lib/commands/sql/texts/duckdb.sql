@@ -1,4 +1,4 @@
--- {{lake}} in DuckDB 1.4 or newer. To run all: {{command}} | duckdb
+-- {{lake}} in DuckDB 1.5 or newer. To run all: {{command}} | duckdb
 -- {{where s3}}
 
 -- Credentials come from where every AWS tool finds them: variables, ~/.aws, single sign-on, a role.
