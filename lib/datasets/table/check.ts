@@ -109,8 +109,8 @@ async function checkUnit(
   if (stored === undefined) return { findings: [{ kind: 'table_damaged', key, symbol: undefined, rows: [] }], rows: 0 }
   const findings: TableFinding[] = []
   let rows = 0
-  const held = only === undefined ? [...stored.keys()] : [...stored.keys()].filter((symbol) => only.has(symbol))
-  const all = [...new Set([...symbols, ...held])].toSorted(compareKeys)
+  const inTable = [...stored.keys()].filter((symbol) => only?.has(symbol) !== false)
+  const all = [...new Set([...symbols, ...inTable])].toSorted(compareKeys)
   const read = mapAhead(all, MAX_SYMBOLS_AHEAD, async (symbol) => await readChange(symbol, unit, layout, context))
   for await (const change of read) {
     const { symbol } = change
