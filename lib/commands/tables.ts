@@ -10,10 +10,13 @@ import { STATEMENTS } from '../datasets/datasets.ts'
 import { createPrices, type SessionDataset } from '../datasets/prices/schema.ts'
 import { lineOfListing, type LineOf, type SurveyMemory } from '../datasets/prices/settled.ts'
 import { createStatement } from '../datasets/statements/schema.ts'
-import { keepTable, openTrusted, type TrustedTable } from '../datasets/table/night.ts'
+import { keepTable } from '../datasets/table/night.ts'
+import { noteRun } from '../datasets/table/open-runs.ts'
+import { openTrusted, type TrustedTable } from '../datasets/table/trusted.ts'
 import type { TableContext } from '../datasets/table/units.ts'
 import { watchStore } from '../datasets/table/watch.ts'
 import type { Store } from '../store/store.ts'
+import type { Look } from './inspect/look.ts'
 
 type LakeSettings = Pick<Config, 'prefix' | 'creator'>
 
@@ -27,9 +30,9 @@ function pricesOf({ prefix, creator }: LakeSettings): SessionDataset {
   return createPrices({ api: 'stable', withAdjClose: true, prefix, creator })
 }
 
-type TableAbout = Pick<TableContext, 'store' | 'tablePrefix' | 'version' | 'nowMs' | 'onProblem'>
+type TableAbout = Pick<TableContext, 'store' | 'tablePrefix' | 'version' | 'runId' | 'nowMs' | 'onProblem'>
 
-/** What a table of a dataset is read with. `nowMs` is the instant of the run. */
+/** What a table of a dataset is made with. `nowMs` is the instant of the run. */
 export function tableContext(dataset: Dataset, about: TableAbout): TableContext {
   // A statement's documents are few: its table has no months.
   const baseYear = dataset.name === 'prices' ? yearOf(newYorkClock(about.nowMs).date) : undefined
@@ -50,6 +53,18 @@ export function writtenTable(
   return { ...tableContext(dataset, about), settle }
 }
 
+/** The same for a command that reads tables only: it names what is wrong with a stored file by other means, or not at all. */
+export function tableToRead(
+  dataset: Dataset,
+  store: Store,
+  { config, effects, startMs }: Pick<Look, 'config' | 'effects' | 'startMs'>,
+): TableContext {
+  const { tablePrefix } = config
+  const { version } = effects
+  const about = { tablePrefix, version, runId: crypto.randomUUID(), nowMs: startMs, onProblem: () => undefined }
+  return tableContext(dataset, { ...about, store })
+}
+
 export type KeptTables = { readonly filesWritten: number; readonly errors: readonly IngestError[] }
 
 /** The tables of one run. */
@@ -62,24 +77,28 @@ export type RunTables = {
   readonly keep: () => Promise<KeptTables>
 }
 
-type RunAbout = Pick<TableContext, 'version' | 'nowMs' | 'onProblem'>
+type RunAbout = Pick<TableContext, 'version' | 'runId' | 'nowMs' | 'onProblem'>
 
 /** Watches what a run does with the store, for its tables; with a run that keeps none nothing is watched. */
 export function watchTables(store: Store, config: Config, about: RunAbout): RunTables {
   if (!config.keepsTables || config.isDryRun) return { store, keep: async () => ({ filesWritten: 0, errors: [] }) }
   const { tablePrefix, dates } = config
-  const contexts = new Map(
-    config.datasets.map((name) => [
-      name,
-      writtenTable(name, config, { ...about, store, tablePrefix, lookback: dates.lookback }),
-    ]),
-  )
+  const { lookback } = dates
+  const contexts = config.datasets.map((name) => writtenTable(name, config, { ...about, store, tablePrefix, lookback }))
   const { date } = newYorkClock(about.nowMs)
   const [year = 0, month = 0] = date.split('-').map(Number)
-  const datasets = [...contexts.values()].map(({ dataset }) => dataset)
+  const datasets = contexts.map(({ dataset }) => dataset)
   // Day files of this month and the last: a run that was ended before it came to the table wrote none before these.
-  const watching = watchStore(store, { datasets, listedFrom: dateOf(year, month - 1, 1) })
-  const prices = contexts.get('prices')
+  const listedFrom = dateOf(year, month - 1, 1)
+  const noted = new Map<Dataset, Promise<void>>()
+  const beforeChange = async (dataset: Dataset) => {
+    const context = contexts.find((known) => known.dataset === dataset)
+    const note = noted.get(dataset) ?? (context && noteOpen(context))
+    if (note !== undefined) noted.set(dataset, note)
+    await note
+  }
+  const watching = watchStore(store, { datasets, listedFrom, beforeChange })
+  const prices = contexts.find(({ dataset }) => dataset.name === 'prices')
   let found: TrustedTable | undefined
   let settledOf: LineOf | undefined
   return {
@@ -97,7 +116,7 @@ export function watchTables(store: Store, config: Config, about: RunAbout): RunT
     async keep() {
       const errors: IngestError[] = []
       let filesWritten = 0
-      for (const context of contexts.values()) {
+      for (const context of contexts) {
         const watched = watching.watched(context.dataset)
         const night = context === prices ? { watched, found, settledOf } : { watched }
         try {
@@ -115,4 +134,14 @@ export function watchTables(store: Store, config: Config, about: RunAbout): RunT
 function ignoreFailure(error: unknown): undefined {
   if (!(error instanceof IngestError)) throw error
   return undefined
+}
+
+/** Notes the run as open. The raw files are stored all the same where that fails. */
+async function noteOpen(context: TableContext): Promise<void> {
+  try {
+    await noteRun({ id: context.runId, sinceMs: context.nowMs }, context)
+  } catch (error) {
+    if (!(error instanceof IngestError)) throw error
+    context.onProblem(`If this run is ended now, the table is behind until \`ingest table\`: ${error.message}.`)
+  }
 }

@@ -9,7 +9,7 @@ import { boundsOf, readMetadata, type FileMetadata } from './metadata.ts'
 import type { Slice } from './thrift.ts'
 
 export type { FileFacts }
-export type { GroupedFile, GroupWriter } from './row-groups.ts'
+export type { GroupedFile, GroupWriter, SymbolRows } from './row-groups.ts'
 
 export type FileContent = {
   readonly columns: readonly Column[]

@@ -7,52 +7,38 @@ import type { Column } from '../core/dataset.ts'
 import type { StampedRow } from './parquet.ts'
 import { readColumns, type NamedChunk } from './columns.ts'
 import { stampedRows } from './reader.ts'
-import { schemaOf } from './facts.ts'
+import { schemaOf, schemaProblemOf } from './facts.ts'
 import { columnValues } from './writer.ts'
 
 /** All rows of one symbol in a file, in the file's order. */
 export type SymbolRows = { readonly symbol: string; readonly rows: readonly StampedRow[] }
 
-/** A file with its groups in their order. */
-export type GroupedFile = {
-  readonly bytes: Uint8Array
-  readonly metadata: FileMetaData
-  readonly groups: readonly Group[]
-}
-
-/** A row group by its first symbol; no symbol stands in two groups. */
-export type Group = { readonly first: string; readonly rows: number; readonly chunk: RowGroup }
+/** A file with its row groups. No symbol stands in two of them. */
+export type GroupedFile = { readonly bytes: Uint8Array; readonly metadata: FileMetaData }
 
 /** A group is closed after the symbol with which it has so many rows: 25 years of one symbol, a month of 250. */
 const GROUP_ROWS = 5_000
 
-/** The groups of a whole file. Throws if the bytes are no such file. */
-export function openGroups(bytes: Uint8Array): GroupedFile {
+/** The groups of a whole file. Throws if the bytes are no such file, or if it has other columns than these. */
+export function openGroups(bytes: Uint8Array, columns: readonly Column[]): GroupedFile {
   const metadata = parquetMetadata(bytes)
-  const groups = metadata.row_groups.map((chunk) => ({
-    first: firstSymbol(chunk),
-    rows: Number(chunk.num_rows),
-    chunk,
-  }))
-  return { bytes, metadata, groups }
-}
-
-function firstSymbol({ columns }: RowGroup): string {
-  const column = columns.find(({ meta_data: data }) => data?.path_in_schema.join('.') === 'symbol')
-  const first = column?.meta_data?.statistics?.min_value
-  if (typeof first !== 'string') throw new RangeError('A row group has no statistics of its symbols')
-  return first
+  const problem = schemaProblemOf(metadata, columns)
+  if (problem !== undefined) throw new RangeError(problem)
+  return { bytes, metadata }
 }
 
 /** The rows of one group, symbol by symbol. Throws an Error if they cannot be decoded. */
 export function readGroup(
-  { bytes }: GroupedFile,
-  { chunk, rows }: Group,
+  { bytes, metadata }: GroupedFile,
+  index: number,
   columns: readonly Column[],
 ): readonly SymbolRows[] {
+  const group = metadata.row_groups[index]
+  if (group === undefined) throw new RangeError(`There is no row group ${index}`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const [rows, chunks] = [Number(group.num_rows), group.columns.map(chunkOf)]
   const bySymbol: { symbol: string; rows: StampedRow[] }[] = []
-  for (const stamped of stampedRows(readColumns(view, { rows, chunks: chunk.columns.map(chunkOf) }), columns)) {
+  for (const stamped of stampedRows(readColumns(view, { rows, chunks }), columns)) {
     const symbol = String(stamped.row['symbol'])
     const last = bySymbol.at(-1)
     if (last?.symbol === symbol) last.rows.push(stamped)
@@ -79,8 +65,8 @@ function chunkOf({ meta_data: data }: RowGroup['columns'][number]): NamedChunk {
 export type GroupWriter = {
   /** Adds the rows of a symbol, which is greater than those before it. Throws if a value does not fit its column. */
   add(symbol: SymbolRows): void
-  /** Adds a group of another file with the same columns as it is. */
-  copy(file: GroupedFile, group: Group): void
+  /** Adds a group of another file with the same columns as it is. Throws if that file is damaged. */
+  copy(file: GroupedFile, group: RowGroup): void
   /** Ends the file. It may have no row. */
   finish(keyValues: Readonly<Record<string, string>>): Uint8Array
 }
@@ -110,13 +96,13 @@ export function createGroupWriter(columns: readonly Column[], createdBy: string)
       pending.push(...rows)
       if (pending.length >= GROUP_ROWS) flush()
     },
-    copy(from, { chunk, rows }) {
+    copy(from, group) {
       flush()
-      const { start, end } = extentOf(chunk)
+      const { start, end } = extentOf(group, from.bytes)
       const moved = bytes.offset - start
       bytes.appendBytes(from.bytes.subarray(start, end))
-      file.row_groups.push(movedBy(chunk, BigInt(moved)))
-      file.num_rows += BigInt(rows)
+      file.row_groups.push(movedBy(group, BigInt(moved)))
+      file.num_rows += group.num_rows
     },
     finish(keyValues) {
       flush()
@@ -127,14 +113,18 @@ export function createGroupWriter(columns: readonly Column[], createdBy: string)
   }
 }
 
-/** Where the pages of a group stand in its file. */
-function extentOf({ columns }: RowGroup): { readonly start: number; readonly end: number } {
+/** Where the pages of a group stand in its file. Throws if they do not fill that place. */
+function extentOf({ columns }: RowGroup, { byteLength }: Uint8Array): { readonly start: number; readonly end: number } {
   const pages = columns.map(({ meta_data: data }) => {
     if (data === undefined) throw new RangeError('A column of a row group has no metadata')
     const start = Number(data.dictionary_page_offset ?? data.data_page_offset)
-    return { start, end: start + Number(data.total_compressed_size) }
+    return { start, bytes: Number(data.total_compressed_size) }
   })
-  return { start: Math.min(...pages.map(({ start }) => start)), end: Math.max(...pages.map(({ end }) => end)) }
+  const start = Math.min(...pages.map((page) => page.start))
+  const end = pages.reduce((sum, { bytes }) => sum + bytes, start)
+  const isWhole = start > 0 && end <= byteLength && pages.every((page) => page.start + page.bytes <= end)
+  if (!isWhole) throw new RangeError('The columns of a row group do not fill its place in the file')
+  return { start, end }
 }
 
 function movedBy(group: RowGroup, bytes: bigint): RowGroup {

@@ -83,13 +83,13 @@ export function structs(fieldsOf: (index: number) => Fields): FieldReader {
   }
 }
 
-/** A list of texts or other bytes. */
+/** A list of texts or other bytes. Of an empty list the type says nothing: writers differ. */
 export function binaries(take: (values: readonly Slice[]) => void): FieldReader {
   return {
     types: LISTS,
     read: (cursor) => {
       const { type, size } = readListHead(cursor)
-      if (type !== BINARY) throw new RangeError('A list of bytes was expected')
+      if (size > 0 && type !== BINARY) throw new RangeError('A list of bytes was expected')
       const values: Slice[] = []
       for (let index = 0; index < size; index += 1) values.push(readBinary(cursor))
       take(values)

@@ -15,6 +15,11 @@ KNOWN = {(symbol, date): eps for symbol, date, eps in TASK["known"]}
 NAMES = ["prices", "aapl", "returns", "prices_with_income"]
 
 
+def first_rows(relations):
+    """The answer of the first query: the prices of AAPL. Other statements answer nothing, or a count."""
+    return next(relation for relation in relations if relation is not None and "symbol" in relation.columns)
+
+
 def duckdb_frames(code):
     import duckdb
 
@@ -25,8 +30,7 @@ def duckdb_frames(code):
         file = next(pathlib.Path(package).rglob(f"{name}.duckdb_extension"))
         connection.execute(f"LOAD '{file}'")
     found = [connection.sql(statement) for statement in duckdb.extract_statements(code)]
-    # Those of AAPL: its prices, returns and reports.
-    aapl, *_ = [relation for relation in found if relation is not None and "symbol" in relation.columns]
+    aapl = first_rows(found)
     return connection.sql("FROM prices"), aapl, connection.sql("FROM returns"), connection.sql("FROM prices_with_income")
 
 
@@ -74,7 +78,7 @@ def athena_frames(code):
         else:
             check("Athena's statement is parsed", isinstance(statement, (exp.Create, exp.Select)))
             found.append(connection.sql(statement.sql("duckdb")))
-    aapl = next(relation for relation in found if relation is not None)
+    aapl = first_rows(found)
     return connection.sql("FROM prices"), aapl, connection.sql("FROM returns"), connection.sql("FROM prices_with_income")
 
 

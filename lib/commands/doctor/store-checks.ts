@@ -4,11 +4,11 @@ import { counted, oneLine } from '../../core/text.ts'
 import { targetLocation } from '../../core/config.ts'
 import { IngestError } from '../../core/errors.ts'
 import { readFooters } from '../../datasets/inventory.ts'
-import { isTrusted } from '../../datasets/table/night.ts'
+import { isTrusted } from '../../datasets/table/trusted.ts'
 import { listTable, readFooterOf, tableRoot } from '../../datasets/table/units.ts'
 import { runIdOf } from '../../report/json-schema.ts'
 import type { StoredFile } from '../../store/store.ts'
-import { tableContext } from '../tables.ts'
+import { tableToRead } from '../tables.ts'
 import { fail, failureOf, ok, skip, warn, type Check } from './checks.ts'
 import type { Context } from './context.ts'
 import { PROBE_BYTES, PROBE_KEY } from './store-look.ts'
@@ -125,17 +125,13 @@ const table: Check<Context> = {
   name: 'table',
   needs: ['store'],
   run: async (context) => {
-    const { config, effects, prices, startMs } = context
-    // Raw files are not read.
-    const onProblem = () => undefined
-    const about = { tablePrefix: config.tablePrefix, version: effects.version, nowMs: startMs, onProblem }
-    const of = tableContext(prices, { ...about, store: await context.store() })
+    const of = tableToRead(context.prices, await context.store(), context)
     const last = (await listTable(of)).at(-1)
     const footer = last && (await readFooterOf(last, of))
     if (footer === undefined) return ok('none', `${tableRoot(of)} can be listed. The run makes the table.`)
     const value = runIdOf(footer.listedMs)
     const detail = `The table of prices was last compared with a listing of all stored files at ${value}.`
-    if (isTrusted(footer.listedMs, startMs)) return ok(value, detail)
+    if (isTrusted(footer.listedMs, context.startMs)) return ok(value, detail)
     return warn(value, detail, 'Run `ingest table`, or leave it to the next run, which then takes longer.')
   },
 }

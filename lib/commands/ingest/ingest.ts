@@ -72,7 +72,8 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   for (const cell of left) progress.warn(`Left out of the ticker list: ${cell}.`)
   const opened = await openStore(config.target)
   const { version } = effects
-  const tables = watchTables(opened, config, { version, nowMs: startMs, onProblem: progress.warn })
+  const { runUuid } = storeOptions
+  const tables = watchTables(opened, config, { version, runId: runUuid, nowMs: startMs, onProblem: progress.warn })
   const { store, memory } = tables
   for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
@@ -91,7 +92,6 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   const jobs = await unlessStopped(planJobs(symbols, context), effects)
   for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
   for (const warning of jobs.flatMap(({ warnings }) => warnings)) progress.warn(warning)
-  const { runUuid } = storeOptions
   const run: Run = { ...start, runUuid, symbols: symbols.length, jobs, store: opened }
   if (config.isDryRun) return await dryRun(run, await planBackfill(run, symbols, context))
 

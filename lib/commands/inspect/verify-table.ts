@@ -3,19 +3,15 @@
 import type { Dataset } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
 import { lookAtTable, type TableLook } from '../../datasets/table/verify.ts'
-import { tableContext } from '../tables.ts'
+import { tableToRead } from '../tables.ts'
 import type { Lake } from './look.ts'
 import type { Walk } from './verify-walk.ts'
 
 /** The table of a dataset; undefined where it may not be listed: a lake without tables needs no right to. */
 export async function openTable(dataset: Dataset, lake: Lake, { isDeep, range }: Walk): Promise<TableLook | undefined> {
-  const { store, config, effects, startMs, listed, warn } = lake
-  // What is wrong with a raw file is a finding of its own.
-  const onProblem = () => undefined
-  const { tablePrefix } = config
-  const context = tableContext(dataset, { store, tablePrefix, version: effects.version, nowMs: startMs, onProblem })
+  const { store, listed, warn } = lake
   try {
-    return await lookAtTable(context, { isDeep, range, symbols: listed })
+    return await lookAtTable(tableToRead(dataset, store, lake), { isDeep, range, symbols: listed })
   } catch (error) {
     if (!(error instanceof IngestError) || error.data?.isDenied !== true) throw error
     warn(`The table of ${dataset.name} was not looked at: ${error.message}`)

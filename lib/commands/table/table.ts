@@ -33,7 +33,8 @@ async function perform(mode: Mode, look: Look): Promise<TableDocument> {
   const { config, effects, startMs, warn } = look
   const creator = config.target.kind === 'folder' && (await isDemo(look)) ? DEMO_CREATOR : CREATOR
   const access = mode === 'check' ? 'read' : 'write'
-  const options = { runUuid: crypto.randomUUID(), onWarning: warn, access } as const
+  const runId = crypto.randomUUID()
+  const options = { runUuid: runId, onWarning: warn, access } as const
   // A folder that is not there is a wrong one: there is nothing that a table could be made of.
   if (access === 'write') await effects.openStore(config.target, { ...config, creator }, { ...options, access: 'read' })
   const store = await effects.openStore(config.target, { ...config, creator }, options)
@@ -44,7 +45,8 @@ async function perform(mode: Mode, look: Look): Promise<TableDocument> {
     warn(text)
   }
   const { tablePrefix, prefix } = config
-  const about = { store, tablePrefix, version: effects.version, nowMs: startMs, onProblem, lookback: LOOKBACK }
+  const { version } = effects
+  const about = { store, tablePrefix, version, runId, nowMs: startMs, onProblem, lookback: LOOKBACK }
   const done: Done[] = []
   for (const name of DATASET_NAMES) {
     const context = writtenTable(name, { prefix, creator }, about)

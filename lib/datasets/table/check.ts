@@ -3,11 +3,12 @@
 import { mapAhead } from '../../core/concurrency.ts'
 import { primaryKeyOf } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
-import { loadRowGroups, type StampedRow } from '../../parquet/parquet.ts'
+import type { StampedRow } from '../../parquet/parquet.ts'
 import { compareKeys } from '../../store/store.ts'
 import { inventory, listSymbols } from '../inventory.ts'
 import { bucketOf, chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
-import { filesByUnit, readChange } from './raw-units.ts'
+import { extentOf, filesByUnit, readChange, type Extent } from './raw-units.ts'
+import { readSymbols } from './rewrite.ts'
 import { listTable, openUnit, readFooterOf, tableRoot, type Opened, type TableContext } from './units.ts'
 
 /** What is wrong with a table. */
@@ -29,7 +30,9 @@ export async function checkTable(context: TableContext, only?: readonly string[]
   const findings: TableFinding[] = []
   const files = await listTable(context)
   const layout = (await layoutOf(files, context)) ?? chooseLayout(0, context.baseYear)
-  const wanted = await unitsOfRaw(only ?? (await listSymbols(context)).symbols, layout, context)
+  const names = files.map(({ key }) => key.slice(tableRoot(context).length))
+  const symbolsOfRaw = only ?? (await listSymbols(context)).symbols
+  const wanted = await unitsOfRaw(symbolsOfRaw, extentOf(layout, names, context.nowMs), context)
   for (const { key } of files) {
     const unit = unitNamed(key.slice(tableRoot(context).length), layout)
     if (unit === undefined) findings.push({ kind: 'table_stray', key, symbol: undefined, rows: [] })
@@ -75,13 +78,13 @@ type Wanted = { readonly unit: Unit; readonly symbols: Set<string> }
 /** The files that the table must have by the names of the raw files, each with its symbols. */
 async function unitsOfRaw(
   symbols: readonly string[],
-  layout: Layout,
+  extent: Extent,
   context: TableContext,
 ): Promise<Map<string, Wanted>> {
   const wanted = new Map<string, Wanted>()
   for await (const { symbol, units } of inventory(symbols, context, async ({ symbol: name, files }) => ({
     symbol: name,
-    units: filesByUnit(name, files, layout, context),
+    units: filesByUnit(name, files, extent),
   }))) {
     for (const [name, { unit }] of units) {
       const found = wanted.get(name) ?? { unit, symbols: new Set<string>() }
@@ -102,12 +105,12 @@ async function checkUnit(
   context: TableContext,
 ): Promise<CheckedUnit> {
   const opened = await openUnit(unit, layout, context).catch(ignoreDamage)
-  const stored = opened && (await rowsOf(opened, context).catch(() => undefined))
+  const stored = opened && (await rowsOf(opened, context).catch(ignoreDamage))
   if (stored === undefined) return { findings: [{ kind: 'table_damaged', key, symbol: undefined, rows: [] }], rows: 0 }
   const findings: TableFinding[] = []
   let rows = 0
-  const held = only === undefined ? [...stored.keys()] : [...stored.keys()].filter((symbol) => only.has(symbol))
-  const all = [...new Set([...symbols, ...held])].toSorted(compareKeys)
+  const inTable = [...stored.keys()].filter((symbol) => only?.has(symbol) !== false)
+  const all = [...new Set([...symbols, ...inTable])].toSorted(compareKeys)
   const read = mapAhead(all, MAX_SYMBOLS_AHEAD, async (symbol) => await readChange(symbol, unit, layout, context))
   for await (const change of read) {
     const { symbol } = change
@@ -135,15 +138,12 @@ async function checkUnit(
 const MAX_SYMBOLS_AHEAD = 16
 
 async function rowsOf({ old }: Opened, { dataset }: TableContext): Promise<ReadonlyMap<string, readonly StampedRow[]>> {
-  const rows = new Map<string, readonly StampedRow[]>()
-  if (old === undefined) return rows
-  const { readGroup } = await loadRowGroups()
-  for (const group of old.file.groups) {
-    for (const { symbol, rows: ofSymbol } of readGroup(old.file, group, dataset.columns)) {
-      rows.set(symbol, [...(rows.get(symbol) ?? []), ...ofSymbol])
-    }
+  const found = new Map<string, readonly StampedRow[]>()
+  if (old === undefined) return found
+  for await (const { symbol, rows } of readSymbols(old, dataset.columns)) {
+    found.set(symbol, [...(found.get(symbol) ?? []), ...rows])
   }
-  return rows
+  return found
 }
 
 /** The rows by their primary key, each as one text. A key that comes twice has a text that no single row has. */

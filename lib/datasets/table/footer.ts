@@ -42,7 +42,8 @@ export function footerKeyValues(footer: Omit<TableFooter, 'createdBy'>): Readonl
   const { layout, listedMs, rebuiltMs, entries } = footer
   const listed = new Date(listedMs).toISOString()
   const rebuilt = new Date(rebuiltMs).toISOString()
-  return { table: JSON.stringify({ format: FORMAT, ...layout, listed, rebuilt }), sources: packEntries(entries) }
+  const table = JSON.stringify({ format: FORMAT, ...layout, listed, rebuilt })
+  return { table, sources: packEntries(entries, table) }
 }
 
 /** The footer at the end of a file of a table; undefined if it is none. */
@@ -50,7 +51,7 @@ export function readTableFooter(tail: Uint8Array): TableFooter | undefined {
   const metadata = readKeyValues(tail)
   const [table, sources] = [metadata?.keyValues.get('table'), metadata?.keyValues.get('sources')]
   if (metadata === undefined || table === undefined || sources === undefined) return undefined
-  const entries = unpackEntries(sources)
+  const entries = unpackEntries(sources, table)
   const about = aboutOf(table)
   return entries && about && { ...about, entries, createdBy: metadata.createdBy }
 }
@@ -65,10 +66,14 @@ function aboutOf(text: string): About | undefined {
   return { layout: { baseYear: typeof baseYear === 'number' ? baseYear : undefined, buckets }, listedMs, rebuiltMs }
 }
 
-/** Column by column, because equal columns of neighbours compress to nothing: 25 bytes a symbol. */
-function packEntries(entries: ReadonlyMap<string, SymbolEntry>): string {
+/**
+ * Column by column, because equal columns of neighbours compress to nothing: 25 bytes a symbol. With the other value, so that
+ * the checksum of gzip is over both.
+ */
+function packEntries(entries: ReadonlyMap<string, SymbolEntry>, table: string): string {
   const all = [...entries.values()]
   const columns = {
+    table,
     symbols: [...entries.keys()],
     rows: all.map(({ rows }) => rows),
     ingestMs: all.map(({ ingestMs }) => ingestMs),
@@ -78,13 +83,13 @@ function packEntries(entries: ReadonlyMap<string, SymbolEntry>): string {
     yearFile: all.map(({ yearFile }) => yearFile),
     settled: all.map(({ settled }) => settled),
   }
-  return Buffer.from(Bun.deflateSync(Buffer.from(JSON.stringify(columns)))).toString('base64')
+  return Buffer.from(Bun.gzipSync(Buffer.from(JSON.stringify(columns)))).toString('base64')
 }
 
-function unpackEntries(text: string): ReadonlyMap<string, SymbolEntry> | undefined {
-  const columns = parsed(inflated(text) ?? '') as Record<string, readonly unknown[]> | undefined
-  const symbols = columns?.['symbols']
-  if (columns === undefined || !Array.isArray(symbols)) return undefined
+function unpackEntries(text: string, table: string): ReadonlyMap<string, SymbolEntry> | undefined {
+  const { table: own, ...columns } = (parsed(unzipped(text) ?? '') ?? {}) as Record<string, readonly unknown[]>
+  const symbols = columns['symbols']
+  if (String(own) !== table || !Array.isArray(symbols)) return undefined
   const textOf = (name: string, index: number) => {
     const value = columns[name]?.[index]
     return typeof value === 'string' ? value : ''
@@ -106,9 +111,9 @@ function unpackEntries(text: string): ReadonlyMap<string, SymbolEntry> | undefin
   )
 }
 
-function inflated(text: string): string | undefined {
+function unzipped(text: string): string | undefined {
   try {
-    return Buffer.from(Bun.inflateSync(Buffer.from(text, 'base64'))).toString()
+    return Buffer.from(Bun.gunzipSync(Buffer.from(text, 'base64'))).toString()
   } catch {
     return undefined
   }
@@ -128,20 +133,25 @@ export function entryOf(
   rows: readonly StampedRow[],
   about: Pick<SymbolEntry, 'listing' | 'yearFile'> & { readonly isMonth: boolean },
 ): SymbolEntry {
-  const hash = new Bun.CryptoHasher('sha256')
   let [days, newestMs] = [0, 0]
   for (const { row, ingestMs } of rows) {
-    hash.update(`${JSON.stringify([...Object.values(row), ingestMs])}\n`)
     if (about.isMonth) days |= dayBit(row.date)
     newestMs = Math.max(newestMs, ingestMs)
   }
   const { listing, yearFile } = about
-  return { rows: rows.length, ingestMs: newestMs, sha: shortHash(hash), days, listing, yearFile, settled: '' }
+  return { rows: rows.length, ingestMs: newestMs, sha: hashOfRows(rows), days, listing, yearFile, settled: '' }
 }
 
 /** Whether a footer says anything else of what is settled. A symbol without an entry has no place for it. */
 export function isNews(settled: ReadonlyMap<string, string>, { entries }: Pick<TableFooter, 'entries'>): boolean {
   return [...settled].some(([symbol, line]) => (entries.get(symbol)?.settled ?? line) !== line)
+}
+
+/** A hash of rows in their order, `ingest_ts` included. */
+export function hashOfRows(rows: readonly StampedRow[]): string {
+  const hash = new Bun.CryptoHasher('sha256')
+  for (const { row, ingestMs } of rows) hash.update(`${JSON.stringify([...Object.values(row), ingestMs])}\n`)
+  return shortHash(hash)
 }
 
 /** The bit of a date in the days of its month. */

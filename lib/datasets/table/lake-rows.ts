@@ -2,7 +2,6 @@
 
 import { mapLimit } from '../../core/concurrency.ts'
 import { primaryKeyOf, type Dataset } from '../../core/dataset.ts'
-import { isWithin, type DateRange } from '../../core/dates.ts'
 import { oneLine } from '../../core/text.ts'
 import { readFooter, readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
@@ -40,28 +39,28 @@ export function listingHash(files: readonly StoredFile[]): string {
 
 type Candidate = StampedRow & Pick<StoredFile, 'key' | 'modifiedMs'>
 
-/** The rows of a symbol's files in a span that count, by date. Rejects with an IngestError if the store fails. */
-export async function readLakeRows(
-  symbol: string,
-  files: readonly RawFile[],
-  span: DateRange | undefined,
-  context: RawContext,
-): Promise<readonly StampedRow[]> {
+/** The rows of a symbol that count, by primary key. */
+export type LakeRows = {
+  readonly rows: readonly StampedRow[]
+  /** Whether every file could be read. The others may be readable later, without another tag. */
+  readonly isWhole: boolean
+}
+
+/** The rows of these files of a symbol that count. Rejects with an IngestError if the store fails. */
+export async function readLakeRows(symbol: string, files: readonly RawFile[], context: RawContext): Promise<LakeRows> {
   const read = await mapLimit(files, MAX_READS_IN_FLIGHT, async (file) => await readRaw(symbol, file, context))
   const best = new Map<string, Candidate>()
-  for (const [index, rows] of read.entries()) {
-    const file = files[index]
-    if (file === undefined) continue
-    for (const stamped of rows) {
-      if (span !== undefined && !isWithin(stamped.row.date, span)) continue
+  for (const [index, file] of files.entries()) {
+    const { key, modifiedMs } = file
+    for (const stamped of read[index] ?? []) {
       const primaryKey = primaryKeyOf(context.dataset, stamped.row)
-      const candidate = { ...stamped, key: file.key, modifiedMs: file.modifiedMs }
+      const candidate = { ...stamped, key, modifiedMs }
       const before = best.get(primaryKey)
       if (before === undefined || counts(candidate, before)) best.set(primaryKey, candidate)
     }
   }
   const sorted = [...best].toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return sorted.map(([, { row, ingestMs }]) => ({ row, ingestMs }))
+  return { rows: sorted.map(([, { row, ingestMs }]) => ({ row, ingestMs })), isWhole: !read.includes(undefined) }
 }
 
 /** As every recipe orders: by `ingest_ts`, then by the time of the file, then by its key. */
@@ -71,17 +70,17 @@ function counts(row: Candidate, other: Candidate): boolean {
   return row.key > other.key
 }
 
-/** The rows of a raw file; none of a file that is gone or damaged, or of another program or symbol. */
+/** The rows of a raw file, none if it is gone; undefined if it is damaged, or of another program or symbol. */
 async function readRaw(
   symbol: string,
   file: RawFile,
   { store, dataset, onProblem }: RawContext,
-): Promise<readonly StampedRow[]> {
+): Promise<readonly StampedRow[] | undefined> {
   const bytes = await store.read(file.key, undefined, MAX_FILE_BYTES).catch(problemOfFile)
   if (bytes === undefined) return []
   const leave = (problem: string) => {
     onProblem(`${oneLine(store.locate(file.key))} ${problem}: the table has none of its rows.`)
-    return []
+    return undefined
   }
   if ('problem' in bytes) return leave(bytes.problem)
   const footer = readFooter(bytes, dataset)

@@ -4,18 +4,17 @@
 import { mapAhead } from '../../core/concurrency.ts'
 import { yearOf, type IsoDate } from '../../core/dates.ts'
 import { readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
-import { compareKeys, type StoredFile } from '../../store/store.ts'
+import { compareKeys } from '../../store/store.ts'
 import { dayBit, isNews, type SymbolEntry, type TableFooter } from './footer.ts'
-import { listRaw } from './lake-rows.ts'
 import { unitName, unitNamed, unitOf, type Layout, type Unit } from './layout.ts'
-import { filesByUnit, readChange, unitsOf } from './raw-units.ts'
+import { forgetRuns } from './open-runs.ts'
+import { extentOf, readChange, unitsOf, type Extent } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
-import { listTable, readFooterOf, rewriteUnit, tableRoot, type TableContext } from './units.ts'
+import { openTrusted, type TrustedTable } from './trusted.ts'
+import { readFooterOf, rewriteUnit, tableRoot, type TableContext } from './units.ts'
 import { updateTable, type Updated } from './update.ts'
+import { findSymbolWork, refuseStrays } from './update-plan.ts'
 import type { Watched, WatchedSymbol } from './watch.ts'
-
-/** After so long all raw files are listed again: nobody may have told the table of what other programs changed. */
-const TRUSTED_MS = 7 * 86_400_000
 
 /** What a run does with a symbol in one file: adds rows of new day files, or reads its raw files. */
 type Task =
@@ -24,29 +23,6 @@ type Task =
 
 /** By the name of the file, then by symbol. */
 type Tasks = Map<string, { readonly unit: Unit; readonly symbols: Map<string, Task> }>
-
-/** Whether a table that was listed wholly at an instant still need not be. */
-export function isTrusted(listedMs: number, nowMs: number): boolean {
-  return listedMs <= nowMs && nowMs - listedMs < TRUSTED_MS
-}
-
-/** A table that a run may rely on, as it was found. */
-export type TrustedTable = {
-  readonly files: readonly StoredFile[]
-  /** Of the last file by name. */
-  readonly footer: TableFooter
-}
-
-/**
- * Opens a table, by one listing and one footer. Undefined if it is not there, or was not compared with a listing of all raw files
- * for a week. Rejects with an IngestError if the store fails or its last file is damaged.
- */
-export async function openTrusted(context: TableContext): Promise<TrustedTable | undefined> {
-  const files = await listTable(context)
-  const last = files.at(-1)
-  const footer = last && (await readFooterOf(last, context))
-  return footer !== undefined && isTrusted(footer.listedMs, context.nowMs) ? { files, footer } : undefined
-}
 
 /** What a run knows for its table. */
 export type Night = {
@@ -65,20 +41,26 @@ export async function keepTable({ watched, found, settledOf }: Night, context: T
   // Where the run has seen nothing but the table there is nothing to do, and nothing to ask.
   const trusted = watched.size === 0 && found !== undefined ? found : await openTrusted(context)
   if (trusted === undefined) return await updateTable(context, { isRebuild: false })
-  const { files, footer } = trusted
+  const { files, footer, isNoted } = trusted
   const { layout, listedMs, rebuiltMs } = footer
   const names = new Set(files.map(({ key }) => key.slice(tableRoot(context).length)))
-  const months = await readMonths(watched, { layout, names }, context)
-  const tasks = await findTasks(watched, { layout, names, months }, context)
+  refuseStrays(names, layout, context)
+  const table = { ...extentOf(layout, names, context.nowMs), names }
+  const months = await readMonths(watched, table, context)
+  const tasks = await findTasks(watched, { ...table, months }, context)
   const settled = settledIn(watched, settledOf)
-  const last = lastOf(tasks, trusted, context)
-  if (last !== undefined && isNews(settled, footer)) tasksOf(tasks, last, layout)
+  const last = [...names, ...tasks.keys()].toSorted(compareKeys).at(-1)
+  const lastUnit = unitNamed(last ?? '', layout)
+  if (lastUnit !== undefined && isNews(settled, footer)) tasksOf(tasks, lastUnit, layout)
   let filesWritten = 0
-  for (const [name, { unit, symbols }] of tasks) {
+  // Older rows first, as a mend stores them: at no time is the table of another mixture of bases than the raw files have been.
+  for (const [name, { unit, symbols }] of [...tasks].toSorted(([a], [b]) => compareKeys(a, b))) {
     const changes = () => changesIn(symbols, unit, layout, context)
-    const about = { listedMs, rebuiltMs, ...(last && name === unitName(last, layout) && { settled }) }
-    if (await rewriteUnit({ unit, layout, about, changes }, context)) filesWritten += 1
+    const about = { listedMs, rebuiltMs }
+    const own = name === last ? settled : undefined
+    if (await rewriteUnit({ unit, layout, about, settled: own, changes }, context)) filesWritten += 1
   }
+  if (isNoted) await forgetRuns(new Set([context.runId]), context)
   return { files: files.length, filesWritten }
 }
 
@@ -92,26 +74,32 @@ function settledIn(watched: Watched, settledOf: Night['settledOf']): ReadonlyMap
   return settled
 }
 
-/** The last file by name, with those that are to be written. */
-function lastOf(tasks: Tasks, { files, footer }: TrustedTable, context: TableContext): Unit | undefined {
-  const names = [...files.map(({ key }) => key.slice(tableRoot(context).length)), ...tasks.keys()]
-  return unitNamed(names.toSorted(compareKeys).at(-1) ?? '', footer.layout)
-}
+type Table = Extent & { readonly names: ReadonlySet<string> }
 
-type Table = { readonly layout: Layout; readonly names: ReadonlySet<string> }
-
-/** The footers of the months of which the run has listed or written day files, by the name of the file. */
+/**
+ * The footers of the months of which the run has listed or written day files, and of the last month of each year of which it has
+ * listed a year file, by the name of the file.
+ */
 async function readMonths(
   watched: Watched,
   { layout, names }: Table,
   context: TableContext,
 ): Promise<ReadonlyMap<string, TableFooter>> {
   const wanted = new Set<string>()
-  for (const [symbol, { listedDays, added }] of watched) {
+  const listedYears = new Set<number>()
+  for (const [symbol, { listedDays, listedYears: ofSymbol, added }] of watched) {
+    for (const year of ofSymbol.keys()) listedYears.add(year)
     for (const date of [...listedDays, ...datesOf(symbol, added.keys(), context)]) {
       const unit = unitOf(symbol, date, layout)
       if (unit.kind === 'month') wanted.add(unitName(unit, layout))
     }
+  }
+  for (const year of listedYears) {
+    const last = [...names]
+      .filter((name) => name.startsWith(`month-${year}-`))
+      .toSorted()
+      .at(-1)
+    if (last !== undefined) wanted.add(last)
   }
   const months = new Map<string, TableFooter>()
   for (const name of wanted) {
@@ -132,14 +120,22 @@ type Months = Table & { readonly months: ReadonlyMap<string, TableFooter> }
 
 async function findTasks(watched: Watched, table: Months, context: TableContext): Promise<Tasks> {
   const tasks: Tasks = new Map()
+  const readAt = (unit: Unit, symbol: string) => tasksOf(tasks, unit, table.layout).set(symbol, { kind: 'read' })
+  const behind: string[] = []
   for (const [symbol, seen] of watched) {
-    const units = isBehind(symbol, seen, table)
-      ? await allUnits(symbol, table, context)
-      : unitsToRead(symbol, seen, table, context)
-    for (const unit of units) tasksOf(tasks, unit, table.layout).set(symbol, { kind: 'read' })
+    if (isBehind(symbol, seen, table) || changesYear(symbol, seen, context)) behind.push(symbol)
+    for (const unit of unitsToRead(symbol, seen, table, context)) readAt(unit, symbol)
+  }
+  if (behind.length > 0) await findSymbolWork(behind, table, context, readAt)
+  for (const [symbol, seen] of watched) {
     for (const bytes of seen.added.values()) await addRow({ symbol, bytes, seen }, tasks, table, context)
   }
   return tasks
+}
+
+/** Whether the run has written a year file: an ended run may have begun to write other years of the symbol. */
+function changesYear(symbol: string, { changed }: WatchedSymbol, { dataset }: TableContext): boolean {
+  return [...changed].some((key) => dataset.partitionOf(symbol, key)?.kind === 'year')
 }
 
 function tasksOf(tasks: Tasks, unit: Unit, layout: Layout): Map<string, Task> {
@@ -170,12 +166,6 @@ function isMonthly(year: number, months: Months['months']): boolean {
   return [...months.keys()].some((name) => name.startsWith(`month-${year}-`))
 }
 
-/** Every file in which the symbol may have rows by its raw files. */
-async function allUnits(symbol: string, { layout }: Table, context: TableContext): Promise<readonly Unit[]> {
-  const units = filesByUnit(symbol, await listRaw(symbol, context), layout, context)
-  return [...units.values()].map(({ unit }) => unit)
-}
-
 /** The files that the run has changed otherwise than by a new day, and those that lack a day that was listed. */
 function unitsToRead(symbol: string, seen: WatchedSymbol, table: Months, context: TableContext): readonly Unit[] {
   const { layout, months } = table
@@ -186,7 +176,7 @@ function unitsToRead(symbol: string, seen: WatchedSymbol, table: Months, context
     .filter(({ date, unit }) => unit.kind === 'month' && !hasDay(months.get(unitName(unit, layout)), symbol, date))
   const changed = [...seen.changed].flatMap((key) => {
     const partition = context.dataset.partitionOf(symbol, key)
-    return partition === undefined ? [] : unitsOf(symbol, partition, layout, context)
+    return partition === undefined ? [] : unitsOf(symbol, partition, table)
   })
   return [...lacking, ...changed].map(({ unit }) => unit)
 }

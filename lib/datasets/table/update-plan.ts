@@ -4,12 +4,12 @@ import { mapAhead } from '../../core/concurrency.ts'
 import type { Dataset } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
-import { compareKeys } from '../../store/store.ts'
+import { compareKeys, type StoredFile } from '../../store/store.ts'
 import { inventory, type SymbolFiles } from '../inventory.ts'
 import type { TableFooter } from './footer.ts'
 import { listingHash } from './lake-rows.ts'
-import { chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
-import { filesByUnit, type UnitFiles } from './raw-units.ts'
+import { bucketOf, chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
+import { extentOf, filesByUnit, type Extent, type UnitFiles } from './raw-units.ts'
 import { listTable, readFooterOf, tableRoot, type TableContext } from './units.ts'
 
 /** A file of the table as its footer says; `footer` is undefined if it is damaged and made anew. */
@@ -19,8 +19,7 @@ type Known = { readonly unit: Unit; readonly footer: TableFooter | undefined }
 export type Work = { readonly unit: Unit; readonly symbols: string[]; rows: number }
 
 /** What an update knows before it reads a row. */
-export type Plan = {
-  readonly layout: Layout
+export type Plan = Extent & {
   readonly known: ReadonlyMap<string, Known>
   readonly isRebuild: boolean
   /** The instant that new files are stamped with: of the rebuild, or of the last one. */
@@ -41,39 +40,58 @@ export async function readTable(
   context: TableContext,
   { isRebuild }: Pick<Plan, 'isRebuild'>,
 ): Promise<Plan> {
-  const files = await listTable(context)
+  const footers = await readFooters(await listTable(context), context, isRebuild)
+  const names = [...footers.keys()]
+  const made = [...footers.values()].find((footer) => footer !== undefined)
+  const layout = made?.layout ?? chooseLayout(symbols, context.baseYear)
+  refuseStrays(names, layout, context)
+  const instants = [...footers.values()].map((footer) => footer?.rebuiltMs ?? 0)
+  const last = Math.max(0, ...instants)
+  const rebuiltMs = isRebuild ? rebuildInstant(instants, last, context) : last
+  return { ...extentOf(layout, names, context.nowMs), known: knownOf(footers, layout), isRebuild, rebuiltMs }
+}
+
+type Footers = ReadonlyMap<string, TableFooter | undefined>
+
+/** The footers by the names of the files. That of a damaged file is undefined if `ignoresDamage`. */
+async function readFooters(
+  files: readonly Pick<StoredFile, 'key'>[],
+  context: TableContext,
+  ignoresDamage = false,
+): Promise<Footers> {
+  const root = tableRoot(context)
   const read = mapAhead(files, MAX_FOOTERS_AHEAD, async (file) => {
     const footer = await readFooterOf(file, context).catch((error: unknown) => {
       const isDamaged = error instanceof IngestError && error.data?.isNoTable === true
-      if (!isRebuild || !isDamaged) throw error
+      if (!ignoresDamage || !isDamaged) throw error
       return undefined
     })
-    return { key: file.key, footer }
+    return [file.key.slice(root.length), footer] as const
   })
-  const footers = await Array.fromAsync(read)
-  const made = footers.find(({ footer }) => footer !== undefined)?.footer
-  const layout = made?.layout ?? chooseLayout(symbols, context.baseYear)
+  return new Map(await Array.fromAsync(read))
+}
+
+function knownOf(footers: Footers, layout: Layout): Plan['known'] {
   const known = new Map<string, Known>()
-  for (const { key, footer } of footers) {
-    const name = key.slice(tableRoot(context).length)
+  for (const [name, footer] of footers) {
     const unit = unitNamed(name, layout)
-    if (unit === undefined) throw strayFileError(context.store.locate(key))
-    known.set(name, { unit, footer })
+    if (unit !== undefined) known.set(name, { unit, footer })
   }
-  const instants = [...known.values()].map((file) => file.footer?.rebuiltMs ?? 0)
-  const last = Math.max(0, ...instants)
-  return { layout, known, isRebuild, rebuiltMs: isRebuild ? rebuildInstant(instants, last, context) : last }
+  return known
+}
+
+/** Throws an IngestError for a file under the table's prefix that is none of a table of this layout. */
+export function refuseStrays(names: Iterable<string>, layout: Layout, context: TableContext): void {
+  for (const name of names) {
+    if (unitNamed(name, layout) === undefined) {
+      throw strayFileError(context.store.locate(`${tableRoot(context)}${name}`))
+    }
+  }
 }
 
 function strayFileError(location: string): IngestError {
-  return new IngestError(
-    `${oneLine(location)} is no file of this table, and readers would take its rows for the table's`,
-    {
-      kind: 'store',
-      scope: 'run',
-      hint: 'Move it away.',
-    },
-  )
+  const message = `${oneLine(location)} is no file of this table, and readers would take its rows for the table's`
+  return new IngestError(message, { kind: 'store', scope: 'run', hint: 'Move it away.' })
 }
 
 /** The instant of a rebuild that was ended a short while ago, else now. */
@@ -101,17 +119,53 @@ export async function findWork(symbols: readonly string[], plan: Plan, context: 
     found.rows += rows
   }
   const settled = new Map<string, string>()
-  const look = async ({ symbol, files }: SymbolFiles<Dataset>) => {
-    return { symbol, files, line: await context.settle?.(symbol, files) }
-  }
-  for await (const { symbol, files, line } of inventory(symbols, context, look)) {
-    addSymbol(symbol, filesByUnit(symbol, files, plan.layout, context), plan, add)
-    if (line !== undefined) settled.set(symbol, line)
-  }
+  await addSymbols(symbols, plan, context, { add, settle: (symbol, line) => settled.set(symbol, line) })
   addFiles(new Set(symbols), plan, add)
   for (const { symbols: ofUnit } of work.values()) ofUnit.sort(compareKeys)
   const sorted = [...work].toSorted(([a], [b]) => compareKeys(a, b)).map(([, found]) => found)
   return { work: sorted, settled }
+}
+
+/** Calls `add` for each file in which one of these symbols has other rows than its raw files. The other files are not read. */
+export async function findSymbolWork(
+  symbols: readonly string[],
+  { names, ...extent }: Extent & { readonly names: ReadonlySet<string> },
+  context: TableContext,
+  add: (unit: Unit, symbol: string) => void,
+): Promise<void> {
+  const { layout } = extent
+  const buckets = new Set(symbols.map((symbol) => unitName(bucketOf(symbol, layout), layout)))
+  const files = [...names]
+    .filter((name) => buckets.has(name) || unitNamed(name, layout)?.kind === 'month')
+    .map((name) => ({ key: `${tableRoot(context)}${name}` }))
+  const known = knownOf(await readFooters(files, context), layout)
+  const plan = { ...extent, known, isRebuild: false, rebuiltMs: 0 }
+  await addSymbols(symbols, plan, context, {
+    add: (unit, symbol) => {
+      if (symbol !== undefined) add(unit, symbol)
+    },
+  })
+}
+
+type Adding = {
+  readonly add: AddWork
+  /** Is told what is settled of each symbol; where nobody wants to know nothing is read for it. */
+  readonly settle?: (symbol: string, line: string) => void
+}
+
+async function addSymbols(
+  symbols: readonly string[],
+  plan: Plan,
+  context: TableContext,
+  { add, settle }: Adding,
+): Promise<void> {
+  const look = async ({ symbol, files }: SymbolFiles<Dataset>) => {
+    return { symbol, files, line: settle && (await context.settle?.(symbol, files)) }
+  }
+  for await (const { symbol, files, line } of inventory(symbols, context, look)) {
+    addSymbol(symbol, filesByUnit(symbol, files, plan), plan, add)
+    if (line !== undefined) settle?.(symbol, line)
+  }
 }
 
 /** Without a symbol the file is written though none of its symbols changes. */
@@ -138,6 +192,6 @@ function addFiles(symbols: ReadonlySet<string>, plan: Plan, add: AddWork): void 
 }
 
 /** Whether a rebuild has not yet come to a file. */
-export function isToRebuild(footer: TableFooter, { isRebuild, rebuiltMs }: Plan): boolean {
+function isToRebuild(footer: TableFooter, { isRebuild, rebuiltMs }: Plan): boolean {
   return isRebuild && footer.rebuiltMs !== rebuiltMs
 }

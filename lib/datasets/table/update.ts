@@ -5,10 +5,20 @@ import { compareKeys, type StoredFile } from '../../store/store.ts'
 import { listSymbols } from '../inventory.ts'
 import { isNews } from './footer.ts'
 import { unitNamed, type Layout, type Unit } from './layout.ts'
+import { endedRuns, forgetRuns, listOpenRuns, noteRun } from './open-runs.ts'
 import { readChange, readChanges } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
-import { listTable, openUnit, rewriteUnit, tableRoot, type TableContext } from './units.ts'
-import { findWork, isToRebuild, readTable, type FoundWork, type Plan, type Work } from './update-plan.ts'
+import {
+  isToBeMadeAnew,
+  listTable,
+  openUnit,
+  rewriteUnit,
+  tableRoot,
+  type Opened,
+  type Rewriting,
+  type TableContext,
+} from './units.ts'
+import { findWork, readTable, type FoundWork, type Plan, type Work } from './update-plan.ts'
 
 export type UpdateOptions = {
   /** Makes every file anew from the raw files alone. One that was ended early goes on where it was. */
@@ -24,17 +34,20 @@ export type Updated = { readonly files: number; readonly filesWritten: number }
  * file under the table's prefix is none of the table (a damaged one is replaced by a rebuild).
  */
 export async function updateTable(context: TableContext, options: UpdateOptions): Promise<Updated> {
+  const openRuns = await listOpenRuns(context)
   const symbols = (await listSymbols(context)).symbols.toSorted(compareKeys)
   const plan = await readTable(symbols.length, context, options)
   const { work, settled } = await findWork(symbols, plan, context)
+  if (work.length > 0) await noteRun({ id: context.runId, sinceMs: context.nowMs }, context)
   let [done, filesWritten] = [0, 0]
   for (const batch of batchesOf(work)) {
     options.onProgress?.(done, work.length)
-    filesWritten += await writeBatch(batch, plan, { ...context, replacesAny: options.isRebuild })
+    filesWritten += await writeBatch(batch, plan, { ...context, mayReplace: options.isRebuild })
     done += batch.length
   }
   const files = await listTable(context)
   await stampListed(files, { ...plan, settled }, context)
+  await forgetRuns(new Set([context.runId, ...endedRuns(openRuns, context.nowMs)]), context)
   return { files: files.length, filesWritten }
 }
 
@@ -63,33 +76,43 @@ const MAX_SYMBOLS_AHEAD = 16
 async function writeBatch(
   batch: readonly Work[],
   plan: Plan,
-  context: TableContext & { readonly replacesAny: boolean },
+  context: TableContext & { readonly mayReplace: boolean },
 ): Promise<number> {
-  const { layout, rebuiltMs } = plan
+  const { layout } = plan
   // Before any raw file of theirs is read: see `openUnit`.
   const opened = await Promise.all(batch.map(async ({ unit }) => await openUnit(unit, layout, context)))
-  const collected = batch.length > 1 ? await collect(batch, layout, context) : undefined
+  const wanted = batch.map((work, index) => ({ ...work, symbols: symbolsOf(work, opened[index], plan) }))
+  const collected = batch.length > 1 ? await collect(wanted, layout, context) : undefined
   let written = 0
   for (const [index, work] of batch.entries()) {
     const { unit } = work
     let ahead = collected?.get(unit)
-    const changes = () => {
+    const changes = (found: Opened) => {
       const first = ahead
       // After a conflict the raw files are read again.
       ahead = undefined
-      return first ?? changesOf(work, layout, context)
+      return first ?? changesOf({ unit, symbols: symbolsOf(work, found, plan) }, layout, context)
     }
-    const found = opened[index]
-    const isAnew = found?.footer !== undefined && isToRebuild(found.footer, plan)
-    const start = isAnew ? { ...found, old: undefined, footer: undefined } : found
-    if (await rewriteUnit({ unit, layout, about: { listedMs: 0, rebuiltMs }, changes }, context, start)) written += 1
+    if (await rewriteUnit({ unit, changes, ...rewritingOf(plan) }, context, opened[index])) written += 1
   }
   return written
 }
 
+function rewritingOf({ layout, isRebuild, rebuiltMs }: Plan): Pick<Rewriting, 'layout' | 'isRebuild' | 'about'> {
+  return { layout, isRebuild, about: { listedMs: 0, rebuiltMs } }
+}
+
+/** The symbols to read for a file, in their order. Of a file that is made anew also those that have come into it meanwhile. */
+function symbolsOf({ symbols }: Work, opened: Opened | undefined, plan: Plan): readonly string[] {
+  if (opened?.footer === undefined || !isToBeMadeAnew(opened, rewritingOf(plan))) return symbols
+  return [...new Set([...symbols, ...opened.footer.entries.keys()])].toSorted(compareKeys)
+}
+
+type Wanted = { readonly unit: Unit; readonly symbols: readonly string[] }
+
 /** The changes of several files by one reading of each symbol. */
 async function collect(
-  batch: readonly Work[],
+  batch: readonly Wanted[],
   layout: Layout,
   context: TableContext,
 ): Promise<ReadonlyMap<Unit, readonly Change[]>> {
@@ -107,7 +130,7 @@ async function collect(
 }
 
 /** The changes of one file, read while they are taken. */
-function changesOf({ unit, symbols }: Work, layout: Layout, context: TableContext): AsyncGenerator<Change, void> {
+function changesOf({ unit, symbols }: Wanted, layout: Layout, context: TableContext): AsyncGenerator<Change, void> {
   return mapAhead(symbols, MAX_SYMBOLS_AHEAD, async (symbol) => await readChange(symbol, unit, layout, context))
 }
 
@@ -121,8 +144,9 @@ async function stampListed(
   const unit = last && unitNamed(last.key.slice(tableRoot(context).length), layout)
   if (unit === undefined) return
   const opened = await openUnit(unit, layout, context)
-  const isSaid = opened.footer?.listedMs === context.nowMs && !isNews(settled, opened.footer)
+  const stampMs = context.nowMs
+  const isSaid = opened.footer?.listedMs === stampMs && !isNews(settled, opened.footer)
   if (isSaid) return
-  const about = { listedMs: context.nowMs, rebuiltMs, settled }
-  await rewriteUnit({ unit, layout, about, changes: () => [] }, context, opened)
+  const about = { listedMs: stampMs, rebuiltMs }
+  await rewriteUnit({ unit, layout, about, stampMs, settled, changes: () => [] }, context, opened)
 }

@@ -9,7 +9,7 @@ import { checkTable, ignoreDamage, type TableFinding } from './check.ts'
 import { dayBit, type SymbolEntry, type TableFooter } from './footer.ts'
 import { listingHash, type RawFile } from './lake-rows.ts'
 import { spanOf, unitNamed, type Layout, type Unit } from './layout.ts'
-import { filesByUnit, yearFileHash, type UnitFiles } from './raw-units.ts'
+import { extentOf, filesByUnit, yearFileHash, type UnitFiles } from './raw-units.ts'
 import { listTable, readFooterOf, tableRoot, type TableContext } from './units.ts'
 
 export type TableLookOptions = {
@@ -58,7 +58,7 @@ export async function lookAtTable(context: TableContext, options: TableLookOptio
     see({ symbol, files: rawFiles, dates }) {
       seen.add(symbol)
       if (layout === undefined) return
-      const units = filesByUnit(symbol, rawFiles, layout, context)
+      const units = filesByUnit(symbol, rawFiles, extentOf(layout, files.keys(), context.nowMs))
       for (const name of unitsBehind({ symbol, dates, units }, files, layout)) add(name, symbol)
     },
     async findings() {

@@ -30,6 +30,8 @@ export type WatchOptions = {
   readonly datasets: readonly Dataset[]
   /** Older day files are not remembered. */
   readonly listedFrom: IsoDate
+  /** Awaited before each write that no later run would see by what it lists: all but that of a day file since `listedFrom`. */
+  readonly beforeChange: (dataset: Dataset) => Promise<void>
 }
 
 /** More than the day files of a night of 20,000 symbols. Of what is beyond only the keys are kept. */
@@ -38,7 +40,7 @@ const MAX_KEPT_BYTES = 32 * 1_048_576
 /** The store, and what is seen through it, by the root of each dataset. */
 export function watchStore(
   store: Store,
-  { datasets, listedFrom }: WatchOptions,
+  { datasets, listedFrom, beforeChange }: WatchOptions,
 ): { readonly store: Store; readonly watched: (dataset: Dataset) => Watched } {
   const byDataset = new Map<Dataset, Map<string, WatchedSymbol>>(datasets.map((dataset) => [dataset, new Map()]))
   let keptBytes = 0
@@ -54,6 +56,13 @@ export function watchStore(
     const seen = symbols?.get(symbol) ?? newlySeen()
     symbols?.set(symbol, seen)
     return { dataset, symbol, seen }
+  }
+
+  async function willWrite(key: string, isNew: boolean): Promise<void> {
+    const at = watchedAt(key)
+    const partition = at?.dataset.partitionOf(at.symbol, key)
+    const isListed = isNew && partition?.kind === 'day' && partition.date >= listedFrom
+    if (at !== undefined && !isListed) await beforeChange(at.dataset)
   }
 
   function sawWritten(key: string, bytes: Uint8Array, isNew: boolean): void {
@@ -87,16 +96,18 @@ export function watchStore(
   }
 
   return {
-    store: tellingStore(store, sawListed, sawWritten),
+    store: tellingStore(store, { sawListed, willWrite, sawWritten }),
     watched: (dataset) => byDataset.get(dataset) ?? new Map(),
   }
 }
 
-function tellingStore(
-  store: Store,
-  sawListed: (files: readonly StoredFile[], range: Parameters<Store['list']>) => void,
-  sawWritten: (key: string, bytes: Uint8Array, isNew: boolean) => void,
-): Store {
+type Telling = {
+  readonly sawListed: (files: readonly StoredFile[], range: Parameters<Store['list']>) => void
+  readonly willWrite: (key: string, isNew: boolean) => Promise<void>
+  readonly sawWritten: (key: string, bytes: Uint8Array, isNew: boolean) => void
+}
+
+function tellingStore(store: Store, { sawListed, willWrite, sawWritten }: Telling): Store {
   return {
     ...store,
     async list(...range) {
@@ -105,11 +116,13 @@ function tellingStore(
       return files
     },
     async create(key, bytes, metadata) {
+      await willWrite(key, true)
       const result = await store.create(key, bytes, metadata)
       if (result === 'created') sawWritten(key, bytes, true)
       return result
     },
     async replace(key, bytes, metadata, tag) {
+      await willWrite(key, false)
       const result = await store.replace(key, bytes, metadata, tag)
       if (result === 'replaced') sawWritten(key, bytes, false)
       return result

@@ -4,8 +4,8 @@ import type { Metadata, Store } from '../../../lib/store/store.ts'
 
 export type MemoryStore = Store & {
   readonly files: ReadonlyMap<string, Uint8Array>
-  /** Deletes a file, as a user does past the program. */
-  readonly remove: (key: string) => void
+  /** As a user does it. */
+  remove(key: string): void
 }
 
 /** `nowMs` dates what is written; without it everything is of 1970. */
@@ -39,7 +39,7 @@ export function createMemoryStore(nowMs: () => number = () => 0): MemoryStore {
   }
   return {
     files,
-    remove: (key) => {
+    remove(key) {
       files.delete(key)
       bySymbol.get(symbolFolder(key))?.delete(key)
     },
