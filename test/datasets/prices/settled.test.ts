@@ -71,8 +71,8 @@ describe('requests', () => {
     expect(lake.requests.lists).toBeGreaterThanOrEqual(symbols.length)
     const { calls, code } = await lake.run([...tickers, '--table'], '2024-03-13T14:00:00Z')
     expect({ calls, code, lists: lake.requests.lists }).toEqual({ calls: 0, code: 0, lists: 0 })
-    // The table's listing, its last footer, and the metrics.
-    expect(lake.requests.others).toBe(3)
+    // The table's listing, its last footer, the open runs, and the metrics.
+    expect(lake.requests.others).toBe(4)
   })
 
   test('a run over a table made by the command alone does so too, whichever files the rows stand in', async () => {
@@ -81,7 +81,16 @@ describe('requests', () => {
     await lake.run([...tickers, '--lookback', '3'], '2024-03-13T13:00:00Z')
     await lake.run(['table'], '2024-03-13T14:00:00Z')
     await lake.run([...tickers, '--table'], '2024-03-13T15:00:00Z')
-    expect(lake.requests).toEqual({ lists: 0, others: 3 })
+    expect(lake.requests).toEqual({ lists: 0, others: 4 })
+  })
+
+  test('lists all where another run has not finished with the table', async () => {
+    const lake = lakeOf()
+    await lake.run([...tickers, '--table'], '2024-03-13T13:00:00Z')
+    const open = [{ id: 'another', since: '2024-03-13T13:30:00.000Z' }]
+    await lake.store.replace('tables/runs/prices.json', Buffer.from(JSON.stringify({ open })), {})
+    await lake.run([...tickers, '--table'], '2024-03-13T14:00:00Z')
+    expect(lake.requests.lists).toBeGreaterThanOrEqual(symbols.length)
   })
 
   test('lists all of a lake whose table is older than a week, is damaged, or is of another lookback', async () => {
@@ -90,7 +99,7 @@ describe('requests', () => {
     await lake.run([...tickers, '--table', '--lookback', '6'], '2024-03-13T14:00:00Z')
     expect(lake.requests.lists).toBeGreaterThanOrEqual(symbols.length)
     const [key = ''] = [...lake.store.files.keys()]
-      .filter((name) => name.startsWith('tables/'))
+      .filter((name) => name.startsWith('tables/prices/'))
       .toSorted()
       .slice(-1)
     const whole = lake.store.files.get(key) ?? new Uint8Array()
