@@ -102,10 +102,11 @@ describe('the footer of a table’s file', () => {
   })
 })
 
+const isNewsOf = (settled: Readonly<Record<string, string>>) =>
+  isNews(new Map(Object.entries(settled)), { entries: ENTRIES })
+
 test('a footer is told what is settled only where it says something else, and has the symbol', () => {
   const line = '2024-09-13 2024-09-09 2023-01-03'
-  const isNewsOf = (settled: Readonly<Record<string, string>>) =>
-    isNews(new Map(Object.entries(settled)), { entries: ENTRIES })
   expect(isNewsOf({ '0': line, TRUE: '', ABSENT: line })).toBe(false)
   expect(isNewsOf({ '0': '' })).toBe(true)
   expect(isNewsOf({ TRUE: line })).toBe(true)
