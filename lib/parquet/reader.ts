@@ -66,6 +66,7 @@ async function decodeColumns(wanted: Parameters<typeof parquetRead>[0]): Promise
   await parquetRead({
     ...wanted,
     parsers: { dateFromDays: dateOfDay },
+    compressors: { ZSTD: (compressed) => Bun.zstdDecompressSync(compressed) },
     onChunk: ({ columnName, columnData }) => {
       const before = values.get(columnName)
       values.set(columnName, before === undefined ? Array.from(columnData) : [...before, ...columnData])

@@ -3,7 +3,7 @@
 
 import { mapAhead } from '../../core/concurrency.ts'
 import { yearOf, type IsoDate } from '../../core/dates.ts'
-import { readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
+import type { StampedRow } from '../../parquet/parquet.ts'
 import { compareKeys } from '../../store/store.ts'
 import { dayBit, type SymbolEntry, type TableFooter } from './footer.ts'
 import { listRaw } from './lake-rows.ts'
@@ -94,7 +94,7 @@ async function findTasks(watched: Watched, table: Months, context: TableContext)
       ? await allUnits(symbol, table, context)
       : unitsToRead(symbol, seen, table, context)
     for (const unit of units) tasksOf(tasks, unit, table.layout).set(symbol, { kind: 'read' })
-    for (const bytes of seen.added.values()) await addRow({ symbol, bytes, seen }, tasks, table, context)
+    for (const rows of seen.added.values()) addRows({ symbol, rows, seen }, tasks, table)
   }
   return tasks
 }
@@ -152,16 +152,11 @@ function hasDay(footer: TableFooter | undefined, symbol: string, date: IsoDate):
   return ((footer?.entries.get(symbol)?.days ?? 0) & dayBit(date)) !== 0
 }
 
-type Added = { readonly symbol: string; readonly bytes: Uint8Array; readonly seen: WatchedSymbol }
+type Added = { readonly symbol: string; readonly rows: readonly StampedRow[]; readonly seen: WatchedSymbol }
 
-/** Adds the row of a new day file, or has the symbol's raw files read where the table has a row of that day. */
-async function addRow(
-  { symbol, bytes, seen }: Added,
-  tasks: Tasks,
-  { layout, months }: Months,
-  { dataset }: TableContext,
-): Promise<void> {
-  for (const stamped of await readStampedRows(bytes, dataset.columns)) {
+/** Adds the rows of a new day file, or has the symbol's raw files read where the table has a row of that day. */
+function addRows({ symbol, rows, seen }: Added, tasks: Tasks, { layout, months }: Months): void {
+  for (const stamped of rows) {
     const { date } = stamped.row
     const unit = unitOf(symbol, date, layout)
     const symbols = tasksOf(tasks, unit, layout)

@@ -3,14 +3,15 @@
 
 import type { Dataset } from '../../core/dataset.ts'
 import type { IsoDate } from '../../core/dates.ts'
+import { readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import { valueOfHive } from '../keys.ts'
 import { listingHash } from './lake-rows.ts'
 
 /** What a run has seen and done of one symbol. */
 export type WatchedSymbol = {
-  /** New files of one date each, with their bytes. */
-  readonly added: Map<string, Uint8Array>
+  /** New files of one date each, with their rows. */
+  readonly added: Map<string, readonly StampedRow[]>
   /** Keys of other files that were written. */
   readonly changed: Set<string>
   /** The dates of day files that were listed. */
@@ -52,13 +53,14 @@ export function watchStore(
     return { dataset, symbol, seen }
   }
 
-  function sawWritten(key: string, bytes: Uint8Array, isNew: boolean): void {
+  // Rows are decoded when their file is written and not all at the end: what that leaves is collected with what the write does.
+  async function sawWritten(key: string, bytes: Uint8Array, isNew: boolean): Promise<void> {
     const at = watchedAt(key)
     if (at === undefined) return
     const isDay = at.dataset.partitionOf(at.symbol, key)?.kind === 'day'
     if (isNew && isDay && keptBytes + bytes.byteLength <= MAX_KEPT_BYTES) {
       keptBytes += bytes.byteLength
-      at.seen.added.set(key, bytes)
+      at.seen.added.set(key, await readStampedRows(bytes, at.dataset.columns))
     } else {
       at.seen.changed.add(key)
     }
@@ -87,7 +89,7 @@ export function watchStore(
 function tellingStore(
   store: Store,
   sawListed: (files: readonly StoredFile[], range: Parameters<Store['list']>) => void,
-  sawWritten: (key: string, bytes: Uint8Array, isNew: boolean) => void,
+  sawWritten: (key: string, bytes: Uint8Array, isNew: boolean) => Promise<void>,
 ): Store {
   return {
     ...store,
@@ -98,12 +100,12 @@ function tellingStore(
     },
     async create(key, bytes, metadata) {
       const result = await store.create(key, bytes, metadata)
-      if (result === 'created') sawWritten(key, bytes, true)
+      if (result === 'created') await sawWritten(key, bytes, true)
       return result
     },
     async replace(key, bytes, metadata, tag) {
       const result = await store.replace(key, bytes, metadata, tag)
-      if (result === 'replaced') sawWritten(key, bytes, false)
+      if (result === 'replaced') await sawWritten(key, bytes, false)
       return result
     },
   }
