@@ -82,16 +82,6 @@ const [YEARS, MENDED, SYMBOLS_OF_FILE] = [25, 6, 32] as const
 
 /** The same mend with files that hold all years of some symbols, a year of all, or a year of some. */
 export function mendCase(symbols: number): Omit<Case, 'name'> {
-  const mending = (name: string, ...size: readonly number[]): Contender => ({
-    name,
-    command: () => processOf('mend-table', ...size.map(String)),
-    before: async () => undefined,
-    flaw: () => undefined,
-    inside: (stdout) => {
-      const { wallMs, cpuMs } = JSON.parse(stdout) as Pick<Sample, 'wallMs' | 'cpuMs'>
-      return { wallMs, cpuMs }
-    },
-  })
   return {
     title: `mend of ${MENDED} of ${counted(symbols, 'symbol')} × ${YEARS} years, a file for some symbols`,
     files: 0,
@@ -100,5 +90,18 @@ export function mendCase(symbols: number): Omit<Case, 'name'> {
       mending('a file for a year', symbols, SESSIONS, MENDED, YEARS),
       mending('a file for some symbols and a year', SYMBOLS_OF_FILE, SESSIONS, 1, MENDED * YEARS),
     ],
+  }
+}
+
+function mending(name: string, ...size: readonly number[]): Contender {
+  return {
+    name,
+    command: () => processOf('mend-table', ...size.map(String)),
+    before: async () => undefined,
+    flaw: () => undefined,
+    inside: (stdout) => {
+      const { wallMs, cpuMs } = JSON.parse(stdout) as Pick<Sample, 'wallMs' | 'cpuMs'>
+      return { wallMs, cpuMs }
+    },
   }
 }
