@@ -7,6 +7,8 @@ import type { Place } from './place.ts'
 import { dryRun, planInProcess } from './plans.ts'
 import { firstNight, quietNight } from './quiet-nights.ts'
 import type { Case } from './rounds.ts'
+import { tableNight } from './table-nights.ts'
+import { mendCase, readingCase, tableCase } from './tables.ts'
 import { help, nothingToDo, version } from './starts.ts'
 import { verifyCase } from './verifies.ts'
 
@@ -46,6 +48,18 @@ export const CASES: Readonly<Record<string, CaseMaker>> = {
   'night-quiet-20ms': async (ground) => await quietNight(ground, 500, AT_20_MS),
   'night-first-folder': async (ground) => await firstNight(ground, 500, FOLDER),
   'night-first-20ms': async (ground) => await firstNight(ground, 500, AT_20_MS),
+  'table-night-folder': async (ground) => await tableNight(ground, 500, FOLDER),
+  'table-night-20ms': async (ground) => await tableNight(ground, 500, AT_20_MS),
+  'table-night-5000-20ms': async (ground) => await tableNight(ground, 5_000, AT_20_MS),
+  'table-night-5000-folder': async (ground) => await tableNight(ground, 5_000, FOLDER),
+  'table-new': async (ground) => await tableCase(ground, 125, 'new'),
+  'table-unchanged': async (ground) => await tableCase(ground, 125, 'unchanged'),
+  'table-check': async (ground) => await tableCase(ground, 125, 'check'),
+  'table-rebuild': async (ground) => await tableCase(ground, 125, 'rebuild'),
+  'table-read-all': async (ground) => await readingCase(ground, 500, false),
+  'table-read-one': async (ground) => await readingCase(ground, 500, true),
+  'table-mend-500': async () => mendCase(500),
+  'table-mend-5000': async () => mendCase(5_000),
   'thirty-years': async (ground) =>
     await freshCase(ground, { kind: 'year', symbols: 1, range: THIRTY_YEARS, place: AT_20_MS }),
   'plan-in-process': async (ground) => planInProcess(ground),

@@ -138,6 +138,9 @@ export function entryOf(
     if (about.isMonth) days |= dayBit(row.date)
     newestMs = Math.max(newestMs, ingestMs)
   }
+  // One text of all rows: a text and an update for each take longer.
+  const values = rows.map(({ row, ingestMs }) => [...Object.values(row), ingestMs])
+  const hash = new Bun.CryptoHasher('sha256').update(JSON.stringify(values))
   const { listing, yearFile } = about
   return { rows: rows.length, ingestMs: newestMs, sha: hashOfRows(rows), days, listing, yearFile, settled: '' }
 }

@@ -3,7 +3,7 @@
 
 import { mapAhead } from '../../core/concurrency.ts'
 import { yearOf, type IsoDate } from '../../core/dates.ts'
-import { readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
+import type { StampedRow } from '../../parquet/parquet.ts'
 import { compareKeys } from '../../store/store.ts'
 import { dayBit, isNews, type SymbolEntry, type TableFooter } from './footer.ts'
 import { unitName, unitNamed, unitOf, type Layout, type Unit } from './layout.ts'
@@ -128,7 +128,7 @@ async function findTasks(watched: Watched, table: Months, context: TableContext)
   }
   if (behind.length > 0) await findSymbolWork(behind, table, context, readAt)
   for (const [symbol, seen] of watched) {
-    for (const bytes of seen.added.values()) await addRow({ symbol, bytes, seen }, tasks, table, context)
+    for (const rows of seen.added.values()) addRows({ symbol, rows, seen }, tasks, table)
   }
   return tasks
 }
@@ -185,16 +185,11 @@ function hasDay(footer: TableFooter | undefined, symbol: string, date: IsoDate):
   return ((footer?.entries.get(symbol)?.days ?? 0) & dayBit(date)) !== 0
 }
 
-type Added = { readonly symbol: string; readonly bytes: Uint8Array; readonly seen: WatchedSymbol }
+type Added = { readonly symbol: string; readonly rows: readonly StampedRow[]; readonly seen: WatchedSymbol }
 
-/** Adds the row of a new day file, or has the symbol's raw files read where the table has a row of that day. */
-async function addRow(
-  { symbol, bytes, seen }: Added,
-  tasks: Tasks,
-  { layout, months }: Months,
-  { dataset }: TableContext,
-): Promise<void> {
-  for (const stamped of await readStampedRows(bytes, dataset.columns)) {
+/** Adds the rows of a new day file, or has the symbol's raw files read where the table has a row of that day. */
+function addRows({ symbol, rows, seen }: Added, tasks: Tasks, { layout, months }: Months): void {
+  for (const stamped of rows) {
     const { date } = stamped.row
     const unit = unitOf(symbol, date, layout)
     const symbols = tasksOf(tasks, unit, layout)

@@ -52,7 +52,7 @@ export async function updateTable(context: TableContext, options: UpdateOptions)
 }
 
 /** Rows that are in memory at once: about 200 bytes each. */
-const BATCH_ROWS = 130_000
+const BATCH_ROWS = 50_000
 
 /** Files that are written together, because one reading of a symbol's raw files serves them all. */
 function batchesOf(work: readonly Work[]): readonly (readonly Work[])[] {
