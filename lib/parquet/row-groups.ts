@@ -49,14 +49,13 @@ export function readGroup(
 
 /** By their place in Type of apache/parquet-format. */
 const TYPES = ['BOOLEAN', 'INT32', 'INT64', 'INT96', 'FLOAT', 'DOUBLE', 'BYTE_ARRAY']
-const SNAPPY = 1
 
 function chunkOf({ meta_data: data }: RowGroup['columns'][number]): NamedChunk {
-  if (data?.codec !== 'SNAPPY') throw new RangeError('A column of a row group has another compression')
+  if (data?.codec !== 'ZSTD') throw new RangeError('A column of a row group has another compression')
   return {
     name: data.path_in_schema.join('.'),
     type: TYPES.indexOf(data.type),
-    codec: SNAPPY,
+    codec: data.codec,
     start: Number(data.dictionary_page_offset ?? data.data_page_offset),
     bytes: Number(data.total_compressed_size),
   }

@@ -138,9 +138,6 @@ export function entryOf(
     if (about.isMonth) days |= dayBit(row.date)
     newestMs = Math.max(newestMs, ingestMs)
   }
-  // One text of all rows: a text and an update for each take longer.
-  const values = rows.map(({ row, ingestMs }) => [...Object.values(row), ingestMs])
-  const hash = new Bun.CryptoHasher('sha256').update(JSON.stringify(values))
   const { listing, yearFile } = about
   return { rows: rows.length, ingestMs: newestMs, sha: hashOfRows(rows), days, listing, yearFile, settled: '' }
 }
@@ -152,9 +149,9 @@ export function isNews(settled: ReadonlyMap<string, string>, { entries }: Pick<T
 
 /** A hash of rows in their order, `ingest_ts` included. */
 export function hashOfRows(rows: readonly StampedRow[]): string {
-  const hash = new Bun.CryptoHasher('sha256')
-  for (const { row, ingestMs } of rows) hash.update(`${JSON.stringify([...Object.values(row), ingestMs])}\n`)
-  return shortHash(hash)
+  // One text of all rows: a text and an update for each take longer.
+  const values = rows.map(({ row, ingestMs }) => [...Object.values(row), ingestMs])
+  return shortHash(new Bun.CryptoHasher('sha256').update(JSON.stringify(values)))
 }
 
 /** The bit of a date in the days of its month. */

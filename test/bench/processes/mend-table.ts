@@ -45,7 +45,11 @@ const [begunMs, cpuBefore] = [performance.now(), process.cpuUsage()]
 let [bytesRead, bytesWritten] = [0, 0]
 for (let file = 0; file < Number(files); file += 1) {
   const entries = readTableFooter(old)?.entries ?? new Map()
-  const { bytes } = await rewriteFile({ file: openGroups(old), entries }, mends, about)
+  const { bytes } = await rewriteFile(
+    { file: openGroups(old, about.columns), entries, location: 'memory' },
+    mends,
+    about,
+  )
   bytesRead += old.byteLength
   bytesWritten += bytes.byteLength
 }
