@@ -41,8 +41,11 @@ export function encodeParquet(content: FileContent): Uint8Array {
 }
 
 function columnValues(column: Column, { rows, ingestMs }: FileContent): unknown[] {
-  if (column.name === INGEST_TS.name) return rows.map(() => microsOf(ingestMs))
   const { name, type } = column
+  if (name === INGEST_TS.name) {
+    const micros = microsOf(ingestMs)
+    return rows.map(() => micros)
+  }
   switch (type) {
     case 'instant':
       return rows.map((row) => (typeof row[name] === 'string' ? microsOf(Date.parse(row[name])) : null))
