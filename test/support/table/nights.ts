@@ -26,6 +26,8 @@ import { openWorld, type WorldKind } from './worlds.ts'
 export type NightsOptions = Omit<StoryOptions, 'isHolding'> & {
   readonly seed: number
   readonly world: WorldKind
+  /** So many of the nights are played; all unless told. */
+  readonly played?: number
   /** All of the story's symbols unless told. */
   readonly symbols?: readonly string[]
   /** Whether DuckDB looks at the table each month too. */
@@ -45,11 +47,12 @@ const HOUR_MS = 3_600_000
 
 /** Plays the nights, up to the first on which something is wrong, and reports. */
 export async function playTableNights(options: NightsOptions): Promise<NightsReport> {
-  const { seed, symbols, depthYears, checksMonths = false } = options
+  const { seed, symbols, depthYears, played, checksMonths = false } = options
   await using world = await openWorld(options.world)
   // Not the numbers that the story is drawn with.
   const random = seededRandom(seed + 1)
-  const story = storyOf(tellYear(seededRandom(seed), { ...options, isHolding: true }), symbols)
+  const told = storyOf(tellYear(seededRandom(seed), { ...options, isHolding: true }), symbols)
+  const story = { ...told, nights: told.nights.slice(0, played) }
   const witness = createWitness()
   const play: Play = {
     random,
@@ -176,7 +179,9 @@ async function race(args: readonly string[], at: At, play: Play): Promise<void> 
     run([...args, '--table'], { ...at, turns }, play),
     run(other, { ...at, nowMs: at.nowMs + oneOf(random, [0, 1, 7_000]), turns, ...ownDeath }, play),
   ]
+  witness.isUpdatedBeside = kind === 'update' || kind === 'rebuild'
   await turns.play(runs)
+  witness.isUpdatedBeside = false
   const ended = await Promise.all(runs)
   count(play, `races:${kind}`)
   for (const one of ended) if (one?.said.includes('tables/') === true) tell(at, `a race was told of: ${one.said}`, play)
