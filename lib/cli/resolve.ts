@@ -2,7 +2,14 @@
 
 import type { CommandLine, Flags } from './cli.ts'
 import { DATABRICKS, DEMO, SCHEMA } from './commands.ts'
-import { contradictions, misplacedSettings, missingSettings, unsafeSettings, type Start } from './checks.ts'
+import {
+  contradictions,
+  misplacedSettings,
+  missingSettings,
+  prefixProblems,
+  unsafeSettings,
+  type Start,
+} from './checks.ts'
 import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
 import { tickerSource, targetOf } from './places.ts'
 import { createReader, quoted, textOf, usageErrorOf, type Environment, type Reader } from './reader.ts'
@@ -45,6 +52,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     isJson: read(FLAGS.isJson),
     isQuiet: read(FLAGS.isQuiet),
     withAdjClose: !read(FLAGS.noAdjClose),
+    keepsTables: read(FLAGS.keepsTables),
     maxCalls: read(FLAGS.maxCalls),
     nowMs: read(FLAGS.nowMs),
     ...vendorSettings(reader),
@@ -59,6 +67,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     ...contradictions(reader, config),
     ...misplacedSettings(reader, config),
     ...missingSettings(reader, config, start),
+    ...(config.keepsTables ? prefixProblems(config) : []),
   )
   if (problems.length > 0) throw usageErrorOf(problems)
   return Object.freeze(config)
@@ -84,6 +93,7 @@ export function storeSettings({ isGiven, read }: Reader) {
   return {
     target: targetOf(read(FLAGS.out), bucket) ?? { kind: 's3', bucket: '' },
     prefix: read(VARIABLES.prefix),
+    tablePrefix: read(VARIABLES.tablePrefix),
     allowsUnsafeStore: read(FLAGS.allowsUnsafeStore),
     uploadConcurrency: read(VARIABLES.uploadConcurrency),
     defaultRegion: read(VARIABLES.defaultRegion),

@@ -7,6 +7,7 @@ import {
   DATASET_NAMES,
   DATASET_WORDS,
   MENDINGS,
+  READERS,
   STATEMENT_NAMES,
   type DatasetName,
   type ReportPeriod,
@@ -33,6 +34,18 @@ const seconds = (expected: string, min: number) =>
 
 /** The runtime sends no more at once: others would wait within it, and time out there. */
 const MAX_REQUESTS = 256
+/** Of keys, without slashes at its ends. */
+const prefix = v.pipe(
+  trimmed,
+  v.transform((value) => value.replaceAll(/^\/+|\/+$/g, '')),
+  v.regex(
+    /^(?!.*(^|\/)\.{1,2}(\/|$))[\w.=+-]+(\/[\w.=+-]+)*$|^$/,
+    'letters, digits and . _ = + - in parts joined by /',
+  ),
+  v.maxLength(500, 'at most 500 characters'),
+  v.check((value) => value.split('/')[0] !== '.ingest-tmp', 'another name: .ingest-tmp holds temporary files'),
+)
+
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 
 /** The schemas by name. The message of an issue says what is expected. */
@@ -132,16 +145,12 @@ export const SCHEMAS = {
     v.check((out) => out.startsWith('s3://') || !(isUrl(out) || /^s3[an]?:/i.test(out)), 'a folder or s3://bucket'),
   ),
   bucket: v.pipe(trimmed, v.regex(BUCKET, "a bucket's name, without s3:// and without a path")),
-  prefix: v.pipe(
-    trimmed,
-    v.transform((value) => value.replaceAll(/^\/+|\/+$/g, '')),
-    v.regex(
-      /^(?!.*(^|\/)\.{1,2}(\/|$))[\w.=+-]+(\/[\w.=+-]+)*$|^$/,
-      'letters, digits and . _ = + - in parts joined by /',
-    ),
-    v.maxLength(500, 'at most 500 characters'),
-    v.check((value) => value.split('/')[0] !== '.ingest-tmp', 'another name: .ingest-tmp holds temporary files'),
+  prefix,
+  tablePrefix: v.pipe(
+    prefix,
+    v.check((value) => !value.includes('='), 'parts without =, of which readers would make columns'),
   ),
+  reader: v.pipe(trimmed, v.picklist(READERS, READERS.join(', '))),
   catalog: v.pipe(trimmed, v.regex(/^[\w-]{1,255}$/, 'a name of letters, digits, _ and -')),
 }
 

@@ -167,6 +167,13 @@ export const FLAGS = {
     help: 'stop cleanly rather than make more than N API calls',
     details: 'Retries count. The exit code is then 3.',
   },
+  keepsTables: {
+    flag: '--table',
+    variable: 'TABLE',
+    ...SWITCH,
+    help: 'keep the tables up to date that readers take in one line: `ingest sql` prints it',
+    details: 'They are made of the stored files, below `S3_TABLE_PREFIX`. `ingest table` does the same without a run.',
+  },
   isDryRun: {
     flag: '--dry-run',
     ...SWITCH,

@@ -20,6 +20,14 @@ export const VARIABLES = {
     help: 'key prefix of the data',
     details: 'Slashes at its ends are dropped.',
   },
+  tablePrefix: {
+    variable: 'S3_TABLE_PREFIX',
+    value: 'tablePrefix',
+    default: 'tables',
+    help: 'key prefix of the tables that readers take in one line',
+    details:
+      'It must not lead into a folder of the data, nor the data into a folder of the tables. Readers make a column of a part `NAME=VALUE`, so it has no `=`.',
+  },
   rateLimitSeconds: {
     variable: 'RATE_LIMIT_SECONDS',
     value: 'pause',

@@ -35,6 +35,11 @@ export const MENDINGS = ['all', 'splits', 'none'] as const
 
 export type Mending = (typeof MENDINGS)[number]
 
+/** The readers that `ingest sql` prints lines for. */
+export const READERS = ['duckdb', 'polars', 'pandas', 'pyarrow', 'spark', 'clickhouse', 'athena'] as const
+
+export type ReaderName = (typeof READERS)[number]
+
 /** The periods that a company reports on. */
 export type ReportPeriod = 'annual' | 'quarter'
 
@@ -80,6 +85,10 @@ export type Config = {
   readonly target: Target
   /** Key prefix of the data, without slashes at its ends. */
   readonly prefix: string
+  /** Key prefix of the tables, without slashes at its ends. */
+  readonly tablePrefix: string
+  /** Whether the run keeps the tables up to date. */
+  readonly keepsTables: boolean
   readonly isForced: boolean
   readonly isDryRun: boolean
   /** Whether a dry run prints the keys too. */
@@ -125,7 +134,10 @@ export type VendorSettings = Pick<
 
 /** What all commands that look at a lake share. */
 export type LakeConfig = StoreSettings &
-  Pick<Config, 'skipsBadTickers' | 'target' | 'prefix' | 'isJson' | 'isQuiet' | 'nowMs' | 'warnings' | 'secrets'> & {
+  Pick<
+    Config,
+    'skipsBadTickers' | 'target' | 'prefix' | 'tablePrefix' | 'isJson' | 'isQuiet' | 'nowMs' | 'warnings' | 'secrets'
+  > & {
     /** Undefined: all symbols of the lake. */
     readonly tickers: TickerSource | undefined
     /** Undefined where the command asks FMP for nothing. */
@@ -141,6 +153,16 @@ export type BundleSettings = {
   readonly prefix: string
   readonly catalog: string
   readonly isForced: boolean
+}
+
+/** The settings of `ingest sql`. */
+export type SqlSettings = Pick<
+  Config,
+  'target' | 'prefix' | 'tablePrefix' | 'defaultRegion' | 'addressingStyle' | 'secrets'
+> & {
+  readonly reader: ReaderName
+  /** Whether the lines read the data itself in place of the tables that are made of it. */
+  readonly readsRaw: boolean
 }
 
 /** The GitHub Actions job that the program runs in. */

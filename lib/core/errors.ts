@@ -54,6 +54,8 @@ export type ErrorData = {
   readonly isUnknownKey?: true
   /** Of kind `store`: this one right is missing, and others may be there. */
   readonly isDenied?: true
+  /** Of kind `store`: the file is none of a table, or is damaged. */
+  readonly isNoTable?: true
   /** Of kind `interrupted`: the exit code of the signal. */
   readonly exitCode?: 130 | 143
 }

@@ -35,7 +35,11 @@ export type ColumnReader = {
 /** Opens a whole file of this program. Throws an Error if the bytes are no such file. */
 export function openColumns(bytes: Uint8Array): ColumnReader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const { rows, chunks } = readChunks(view)
+  return readColumns(view, readChunks(view))
+}
+
+/** The columns of one row group of a file. Throws an Error if their pages are damaged. */
+export function readColumns(view: DataView, { rows, chunks }: ColumnGroup): ColumnReader {
   const columns = new Map(chunks.map((chunk) => [chunk.name, { chunk, pages: readSoundPages(view, chunk, rows) }]))
   return {
     rows,
@@ -46,10 +50,13 @@ export function openColumns(bytes: Uint8Array): ColumnReader {
   }
 }
 
-type NamedChunk = Chunk & { name: string; type: number; codec: number }
+/** A column of a row group, with its Type and CompressionCodec of apache/parquet-format. */
+export type NamedChunk = Chunk & { name: string; type: number; codec: number }
+
+export type ColumnGroup = { readonly rows: number; readonly chunks: readonly NamedChunk[] }
 
 /** The columns of the one row group, by FileMetaData, RowGroup, ColumnChunk and ColumnMetaData of apache/parquet-format. */
-function readChunks(view: DataView): { readonly rows: number; readonly chunks: readonly NamedChunk[] } {
+function readChunks(view: DataView): ColumnGroup {
   const chunks: NamedChunk[] = []
   let rows = Number.NaN
   let groupRows = Number.NaN

@@ -84,8 +84,8 @@ function boundsOf({ row_groups: [group] }: FileMetaData, name: string): readonly
   return typeof min === 'string' && typeof max === 'string' ? [min, max] : undefined
 }
 
-/** The first column that differs, by its position: readers go by that. */
-function schemaProblemOf({ schema }: FileMetaData, columns: readonly Column[]): string | undefined {
+/** The first column that differs, by its position: readers go by that. Undefined if none does. */
+export function schemaProblemOf({ schema }: FileMetaData, columns: readonly Column[]): string | undefined {
   const expected = schemaOf(columns)
   const at = Array.from({ length: Math.max(schema.length, expected.length) }, (_, index) => index).find(
     (index) => elementText(schema[index]) !== elementText(expected[index]),

@@ -5,10 +5,11 @@ import { CREATOR } from '../core/config.ts'
 import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
 import { dateOfDay, FIRST_YEAR, isIsoDate, LAST_YEAR, MS_PER_DAY, type DateRange, type IsoDate } from '../core/dates.ts'
 import type { FileFacts } from './facts.ts'
-import { boundsOf, readMetadata } from './metadata.ts'
+import { boundsOf, readMetadata, type FileMetadata } from './metadata.ts'
 import type { Slice } from './thrift.ts'
 
 export type { FileFacts }
+export type { GroupedFile, GroupWriter, SymbolRows } from './row-groups.ts'
 
 export type FileContent = {
   readonly columns: readonly Column[]
@@ -135,6 +136,9 @@ export function readFooter(
   return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked, carried, carriedBy }
 }
 
+/** Files of many row groups: see row-groups.ts, which needs the libraries that decode and encode. */
+export const loadRowGroups = async () => await import('./row-groups.ts')
+
 /** What a footer says beyond `Footer`: see facts.ts, which needs the library that decodes rows. */
 export async function readFacts(
   tail: Uint8Array,
@@ -155,6 +159,11 @@ export async function haveEqualFooters(a: Uint8Array, b: Uint8Array): Promise<bo
 export async function encodeHere(draft: FileDraft, settings: FileSettings): Promise<EncodedFile> {
   const { encodeFile } = await import('./writer.ts')
   return encodeFile(draft, settings)
+}
+
+/** The writer and the key-values of a footer; undefined if the bytes are not the end of a Parquet file with its whole footer. */
+export function readKeyValues(tail: Uint8Array): Pick<FileMetadata, 'createdBy' | 'keyValues'> | undefined {
+  return readMetadata(new DataView(tail.buffer, tail.byteOffset, tail.byteLength))
 }
 
 /** A DATE: days since 1970 in four bytes. Undefined if no file of this program can have that date. */

@@ -7,7 +7,11 @@ import type { StampedRow } from './parquet.ts'
 
 /** The rows of a whole file, as `readStampedRows` of parquet.ts says. Throws an Error if the bytes are no such file. */
 export function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): readonly StampedRow[] {
-  const file = openColumns(bytes)
+  return stampedRows(openColumns(bytes), columns)
+}
+
+/** All rows of columns that are open, each with its `ingest_ts`. Throws an Error if their bytes are damaged. */
+export function stampedRows(file: ColumnReader, columns: readonly Column[]): readonly StampedRow[] {
   const stamps = file.read(INGEST_TS.name)
   return rowsOf(file, columns, {}).map((row, index) => ({ row, ingestMs: msOf(stamps?.[index]) }))
 }

@@ -76,19 +76,19 @@ export function structs(fieldsOf: (index: number) => Fields): FieldReader {
     types: LISTS,
     read: (cursor) => {
       const { type, size } = readListHead(cursor)
-      if (type !== STRUCT) throw new RangeError('A list of structs was expected')
+      if (size > 0 && type !== STRUCT) throw new RangeError('A list of structs was expected')
       for (let index = 0; index < size; index += 1) skipStruct(cursor, fieldsOf(index))
     },
   }
 }
 
-/** A list of texts or other bytes. */
+/** A list of texts or other bytes. Of an empty list the type says nothing: writers differ. */
 export function binaries(take: (values: readonly Slice[]) => void): FieldReader {
   return {
     types: LISTS,
     read: (cursor) => {
       const { type, size } = readListHead(cursor)
-      if (type !== BINARY) throw new RangeError('A list of bytes was expected')
+      if (size > 0 && type !== BINARY) throw new RangeError('A list of bytes was expected')
       const values: Slice[] = []
       for (let index = 0; index < size; index += 1) values.push(readBinary(cursor))
       take(values)

@@ -2,7 +2,7 @@
 
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { CREATOR } from '../core/config.ts'
-import { INGEST_TS, type Column } from '../core/dataset.ts'
+import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
 import { dayNumber, type IsoDate } from '../core/dates.ts'
 import { schemaOf } from './facts.ts'
 import { rowsSha256, type EncodedFile, type FileContent, type FileDraft, type FileSettings } from './parquet.ts'
@@ -30,7 +30,10 @@ export function encodeParquet(content: FileContent): Uint8Array {
   if (content.note !== undefined) kvMetadata.push({ key: 'note', value: content.note })
   const buffer = parquetWriteBuffer({
     schema: schemaOf(columns),
-    columnData: columns.map((column) => ({ name: column.name, data: columnValues(column, content) })),
+    columnData: columns.map((column) => ({
+      name: column.name,
+      data: columnValues(column, rows, () => content.ingestMs),
+    })),
     codec: 'SNAPPY',
     statistics: true,
     rowGroupSize: rows.length,
@@ -40,12 +43,10 @@ export function encodeParquet(content: FileContent): Uint8Array {
   return new Uint8Array(buffer)
 }
 
-function columnValues(column: Column, { rows, ingestMs }: FileContent): unknown[] {
+/** The values of a column as the library takes them. `ingestMs` gives the instant of a row by its position. */
+export function columnValues(column: Column, rows: readonly Row[], ingestMs: (index: number) => number): unknown[] {
   const { name, type } = column
-  if (name === INGEST_TS.name) {
-    const micros = microsOf(ingestMs)
-    return rows.map(() => micros)
-  }
+  if (name === INGEST_TS.name) return rows.map((_row, index) => microsOf(ingestMs(index)))
   switch (type) {
     case 'instant':
       return rows.map((row) => (typeof row[name] === 'string' ? microsOf(Date.parse(row[name])) : null))

@@ -8,6 +8,7 @@ import type { Counts, Reject } from '../core/outcome.ts'
 import { COVERAGE } from './coverage.ts'
 import { DOCTOR } from './doctor.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
+import { TABLE } from './table.ts'
 import { STATUS } from './status.ts'
 import { VERIFY } from './verify.ts'
 import { WHY } from './why.ts'
@@ -187,6 +188,7 @@ const METRICS = object(
     refused_calls: count('Calls that the vendor refused because of its rate limit'),
     gate_wait_seconds: amount('How long calls waited for the rate limit, summed over all calls'),
     recovered_writes: count('Writes that succeeded although the first response to them was lost'),
+    table_files_written: count('Files of the tables that this run wrote; 0 where it keeps none'),
     stopped_by: orNull(oneOf(Object.keys(ERROR_KINDS) as ErrorKind[], 'The kind of error that ended the run early')),
     interrupted: flag('Whether a signal ended the run early'),
     ...PAST_TOTALS,
@@ -236,6 +238,7 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('coverage', 'what ingest coverage --json prints', COVERAGE),
   schemaDocument('why', 'what ingest why --json prints', WHY),
   schemaDocument('doctor', 'what ingest doctor --json prints', DOCTOR),
+  schemaDocument('table', 'what ingest table --json prints', TABLE),
 ]
 
 function schemaDocument(name: string, title: string, schema: Schema<unknown>): SchemaDocument {

@@ -38,6 +38,8 @@ export type RunFacts = EndFacts & {
   readonly heldSessions: readonly HeldSession[]
   readonly vendorStats: VendorStats
   readonly recoveredWrites: number
+  /** Files of the tables. */
+  readonly tableFilesWritten: number
 }
 
 /** The metrics document, with its fields in the order in which they are written. */
@@ -93,6 +95,7 @@ export function buildMetrics(facts: RunFacts): Metrics {
     refused_calls: vendorStats.limited,
     gate_wait_seconds: Math.round(vendorStats.gateWaitMs) / 1_000,
     recovered_writes: facts.recoveredWrites,
+    table_files_written: facts.tableFilesWritten,
     stopped_by: stoppedBy?.kind ?? null,
     interrupted: facts.interruptCode !== undefined,
     ...pastTotals(outcomes),

@@ -133,6 +133,7 @@ export function summaryEntries(ending: Ending): readonly (readonly [label: strin
     ...pastEntries(metrics),
     ['⚠️  Rejected rows', metrics.rejected_rows],
     ['🗑️  Rejects file', ending.rejectsLocation ?? ''],
+    ['🗂️  Table files', metrics.table_files_written],
     ['⚠️  Suspect rows', metrics.suspect_rows],
     ['⚠️  Rows without adjClose', metrics.rows_without_adj_close],
     ['⚠️  Files that would shrink', metrics.would_shrink],

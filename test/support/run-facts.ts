@@ -24,6 +24,7 @@ export function factsOf(changes: Partial<RunFacts> = {}): RunFacts {
     lostFiles: [],
     vendorStats: { calls: 0, retries: 0, limited: 0, gateWaitMs: 0 },
     recoveredWrites: 0,
+    tableFilesWritten: 0,
     ...changes,
   }
 }

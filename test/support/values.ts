@@ -108,6 +108,8 @@ export function configOf(changes: Partial<Config> = {}): Config {
     acceptedSessions: [],
     target: { kind: 'folder', folder: './lake' },
     prefix: 'raw',
+    tablePrefix: 'tables',
+    keepsTables: false,
     skipsBadTickers: false,
     isForced: false,
     isDryRun: false,

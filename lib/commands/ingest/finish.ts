@@ -13,6 +13,7 @@ import type { Config } from '../../core/config.ts'
 import type { Store } from '../../store/store.ts'
 import type { Ending, InterruptCode } from '../../report/exit-code.ts'
 import type { Effects } from '../effects.ts'
+import type { KeptTables } from '../tables.ts'
 import { defectText } from '../streams.ts'
 import type { SymbolOutcome, VendorStats } from '../../core/outcome.ts'
 import { rangeAround } from '../../core/dates.ts'
@@ -37,12 +38,12 @@ export type Run = {
 /** Finishes a run and returns its exit code, unless it is interrupted later. `vendorStats` counts the calls that it made. */
 export async function finishRun(
   { outcomes: ended, stoppedBy, bug }: RunResult,
-  run: Run & { readonly vendorStats: VendorStats },
+  run: Run & { readonly vendorStats: VendorStats; readonly tables: KeptTables },
 ): Promise<number> {
   const { effects, jobs, progress, store, redact } = run
   const judged = jobs.map((job) => job.judge(ended.filter(({ dataset }) => dataset === job.dataset)))
   const outcomes = judged.flatMap((judgement) => judgement.outcomes)
-  const sharedErrors = judged.flatMap(({ errors }) => errors)
+  const sharedErrors = [...judged.flatMap(({ errors }) => errors), ...run.tables.errors]
   progress.symbols(outcomes)
   tellUnknownFields(outcomes, progress)
   for (const error of sharedErrors) progress.fail(error)
@@ -66,6 +67,7 @@ export async function finishRun(
     lostFiles: [],
     vendorStats: run.vendorStats,
     recoveredWrites: store.recoveredWrites(),
+    tableFilesWritten: run.tables.filesWritten,
   }
   const { lostFiles, ...left } = await leaveMetrics(facts, run)
   const { metrics } = left

@@ -4,7 +4,8 @@ import { describeError } from '../../core/errors.ts'
 import { jobLimitWarnings, sendToActions } from '../../report/github.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { finishRun, type Run } from './finish.ts'
-import { unlessStopped } from '../../pipeline/interrupt.ts'
+import { createGracePeriod, unlessStopped } from '../../pipeline/interrupt.ts'
+import { isResumable } from '../../report/exit-code.ts'
 import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../core/period.ts'
 import { ingestAll, type RunResult, type TaskContext } from '../../pipeline/pipeline.ts'
@@ -16,6 +17,7 @@ import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
 import type { VendorStats } from '../../core/outcome.ts'
 import type { Effects } from '../effects.ts'
+import { watchTables, type KeptTables, type RunTables } from '../tables.ts'
 import { openVendor } from '../vendor.ts'
 import { planJobs, type JobsContext } from '../../datasets/datasets.ts'
 import { createRedactor } from '../../core/text.ts'
@@ -68,11 +70,14 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
   refuseUnknown(config.accepts, symbols)
   for (const cell of left) progress.warn(`Left out of the ticker list: ${cell}.`)
-  const store = await openStore(config.target)
+  const opened = await openStore(config.target)
+  const { version } = effects
+  const { runUuid } = storeOptions
+  const tables = watchTables(opened, config, { version, runId: runUuid, nowMs: startMs, onProblem: progress.warn })
+  const { store } = tables
   for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
   progress.waiting('Looking at what is stored', symbols.length * config.datasets.length)
-  const { version } = effects
   const context: JobsContext = {
     config,
     store,
@@ -86,15 +91,26 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   const jobs = await unlessStopped(planJobs(symbols, context), effects)
   for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
   for (const warning of jobs.flatMap(({ warnings }) => warnings)) progress.warn(warning)
-  const { runUuid } = storeOptions
-  const run: Run = { ...start, runUuid, symbols: symbols.length, jobs, store }
+  const run: Run = { ...start, runUuid, symbols: symbols.length, jobs, store: opened }
   if (config.isDryRun) return await dryRun(run, await planBackfill(run, symbols, context))
 
   progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
   const { vendorStats, result } = await execute(run)
-  return await finishRun(result, { ...run, vendorStats })
+  const kept = await keepTables(tables, result, run)
+  return await finishRun(result, { ...run, vendorStats, tables: kept })
 }
+
+/** Brings the tables up to date, but not when the run failed or is interrupted: the next one does it then. */
+async function keepTables(tables: RunTables, result: RunResult, { effects, progress }: Run): Promise<KeptTables> {
+  const { stoppedBy, bug } = result
+  const hasFailed = bug !== undefined || (stoppedBy !== undefined && !isResumable(stoppedBy))
+  if (hasFailed) return NONE_KEPT
+  progress.waiting('Updating the tables')
+  return (await createGracePeriod(effects, 0)(tables.keep())) ?? NONE_KEPT
+}
+
+const NONE_KEPT: KeptTables = { filesWritten: 0, errors: [] }
 
 /** Throws a usage error for symbols of --accept that the list does not have: a typo would be held back for ever. */
 function refuseUnknown(accepts: readonly string[], symbols: readonly string[]): void {

@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<LakeCommandName, (line: RunLine, start: Start) =
   coverage: async (...call) => await perform((await import('./coverage.ts')).COVERAGE_COMMAND, ...call),
   doctor: async (...call) => await perform((await import('../doctor/doctor.ts')).DOCTOR_COMMAND, ...call),
   status: async (...call) => await perform((await import('./status.ts')).STATUS_COMMAND, ...call),
+  table: async (...call) => await perform((await import('../table/table.ts')).TABLE_COMMAND, ...call),
   why: async (...call) => await perform((await import('./why.ts')).WHY_COMMAND, ...call),
 }
 

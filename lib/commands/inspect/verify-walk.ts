@@ -16,6 +16,7 @@ import type { Encoder } from '../../parquet/parquet.ts'
 import type { RunHistory } from '../../report/symbol-history.ts'
 import { readRunsAt, type RunRecord } from '../../report/runs.ts'
 import type { Lake } from './look.ts'
+import { openTable } from './verify-table.ts'
 
 export type Walk = {
   readonly isDeep: boolean
@@ -57,6 +58,7 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
   const level = await listSymbols({ store, dataset: prices })
   const encoder = openEncoder(lake, { isDeep, dataset: prices, symbols: level.symbols.length })
   const context = { ...fileContext(lake, walk), dataset: prices, encoder, calendar, asOf, range }
+  const table = await openTable(prices, lake, walk)
   const limit = createLimit(isDeep ? SYMBOLS_DEEP : SYMBOLS_AT_ONCE)
   const symbols: WalkedSymbol[] = []
   const findings: Finding[] = [...level.strayFolders, ...level.strays.map(({ key }) => key)].map((key) =>
@@ -67,7 +69,9 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
       mends: history.of(files.symbol).mends,
       hasEnded: (through: IsoDate) => hasEnded(through, files.symbol, lake, walk),
     }
-    return await limit.run(async () => await checkSymbol(files, known, context))
+    const symbol = await limit.run(async () => await checkSymbol(files, known, context))
+    table?.see({ ...files, dates: symbol.coverage.dates })
+    return symbol
   })
   try {
     for await (const symbol of checked) {
@@ -78,7 +82,8 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
     encoder.close()
   }
   const lakeWide = symbols.flatMap((symbol) => findingsOfSymbol(symbol, newestOf(symbols, lake), lake, walk))
-  return { symbols, findings: [...findings, ...lakeWide, ...unlisted(level.symbols, lake)] }
+  const ofTable = (await table?.findings()) ?? []
+  return { symbols, findings: [...findings, ...lakeWide, ...unlisted(level.symbols, lake), ...ofTable] }
 }
 
 /** A symbol has at least a year file for each of its years, some 25. */
@@ -218,8 +223,13 @@ async function walkStatements(lake: Lake, walk: Walk): Promise<readonly Finding[
     const wanted = listed === undefined ? level.symbols : level.symbols.filter((symbol) => listed.includes(symbol))
     const encoder = openEncoder(lake, { isDeep: walk.isDeep, dataset, symbols: 0 })
     const context = { ...fileContext(lake, walk), dataset, encoder }
-    const checked = inventory(wanted, { store, dataset }, async (files) => await checkDocuments(files, context))
+    const table = await openTable(dataset, lake, { ...walk, range: undefined })
+    const checked = inventory(wanted, { store, dataset }, async (files) => {
+      table?.see({ ...files, dates: undefined })
+      return await checkDocuments(files, context)
+    })
     for await (const found of checked) findings.push(...found)
+    findings.push(...((await table?.findings()) ?? []))
   }
   return findings
 }

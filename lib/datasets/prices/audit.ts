@@ -1,6 +1,7 @@
 // Which symbols a run compares wholly: each has a turn every N sessions, computed without any stored state.
 
 import type { Calendar } from '../../core/calendar.ts'
+import { hashOf } from '../../core/hash.ts'
 import { FIRST_YEAR, wholeYear, type IsoDate } from '../../core/dates.ts'
 
 /** A tenth of the symbols, so that ten are compared wholly every night; at most twenty, about a month. */
@@ -26,13 +27,4 @@ export function createAudit(symbols: number, every: number | undefined, calendar
   }
   return (symbol, sessions) =>
     period > 0 && sessions.some((session) => (positionOf(session) + hashOf(symbol)) % period === 0)
-}
-
-/** FNV-1a, 32 bits, over the symbol's characters. */
-export function hashOf(symbol: string): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < symbol.length; index += 1) {
-    hash = Math.imul(hash ^ symbol.charCodeAt(index), 0x01000193) >>> 0
-  }
-  return hash
 }

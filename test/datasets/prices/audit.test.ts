@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
-import { createAudit, hashOf } from '../../../lib/datasets/prices/audit.ts'
+import { createAudit } from '../../../lib/datasets/prices/audit.ts'
 import { span } from '../../support/values.ts'
 
 const SESSIONS = XNYS.sessions(span('2024-01-02..2024-06-28'))
@@ -32,12 +32,4 @@ describe('createAudit()', () => {
     const audit = createAudit(200, undefined, XNYS)
     expect(symbolsOf(50).every((symbol) => audit(symbol, SESSIONS.slice(0, 20)))).toBe(true)
   })
-})
-
-test.each([
-  ['', 0x811c9dc5],
-  ['a', 0xe40c292c],
-  ['foobar', 0xbf9cf968],
-])('hashOf(%p) is FNV-1a’s', (text, expected) => {
-  expect(hashOf(text)).toBe(expected)
 })

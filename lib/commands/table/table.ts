@@ -1,0 +1,92 @@
+// `ingest table`: brings the tables of a lake up to date with its stored files, makes them anew, or compares them.
+
+import { TABLE } from '../../cli/lake-settings.ts'
+import { CREATOR, DATASET_NAMES, DEMO_CREATOR, targetLocation, type DatasetName } from '../../core/config.ts'
+import { listSymbols } from '../../datasets/inventory.ts'
+import { checkTable, type TableFinding } from '../../datasets/table/check.ts'
+import { listTable, type TableContext } from '../../datasets/table/units.ts'
+import { updateTable } from '../../datasets/table/update.ts'
+import { runIdOf } from '../../report/json-schema.ts'
+import { TABLE_VERSION, tableText, type TableDocument } from '../../report/table.ts'
+import type { Store } from '../../store/store.ts'
+import { DEMO_MARK } from '../effects.ts'
+import type { LakeCommand } from '../inspect/inspect.ts'
+import { commandFor, printFindings, type Look } from '../inspect/look.ts'
+import { datasetOf, tableContext } from '../tables.ts'
+
+type Mode = TableDocument['mode']
+
+export const TABLE_COMMAND: LakeCommand<typeof TABLE> = {
+  settings: TABLE,
+  failureCode: 1,
+  usesTables: () => true,
+  problems: ({ isRebuild, isCheck }) => (isRebuild && isCheck ? ['--rebuild and --check exclude each other.'] : []),
+  run: async (look, { isRebuild, isCheck }) => {
+    const mode = isCheck ? 'check' : isRebuild ? 'rebuild' : 'update'
+    const document = await perform(mode, look)
+    const text = tableText(document, (words) => commandFor(words, look.config))
+    return await printFindings({ document, text, code: document.ok ? 0 : 1 }, look)
+  },
+}
+
+async function perform(mode: Mode, look: Look): Promise<TableDocument> {
+  const { config, effects, startMs, warn } = look
+  const creator = config.target.kind === 'folder' && (await isDemo(look)) ? DEMO_CREATOR : CREATOR
+  const access = mode === 'check' ? 'read' : 'write'
+  const runId = crypto.randomUUID()
+  const options = { runUuid: runId, onWarning: warn, access } as const
+  // A folder that is not there is a wrong one: there is nothing that a table could be made of.
+  if (access === 'write') await effects.openStore(config.target, { ...config, creator }, { ...options, access: 'read' })
+  const store = await effects.openStore(config.target, { ...config, creator }, options)
+  for (const warning of config.warnings) warn(warning)
+  const warnings: string[] = []
+  const onProblem = (text: string) => {
+    warnings.push(text)
+    warn(text)
+  }
+  const about = { store, tablePrefix: config.tablePrefix, version: effects.version, runId, nowMs: startMs, onProblem }
+  const done: Done[] = []
+  for (const name of DATASET_NAMES) {
+    const context = tableContext(datasetOf(name, { prefix: config.prefix, creator }), about)
+    if (await hasFiles(context)) done.push(await performOn(name, mode, context))
+  }
+  const findings = done.flatMap((table) => table.findings)
+  return {
+    schema_version: TABLE_VERSION,
+    run_id: runIdOf(startMs),
+    target: targetLocation(config.target),
+    mode,
+    ok: findings.length === 0,
+    tables: done.map(({ table }) => table),
+    findings: findings.map(findingOf),
+    warnings,
+  }
+}
+
+async function isDemo(look: Look): Promise<boolean> {
+  const { config, effects, warn } = look
+  const options = { runUuid: crypto.randomUUID(), onWarning: warn, access: 'read' } as const
+  const store: Store = await effects.openStore(config.target, config, options)
+  return (await store.read(DEMO_MARK, { suffixBytes: 1 }, 1)) !== undefined
+}
+
+/** Whether there is anything that a table is made of, or the table itself. */
+async function hasFiles(context: TableContext): Promise<boolean> {
+  const { symbols } = await listSymbols(context)
+  return symbols.length > 0 || (await listTable(context)).length > 0
+}
+
+type Done = { readonly table: TableDocument['tables'][number]; readonly findings: readonly TableFinding[] }
+
+async function performOn(name: DatasetName, mode: Mode, context: TableContext): Promise<Done> {
+  if (mode === 'check') {
+    const { findings, files, rows } = await checkTable(context)
+    return { table: { name, files, files_written: 0, rows_compared: rows }, findings }
+  }
+  const { files, filesWritten } = await updateTable(context, { isRebuild: mode === 'rebuild' })
+  return { table: { name, files, files_written: filesWritten, rows_compared: 0 }, findings: [] }
+}
+
+function findingOf({ kind, key, symbol, rows }: TableFinding): TableDocument['findings'][number] {
+  return { kind, key, symbol: symbol ?? null, rows: rows.length, first: rows[0] ?? null, last: rows.at(-1) ?? null }
+}

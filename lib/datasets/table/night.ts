@@ -1,0 +1,223 @@
+// Keeps a table up to date at the end of a run, with what the run has seen and written: one read and one write of each file
+// that changes.
+
+import { mapAhead } from '../../core/concurrency.ts'
+import { yearOf, type IsoDate } from '../../core/dates.ts'
+import { readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
+import { compareKeys } from '../../store/store.ts'
+import { dayBit, type SymbolEntry, type TableFooter } from './footer.ts'
+import { unitName, unitOf, type Layout, type Unit } from './layout.ts'
+import { forgetRuns, listOpenRuns } from './open-runs.ts'
+import { extentOf, readChange, unitsOf, type Extent } from './raw-units.ts'
+import type { Change } from './rewrite.ts'
+import { listTable, readFooterOf, rewriteUnit, tableRoot, type TableContext } from './units.ts'
+import { updateTable, type Updated } from './update.ts'
+import { findSymbolWork, refuseStrays } from './update-plan.ts'
+import type { Watched, WatchedSymbol } from './watch.ts'
+
+/** After so long all raw files are listed again: nobody may have told the table of what other programs changed. */
+const TRUSTED_MS = 7 * 86_400_000
+
+/** What a run does with a symbol in one file: adds rows of new day files, or reads its raw files. */
+type Task =
+  | { readonly kind: 'add'; readonly added: StampedRow[]; readonly yearFile: string }
+  | { readonly kind: 'read' }
+
+/** By the name of the file, then by symbol. */
+type Tasks = Map<string, { readonly unit: Unit; readonly symbols: Map<string, Task> }>
+
+/** Whether a table that was listed wholly at an instant still need not be. */
+export function isTrusted(listedMs: number, nowMs: number): boolean {
+  return listedMs <= nowMs && nowMs - listedMs < TRUSTED_MS
+}
+
+/**
+ * Brings the table up to date with what the run has seen and written. A table that is not there, that was not compared with a
+ * listing of all raw files for a week, or that another run has not finished, is brought up to date wholly. Rejects with an IngestError if the store fails or a file of the
+ * table is damaged.
+ */
+export async function keepTable(watched: Watched, context: TableContext): Promise<Updated> {
+  const files = await listTable(context)
+  const last = files.at(-1)
+  const footer = last && (await readFooterOf(last, context))
+  const openRuns = await listOpenRuns(context)
+  const isAlone = openRuns.every(({ id }) => id === context.runId)
+  if (footer === undefined || !isTrusted(footer.listedMs, context.nowMs) || !isAlone) {
+    return await updateTable(context, { isRebuild: false })
+  }
+  const { layout, listedMs, rebuiltMs } = footer
+  const names = new Set(files.map(({ key }) => key.slice(tableRoot(context).length)))
+  refuseStrays(names, layout, context)
+  const table = { ...extentOf(layout, names, context.nowMs), names }
+  const months = await readMonths(watched, table, context)
+  const tasks = await findTasks(watched, { ...table, months }, context)
+  let filesWritten = 0
+  // Older rows first, as a mend stores them: at no time is the table of another mixture of bases than the raw files have been.
+  for (const [, { unit, symbols }] of [...tasks].toSorted(([a], [b]) => compareKeys(a, b))) {
+    const changes = () => changesIn(symbols, unit, layout, context)
+    const about = { listedMs, rebuiltMs }
+    if (await rewriteUnit({ unit, layout, about, changes }, context)) filesWritten += 1
+  }
+  if (openRuns.length > 0) await forgetRuns(new Set([context.runId]), context)
+  return { files: files.length, filesWritten }
+}
+
+type Table = Extent & { readonly names: ReadonlySet<string> }
+
+/**
+ * The footers of the months of which the run has listed or written day files, and of the last month of each year of which it has
+ * listed a year file, by the name of the file.
+ */
+async function readMonths(
+  watched: Watched,
+  { layout, names }: Table,
+  context: TableContext,
+): Promise<ReadonlyMap<string, TableFooter>> {
+  const wanted = new Set<string>()
+  const listedYears = new Set<number>()
+  for (const [symbol, { listedDays, listedYears: ofSymbol, added }] of watched) {
+    for (const year of ofSymbol.keys()) listedYears.add(year)
+    for (const date of [...listedDays, ...datesOf(symbol, added.keys(), context)]) {
+      const unit = unitOf(symbol, date, layout)
+      if (unit.kind === 'month') wanted.add(unitName(unit, layout))
+    }
+  }
+  for (const year of listedYears) {
+    const last = [...names]
+      .filter((name) => name.startsWith(`month-${year}-`))
+      .toSorted()
+      .at(-1)
+    if (last !== undefined) wanted.add(last)
+  }
+  const months = new Map<string, TableFooter>()
+  for (const name of wanted) {
+    const footer = names.has(name) ? await readFooterOf({ key: `${tableRoot(context)}${name}` }, context) : undefined
+    if (footer !== undefined) months.set(name, footer)
+  }
+  return months
+}
+
+function datesOf(symbol: string, keys: Iterable<string>, { dataset }: TableContext): readonly IsoDate[] {
+  return [...keys].flatMap((key) => {
+    const partition = dataset.partitionOf(symbol, key)
+    return partition?.kind === 'day' ? [partition.date] : []
+  })
+}
+
+type Months = Table & { readonly months: ReadonlyMap<string, TableFooter> }
+
+async function findTasks(watched: Watched, table: Months, context: TableContext): Promise<Tasks> {
+  const tasks: Tasks = new Map()
+  const readAt = (unit: Unit, symbol: string) => tasksOf(tasks, unit, table.layout).set(symbol, { kind: 'read' })
+  const behind: string[] = []
+  for (const [symbol, seen] of watched) {
+    if (isBehind(symbol, seen, table) || changesYear(symbol, seen, context)) behind.push(symbol)
+    for (const unit of unitsToRead(symbol, seen, table, context)) readAt(unit, symbol)
+  }
+  if (behind.length > 0) await findSymbolWork(behind, table, context, readAt)
+  for (const [symbol, seen] of watched) {
+    for (const bytes of seen.added.values()) await addRow({ symbol, bytes, seen }, tasks, table, context)
+  }
+  return tasks
+}
+
+/** Whether the run has written a year file: an ended run may have begun to write other years of the symbol. */
+function changesYear(symbol: string, { changed }: WatchedSymbol, { dataset }: TableContext): boolean {
+  return [...changed].some((key) => dataset.partitionOf(symbol, key)?.kind === 'year')
+}
+
+function tasksOf(tasks: Tasks, unit: Unit, layout: Layout): Map<string, Task> {
+  const name = unitName(unit, layout)
+  const found = tasks.get(name) ?? { unit, symbols: new Map<string, Task>() }
+  tasks.set(name, found)
+  return found.symbols
+}
+
+/**
+ * Whether a year file of the symbol is another than the table knows: a run has replaced it and was ended before it came to the
+ * table, or it runs without the table.
+ */
+function isBehind(symbol: string, { listedYears }: WatchedSymbol, { months }: Months): boolean {
+  return [...listedYears].some(([year, hash]) => {
+    const known = entriesOfYear(symbol, year, months)
+    return known.length === 0 ? hash !== '' && isMonthly(year, months) : known.some(({ yearFile }) => yearFile !== hash)
+  })
+}
+
+function entriesOfYear(symbol: string, year: number, months: Months['months']): readonly SymbolEntry[] {
+  return [...months].flatMap(([name, { entries }]) =>
+    name.startsWith(`month-${year}-`) ? (entries.get(symbol) ?? []) : [],
+  )
+}
+
+function isMonthly(year: number, months: Months['months']): boolean {
+  return [...months.keys()].some((name) => name.startsWith(`month-${year}-`))
+}
+
+/** The files that the run has changed otherwise than by a new day, and those that lack a day that was listed. */
+function unitsToRead(symbol: string, seen: WatchedSymbol, table: Months, context: TableContext): readonly Unit[] {
+  const { layout, months } = table
+  const added = new Set(datesOf(symbol, seen.added.keys(), context))
+  const lacking = [...seen.listedDays]
+    .filter((date) => !added.has(date))
+    .map((date) => ({ date, unit: unitOf(symbol, date, layout) }))
+    .filter(({ date, unit }) => unit.kind === 'month' && !hasDay(months.get(unitName(unit, layout)), symbol, date))
+  const changed = [...seen.changed].flatMap((key) => {
+    const partition = context.dataset.partitionOf(symbol, key)
+    return partition === undefined ? [] : unitsOf(symbol, partition, table)
+  })
+  return [...lacking, ...changed].map(({ unit }) => unit)
+}
+
+function hasDay(footer: TableFooter | undefined, symbol: string, date: IsoDate): boolean {
+  return ((footer?.entries.get(symbol)?.days ?? 0) & dayBit(date)) !== 0
+}
+
+type Added = { readonly symbol: string; readonly bytes: Uint8Array; readonly seen: WatchedSymbol }
+
+/** Adds the row of a new day file, or has the symbol's raw files read where the table has a row of that day. */
+async function addRow(
+  { symbol, bytes, seen }: Added,
+  tasks: Tasks,
+  { layout, months }: Months,
+  { dataset }: TableContext,
+): Promise<void> {
+  for (const stamped of await readStampedRows(bytes, dataset.columns)) {
+    const { date } = stamped.row
+    const unit = unitOf(symbol, date, layout)
+    const symbols = tasksOf(tasks, unit, layout)
+    const [task, footer] = [symbols.get(symbol), months.get(unitName(unit, layout))]
+    if (task?.kind === 'add') task.added.push(stamped)
+    else if (unit.kind !== 'month' || hasDay(footer, symbol, date)) symbols.set(symbol, { kind: 'read' })
+    else if (task === undefined) {
+      const yearFile = footer?.entries.get(symbol)?.yearFile ?? seen.listedYears.get(yearOf(date)) ?? ''
+      symbols.set(symbol, { kind: 'add', added: [stamped], yearFile })
+    }
+  }
+}
+
+const MAX_SYMBOLS_AHEAD = 16
+
+function changesIn(
+  symbols: ReadonlyMap<string, Task>,
+  unit: Unit,
+  layout: Layout,
+  context: TableContext,
+): AsyncGenerator<Change, void> {
+  const sorted = [...symbols].toSorted(([a], [b]) => compareKeys(a, b))
+  return mapAhead(sorted, MAX_SYMBOLS_AHEAD, async ([symbol, task]) => {
+    if (task.kind === 'read') return await readChange(symbol, unit, layout, context)
+    const { added, yearFile } = task
+    return { symbol, rows: (before) => withRows(before, added), listing: '', yearFile }
+  })
+}
+
+/** Of each date the row that counts, by date. Another run may have added one since the footer was read. */
+function withRows(before: readonly StampedRow[], added: readonly StampedRow[]): readonly StampedRow[] {
+  const rows = new Map(before.map((stamped) => [stamped.row.date, stamped]))
+  for (const stamped of added) {
+    const held = rows.get(stamped.row.date)
+    if (held === undefined || held.ingestMs <= stamped.ingestMs) rows.set(stamped.row.date, stamped)
+  }
+  return [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, stamped]) => stamped)
+}

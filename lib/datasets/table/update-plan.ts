@@ -1,0 +1,173 @@
+// What an update of a table has to do: which files hold other rows than the raw files give, told by footers and listings alone.
+
+import { mapAhead } from '../../core/concurrency.ts'
+import { IngestError } from '../../core/errors.ts'
+import { oneLine } from '../../core/text.ts'
+import { compareKeys, type StoredFile } from '../../store/store.ts'
+import { inventory } from '../inventory.ts'
+import type { TableFooter } from './footer.ts'
+import { listingHash } from './lake-rows.ts'
+import { bucketOf, chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
+import { extentOf, filesByUnit, type Extent, type UnitFiles } from './raw-units.ts'
+import { listTable, readFooterOf, tableRoot, type TableContext } from './units.ts'
+
+/** A file of the table as its footer says; `footer` is undefined if it is damaged and made anew. */
+type Known = { readonly unit: Unit; readonly footer: TableFooter | undefined }
+
+/** A file of the table that has to change, and the symbols whose rows do, in their order. */
+export type Work = { readonly unit: Unit; readonly symbols: string[]; rows: number }
+
+/** What an update knows before it reads a row. */
+export type Plan = Extent & {
+  readonly known: ReadonlyMap<string, Known>
+  readonly isRebuild: boolean
+  /** The instant that new files are stamped with: of the rebuild, or of the last one. */
+  readonly rebuiltMs: number
+}
+
+const MAX_FOOTERS_AHEAD = 64
+
+/** A rebuild that was ended is continued for so long. */
+const REBUILD_MS = 86_400_000
+
+/**
+ * Reads the footers of a table; a new one is laid out for so many symbols. Rejects with an IngestError if the store fails, or if a
+ * file under the table's prefix is none of the table (a damaged one is replaced by a rebuild).
+ */
+export async function readTable(
+  symbols: number,
+  context: TableContext,
+  { isRebuild }: Pick<Plan, 'isRebuild'>,
+): Promise<Plan> {
+  const footers = await readFooters(await listTable(context), context, isRebuild)
+  const names = [...footers.keys()]
+  const made = [...footers.values()].find((footer) => footer !== undefined)
+  const layout = made?.layout ?? chooseLayout(symbols, context.baseYear)
+  refuseStrays(names, layout, context)
+  const instants = [...footers.values()].map((footer) => footer?.rebuiltMs ?? 0)
+  const last = Math.max(0, ...instants)
+  const rebuiltMs = isRebuild ? rebuildInstant(instants, last, context) : last
+  return { ...extentOf(layout, names, context.nowMs), known: knownOf(footers, layout), isRebuild, rebuiltMs }
+}
+
+type Footers = ReadonlyMap<string, TableFooter | undefined>
+
+/** The footers by the names of the files. That of a damaged file is undefined if `ignoresDamage`. */
+async function readFooters(
+  files: readonly Pick<StoredFile, 'key'>[],
+  context: TableContext,
+  ignoresDamage = false,
+): Promise<Footers> {
+  const root = tableRoot(context)
+  const read = mapAhead(files, MAX_FOOTERS_AHEAD, async (file) => {
+    const footer = await readFooterOf(file, context).catch((error: unknown) => {
+      const isDamaged = error instanceof IngestError && error.data?.isNoTable === true
+      if (!ignoresDamage || !isDamaged) throw error
+      return undefined
+    })
+    return [file.key.slice(root.length), footer] as const
+  })
+  return new Map(await Array.fromAsync(read))
+}
+
+function knownOf(footers: Footers, layout: Layout): Plan['known'] {
+  const known = new Map<string, Known>()
+  for (const [name, footer] of footers) {
+    const unit = unitNamed(name, layout)
+    if (unit !== undefined) known.set(name, { unit, footer })
+  }
+  return known
+}
+
+/** Throws an IngestError for a file under the table's prefix that is none of a table of this layout. */
+export function refuseStrays(names: Iterable<string>, layout: Layout, context: TableContext): void {
+  for (const name of names) {
+    if (unitNamed(name, layout) === undefined) {
+      throw strayFileError(context.store.locate(`${tableRoot(context)}${name}`))
+    }
+  }
+}
+
+function strayFileError(location: string): IngestError {
+  const message = `${oneLine(location)} is no file of this table, and readers would take its rows for the table's`
+  return new IngestError(message, { kind: 'store', scope: 'run', hint: 'Move it away.' })
+}
+
+/** The instant of a rebuild that was ended a short while ago, else now. */
+function rebuildInstant(instants: readonly number[], last: number, { nowMs }: TableContext): number {
+  const isOpen = last > nowMs - REBUILD_MS && last <= nowMs && instants.some((ms) => ms !== last)
+  // A rebuild at the same instant as a finished one is another.
+  return isOpen ? last : Math.max(nowMs, last + 1)
+}
+
+/** The files of which the rows are not those of the raw files, found by listings alone, in the order of their names. */
+export async function findWork(
+  symbols: readonly string[],
+  plan: Plan,
+  context: TableContext,
+): Promise<readonly Work[]> {
+  const work = new Map<string, Work>()
+  const add: AddWork = (unit, symbol, rows) => {
+    const name = unitName(unit, plan.layout)
+    const found = work.get(name) ?? { unit, symbols: [], rows: 0 }
+    work.set(name, found)
+    if (symbol !== undefined) found.symbols.push(symbol)
+    found.rows += rows
+  }
+  await addSymbols(symbols, plan, context, add)
+  addFiles(new Set(symbols), plan, add)
+  for (const { symbols: ofUnit } of work.values()) ofUnit.sort(compareKeys)
+  return [...work].toSorted(([a], [b]) => compareKeys(a, b)).map(([, found]) => found)
+}
+
+/** Calls `add` for each file in which one of these symbols has other rows than its raw files. The other files are not read. */
+export async function findSymbolWork(
+  symbols: readonly string[],
+  { names, ...extent }: Extent & { readonly names: ReadonlySet<string> },
+  context: TableContext,
+  add: (unit: Unit, symbol: string) => void,
+): Promise<void> {
+  const { layout } = extent
+  const buckets = new Set(symbols.map((symbol) => unitName(bucketOf(symbol, layout), layout)))
+  const files = [...names]
+    .filter((name) => buckets.has(name) || unitNamed(name, layout)?.kind === 'month')
+    .map((name) => ({ key: `${tableRoot(context)}${name}` }))
+  const known = knownOf(await readFooters(files, context), layout)
+  await addSymbols(symbols, { ...extent, known, isRebuild: false, rebuiltMs: 0 }, context, (unit, symbol) => {
+    if (symbol !== undefined) add(unit, symbol)
+  })
+}
+
+async function addSymbols(symbols: readonly string[], plan: Plan, context: TableContext, add: AddWork): Promise<void> {
+  for await (const { symbol, files } of inventory(symbols, context, async (listed) => listed)) {
+    addSymbol(symbol, filesByUnit(symbol, files, plan), plan, add)
+  }
+}
+
+/** Without a symbol the file is written though none of its symbols changes. */
+type AddWork = (unit: Unit, symbol: string | undefined, rows: number) => void
+
+/** Adds the files in which a symbol has other rows than its raw files, of which `units` are those with rows of each file. */
+function addSymbol(symbol: string, units: ReadonlyMap<string, UnitFiles>, plan: Plan, add: AddWork): void {
+  for (const [name, { unit, files, rows }] of units) {
+    const footer = plan.known.get(name)?.footer
+    const isKnown = footer?.entries.get(symbol)?.listing === listingHash(files) && !isToRebuild(footer, plan)
+    if (!isKnown) add(unit, symbol, rows)
+  }
+  for (const [name, { unit, footer }] of plan.known) {
+    if (footer?.entries.has(symbol) === true && !units.has(name)) add(unit, symbol, 0)
+  }
+}
+
+/** Adds files with symbols that have no raw files, and those that are made anew whatever is in them. */
+function addFiles(symbols: ReadonlySet<string>, plan: Plan, add: AddWork): void {
+  for (const { unit, footer } of plan.known.values()) {
+    for (const symbol of footer?.entries.keys() ?? []) if (!symbols.has(symbol)) add(unit, symbol, 0)
+    if (footer === undefined || isToRebuild(footer, plan)) add(unit, undefined, 0)
+  }
+}
+
+/** Whether a rebuild has not yet come to a file. */
+function isToRebuild(footer: TableFooter, { isRebuild, rebuiltMs }: Plan): boolean {
+  return isRebuild && footer.rebuiltMs !== rebuiltMs
+}
