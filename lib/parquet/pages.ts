@@ -29,18 +29,25 @@ type PageHeader = {
  * Throws a RangeError unless the pages of a whole file of one row group can be decoded in the time and memory that its rows
  * take.
  */
-export function requireSoundPages(bytes: Uint8Array, { num_rows: rows, row_groups: groups }: FileMetaData): void {
-  const [group, further] = groups
-  if (group === undefined || further !== undefined || group.num_rows !== rows) refuse('rows')
-  requireSoundGroup(bytes, group)
+export function requireSoundPages(bytes: Uint8Array, metadata: FileMetaData): void {
+  const [group, further] = metadata.row_groups
+  if (group === undefined || further !== undefined || group.num_rows !== metadata.num_rows) refuse('rows')
+  requireSoundGroup(bytes, metadata, group)
 }
 
 /** The same of one row group of a whole file. */
-export function requireSoundGroup(bytes: Uint8Array, { num_rows: rows, columns }: RowGroup): void {
+export function requireSoundGroup(
+  bytes: Uint8Array,
+  { schema }: Pick<FileMetaData, 'schema'>,
+  { num_rows: rows, columns }: RowGroup,
+): void {
   if (rows > MAX_ROWS) refuse('rows')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  for (const { meta_data: column } of columns) {
-    if (column === undefined) refuse('columns')
+  // Else hyparquet throws where it has begun to decode other columns, and nobody waits for what becomes of them.
+  if (columns.length !== schema.length - 1) refuse('columns')
+  for (const [index, { meta_data: column }] of columns.entries()) {
+    const { name, type } = schema[index + 1] ?? {}
+    if (column === undefined || column.type !== type || column.path_in_schema.join('.') !== name) refuse('columns')
     requireSoundColumn(view, column, Number(rows))
   }
 }
@@ -72,10 +79,10 @@ function readPageHeader(view: DataView, at: number): { readonly header: PageHead
     uncompressedBytes: -1,
     compressedBytes: -1,
     values: -1,
-    nulls: 0,
+    nulls: -1,
     encoding: -1,
-    definitionBytes: 0,
-    repetitionBytes: 0,
+    definitionBytes: -1,
+    repetitionBytes: -1,
   }
   const set = (name: keyof PageHeader) => integer((value) => (header[name] = value))
   const offset = readStruct(view, at, {
@@ -91,6 +98,8 @@ function readPageHeader(view: DataView, at: number): { readonly header: PageHead
       6: set('repetitionBytes'),
     }),
   })
+  // A dictionary has no levels, and its header says nothing of them. hyparquet reads a page of data for ever whose header does not.
+  if (header.type === DICTIONARY_PAGE) Object.assign(header, { nulls: 0, definitionBytes: 0, repetitionBytes: 0 })
   return { header, offset }
 }
 

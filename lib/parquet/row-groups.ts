@@ -36,7 +36,7 @@ export async function readGroup(
   const groups = metadata.row_groups
   const group = groups[index]
   if (group === undefined) throw new RangeError(`There is no row group ${index}`)
-  requireSoundGroup(bytes, group)
+  requireSoundGroup(bytes, metadata, group)
   const rowStart = groups.slice(0, index).reduce((sum, { num_rows: rows }) => sum + Number(rows), 0)
   const file = {
     byteLength: bytes.byteLength,

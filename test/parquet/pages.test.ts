@@ -38,4 +38,20 @@ describe('requireSoundPages()', () => {
     expect(await readStampedRows(damaged, columns).catch((error: unknown) => error)).toBeInstanceOf(RangeError)
     expect(await readDates(damaged).catch((error: unknown) => error)).toBeInstanceOf(RangeError)
   })
+
+  test('refuses a page of data that does not say how long its levels are', () => {
+    const bytes = encode('2024-01-02')
+    const at = Number(parquetMetadata(bytes).row_groups[0]?.columns[2]?.meta_data?.data_page_offset)
+    // Field 6 of the header, an integer of 0, becomes a list of nothing; hyparquet then never stops reading the levels.
+    const levels = Buffer.from(bytes).indexOf(Buffer.from([0x15, 0x00, 0x00, 0x00]), at)
+    expect(levels).toBeGreaterThan(at)
+    expect(() => check(bytes.with(levels, 0x19))).toThrow(RangeError)
+  })
+
+  test('refuses a column under another name than that of the schema', () => {
+    const bytes = encode('2024-01-02')
+    // The name comes first in the schema, then with the columns.
+    const at = Buffer.from(bytes).lastIndexOf('adjClose')
+    expect(() => check(bytes.with(at, 'A'.charCodeAt(0)))).toThrow(RangeError)
+  })
 })

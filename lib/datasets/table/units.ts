@@ -151,13 +151,12 @@ export function isToBeMadeAnew(
 
 function aboutFile(
   footer: TableFooter | undefined,
-  { unit, layout, about, stampMs }: Rewriting,
+  { layout, about, stampMs }: Rewriting,
   { dataset, version }: TableContext,
 ): FileAbout {
   const { listedMs, rebuiltMs } = footer ?? about
   const createdBy = `${dataset.creator} version ${version}`
-  const isMonth = unit.kind === 'month'
-  return { listedMs: stampMs ?? listedMs, rebuiltMs, columns: dataset.columns, isMonth, layout, createdBy }
+  return { listedMs: stampMs ?? listedMs, rebuiltMs, columns: dataset.columns, layout, createdBy }
 }
 
 function busyFileError(location: string): IngestError {

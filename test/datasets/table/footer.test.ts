@@ -106,18 +106,17 @@ describe('an entry', () => {
     ingestMs: at('2024-02-01T12:00:00Z') - index,
   }))
 
-  test('says how many rows there are, of which days, and how new the newest is', () => {
-    const about = { listing: 'a', yearFile: 'b', isMonth: true }
+  test('says how many rows there are and how new the newest is', () => {
+    const about = { listing: 'a', yearFile: 'b', days: 5 }
     expect(entryOf(rows, about)).toEqual({
       rows: 2,
       ingestMs: at('2024-02-01T12:00:00Z'),
       sha: hashOfRows(rows),
-      days: dayBit(day('2024-01-02')) + dayBit(day('2024-01-31')),
+      days: 5,
       listing: 'a',
       yearFile: 'b',
     })
-    expect(entryOf(rows, { ...about, isMonth: false }).days).toBe(0)
-    expect(entryOf([], about)).toMatchObject({ rows: 0, ingestMs: 0, days: 0 })
+    expect(entryOf([], about)).toMatchObject({ rows: 0, ingestMs: 0 })
   })
 
   test('has another hash whenever a value, an instant or the order is another', () => {

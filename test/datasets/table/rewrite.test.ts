@@ -15,7 +15,6 @@ import { failureOf, priceRow, prices } from '../../support/values.ts'
 const { columns } = prices()
 const ABOUT = {
   columns,
-  isMonth: false,
   layout: { baseYear: 2024, buckets: 16 },
   listedMs: 1,
   rebuiltMs: 2,
@@ -29,7 +28,7 @@ function opened(bytes: Uint8Array, own: readonly Column[] = columns): OldFile {
 }
 
 function changeOf(symbol: string, rows: Change['rows'], changes: Partial<Change> = {}): Change {
-  return { symbol, rows, listing: 'known', yearFile: '', ...changes }
+  return { symbol, rows, days: (before) => before, listing: 'known', yearFile: '', ...changes }
 }
 
 /** From a date on, one a day. */
@@ -92,10 +91,10 @@ describe('rewriteFile()', () => {
         }
         const expected = [...model].filter(([, rows]) => rows.length > 0).toSorted(([a], [b]) => compareKeys(a, b))
         expect([...(await contentOf(old))]).toEqual(expected)
-        const entries: readonly unknown[] = [...model]
+        const entries = [...model]
           .filter(([symbol, rows]) => rows.length > 0 || listings.get(symbol) !== '')
           .toSorted(([a], [b]) => compareKeys(a, b))
-          .map(([symbol, rows]) => [symbol, rows.length, hashOfRows(rows), listings.get(symbol)])
+          .map(([symbol, rows]) => [symbol, rows.length, hashOfRows(rows), listings.get(symbol) ?? ''])
         expect([...old.entries].map(([symbol, { rows, sha, listing }]) => [symbol, rows, sha, listing])).toEqual(
           entries,
         )
@@ -179,7 +178,7 @@ describe('rewriteFile()', () => {
         }[type]
         return [name, value] as const
       })
-      const row = { ...Object.fromEntries(names), symbol: 'A' } as StampedRow['row']
+      const row = { ...Object.fromEntries(names), symbol: 'A' } as unknown as StampedRow['row']
       const bare = { ...row }
       for (const { name, isNullable } of dataset.columns) if (isNullable) Object.assign(bare, { [name]: null })
       const rows = [row, bare].map((own) => ({ row: own, ingestMs: 1_700_000_000_123 }))

@@ -2,7 +2,11 @@
 
 import type { Metadata, Store } from '../../../lib/store/store.ts'
 
-export type MemoryStore = Store & { readonly files: ReadonlyMap<string, Uint8Array> }
+export type MemoryStore = Store & {
+  readonly files: ReadonlyMap<string, Uint8Array>
+  /** As a person does it; the program never does. */
+  remove(key: string): void
+}
 
 /** `nowMs` dates what is written; without it everything is of 1970. */
 export function createMemoryStore(nowMs: () => number = () => 0): MemoryStore {
@@ -35,6 +39,10 @@ export function createMemoryStore(nowMs: () => number = () => 0): MemoryStore {
   }
   return {
     files,
+    remove(key) {
+      files.delete(key)
+      bySymbol.get(symbolFolder(key))?.delete(key)
+    },
     locate: (key) => `memory/${key}`,
     list,
     listLevel: async (prefix) => {
