@@ -102,7 +102,7 @@ export function mixedPrefixes({ prefix, tablePrefix }: Pick<Config, 'prefix' | '
     tablePrefix === prefix ||
     ['prices', ALL_STATEMENTS].some((name) => isWithin(tablePrefix, joined(prefix, name))) ||
     DATASET_NAMES.some((name) => isWithin(prefix, joined(tablePrefix, name)))
-  const problem = `S3_TABLE_PREFIX=${tablePrefix} and S3_PREFIX=${prefix} put tables and data into one folder, where readers would take rows twice: set another S3_TABLE_PREFIX.`
+  const problem = `S3_TABLE_PREFIX=${tablePrefix} and S3_RAW_PREFIX=${prefix} put tables and data into one folder, where readers would take rows twice: set another S3_TABLE_PREFIX.`
   return isMixed ? [problem] : []
 }
 

@@ -34,6 +34,9 @@ const ENTRIES = new Map([
   ['0', entry()],
 ])
 
+const writer = () => createGroupWriter(prices().columns, CREATOR)
+const hex = () => crypto.randomUUID().replaceAll('-', '').slice(0, 16)
+
 describe('the footer of a table’s file', () => {
   test.each([LAYOUT, { baseYear: undefined, buckets: 256 }])('gives back what was put into it: %p', (layout) => {
     const footer = { ...ABOUT, layout, entries: ENTRIES, createdBy: CREATOR }
@@ -43,7 +46,6 @@ describe('the footer of a table’s file', () => {
   })
 
   test('takes at most 40 bytes a symbol in a month of 5,000', () => {
-    const hex = () => crypto.randomUUID().replaceAll('-', '').slice(0, 16)
     const entries = new Map(
       Array.from({ length: 5_000 }, (_, index) => [
         `S${index}`,
@@ -54,7 +56,6 @@ describe('the footer of a table’s file', () => {
   })
 
   test('of another file is undefined', () => {
-    const writer = () => createGroupWriter(prices().columns, CREATOR)
     const { table = '', sources = '' } = footerKeyValues({ ...ABOUT, entries: ENTRIES })
     expect(readTableFooter(writer().finish({}))).toBeUndefined()
     expect(readTableFooter(writer().finish({ table }))).toBeUndefined()

@@ -242,7 +242,7 @@ describe('two runs at once', () => {
   ]
 
   test('in any order of their operations leave the table equal to the raw files', async () => {
-    await forRandomRuns('two nights at once', 120, async (random) => {
+    await forRandomRuns('two nights at once', 40, async (random) => {
       const lake = await lakeOf()
       const turns = createTurns(random)
       const runs = (['first', 'second'] as const).map(async (name, index) => {
@@ -260,7 +260,7 @@ describe('two runs at once', () => {
   }, 60_000)
 
   test('of which one is ended leave it so that the next night makes it equal', async () => {
-    await forRandomRuns('two nights, one of them ended', 60, async (random) => {
+    await forRandomRuns('two nights, one of them ended', 25, async (random) => {
       const lake = await lakeOf()
       const turns = createTurns(random)
       const runs = (['first', 'second'] as const).map(async (name, index) => {

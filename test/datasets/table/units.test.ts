@@ -94,12 +94,18 @@ describe('a file that others write at the same time', () => {
   })
 })
 
-describe('the footer of a file', () => {
-  const instants = async (store: MemoryStore) => {
-    const { listedMs, rebuiltMs } = (await readFooterOf({ key: KEY }, contextOf(store, NOW))) ?? {}
-    return [listedMs, rebuiltMs]
-  }
+const instants = async (store: MemoryStore) => {
+  const { listedMs, rebuiltMs } = (await readFooterOf({ key: KEY }, contextOf(store, NOW))) ?? {}
+  return [listedMs, rebuiltMs]
+}
 
+// Names that do not compress.
+const many = (count: number) =>
+  Array.from({ length: count }, () => crypto.randomUUID())
+    .toSorted()
+    .map((symbol) => ({ ...add(symbol, '2024-09-02'), rows: () => [] }))
+
+describe('the footer of a file', () => {
   test('keeps its instants, but for the stamp of a full listing, also of one by a clock that was set back', async () => {
     const store = createMemoryStore()
     const context = contextOf(store, NOW)
@@ -114,11 +120,6 @@ describe('the footer of a file', () => {
   test('that is longer than the first read is read whole, also if it grows in between', async () => {
     const store = createMemoryStore()
     const context = contextOf(store, NOW)
-    // Names that do not compress.
-    const many = (count: number) =>
-      Array.from({ length: count }, () => crypto.randomUUID())
-        .toSorted()
-        .map((symbol) => ({ ...add(symbol, '2024-09-02'), rows: () => [] }))
     const [some, more] = [many(16_000), many(8_000)]
     const write = async (changes: readonly Change[]) =>
       await rewriteUnit(
