@@ -51,6 +51,11 @@ async function main(): Promise<number> {
     await print(await writeBundle(resolveBundle(line, process.env)))
     return 0
   }
+  if (line.command === 'sql') {
+    const { sqlText } = await import('./lib/commands/sql/sql.ts')
+    await print(await sqlText(line, process.env))
+    return 0
+  }
   const { ignoresHangup, openEffects } = await import('./lib/commands/effects.ts')
   // Under nohup a run outlives its terminal.
   if (!ignoresHangup()) process.on('SIGHUP', onSignal)

@@ -15,8 +15,14 @@ const NAMES = {
   jobMinutes: 'a job’s preparation, minutes',
   actionsPerMinute: 'Actions, $ a minute',
   includedMinutes: 'Actions, minutes included',
-  requestsPerSymbol: 'S3 requests a symbol and night',
-  s3Per1000: 'S3, $ per 1,000 requests',
+  listsPerSymbol: 'LISTs a symbol and night',
+  putsPerSymbol: 'PUTs a symbol and night',
+  getsPerSymbol: 'GETs a symbol and night',
+  filesCompared: 'GETs to compare a symbol',
+  filesPerSymbol: 'GETs to audit a symbol',
+  listsPerAudit: 'LISTs to audit a symbol',
+  s3WritePer1000: 'S3, $ per 1,000 PUTs or LISTs',
+  s3ReadPer1000: 'S3, $ per 1,000 GETs',
 } as const
 
 export type Prices = Readonly<Record<keyof typeof NAMES, number>>
@@ -35,6 +41,8 @@ const CASES = [
 /** What the gate adds to each pause. */
 const GATE_SECONDS = 0.005
 const CALLS_PER_SYMBOL = 2
+/** Of each run its metrics, and a write that the store must refuse. */
+const PUTS_PER_NIGHT = 4
 
 export type Month = {
   readonly symbols: number
@@ -60,6 +68,27 @@ export function pricesIn(page: string): Prices {
   return Object.fromEntries(entries) as unknown as Prices
 }
 
+export type Requests = { readonly lists: number; readonly puts: number; readonly gets: number }
+
+/** The S3 requests of the two runs of a night. Where a symbol is audited all of its files are read, not only the last. */
+export function requestsOf(symbols: number, prices: Prices): Requests {
+  const audits = symbols / auditEvery(symbols)
+  return {
+    lists: symbols * prices.listsPerSymbol + audits * prices.listsPerAudit,
+    puts: symbols * prices.putsPerSymbol + PUTS_PER_NIGHT,
+    gets: symbols * prices.getsPerSymbol + (symbols - audits) * prices.filesCompared + audits * prices.filesPerSymbol,
+  }
+}
+
+/** The sessions between two audits of a symbol, unless `--audit` says otherwise. */
+function auditEvery(symbols: number): number {
+  return Math.min(20, Math.ceil(symbols / 10))
+}
+
+function dollarsOf({ lists, puts, gets }: Requests, prices: Prices): number {
+  return ((lists + puts) * prices.s3WritePer1000 + gets * prices.s3ReadPer1000) / 1_000
+}
+
 /** A month of nights under these prices. */
 export function monthOf(symbols: number, rateSeconds: number, prices: Prices): Month {
   const waitMinutes = (symbols * CALLS_PER_SYMBOL * (rateSeconds + GATE_SECONDS)) / 60
@@ -74,7 +103,7 @@ export function monthOf(symbols: number, rateSeconds: number, prices: Prices): M
     node: clusterHours * prices.nodePerHour,
     jobMinutes,
     actions: jobMinutes * prices.actionsPerMinute,
-    s3: ((symbols * prices.requestsPerSymbol * prices.nights) / 1_000) * prices.s3Per1000,
+    s3: dollarsOf(requestsOf(symbols, prices), prices) * prices.nights,
   }
 }
 

@@ -11,6 +11,7 @@ import { knownOn, makeReadingLake } from './readers/lake.ts'
 import { readRecipes } from './readers/recipes.ts'
 import { disposableFolder } from './support/lakes/lake.ts'
 import { barsOfNight, morningAfter, movingSeries } from './support/moving-series.ts'
+import { runCli } from './support/runs/process.ts'
 import { setStage, type Stage } from './support/runs/stage.ts'
 import { makeTempFolder, type TempFolder } from './support/lakes/temp-folder.ts'
 import { SEED } from './support/bars.ts'
@@ -77,7 +78,8 @@ test('DuckDB’s recipes give one row per symbol and date, the newest; the fast 
   const expected = Object.fromEntries([...newest].map(([name, { close }]) => [name, close]))
   expect(Object.keys(expected).length).toBeGreaterThan(100)
   expect(await closes('prices')).toEqual(expected)
-  // The same query in one piece, where prices are explained and in README, whose other query is the demo's.
+  // The same query in one piece where prices are explained; README, whose other query is the demo's, reads the table.
+  expect(await runCli(['table', '--out', join(temp.path, 'lake')])).toMatchObject({ code: 0, stderr: '' })
   for (const [document, index] of [['lib/datasets/prices/README.md', 0] as const, ['README.md', 1] as const]) {
     const queries = await sqlOf(document)
     expect(await closes(`(${inLake(queries[index] ?? '')})`)).toEqual(expected)

@@ -39,7 +39,7 @@ function start(workspace: string, values: Values, env: Readonly<Record<string, s
 }
 
 /** Settings that the program reads from its environment. */
-const VARIABLES = ['TICKERS_PATH', 'MAX_CALLS', 'NO_ADJ_CLOSE', 'STATEMENT_PERIOD', 'MEND', 'AUDIT'] as const
+const VARIABLES = ['TICKERS_PATH', 'MAX_CALLS', 'NO_ADJ_CLOSE', 'STATEMENT_PERIOD', 'MEND', 'AUDIT', 'TABLE'] as const
 
 type Given = {
   readonly args: readonly string[]
@@ -169,6 +169,7 @@ const TEXT_VARIABLES = [
   ['vars.NO_ADJ_CLOSE', 'NO_ADJ_CLOSE'],
   ['vars.MEND', 'MEND'],
   ['vars.AUDIT', 'AUDIT'],
+  ['vars.TABLE', 'TABLE'],
 ] as const
 
 async function fires(naive: string): Promise<boolean> {

@@ -223,6 +223,7 @@ describe('the nightly workflow', () => {
 const SETTINGS: Readonly<Record<string, readonly [string, keyof Config, unknown]>> = {
   S3_BUCKET: ['another-bucket', 'target', { kind: 's3', bucket: 'another-bucket' }],
   S3_RAW_PREFIX: ['bronze/in', 'prefix', 'bronze/in'],
+  S3_TABLE_PREFIX: ['gold/in', 'tablePrefix', 'gold/in'],
   RATE_LIMIT_SECONDS: ['0.25', 'rateLimitSeconds', 0.25],
   MAX_WORKERS: ['7', 'maxWorkers', 7],
   UPLOAD_CONCURRENCY: ['9', 'uploadConcurrency', 9],

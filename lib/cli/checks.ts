@@ -1,7 +1,7 @@
 // What can be wrong with settings that are each right: they contradict each other, belong to another dataset, are missing
 // or are unsafe.
 
-import { ALL_STATEMENTS, type Config, DATASET_NAMES, FMP_BASE_URL, type LakeConfig } from '../core/config.ts'
+import { type Config, FMP_BASE_URL, type LakeConfig, STATEMENT_NAMES } from '../core/config.ts'
 import { whereTrue } from '../core/text.ts'
 import type { Reader } from './reader.ts'
 import { isBaseUrl } from './schemas.ts'
@@ -81,11 +81,8 @@ export function missingSettings(reader: Reader, config: Config, start: Start): r
 export function missingForLake(reader: Reader, { vendor, nowMs }: LakeConfig, start: Start): readonly string[] {
   return [
     ...(vendor === undefined ? [] : keyProblems(vendor.apiKey, true, start)),
+    ...missingLake(reader),
     ...whereTrue([
-      [
-        isWithoutTarget(reader),
-        'There is no lake to look at: set S3_BUCKET, or name a folder or s3://bucket with --out.',
-      ],
       [
         vendor !== undefined && nowMs !== undefined && isVendor(vendor.apiBaseUrl),
         '--now is for rehearsals: what FMP is asked is asked of today. Point FMP_BASE_URL at a test server.',
@@ -94,16 +91,36 @@ export function missingForLake(reader: Reader, { vendor, nowMs }: LakeConfig, st
   ]
 }
 
-/** Prefixes by which data and tables would stand in one folder, a sentence: readers would take the rows of both. */
-export function mixedPrefixes({ prefix, tablePrefix }: Pick<Config, 'prefix' | 'tablePrefix'>): readonly string[] {
-  const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}/`)
-  const joined = (before: string, name: string) => (before === '' ? name : `${before}/${name}`)
-  const isMixed =
-    tablePrefix === prefix ||
-    ['prices', ALL_STATEMENTS].some((name) => isWithin(tablePrefix, joined(prefix, name))) ||
-    DATASET_NAMES.some((name) => isWithin(prefix, joined(tablePrefix, name)))
-  const problem = `S3_TABLE_PREFIX=${tablePrefix} and S3_RAW_PREFIX=${prefix} put tables and data into one folder, where readers would take rows twice: set another S3_TABLE_PREFIX.`
-  return isMixed ? [problem] : []
+/** Where no lake is named, a sentence. */
+export function missingLake(reader: Reader): readonly string[] {
+  return whereTrue([
+    [
+      isWithoutTarget(reader),
+      'There is no lake to look at: set S3_BUCKET, or name a folder or s3://bucket with --out.',
+    ],
+  ])
+}
+
+/**
+ * What is wrong with the prefixes of the data and of the tables together, each a sentence: a reader of a folder reads all
+ * that lies below it.
+ */
+export function prefixProblems({ prefix, tablePrefix }: { prefix: string; tablePrefix: string }): readonly string[] {
+  const [data, tables] = [
+    foldersOf(prefix, ['prices', 'fundamentals']),
+    foldersOf(tablePrefix, ['prices', ...STATEMENT_NAMES]),
+  ]
+  const isMixed = data.some((one) => tables.some((other) => one.startsWith(other) || other.startsWith(one)))
+  return whereTrue([
+    [
+      isMixed,
+      `S3_TABLE_PREFIX "${tablePrefix}" and S3_RAW_PREFIX "${prefix}" put tables and data into one folder: choose others.`,
+    ],
+  ])
+}
+
+function foldersOf(prefix: string, names: readonly string[]): readonly string[] {
+  return names.map((name) => (prefix === '' ? `${name}/` : `${prefix}/${name}/`))
 }
 
 function isWithoutTarget({ isGiven }: Reader): boolean {

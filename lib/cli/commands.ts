@@ -1,6 +1,6 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
-import { COVERAGE, DOCTOR, LAKE, STATUS, TABLE, VERIFY, WHY } from './lake-settings.ts'
+import { COVERAGE, DOCTOR, LAKE, SQL, STATUS, TABLE, VERIFY, WHY } from './lake-settings.ts'
 import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
 
 type Command = {
@@ -42,7 +42,7 @@ export const SCHEMA = {
   name: { flag: 'NAME', value: 'text', help: 'which schema to print; without it the names of all' },
 } as const satisfies Settings
 
-export type CommandName = 'ingest' | LakeCommandName | 'demo' | 'databricks' | 'schema'
+export type CommandName = 'ingest' | LakeCommandName | 'sql' | 'demo' | 'databricks' | 'schema'
 
 /** The commands that look at a lake. */
 export type LakeCommandName = 'status' | 'verify' | 'coverage' | 'why' | 'doctor' | 'table'
@@ -118,6 +118,15 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
       ['make them anew', 'ingest table --out ./lake --rebuild'],
     ],
   },
+  sql: {
+    description: 'print the lines that read this lake, ready to run',
+    settings: SQL,
+    examples: [
+      ['prices, returns and statements in DuckDB: pipe it into duckdb', 'ingest sql --out ./lake'],
+      ['the same in polars, from the bucket', 'ingest sql polars --out s3://my-bucket'],
+      ['from the files themselves, where no table is kept', 'ingest sql pandas --raw --out ./lake'],
+    ],
+  },
   demo: {
     description: 'the same program on embedded historical data: no key, no bucket',
     settings: DEMO,
@@ -152,6 +161,7 @@ export const COMMAND_WORDS = [
   'why',
   'doctor',
   'table',
+  'sql',
   'demo',
   'databricks',
   'schema',

@@ -26,7 +26,8 @@ export async function helpText(name: CommandName, version: string, columns = DEF
   )
   const list = (entries: readonly Entry[]) => listLines(entries, columns)
   const sections = [
-    ...reflowed(Bun.stripANSI(usage), columns),
+    // The commands have a section of their own.
+    ...reflowed(Bun.stripANSI(usage).replace(COMMAND_WORDS.join('|'), '<command>'), columns),
     section(
       'EXAMPLES',
       COMMANDS[name].examples.flatMap(([what, line]) => [

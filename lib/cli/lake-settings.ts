@@ -1,6 +1,6 @@
 // The settings of the commands that look at a lake: those that all share, and each command's own.
 
-import { DATASET_NAMES } from '../core/config.ts'
+import { DATASET_NAMES, READERS } from '../core/config.ts'
 import { FLAGS, SWITCH, type Settings } from './settings.ts'
 import { VARIABLES } from './variables.ts'
 
@@ -120,11 +120,30 @@ export const TABLE = {
   nowMs: { ...FLAGS.nowMs, help: 'be at this instant, in ISO with a zone' },
 } as const satisfies Settings
 
+/** Of `ingest sql`: all that it takes. */
+export const SQL = {
+  reader: { flag: 'READER', value: 'reader', default: 'duckdb', help: READERS.join(', ') },
+  isTable: { flag: '--table', ...SWITCH, help: 'lines that read the tables; so it is without --raw' },
+  isRaw: {
+    flag: '--raw',
+    ...SWITCH,
+    help: 'lines that read the files as they are stored',
+    details: 'They take of several rows of a symbol and date the newest, which tables have alone.',
+  },
+  out: LAKE.out,
+  envFile: FLAGS.envFile,
+} as const satisfies Settings
+
 /** Of `ingest doctor`, beside `LAKE`: what a run would take. */
 export const DOCTOR = {
   tickersPath: FLAGS.tickersPath,
   noAdjClose: FLAGS.noAdjClose,
   allowsUnsafeStore: FLAGS.allowsUnsafeStore,
+  keepsTables: {
+    ...FLAGS.keepsTables,
+    help: 'check the tables too, as for a run that keeps them',
+    details: 'Whether they can be listed, and whether the next run must list all stored files for them.',
+  },
 } as const satisfies Settings
 
 /** The same with what it reads from the environment only. */

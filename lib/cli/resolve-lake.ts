@@ -1,7 +1,7 @@
 // The settings of a command that looks at a lake: those that all of them share, and its own.
 
 import type { LakeConfig } from '../core/config.ts'
-import { contradictingPairs, missingForLake, mixedPrefixes, unsafeSettings, type Start } from './checks.ts'
+import { contradictingPairs, missingForLake, prefixProblems, unsafeSettings, type Start } from './checks.ts'
 import { LAKE } from './lake-settings.ts'
 import { tickerSource } from './places.ts'
 import { createReader, usageErrorOf, type Environment, type Reader } from './reader.ts'
@@ -21,6 +21,8 @@ export type OwnSettings<S extends Settings> = {
   readonly settings: S
   /** What is wrong with its own settings together, or with what is missing among them, each a sentence. */
   readonly problems?: (own: Values<S>, reader: Reader) => readonly string[]
+  /** Whether it reads or writes tables, so that these and the data must lie apart. It never does if absent. */
+  readonly usesTables?: (own: Values<S>) => boolean
   /** Whether it asks FMP, so that it needs a key. It never does if absent. */
   readonly asksVendor?: (own: Values<S>) => boolean
 }
@@ -32,7 +34,7 @@ export type OwnSettings<S extends Settings> = {
 export function resolveLake<S extends Settings>(
   line: Pick<RunLine, 'flags' | 'problems'>,
   environment: Environment,
-  { settings, problems: problemsOf, asksVendor }: OwnSettings<S>,
+  { settings, problems: problemsOf, usesTables, asksVendor }: OwnSettings<S>,
   start: Start,
 ): { readonly config: LakeConfig; readonly own: Values<S> } {
   const problems = [...line.problems]
@@ -54,8 +56,8 @@ export function resolveLake<S extends Settings>(
   problems.push(
     ...contradictingPairs(reader),
     ...(problemsOf?.(own, reader) ?? []),
+    ...(usesTables?.(own) === true ? prefixProblems(config) : []),
     ...missingForLake(reader, config, start),
-    ...mixedPrefixes(config),
   )
   if (problems.length > 0) throw usageErrorOf(problems)
   return { config, own }

@@ -6,7 +6,7 @@ import {
   contradictions,
   misplacedSettings,
   missingSettings,
-  mixedPrefixes,
+  prefixProblems,
   unsafeSettings,
   type Start,
 } from './checks.ts'
@@ -67,7 +67,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     ...contradictions(reader, config),
     ...misplacedSettings(reader, config),
     ...missingSettings(reader, config, start),
-    ...mixedPrefixes(config),
+    ...(config.keepsTables ? prefixProblems(config) : []),
   )
   if (problems.length > 0) throw usageErrorOf(problems)
   return Object.freeze(config)

@@ -7,6 +7,7 @@ import {
   DATASET_NAMES,
   DATASET_WORDS,
   MENDINGS,
+  READERS,
   STATEMENT_NAMES,
   type DatasetName,
   type ReportPeriod,
@@ -149,6 +150,7 @@ export const SCHEMAS = {
     prefix,
     v.check((value) => !value.includes('='), 'parts without =, of which readers would make columns'),
   ),
+  reader: v.pipe(trimmed, v.picklist(READERS, READERS.join(', '))),
   catalog: v.pipe(trimmed, v.regex(/^[\w-]{1,255}$/, 'a name of letters, digits, _ and -')),
 }
 

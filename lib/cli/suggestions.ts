@@ -1,6 +1,6 @@
 // What somebody meant who typed a word that the program does not know: a near word, or one that other programs use.
 
-import { DATASET_NAMES, DATASET_WORDS } from '../core/config.ts'
+import { DATASET_NAMES, DATASET_WORDS, READERS } from '../core/config.ts'
 import type { SchemaName } from './schemas.ts'
 import { COMMAND_SYNONYMS, FLAG_SYNONYMS, VALUE_SYNONYMS } from './synonyms.ts'
 
@@ -49,6 +49,7 @@ const WORDS: { readonly [schema in SchemaName]?: readonly string[] } = {
   datasetName: DATASET_NAMES,
   periods: ['annual', 'quarter', 'both'],
   api: ['stable', 'v3'],
+  reader: READERS,
   switch: ['true', 'false'],
 }
 

@@ -12,6 +12,7 @@ import { noteRun } from '../datasets/table/open-runs.ts'
 import type { TableContext } from '../datasets/table/units.ts'
 import { watchStore } from '../datasets/table/watch.ts'
 import type { Store } from '../store/store.ts'
+import type { Look } from './inspect/look.ts'
 
 type LakeSettings = Pick<Config, 'prefix' | 'creator'>
 
@@ -30,6 +31,18 @@ export function tableContext(
   // A statement's documents are few: its table has no months.
   const baseYear = dataset.name === 'prices' ? yearOf(newYorkClock(rest.nowMs).date) : undefined
   return { ...rest, store, dataset, baseYear }
+}
+
+/** The same for a command that reads tables only: it names what is wrong with a stored file by other means, or not at all. */
+export function tableToRead(
+  dataset: Dataset,
+  store: Store,
+  { config, effects, startMs }: Pick<Look, 'config' | 'effects' | 'startMs'>,
+): TableContext {
+  const { tablePrefix } = config
+  const { version } = effects
+  const about = { tablePrefix, version, runId: crypto.randomUUID(), nowMs: startMs, onProblem: () => undefined }
+  return tableContext(dataset, { ...about, store })
 }
 
 export type KeptTables = { readonly filesWritten: number; readonly errors: readonly IngestError[] }

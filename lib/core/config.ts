@@ -35,6 +35,11 @@ export const MENDINGS = ['all', 'splits', 'none'] as const
 
 export type Mending = (typeof MENDINGS)[number]
 
+/** The readers that `ingest sql` prints lines for. */
+export const READERS = ['duckdb', 'polars', 'pandas', 'pyarrow', 'spark', 'clickhouse', 'athena'] as const
+
+export type ReaderName = (typeof READERS)[number]
+
 /** The periods that a company reports on. */
 export type ReportPeriod = 'annual' | 'quarter'
 
@@ -148,6 +153,16 @@ export type BundleSettings = {
   readonly prefix: string
   readonly catalog: string
   readonly isForced: boolean
+}
+
+/** The settings of `ingest sql`. */
+export type SqlSettings = Pick<
+  Config,
+  'target' | 'prefix' | 'tablePrefix' | 'defaultRegion' | 'addressingStyle' | 'secrets'
+> & {
+  readonly reader: ReaderName
+  /** Whether the lines read the data itself in place of the tables that are made of it. */
+  readonly readsRaw: boolean
 }
 
 /** The GitHub Actions job that the program runs in. */

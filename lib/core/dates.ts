@@ -16,8 +16,8 @@ const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})$/
 /** The date in `text`, or undefined if it is not a real date (2024-02-31). */
 export function parseIsoDate(text: string): IsoDate | undefined {
   if (!ISO_DATE.test(text)) return undefined
-  const ms = Date.parse(`${text}T00:00:00Z`)
-  const date = Number.isNaN(ms) ? undefined : dateOfDay(ms / MS_PER_DAY)
+  const days = dayNumber(text as IsoDate)
+  const date = Number.isNaN(days) ? undefined : dateOfDay(days)
   return date === text ? date : undefined
 }
 
@@ -38,13 +38,18 @@ export function midnightDay(text: string): IsoDate | undefined {
   return text.length === 10 || MIDNIGHT.test(text.slice(10)) ? dayNamedIn(text) : undefined
 }
 
+/** The days and dates that were asked for: the same few thousand again and again, of which one text each is enough. */
+const DAYS = new Map<IsoDate, number>()
+const DATES = new Map<number, IsoDate>()
+
 /** Days since 1970-01-01, as Parquet's DATE counts them. */
 export function dayNumber(date: IsoDate): number {
-  return Date.parse(`${date}T00:00:00Z`) / MS_PER_DAY
+  const known = DAYS.get(date)
+  if (known !== undefined) return known
+  const days = Date.parse(`${date}T00:00:00Z`) / MS_PER_DAY
+  DAYS.set(date, days)
+  return days
 }
-
-/** The dates that were asked for. A run asks for the same few thousand again and again, and one text of each is enough. */
-const DATES = new Map<number, IsoDate>()
 
 /** The date `days` days after 1970-01-01. */
 export function dateOfDay(days: number): IsoDate {

@@ -58,6 +58,14 @@ export const FINDING_KINDS = {
   listed_without_files: kind('error', 'footers', 'a symbol of the ticker list has no file'),
   unlisted: kind('warning', 'footers', 'a symbol of the lake is not in the ticker list'),
   never_compared: kind('warning', 'runs', "no run of the last 40 sessions compared all of the symbol's rows"),
+  table_damaged: kind('error', 'footers', 'a file of a table is damaged, or no file of a table of this program'),
+  table_stray: kind(
+    'error',
+    'footers',
+    'this program gives no file of the table such a name, and a reader of the table reads it all the same',
+  ),
+  table_differs: kind('error', 'rows', 'rows of a table are not those of the stored files'),
+  table_behind: kind('warning', 'footers', 'a table does not say what the listing of the stored files says'),
   temp_left: kind('warning', 'footers', 'a temporary file of a run that was killed'),
   differs_from_vendor: kind('error', 'vendor', 'FMP has other rows now'),
 } as const satisfies Readonly<Record<string, Kind>>

@@ -18,6 +18,11 @@ const BY_NAME: Readonly<Record<StatementName, Statement>> = { income: INCOME, ba
 /** Every company statement, in the order of `STATEMENT_NAMES`. */
 export const STATEMENTS: readonly Statement[] = STATEMENT_NAMES.map((name) => BY_NAME[name])
 
+/** The statement of a name. */
+export function statementNamed(name: StatementName): Statement {
+  return BY_NAME[name]
+}
+
 /** The columns of a statement's files, in their order. */
 export function statementColumns(statement: Statement): readonly Column[] {
   return createStatement(statement, { prefix: '' }).columns
@@ -39,7 +44,7 @@ export async function planJobs(symbols: readonly string[], context: JobsContext)
     jobs.push(
       name === 'prices'
         ? await planPrices(symbols, context)
-        : await planStatement(BY_NAME[name], symbols, { ...context, planLimits }),
+        : await planStatement(statementNamed(name), symbols, { ...context, planLimits }),
     )
   }
   return jobs

@@ -8,12 +8,14 @@ import { IngestError } from '../core/errors.ts'
 import type { Finding, FindingKind } from '../core/findings.ts'
 import { oneLine } from '../core/text.ts'
 import {
-  encodeAgain,
+  encodeHere,
   haveEqualFooters,
   readFacts,
   readFooter,
   readStampedRows,
   rowsSha256,
+  type EncodedFile,
+  type Encoder,
   type FileFacts,
   type Footer,
   type StampedRow,
@@ -29,6 +31,8 @@ export type FileCheckContext<D extends Dataset = Dataset> = {
   readonly dataset: D
   /** Reads all bytes and rows; else the footer only. */
   readonly isDeep: boolean
+  /** Of files with the columns of the dataset; used where all bytes are read and the store keeps no hash of them. */
+  readonly encoder: Encoder
   /** The program's own version: a file of it is encoded anew and compared byte by byte. */
   readonly version: string
   /** What the metrics of the run that started at an instant tell; undefined if there are none. */
@@ -144,56 +148,62 @@ async function checkBytes(
     return { faults: [altered('has rows that cannot be read')], footer: undefined, rows: undefined }
   }
   const own = rows.map(({ row }) => row)
-  const sha = rowsSha256(columns, own)
-  const isHashed = sha === footer.rowsSha256
-  const mismatch: Fault = { kind: 'hash_mismatch', detail: 'has other rows than its rows-sha256 says' }
   const { sha256 } = metadata
+  const again = sha256 === undefined ? await encodeAsWritten(bytes, { facts, footer, rows: own }, context) : undefined
   const damage =
     sha256 === undefined
-      ? await damageByEncoding(bytes, { facts, footer, rows: own, sha }, context)
+      ? await damageByEncoding(bytes, again, { facts, footer }, context)
       : createHash('sha256').update(bytes).digest('hex') === sha256
         ? undefined
         : 'has other bytes than the sha256 says that is stored with it'
+  const isHashed = (again?.sha ?? rowsSha256(columns, own)) === footer.rowsSha256
+  const mismatch: Fault = { kind: 'hash_mismatch', detail: 'has other rows than its rows-sha256 says' }
   const faults = [...(isHashed ? [] : [mismatch]), ...(damage === undefined ? [] : [altered(damage)])]
   return { faults, footer, rows }
 }
 
-type Decoded = Judged & { readonly rows: readonly Row[]; readonly sha: string }
+/** The version of the program that a footer names, as it stands there. */
+function versionIn({ createdBy }: FileFacts, { creator }: Dataset): string {
+  return createdBy.slice(`${creator} version `.length)
+}
 
 /**
- * What differs when the rows are encoded anew as the footer says: the same rows at the same instant give the same bytes. A
- * file of another version of the program may be encoded otherwise, so of it the footers are compared. Undefined if nothing
- * differs.
+ * The rows of a file encoded anew as its footer says: the same rows at the same instant give the same bytes. Undefined if
+ * they cannot be encoded.
+ */
+async function encodeAsWritten(
+  bytes: Uint8Array,
+  { facts, footer, rows }: Judged & { readonly rows: readonly Row[] },
+  { dataset, encoder }: FileCheckContext,
+): Promise<EncodedFile | undefined> {
+  const { ingestMs, asked, carried, carriedBy } = footer
+  const { columns, creator } = dataset
+  const draft = { rows, asked, carried, carriedBy, ingestMs, version: versionIn(facts, dataset), note: facts.note }
+  const encoded = await encoder.encode(draft).catch(() => undefined)
+  if (encoded !== undefined && Buffer.compare(bytes, encoded.bytes) === 0) return encoded
+  // A thread is sent JSON, which has no NaN and one zero, and fails for other files as well where one cannot be encoded.
+  // Damaged rows may hold values that no column takes; the encoder's errors for them are of any kind.
+  return await encodeHere(draft, { ...draft, columns, creator }).catch(() => undefined)
+}
+
+/**
+ * What differs when the rows are encoded anew. A file of another version of the program may be encoded otherwise, so of it
+ * the footers are compared. Undefined if nothing differs.
  */
 async function damageByEncoding(
   bytes: Uint8Array,
-  { facts, footer, rows, sha }: Decoded,
+  again: EncodedFile | undefined,
+  { facts, footer }: Judged,
   { dataset, version, runOf }: FileCheckContext,
 ): Promise<string | undefined> {
-  const prefix = `${dataset.creator} version `
-  const written = facts.createdBy.slice(prefix.length)
-  if (!facts.createdBy.startsWith(prefix) || !/^\d+\.\d+\.\d+[\w.+-]*$/.test(written)) return 'names no version'
-  const { ingestMs, asked, carried, carriedBy } = footer
-  const { columns, creator } = dataset
-  const content = {
-    columns,
-    rows,
-    rowsSha256: sha,
-    ingestMs,
-    asked,
-    carried,
-    carriedBy,
-    note: facts.note,
-    creator,
-    version: written,
-  }
-  // Damaged rows may hold values that no column takes; the encoder's errors for them are of any kind.
-  const again = await encodeAgain(content).catch(() => undefined)
-  const isEqual = again !== undefined && Buffer.compare(bytes, again) === 0
+  const written = versionIn(facts, dataset)
+  const isNamed = facts.createdBy.startsWith(`${dataset.creator} version `)
+  if (!isNamed || !/^\d+\.\d+\.\d+[\w.+-]*$/.test(written)) return 'names no version'
+  const isEqual = again !== undefined && Buffer.compare(bytes, again.bytes) === 0
   if (written !== version) {
-    const ofRun = (await runOf(ingestMs))?.version
+    const ofRun = (await runOf(footer.ingestMs))?.version
     if (ofRun !== undefined && ofRun !== written) return `names version ${written}, and the run that wrote it ${ofRun}`
-    const isSame = again !== undefined && (await haveEqualFooters(bytes, again))
+    const isSame = again !== undefined && (await haveEqualFooters(bytes, again.bytes))
     return isEqual || isSame ? undefined : 'has another footer than its rows give'
   }
   return isEqual ? undefined : 'has other bytes than its rows give'

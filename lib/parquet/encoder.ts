@@ -1,16 +1,13 @@
 // Encodes files: in this thread, or in a thread of its own if there are thousands.
 //
-// The thread is kept for runs of thousands of day files (see MIN_FILES_FOR_THREAD in commands/effects.ts).
+// The thread is kept for runs of thousands of day files (see MIN_FILES_FOR_THREAD in commands/effects.ts), and for
+// `verify --deep`, which encodes the files of a folder anew.
 
-import type { EncodedFile, Encoder, FileDraft, FileSettings } from './parquet.ts'
+import { encodeHere, type EncodedFile, type Encoder, type FileDraft, type FileSettings } from './parquet.ts'
 
 /** Encodes in this thread. */
 export function createEncoder(settings: FileSettings): Encoder {
-  // Loaded when something is written: many commands and runs write nothing.
-  return {
-    encode: async (draft) => (await import('./writer.ts')).encodeFile(draft, settings),
-    close: () => undefined,
-  }
+  return { encode: async (draft) => await encodeHere(draft, settings), close: () => undefined }
 }
 
 /**

@@ -22,13 +22,19 @@ export type FileMetadata = {
 const MAGIC = 0x31524150
 const TRAILER_BYTES = 8
 
+/** Where the metadata begin at the end of a file; below zero if the bytes are not that end. */
+export function metadataStart(tail: DataView): number {
+  const end = tail.byteLength - TRAILER_BYTES
+  return end < 0 || tail.getUint32(end + 4, true) !== MAGIC ? -1 : end - tail.getUint32(end, true)
+}
+
 /** `tail` is the end of the file with the whole footer. Undefined if the bytes are not the end of a Parquet file. */
 export function readMetadata(tail: DataView): FileMetadata | undefined {
-  const end = tail.byteLength - TRAILER_BYTES
-  if (end < 0 || tail.getUint32(end + 4, true) !== MAGIC) return undefined
+  const start = metadataStart(tail)
+  if (start < 0) return undefined
   const metadata: FileMetadata = { tail, createdBy: '', rows: Number.NaN, keyValues: new Map(), columns: [] }
   try {
-    readStruct(tail, end - tail.getUint32(end, true), metadataFields(metadata))
+    readStruct(tail, start, metadataFields(metadata))
   } catch (error) {
     // What exactly is wrong differs with every kind of damage and helps nobody.
     if (error instanceof RangeError) return undefined

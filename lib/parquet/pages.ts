@@ -1,7 +1,7 @@
-// Checks the pages of a file before hyparquet decodes them: a size below zero lets it read one page for ever, a run of a
-// billion values takes all memory. One damaged byte is enough for either.
+// The pages of a column, checked before their values are decoded: with a size below zero one page would be read for ever, and
+// a run of a billion values takes all memory. One damaged byte is enough for either.
 
-import { snappyUncompress, type ColumnMetaData, type FileMetaData, type RowGroup } from 'hyparquet'
+import { snappyUncompress } from 'hyparquet'
 import { integer, readStruct, struct } from './thrift.ts'
 
 /** PageType and Encoding of apache/parquet-format, those that this program's files have. */
@@ -10,8 +10,7 @@ const DATA_PAGE_V2 = 3
 const PLAIN = 0
 const RLE_DICTIONARY = 8
 
-/** More than any file that is read whole has, in memory as well. */
-const MAX_ROWS = 1_000_000
+/** More than any page takes of a file that is read whole. */
 const MAX_PAGE_BYTES = 32 * 1_048_576
 
 type PageHeader = {
@@ -25,51 +24,44 @@ type PageHeader = {
   repetitionBytes: number
 }
 
-/**
- * Throws a RangeError unless the pages of a whole file of one row group can be decoded in the time and memory that its rows
- * take.
- */
-export function requireSoundPages(bytes: Uint8Array, metadata: FileMetaData): void {
-  const [group, further] = metadata.row_groups
-  if (group === undefined || further !== undefined || group.num_rows !== metadata.num_rows) refuse('rows')
-  requireSoundGroup(bytes, metadata, group)
+/** Where the pages of a column are in the file. */
+export type Chunk = { start: number; bytes: number }
+
+export type Page = {
+  /** Whether its values are those that positions of later pages name. */
+  readonly isDictionary: boolean
+  /** Rows of a page of data: its values, null or not. */
+  readonly rows: number
+  /** For each row 0 where it is null, else 1. Undefined where none is. */
+  readonly levels: Uint32Array | undefined
+  /** The values that are not null. */
+  readonly count: number
+  /** Of each of them its position in the dictionary; undefined where the page holds the values themselves. */
+  readonly positions: Uint32Array | undefined
+  /** The values, compressed by Snappy, and the bytes that they take without. */
+  readonly content: Uint8Array
+  readonly contentBytes: number
 }
 
-/** The same of one row group of a whole file. */
-export function requireSoundGroup(
-  bytes: Uint8Array,
-  { schema }: Pick<FileMetaData, 'schema'>,
-  { num_rows: rows, columns }: RowGroup,
-): void {
-  if (rows > MAX_ROWS) refuse('rows')
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  // Else hyparquet throws where it has begun to decode other columns, and nobody waits for what becomes of them.
-  if (columns.length !== schema.length - 1) refuse('columns')
-  for (const [index, { meta_data: column }] of columns.entries()) {
-    const { name, type } = schema[index + 1] ?? {}
-    if (column === undefined || column.type !== type || column.path_in_schema.join('.') !== name) refuse('columns')
-    requireSoundColumn(view, column, Number(rows))
-  }
-}
-
-function refuse(what: string): never {
-  throw new RangeError(`The ${what} of the file are damaged`)
-}
-
-function requireSoundColumn(view: DataView, column: ColumnMetaData, rows: number): void {
-  const start = Number(column.dictionary_page_offset ?? column.data_page_offset)
-  const end = start + Number(column.total_compressed_size)
+/** The pages of a column. Throws an Error unless they can be decoded in the time and memory that the rows take. */
+export function readSoundPages(view: DataView, { start, bytes }: Chunk, rows: number): readonly Page[] {
+  const end = start + bytes
   if (!(start >= 0 && end > start && end <= view.byteLength)) refuse('columns')
+  const pages: Page[] = []
   let values = 0
   for (let at = start; at < end;) {
     const { header, offset } = readPageHeader(view, at)
     at = offset + header.compressedBytes
     if (!isSound(header, rows) || at > end) refuse('pages')
-    requireSoundPage(view, offset, header)
-    if (header.type === DICTIONARY_PAGE) continue
-    values += header.values
+    pages.push(readPage(view, offset, header))
+    if (header.type !== DICTIONARY_PAGE) values += header.values
   }
   if (values !== rows) refuse('pages')
+  return pages
+}
+
+function refuse(what: string): never {
+  throw new RangeError(`The ${what} of the file are damaged`)
 }
 
 /** PageHeader: its sizes, and the fields of a dictionary page or of a data page of the second version. */
@@ -79,10 +71,10 @@ function readPageHeader(view: DataView, at: number): { readonly header: PageHead
     uncompressedBytes: -1,
     compressedBytes: -1,
     values: -1,
-    nulls: -1,
+    nulls: 0,
     encoding: -1,
-    definitionBytes: -1,
-    repetitionBytes: -1,
+    definitionBytes: 0,
+    repetitionBytes: 0,
   }
   const set = (name: keyof PageHeader) => integer((value) => (header[name] = value))
   const offset = readStruct(view, at, {
@@ -98,8 +90,6 @@ function readPageHeader(view: DataView, at: number): { readonly header: PageHead
       6: set('repetitionBytes'),
     }),
   })
-  // A dictionary has no levels, and its header says nothing of them. hyparquet reads a page of data for ever whose header does not.
-  if (header.type === DICTIONARY_PAGE) Object.assign(header, { nulls: 0, definitionBytes: 0, repetitionBytes: 0 })
   return { header, offset }
 }
 
@@ -116,19 +106,28 @@ function isSound(header: PageHeader, rows: number): boolean {
   return isKnown && areCounts && areLevels && areSizes
 }
 
-/** Checks the runs of the levels, which are not compressed, and the compressed rest with the positions in the dictionary. */
-function requireSoundPage(view: DataView, offset: number, header: PageHeader): void {
-  const { values, nulls, encoding, definitionBytes, compressedBytes, uncompressedBytes } = header
+/** Reads the runs of the levels, which are not compressed, and those of the positions in the dictionary, which are. */
+function readPage(view: DataView, offset: number, header: PageHeader): Page {
+  const { type, values, nulls, encoding, definitionBytes, compressedBytes, uncompressedBytes } = header
   const page = new Uint8Array(view.buffer, view.byteOffset + offset, compressedBytes)
-  if (definitionBytes > 0) requireRuns(page.subarray(0, definitionBytes), 1, values)
-  const compressed = page.subarray(definitionBytes)
-  requireSoundLiterals(compressed)
-  if (encoding !== RLE_DICTIONARY) return
-  const positions = new Uint8Array(uncompressedBytes - definitionBytes)
-  snappyUncompress(compressed, positions)
-  const [width = 0] = positions
+  const levels = definitionBytes > 0 ? readRuns(page.subarray(0, definitionBytes), 1, values) : undefined
+  const content = page.subarray(definitionBytes)
+  requireSoundLiterals(content)
+  const contentBytes = uncompressedBytes - definitionBytes
+  const count = values - nulls
+  if ((levels?.reduce((sum, level) => sum + level, 0) ?? values) !== count) refuse('pages')
+  const positions = encoding === RLE_DICTIONARY ? readPositions(content, contentBytes, count) : undefined
+  const isDictionary = type === DICTIONARY_PAGE
+  return { isDictionary, rows: values, levels: nulls > 0 ? levels : undefined, count, positions, content, contentBytes }
+}
+
+/** Positions in the dictionary: the width of each in bits, then their runs. */
+function readPositions(content: Uint8Array, contentBytes: number, count: number): Uint32Array {
+  const bytes = new Uint8Array(contentBytes)
+  snappyUncompress(content, bytes)
+  const [width = 0] = bytes
   if (width > 32) refuse('pages')
-  if (width > 0) requireRuns(positions.subarray(1), width, values - nulls)
+  return width === 0 ? new Uint32Array(count) : readRuns(bytes.subarray(1), width, count)
 }
 
 /** Snappy: a literal whose length takes four bytes may be longer than all bytes, which hyparquet takes for less than none. */
@@ -152,7 +151,8 @@ function requireSoundLiterals(bytes: Uint8Array): void {
 const COPY_BYTES = [0, 1, 2, 4]
 
 /** RLE / bit-packing hybrid: each run has a varint, then one value, or groups of eight values of `width` bits. */
-function requireRuns(bytes: Uint8Array, width: number, count: number): void {
+function readRuns(bytes: Uint8Array, width: number, count: number): Uint32Array {
+  const values = new Uint32Array(count)
   let seen = 0
   for (let at = 0; seen < count;) {
     let head = 0
@@ -167,10 +167,29 @@ function requireRuns(bytes: Uint8Array, width: number, count: number): void {
     } while (byte >= 0x80)
     const isPacked = head % 2 === 1
     const length = Math.floor(head / 2)
-    const values = isPacked ? length * 8 : length
+    const run = isPacked ? length * 8 : length
+    const runBytes = isPacked ? length * width : Math.ceil(width / 8)
     // The last group of eight may be filled up.
-    if (length === 0 || values > count - seen + (isPacked ? 7 : 0)) refuse('runs')
-    at += isPacked ? length * width : Math.ceil(width / 8)
-    seen += values
+    if (length === 0 || run > count - seen + (isPacked ? 7 : 0) || at + runBytes > bytes.length) refuse('runs')
+    if (isPacked) {
+      for (let index = 0; index < run; index += 1) values[seen + index] = bitsAt(bytes, at * 8 + index * width, width)
+    } else {
+      const value = bitsAt(bytes, at * 8, runBytes * 8)
+      if (value >= 2 ** width) refuse('runs')
+      values.fill(value, seen, seen + run)
+    }
+    at += runBytes
+    seen += run
   }
+  return values
+}
+
+/** An integer of `width` bits, the lowest first. */
+function bitsAt(bytes: Uint8Array, firstBit: number, width: number): number {
+  let value = 0
+  for (let bit = 0; bit < width; bit += 1) {
+    const [at, shift] = [(firstBit + bit) >> 3, (firstBit + bit) & 7]
+    value += (((bytes[at] ?? 0) >> shift) & 1) * 2 ** bit
+  }
+  return value
 }

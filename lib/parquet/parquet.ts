@@ -3,17 +3,7 @@
 
 import { CREATOR } from '../core/config.ts'
 import { INGEST_TS, type Column, type Row } from '../core/dataset.ts'
-import {
-  dateOfDay,
-  FIRST_YEAR,
-  isIsoDate,
-  isWithin,
-  LAST_YEAR,
-  MS_PER_DAY,
-  utcDate,
-  type DateRange,
-  type IsoDate,
-} from '../core/dates.ts'
+import { dateOfDay, FIRST_YEAR, isIsoDate, LAST_YEAR, MS_PER_DAY, type DateRange, type IsoDate } from '../core/dates.ts'
 import type { FileFacts } from './facts.ts'
 import { boundsOf, readMetadata, type FileMetadata } from './metadata.ts'
 import type { Slice } from './thrift.ts'
@@ -46,8 +36,12 @@ export type FileSettings = Pick<FileContent, 'columns' | 'ingestMs' | 'version' 
 /** A file's bytes, and the hash of its rows (`rows-sha256`). */
 export type EncodedFile = { readonly bytes: Uint8Array; readonly sha: string }
 
-/** The rows of one file, newest first, at least one, and the dates that were asked for (for its footer). */
-export type FileDraft = Pick<FileContent, 'rows' | 'asked' | 'carried' | 'carriedBy'>
+/**
+ * The rows of one file, newest first, at least one, and the dates that were asked for (for its footer). What else it says
+ * counts in place of the settings: a file is encoded anew as another run has written it.
+ */
+export type FileDraft = Pick<FileContent, 'rows' | 'asked' | 'carried' | 'carriedBy'> &
+  Partial<Pick<FileContent, 'ingestMs' | 'version' | 'note'>>
 
 export type Encoder = {
   /** Rejects with what the encoding throws, which is a defect. */
@@ -62,8 +56,8 @@ export type Encoder = {
 export function rowsSha256(columns: readonly Column[], rows: readonly Row[]): string {
   const names = columns.map(({ name }) => name).filter((name) => name !== INGEST_TS.name)
   const hash = new Bun.CryptoHasher('sha256')
-  for (const row of rows) hash.update(`${JSON.stringify(names.map((name) => row[name]))}\n`)
-  return hash.digest('hex')
+  // One text, because an update for each row takes longer than the hash.
+  return hash.update(rows.map((row) => `${JSON.stringify(names.map((name) => row[name]))}\n`).join('')).digest('hex')
 }
 
 /** A row of a file with the instant of the run that stored it, in milliseconds since 1970. */
@@ -76,8 +70,8 @@ export type StampedRow = { readonly row: Row; readonly ingestMs: number }
  * file lacks is null. Rejects if the bytes are no such file.
  */
 export async function readStampedRows(bytes: Uint8Array, columns: readonly Column[]): Promise<readonly StampedRow[]> {
-  const rows = await readObjects(bytes)
-  return rows.map((row) => ({ row: rowRead(row, columns), ingestMs: Number(row[INGEST_TS.name]) }))
+  const reader = await import('./reader.ts')
+  return reader.readStampedRows(bytes, columns)
 }
 
 /** The same rows without their `ingest_ts`; of a range those with a date in it. */
@@ -86,43 +80,15 @@ export async function readRows(
   columns: readonly Column[],
   range?: DateRange,
 ): Promise<readonly Row[]> {
-  const rows = await readObjects(bytes)
-  const isWanted = ({ date }: Record<string, unknown>) =>
-    range === undefined || (date instanceof Date && isWithin(utcDate(date.getTime()), range))
-  return rows.filter(isWanted).map((row) => rowRead(row, columns))
+  const reader = await import('./reader.ts')
+  if (range !== undefined) return reader.readRowsWithin(bytes, columns, range)
+  return reader.readStampedRows(bytes, columns).map(({ row }) => row)
 }
 
 /** The dates of a whole file of this program, one a row. Rejects if the bytes are no such file. */
 export async function readDates(bytes: Uint8Array): Promise<readonly IsoDate[]> {
-  const rows = await readObjects(bytes, ['date'])
-  return rows.map((row) => (row['date'] instanceof Date ? utcDate(row['date'].getTime()) : noDate()))
-}
-
-/** Rejects if the bytes are no file of this program, whatever is wrong with them. */
-async function readObjects(bytes: Uint8Array, columns?: string[]) {
-  const [{ parquetMetadata, parquetReadObjects }, { requireSoundPages }] = await Promise.all([
-    import('hyparquet'),
-    import('./pages.ts'),
-  ])
-  const metadata = parquetMetadata(bytes)
-  requireSoundPages(bytes, metadata)
-  return await parquetReadObjects({ file: new Uint8Array(bytes).buffer, metadata, ...(columns && { columns }) })
-}
-
-function noDate(): never {
-  throw new RangeError('A row has no date')
-}
-
-/** A decoded row as it was before it was encoded; a column that it lacks is null. */
-export function rowRead(row: Readonly<Record<string, unknown>>, columns: readonly Column[]): Row {
-  const own = columns.filter(({ name }) => name !== INGEST_TS.name)
-  return Object.fromEntries(own.map(({ name, type }) => [name, valueRead(row[name], type)])) as Row
-}
-
-function valueRead(value: unknown, type: Column['type']): Row[string] {
-  if (value instanceof Date) return type === 'date' ? utcDate(value.getTime()) : value.toISOString()
-  if (typeof value === 'bigint') return Number(value)
-  return typeof value === 'string' || typeof value === 'number' ? value : null
+  const reader = await import('./reader.ts')
+  return reader.readDates(bytes)
 }
 
 /** What a file's footer says: enough to judge the file without reading its rows. */
@@ -189,10 +155,10 @@ export async function haveEqualFooters(a: Uint8Array, b: Uint8Array): Promise<bo
   return facts.haveEqualFooters(a, b)
 }
 
-/** The bytes of a file as they are written. Rejects if a value does not fit its column. */
-export async function encodeAgain(content: FileContent): Promise<Uint8Array> {
-  const { encodeParquet } = await import('./writer.ts')
-  return encodeParquet(content)
+/** A file encoded in this thread. Rejects if a value does not fit its column. */
+export async function encodeHere(draft: FileDraft, settings: FileSettings): Promise<EncodedFile> {
+  const { encodeFile } = await import('./writer.ts')
+  return encodeFile(draft, settings)
 }
 
 /** The writer and the key-values of a footer; undefined if the bytes are not the end of a Parquet file with its whole footer. */

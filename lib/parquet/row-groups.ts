@@ -1,13 +1,13 @@
 // Files of many row groups, each with the rows of a few symbols: how they are read group by group, and written anew with the
 // bytes of those groups that did not change.
 
-import { parquetMetadata, parquetReadObjects, type FileMetaData, type RowGroup } from 'hyparquet'
+import { parquetMetadata, type FileMetaData, type RowGroup } from 'hyparquet'
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
 import type { Column } from '../core/dataset.ts'
-import { rowRead, type StampedRow } from './parquet.ts'
-import { INGEST_TS } from '../core/dataset.ts'
+import type { StampedRow } from './parquet.ts'
+import { readColumns, type NamedChunk } from './columns.ts'
+import { stampedRows } from './reader.ts'
 import { schemaOf, schemaProblemOf } from './facts.ts'
-import { requireSoundGroup } from './pages.ts'
 import { columnValues } from './writer.ts'
 
 /** All rows of one symbol in a file, in the file's order. */
@@ -27,33 +27,39 @@ export function openGroups(bytes: Uint8Array, columns: readonly Column[]): Group
   return { bytes, metadata }
 }
 
-/** The rows of one group, symbol by symbol. Rejects if they cannot be decoded. */
-export async function readGroup(
+/** The rows of one group, symbol by symbol. Throws an Error if they cannot be decoded. */
+export function readGroup(
   { bytes, metadata }: GroupedFile,
   index: number,
   columns: readonly Column[],
-): Promise<readonly SymbolRows[]> {
-  const groups = metadata.row_groups
-  const group = groups[index]
+): readonly SymbolRows[] {
+  const group = metadata.row_groups[index]
   if (group === undefined) throw new RangeError(`There is no row group ${index}`)
-  requireSoundGroup(bytes, metadata, group)
-  const rowStart = groups.slice(0, index).reduce((sum, { num_rows: rows }) => sum + Number(rows), 0)
-  const file = {
-    byteLength: bytes.byteLength,
-    slice: (from: number, to?: number) => bytes.slice(from, to).buffer,
-  }
-  const rowEnd = rowStart + Number(group.num_rows)
-  const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd })
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const [rows, chunks] = [Number(group.num_rows), group.columns.map(chunkOf)]
   const bySymbol: { symbol: string; rows: StampedRow[] }[] = []
-  for (const read of rows) {
-    const row = rowRead(read, columns)
-    const symbol = String(row['symbol'])
-    const stamped = { row, ingestMs: Number(read[INGEST_TS.name]) }
+  for (const stamped of stampedRows(readColumns(view, { rows, chunks }), columns)) {
+    const symbol = String(stamped.row['symbol'])
     const last = bySymbol.at(-1)
     if (last?.symbol === symbol) last.rows.push(stamped)
     else bySymbol.push({ symbol, rows: [stamped] })
   }
   return bySymbol
+}
+
+/** By their place in Type of apache/parquet-format. */
+const TYPES = ['BOOLEAN', 'INT32', 'INT64', 'INT96', 'FLOAT', 'DOUBLE', 'BYTE_ARRAY']
+const SNAPPY = 1
+
+function chunkOf({ meta_data: data }: RowGroup['columns'][number]): NamedChunk {
+  if (data?.codec !== 'SNAPPY') throw new RangeError('A column of a row group has another compression')
+  return {
+    name: data.path_in_schema.join('.'),
+    type: TYPES.indexOf(data.type),
+    codec: SNAPPY,
+    start: Number(data.dictionary_page_offset ?? data.data_page_offset),
+    bytes: Number(data.total_compressed_size),
+  }
 }
 
 export type GroupWriter = {

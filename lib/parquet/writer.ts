@@ -45,8 +45,8 @@ export function encodeParquet(content: FileContent): Uint8Array {
 
 /** The values of a column as the library takes them. `ingestMs` gives the instant of a row by its position. */
 export function columnValues(column: Column, rows: readonly Row[], ingestMs: (index: number) => number): unknown[] {
-  if (column.name === INGEST_TS.name) return rows.map((_row, index) => microsOf(ingestMs(index)))
   const { name, type } = column
+  if (name === INGEST_TS.name) return rows.map((_row, index) => microsOf(ingestMs(index)))
   switch (type) {
     case 'instant':
       return rows.map((row) => (typeof row[name] === 'string' ? microsOf(Date.parse(row[name])) : null))

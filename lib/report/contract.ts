@@ -233,12 +233,12 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('metrics', 'the metrics document of a run; also on stdout with --json', METRICS),
   schemaDocument('dry-run', 'what --dry-run --json prints', DRY_RUN),
   schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
-  schemaDocument('table', 'what ingest table --json prints', TABLE),
   schemaDocument('status', 'what ingest status --json prints', STATUS),
   schemaDocument('verify', 'what ingest verify --json prints', VERIFY),
   schemaDocument('coverage', 'what ingest coverage --json prints', COVERAGE),
   schemaDocument('why', 'what ingest why --json prints', WHY),
   schemaDocument('doctor', 'what ingest doctor --json prints', DOCTOR),
+  schemaDocument('table', 'what ingest table --json prints', TABLE),
 ]
 
 function schemaDocument(name: string, title: string, schema: Schema<unknown>): SchemaDocument {

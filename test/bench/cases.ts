@@ -5,7 +5,7 @@ import type { Ground } from './ground.ts'
 import { backfilledNight, newNight, presentNight } from './nights.ts'
 import type { Place } from './place.ts'
 import { dryRun, planInProcess } from './plans.ts'
-import { quietNight } from './quiet-nights.ts'
+import { firstNight, quietNight } from './quiet-nights.ts'
 import type { Case } from './rounds.ts'
 import { help, nothingToDo, version } from './starts.ts'
 import { verifyCase } from './verifies.ts'
@@ -41,6 +41,8 @@ export const CASES: Readonly<Record<string, CaseMaker>> = {
   'night-backfilled': async (ground) => await backfilledNight(ground, 500),
   'night-quiet-folder': async (ground) => await quietNight(ground, 500, FOLDER),
   'night-quiet-20ms': async (ground) => await quietNight(ground, 500, AT_20_MS),
+  'night-first-folder': async (ground) => await firstNight(ground, 500, FOLDER),
+  'night-first-20ms': async (ground) => await firstNight(ground, 500, AT_20_MS),
   'thirty-years': async (ground) =>
     await freshCase(ground, { kind: 'year', symbols: 1, range: THIRTY_YEARS, place: AT_20_MS }),
   'plan-in-process': async (ground) => planInProcess(ground),

@@ -1,7 +1,7 @@
-// The nightly run over a lake that has grown: a year file and day files of each symbol, one new session, and nothing that has
-// changed at the vendor. What the comparison with what is stored costs is the difference to a night without anything stored.
+// The nightly run over a lake that has grown: a year file of each symbol, with day files after it or without, one new session,
+// and nothing that has changed at the vendor. What the comparison with what is stored costs is the difference to a night without anything stored.
 import { XNYS } from '../../lib/core/calendar.ts'
-import type { DateRange, IsoDate } from '../../lib/core/dates.ts'
+import { addDays, type DateRange, type IsoDate } from '../../lib/core/dates.ts'
 import { lakeIn, placeName, type Place } from './place.ts'
 import { processOf, type Ground } from './ground.ts'
 import { jobsOver, type Job } from './jobs.ts'
@@ -17,24 +17,50 @@ const NIGHT = '2025-12-04' as IsoDate
 /** The day files that a night compares. */
 const COMPARED_FROM = '2025-11-18' as IsoDate
 
-export async function quietNight(ground: Ground, symbols: number, place: Place): Promise<Omit<Case, 'name'>> {
+/** Where a backfill on the day before has stored all: what is compared is in the year files. */
+export async function firstNight(ground: Ground, symbols: number, place: Place): Promise<Omit<Case, 'name'>> {
   const tickers = await tickersFlag(ground, symbols)
-  const days = XNYS.sessions(IN_DAYS).length
-  const night: Job = { place, date: NIGHT, args: [...tickers, '--audit', '0'], files: symbols, calls: symbols * 2 }
-  const fills: readonly Job[] = [
-    { ...night, date: BACKFILLED, args: [...tickers, '--backfill', '--from-date', IN_YEAR.from] },
-    { ...night, args: [...tickers, ...datesFlags(IN_DAYS)], files: symbols * days },
-  ]
+  const night = nightOf(tickers, symbols, place)
+  const backfill = ['--backfill', '--from-date', IN_YEAR.from]
+  const fill: Job = { ...night, date: addDays(IN_DAYS.to, 1), args: [...tickers, ...backfill] }
+  return {
+    title: `quiet night after a backfill, ${counted(symbols, 'symbol')}, a year file each, ${placeName(place)}`,
+    files: symbols,
+    ...contendersOver(ground, [fill], night),
+  }
+}
+
+function nightOf(tickers: readonly string[], symbols: number, place: Place): Job {
+  return { place, date: NIGHT, args: [...tickers, '--audit', '0'], files: symbols, calls: symbols * 2 }
+}
+
+/** The night, and the same with nothing stored. */
+function contendersOver(ground: Ground, fills: readonly Job[], night: Job) {
   const [program, empty] = jobsOver(ground, fills, {
     ingest: night,
     'nothing stored': { ...night, variables: ['S3_RAW_PREFIX=empty'] },
   })
   if (program === undefined || empty === undefined) throw new Error('Two runs were asked for')
+  return { program, baselines: async (): Promise<readonly Contender[]> => [empty] }
+}
+
+export async function quietNight(ground: Ground, symbols: number, place: Place): Promise<Omit<Case, 'name'>> {
+  const tickers = await tickersFlag(ground, symbols)
+  const days = XNYS.sessions(IN_DAYS).length
+  const night = nightOf(tickers, symbols, place)
+  const fills: readonly Job[] = [
+    { ...night, date: BACKFILLED, args: [...tickers, '--backfill', '--from-date', IN_YEAR.from] },
+    { ...night, args: [...tickers, ...datesFlags(IN_DAYS)], files: symbols * days },
+  ]
+  const { program, baselines } = contendersOver(ground, fills, night)
   return {
     title: `quiet night, ${counted(symbols, 'symbol')}, a year file and ${days} day files each, ${placeName(place)}`,
     files: symbols,
     program,
-    baselines: async () => (place.kind === 'folder' ? [empty, decodeAll(ground, symbols, program)] : [empty]),
+    baselines: async () => [
+      ...(await baselines()),
+      ...(place.kind === 'folder' ? [decodeAll(ground, symbols, program)] : []),
+    ],
   }
 }
 

@@ -1,7 +1,9 @@
 // The check of one file: any damaged byte is named, wherever it stands, in a folder and in a bucket.
 
 import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import { XNYS } from '../../lib/core/calendar.ts'
+import type { Dataset, Row } from '../../lib/core/dataset.ts'
 import { addDays } from '../../lib/core/dates.ts'
 import { STATEMENTS } from '../../lib/datasets/datasets.ts'
 import { runOfFile } from '../../lib/commands/inspect/verify-walk.ts'
@@ -10,6 +12,7 @@ import { checkSymbol } from '../../lib/datasets/prices/verify-symbol.ts'
 import { createStatement } from '../../lib/datasets/statements/schema.ts'
 import { checkDocuments } from '../../lib/datasets/statements/verify.ts'
 import { checkFile, type FileCheckContext } from '../../lib/datasets/verify-file.ts'
+import { createEncoder, createThreadEncoder } from '../../lib/parquet/encoder.ts'
 import { encodeFile } from '../../lib/parquet/writer.ts'
 import { readRunsAt } from '../../lib/report/runs.ts'
 import type { Metadata, Store } from '../../lib/store/store.ts'
@@ -18,7 +21,8 @@ import { iso, makeBars, sessions } from '../support/bars.ts'
 import { fuzz, FUZZ_TIMEOUT_MS } from '../support/fuzz.ts'
 import { createMemoryStore } from '../support/lakes/memory-store.ts'
 import { rowsFor } from '../support/lakes/price-files.ts'
-import { oneOf, wholeBetween, type Random } from '../support/random.ts'
+import { oneOf, seededRandom, wholeBetween, type Random } from '../support/random.ts'
+import { ROOT } from '../support/runs/process.ts'
 import { setStage } from '../support/runs/stage.ts'
 import { barsOn } from '../support/servers/moving-past.ts'
 import { at as instant, day, prices, storedFile } from '../support/values.ts'
@@ -102,10 +106,14 @@ function isInRange(whole: Uint8Array | undefined, damaged: Uint8Array): boolean 
   return [...text.matchAll(/\d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d/g)].some(({ index }) => at >= index && at < index + 22)
 }
 
+/** Instant and version are those of another run than of the files'. */
+const encoderSettings = ({ columns, creator }: Dataset) => ({ columns, creator, version: '9.9.9', ingestMs: 0 })
+
 const context = (store: Store, isDeep = true): FileCheckContext => ({
   store,
   dataset: PRICES,
   isDeep,
+  encoder: createEncoder(encoderSettings(PRICES)),
   version,
   runOf: async () => undefined,
 })
@@ -118,6 +126,7 @@ describe('checkFile()', () => {
       const { store, damaged } = await storeOf(lake)
       const runOf: FileCheckContext['runOf'] = async (startMs) => runOfFile(await readRunsAt(store, startMs))
       const deep = { ...context(store), runOf }
+      const contextOf = (dataset: Dataset) => ({ ...deep, dataset, encoder: createEncoder(encoderSettings(dataset)) })
       const statements = STATEMENTS.map((statement) => createStatement(statement, { prefix: 'raw' }))
       const past = { mends: [], hasEnded: () => false }
       const findings = async () => {
@@ -129,7 +138,8 @@ describe('checkFile()', () => {
           range: undefined,
         })
         const documents = statements.map(
-          async (dataset) => await checkDocuments(await listSymbolFiles('A', { store, dataset }), { ...deep, dataset }),
+          async (dataset) =>
+            await checkDocuments(await listSymbolFiles('A', { store, dataset }), { ...contextOf(dataset), dataset }),
         )
         return [...ofPrices.findings, ...(await Promise.all(documents)).flat()]
       }
@@ -141,7 +151,7 @@ describe('checkFile()', () => {
         damaged.bytes = damage(random, lake.get(damaged.key) ?? new Uint8Array(0))
         const dataset = [PRICES, ...statements].find(({ root }) => damaged.key.startsWith(root)) ?? PRICES
         const file = { ...storedFile(damaged.key), sizeBytes: damaged.bytes.byteLength }
-        const checked = await checkFile(file, 'A', { ...deep, dataset })
+        const checked = await checkFile(file, 'A', contextOf(dataset))
         // The rest of the lake is looked at only where the file alone shows nothing. No hash covers the two ranges in the
         // footer: a date in them that a run could have written shows nowhere (verify-asked.test.ts has those that show).
         if (checked?.faults.length !== 0 || isInRange(lake.get(damaged.key), damaged.bytes)) return
@@ -178,6 +188,35 @@ describe('checkFile()', () => {
     expect(await faultsOf(bytes)).toEqual([])
     expect(await faultsOf(bytes, '0.9.0')).toEqual([])
     expect(await faultsOf(bytes, '0.8.0')).toEqual(['altered'])
+  })
+
+  test('finds the same with an encoder in a thread, also where the thread knows no such value or has ended', async () => {
+    const settings = { columns: PRICES.columns, ingestMs: instant('2024-02-01T13:00:00Z'), version }
+    const rows = rowsFor('A', '2024-01-02', LAST)
+    const changed = (values: { readonly open: number }) =>
+      rows.map((row, index) => (index === 3 ? { ...row, ...values } : row))
+    const bytesOf = (own: readonly Row[]) => encodeFile({ rows: own, asked: undefined }, settings).bytes
+    const whole = bytesOf(rows)
+    const files = [
+      whole,
+      ...[Number.NaN, Number.POSITIVE_INFINITY, -0].map((open) => bytesOf(changed({ open }))),
+      ...Array.from({ length: 40 }, (_, index) => damage(seededRandom(index), whole)),
+    ]
+    const encoder = createThreadEncoder(encoderSettings(PRICES), join(ROOT, 'lib/parquet/worker.ts'))
+    const faultsOf = async (own: FileCheckContext['encoder']) => {
+      const checked = files.map(async (bytes) => {
+        const store = { ...createMemoryStore(), readWithMetadata: async () => ({ bytes, metadata: {} }) }
+        return (await checkFile(storedFile('k'), 'A', { ...context(store), encoder: own }))?.faults
+      })
+      return await Promise.all(checked)
+    }
+    const expected = await faultsOf(context(createMemoryStore()).encoder)
+    expect(expected.slice(0, 4)).toEqual([[], [], [], []])
+    expect(expected.slice(4)).not.toContainEqual([])
+    expect(await faultsOf(encoder)).toEqual(expected)
+    encoder.close()
+    const ended = { ...encoder, encode: async () => await Promise.reject(new Error('ended')) }
+    expect(await faultsOf(ended)).toEqual(expected)
   })
 
   test('leaves out a file that is gone, and names one that cannot be read', async () => {

@@ -76,7 +76,11 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
   for (const line of commands) {
     const looked = await runCli(line.split(' '), { cwd: folder.path })
     expect({ code: looked.code, stderr: looked.stderr }).toEqual({ code: 0, stderr: '' })
+    if (line.startsWith('verify')) expect(looked.stdout).not.toMatch(/^(?:❌|⚠️)/m)
   }
+  expect((await runCli(['table', '--check', '--out', out], { cwd: folder.path })).stdout).toMatch(
+    /prices: \d+ files, 12,154 rows compared\n[^]*✅/,
+  )
   expect(await Bun.file(join(folder.path, 'coverage.html')).text()).toContain('corrected')
 
   // The same demo over the same lake finds everything there.
@@ -85,6 +89,7 @@ test('the demo’s lake equals the source CSV row by row, and the demo run again
   expect(again.code).toBe(0)
   expect(again.stdout.match(/📁 Files written: 0/g)).toHaveLength(5)
   expect(await priceKeys(lake)).toHaveLength(before)
+  expect((await runCli(['table', '--check', '--out', out], { cwd: folder.path })).code).toBe(0)
 })
 
 test('the demo’s peak memory stays under 200 MB', () => {

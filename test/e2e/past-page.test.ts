@@ -1,7 +1,7 @@
 // The page of what right means, held against the real program over real prices: its runs, its figures, its messages and its
 // queries.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { grouped } from '../../lib/core/text.ts'
@@ -11,8 +11,6 @@ import { readRealSeries, realBarsOf } from '../support/real-prices.ts'
 import { ROOT } from '../support/runs/process.ts'
 import { setStage, type Stage } from '../support/runs/stage.ts'
 import { expectShown } from '../support/shown.ts'
-
-setDefaultTimeout(120_000)
 
 const PAGE = await Bun.file(join(ROOT, 'lib/datasets/prices/README.md')).text()
 const SYMBOLS = ['AAPL', 'IBM', 'MSFT']

@@ -38,6 +38,7 @@ describe.concurrent('ingest schema', () => {
       'coverage',
       'why',
       'doctor',
+      'table',
       '',
     ])
   })
@@ -47,7 +48,7 @@ describe.concurrent('ingest schema', () => {
     [['dryrun'], 'unknown schema "dryrun" (did you mean dry-run?)'],
     [
       ['prices'],
-      'unknown schema "prices", expected one of metrics, dry-run, rejects, status, verify, coverage, why, doctor.',
+      'unknown schema "prices", expected one of metrics, dry-run, rejects, status, verify, coverage, why, doctor, table.',
     ],
     [['metrics', 'rejects'], 'unexpected argument "rejects"'],
     [['metrics', '--json'], 'unknown option --json'],

@@ -1,12 +1,10 @@
 // A budget that pays the night's calls and no look: the symbol whose past has moved must not wait for ever.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { addDays } from '../../lib/core/dates.ts'
 import { barsFor, iso, type Bar } from '../support/bars.ts'
 import { readRows } from '../support/lakes/lake.ts'
 import { metricsOf, setStage } from '../support/runs/stage.ts'
-
-setDefaultTimeout(60_000)
 
 const SYMBOLS = Array.from({ length: 25 }, (_, index) => `S${index + 10}`)
 const PAYER = 'S22'

@@ -13,11 +13,13 @@ async function referenceOf(name: string, store: StoreKind): Promise<Reference> {
 }
 
 async function expectNoDifference(reference: Reference, points: readonly Point[]): Promise<void> {
-  const { kills, differences } = await sweep(reference, points)
+  const first = await sweep(reference, points)
+  // A run may be over before one of its last steps, or some milliseconds after an answer: it is killed half-way instead.
+  const earlier = first.survived.map(({ at, n }): Point => ({ at, n: Math.ceil(n / 2), when: 'before' }))
+  const second = await sweep(reference, earlier)
   // A few tell as much as hundreds.
-  expect(differences.slice(0, 10)).toEqual([])
-  // A run whose steps come in another order may be over before its last ones; most are not.
-  expect(kills).toBeGreaterThanOrEqual(points.length / 2)
+  expect([...first.differences, ...second.differences].slice(0, 10)).toEqual([])
+  expect(first.kills + second.kills).toBe(points.length)
 }
 
 describe.concurrent('a run killed anywhere, and run again, ends as if undisturbed:', () => {

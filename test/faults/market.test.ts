@@ -1,12 +1,10 @@
 // A vendor that is wrong about the whole market: a night's bars, or the past of every symbol.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { barsFor, iso, type Bar } from '../support/bars.ts'
 import { readRows } from '../support/lakes/lake.ts'
 import { recordedError } from '../support/recorded.ts'
 import { metricsOf, setStage, type Stage } from '../support/runs/stage.ts'
-
-setDefaultTimeout(120_000)
 
 const SYMBOLS = Array.from({ length: 45 }, (_, index) => `S${index + 10}`)
 const LIST = ['--tickers', SYMBOLS.join(',')]

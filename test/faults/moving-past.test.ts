@@ -1,14 +1,12 @@
 // A lake that grows by night while the vendor's past moves under it.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
 import { addDays, type IsoDate } from '../../lib/core/dates.ts'
-import { iso, makeBars, SEED } from '../support/bars.ts'
+import { cents, iso, makeBars, SEED } from '../support/bars.ts'
 import { compareWithVendor } from '../support/lakes/stale-rows.ts'
 import { setStage, type Stage } from '../support/runs/stage.ts'
 import { barsOn, type PastEvent, type TradedBar } from '../support/servers/moving-past.ts'
-
-setDefaultTimeout(240_000)
 
 const START = iso('2022-10-03')
 const SESSIONS = XNYS.sessions({ from: START, to: iso('2024-08-16') })
@@ -16,14 +14,29 @@ const FIRST_NIGHT = iso('2024-06-03')
 
 type Series = { readonly traded: readonly TradedBar[]; readonly events: readonly PastEvent[] }
 
-/** As traded: a split moves the price of the session itself. */
+const times = (value: number | null, factor: number) => cents((value ?? 0) * factor)
+
+/**
+ * As traded: a split moves the price of the session itself, and a dividend takes its amount from it. Four times the prices of
+ * other tests: a fifth of a price is a dividend that may be doubted.
+ */
 function traded(seed: number, events: readonly PastEvent[]): readonly TradedBar[] {
+  let [price, shares, closeBefore] = [4, 1, 0]
   return makeBars(SESSIONS, seed).map((bar) => {
-    const past = events.filter(({ exDate }) => exDate <= bar.date)
-    const factor = past.reduce((product, { split: [after, before] = [1, 1] }) => (product * before) / after, 1)
-    const times = (value: number | null) => Math.round((value ?? 0) * factor * 100) / 100
-    const [open, high, low, close] = [times(bar.open), times(bar.high), times(bar.low), times(bar.close)]
-    return { date: bar.date, open, high, low, close, volume: Math.round((bar.volume ?? 0) / factor) }
+    for (const { exDate, split: [after, before] = [1, 1], dividend = 0 } of events) {
+      if (exDate !== bar.date) continue
+      price *= (before / after) * (1 - dividend / closeBefore)
+      shares *= after / before
+    }
+    closeBefore = times(bar.close, price)
+    return {
+      date: bar.date,
+      open: times(bar.open, price),
+      high: times(bar.high, price),
+      low: times(bar.low, price),
+      close: closeBefore,
+      volume: Math.round((bar.volume ?? 0) * shares),
+    }
   })
 }
 

@@ -87,10 +87,13 @@ describe('the gate', () => {
   })
 
   test('is absent at 0', async () => {
-    const server = serve({ onRequest: ({ n }) => ({ delayMs: n === 1 ? 0 : 30 }) })
+    const others = hold()
+    const server = serve({ onRequest: ({ n }) => (n === 1 ? undefined : others.fault) })
     const client = clientOf(server.url)
-    await Promise.all(SYMBOLS.map((symbol) => client.get(symbol)))
-    expect(server.maxInFlight()).toBe(4)
+    const calls = SYMBOLS.map((symbol) => client.get(symbol))
+    await until(() => server.maxInFlight() === 4)
+    others.release()
+    await Promise.all(calls)
   })
 
   test('nothing is sent beside the first call until that is answered', async () => {

@@ -16,13 +16,13 @@ async function expectNoDifference(reference: Reference, points: readonly Point[]
   const startedMs = performance.now()
   const { kills, survived, differences } = await sweep(reference, points)
   total.kills += kills
-  total.survived += survived
+  total.survived += survived.length
   total.differences += differences.length
   const { scenario, store, width, counts, steps } = reference
   const size = `${counts.api} calls, ${counts.s3} requests to S3, ${steps.length} file-system steps`
   const seconds = Math.round((performance.now() - startedMs) / 1_000)
   console.log(
-    `${scenario.name} (${store}, ${width} wide; ${size}): ${kills} kills, ${survived} survived, ${differences.length} differences, ${seconds} s`,
+    `${scenario.name} (${store}, ${width} wide; ${size}): ${kills} kills, ${survived.length} survived, ${differences.length} differences, ${seconds} s`,
   )
   // A few tell as much as hundreds.
   expect(differences.slice(0, 10)).toEqual([])

@@ -36,7 +36,12 @@ export type Reference = SweepOptions &
     readonly idleCalls: number
   }
 
-export type SweepResult = { readonly kills: number; readonly survived: number; readonly differences: readonly string[] }
+export type SweepResult = {
+  readonly kills: number
+  /** The points that the runs did not come to, or that they were over before. */
+  readonly survived: readonly Point[]
+  readonly differences: readonly string[]
+}
 
 /** One for all sweeps of a process; more at a time would fight for the two cores that CI has. */
 const queue = new PQueue({ concurrency: 2 })
@@ -112,7 +117,7 @@ export async function sweep(reference: Reference, points: readonly Point[]): Pro
   )
   return {
     kills: results.filter(({ isKilled }) => isKilled).length,
-    survived: results.filter(({ isKilled }) => !isKilled).length,
+    survived: results.filter(({ isKilled }) => !isKilled).map(({ point }) => point),
     differences: results.flatMap(({ point: { at, n, when }, differences }) =>
       differences.map((text) => `${scenario.name} (${store}), ${when} ${at} ${n}: ${text}`),
     ),

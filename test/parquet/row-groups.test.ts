@@ -105,7 +105,7 @@ describe('a file of row groups', () => {
     expect(pagesOf(to).slice(columns.length)).toEqual(pagesOf(from))
   })
 
-  test('that is none, has other columns or says more than it has is refused', async () => {
+  test('that is none, has other columns or says more than it has is refused', () => {
     const bytes = written(CONTENT)
     expect(() => openGroups(bytes.subarray(0, -1), columns)).toThrow()
     const others = [...columns.slice(0, -1), { name: 'vwap', type: 'double', isNullable: true } as const, INGEST_TS]
@@ -115,8 +115,8 @@ describe('a file of row groups', () => {
     if (group === undefined) throw new Error('It has groups')
     const short = { ...file, bytes: file.bytes.subarray(0, 100) }
     expect(() => createGroupWriter(columns, CREATOR).copy(short, group)).toThrow('do not fill its place')
-    expect(readGroup(short, 0, columns)).rejects.toThrow()
-    expect(readGroup(file, 3, columns)).rejects.toThrow('no row group 3')
+    expect(() => readGroup(short, 0, columns)).toThrow()
+    expect(() => readGroup(file, 3, columns)).toThrow('no row group 3')
   })
 
   test('with a value that does not fit its column is not written', () => {

@@ -45,6 +45,10 @@ def rows_of(frame, columns):
     return sorted(tuple(plain(value) for value in row) for row in rows)
 
 
+def library_of(code):
+    return next(name for name, mark in [("polars", "pl."), ("pandas", "pd."), ("pyarrow", "ds.")] if mark in code)
+
+
 def check_recipes():
     """Each library's recipes share one scope, in the order of the page."""
     scopes = {"polars": {}, "pandas": {}, "pyarrow": {}}
@@ -54,14 +58,15 @@ def check_recipes():
     check("there are prices, and reports for some of them", len(prices) > 1000 and len({row[2] for row in known}) == 4)
     for recipe in TASK["recipes"]:
         code = recipe["code"].replace('"lake/', f'"{LAKE}/').replace('"eod/', f'"{LAKE}/')
-        library = next(name for name, mark in [("polars", "pl."), ("pandas", "pd."), ("pyarrow", "ds.")] if mark in code)
         if recipe["page"] == "README.md":
-            # In one line, which leaves the import to the reader.
-            scope = {"pl": pl, "pd": pd}
-            exec(code, scope)
-            short.append(library)
-            check(f"README.md, {library}: the newest rows", rows_of(scope["prices"], ["symbol", "date", "adjClose"]), prices)
+            # A line for each library, which leaves the import to the reader.
+            for line in code.splitlines():
+                scope = {"pl": pl, "pd": pd}
+                exec(line, scope)
+                short.append(library_of(line))
+                check(f"README.md: {line}", rows_of(scope["prices"], ["symbol", "date", "adjClose"]), prices)
             continue
+        library = library_of(code)
         exec(code, scopes[library])
         if recipe["heading"] in scopes:
             check(f"the heading names {library}", recipe["heading"], library)

@@ -38,6 +38,11 @@ export async function makeReadingLake(folder: string): Promise<string> {
   return lake
 }
 
+/** A vendor that has these filings. */
+export function makeFilings() {
+  return filings(...FILINGS)
+}
+
 /** The amount of the newest annual report that was public when a day began in New York; null where there was none. */
 export function knownOn(symbol: string, day: string): number | null {
   const known = FILINGS.filter(

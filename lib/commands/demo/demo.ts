@@ -100,7 +100,7 @@ const MARK_TEXT = 'Data of the demo of fmp-ingest: historical prices as traded, 
 /** Makes the folder the demo's. Throws a usage error for one that holds anything else. */
 async function claimFolder(folder: string): Promise<void> {
   const names = await readdir(folder).catch(noneIfAbsent)
-  const own = names.includes(DEMO_MARK) ? ['raw', 'logs', '.ingest-tmp', DEMO_MARK] : []
+  const own = names.includes(DEMO_MARK) ? ['raw', 'tables', 'logs', '.ingest-tmp', DEMO_MARK] : []
   const strange = names.find((name) => !own.includes(name))
   if (strange !== undefined) {
     const hint = 'Name another folder with --out.'
@@ -154,7 +154,7 @@ function demoConfig(folder: string, server: DemoServer, { mode, nowMs }: DemoRun
     allowsUnsafeStore: false,
     withAdjClose: true,
     tablePrefix: 'tables',
-    keepsTables: false,
+    keepsTables: true,
     maxCalls: undefined,
     nowMs,
     apiKey: server.key,
@@ -183,10 +183,10 @@ function statementsConfig(folder: string, server: DemoServer, nowMs: number): Co
   }
 }
 
-/** Says where the files are, with the commands that look at them and a query. A date can be in a year file and in a day file; the query takes the newest row. */
+/** Says where the files are, with the commands that look at them and a query of the table. */
 function closing(folder: string): string {
   const lake = `--out ${shellWord(oneLine(folder))} --now ${FRESH_NOW}`
-  const files = `${folder.replaceAll("'", "''")}/raw/prices/**/*.parquet`
+  const table = `${folder.replaceAll("'", "''")}/tables/prices/*.parquet`
   return `
 The files are under ${folder}/raw/prices and ${folder}/raw/fundamentals (the latter ${SYNTHETIC}), what the runs did under ${folder}/logs/ingest.
 Whether anything is wrong with them, how fresh they are, and a page that shows every symbol and month:
@@ -195,13 +195,9 @@ Whether anything is wrong with them, how fresh they are, and a page that shows e
   ingest status ${lake}
   ingest coverage coverage.html ${lake}
 
-A look at them with DuckDB (a date may stand in a year file and a day file: the row with the newest ingest_ts counts):
+The tables under ${folder}/tables have their rows in few files, one row of each symbol and date. In DuckDB:
 
   SELECT symbol, count(*) AS sessions, min(date) AS first, max(date) AS last, arg_max(adjClose, date) AS last_adj_close
-  FROM (
-    SELECT * FROM read_parquet('${files}', hive_partitioning = false)
-    QUALIFY row_number() OVER (PARTITION BY symbol, date ORDER BY ingest_ts DESC) = 1
-  )
-  GROUP BY symbol ORDER BY symbol;
+  FROM '${table}' GROUP BY symbol ORDER BY symbol;
 `
 }

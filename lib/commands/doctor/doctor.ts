@@ -1,4 +1,5 @@
-// `ingest doctor`: is the set-up ready for a run? Three API calls and twelve requests to S3 at the most, one probe is written.
+// `ingest doctor`: is the set-up ready for a run? Three API calls and twelve requests to S3 at the most, with tables
+// fifteen; one probe is written.
 
 import { DOCTOR_SETTINGS } from '../../cli/lake-settings.ts'
 import { targetLocation } from '../../core/config.ts'
@@ -7,20 +8,24 @@ import { runIdOf } from '../../report/json-schema.ts'
 import { planLine } from '../../report/summary.ts'
 import type { LakeCommand } from '../inspect/inspect.ts'
 import { printFindings } from '../inspect/look.ts'
-import { runChecks } from './checks.ts'
-import { openContext } from './context.ts'
+import { runChecks, type Check } from './checks.ts'
+import { openContext, type Context, type DoctorValues } from './context.ts'
 import { LIST_CHECK, RUN_CHECKS } from './run-checks.ts'
-import { STORE_CHECKS } from './store-checks.ts'
+import { STORE_CHECKS, TABLE_CHECK } from './store-checks.ts'
 import { VENDOR_CHECKS } from './vendor-checks.ts'
 
 const MOST_CALLS = 3
 
 /** The clock is checked when all servers have answered. */
-const CHECKS = [LIST_CHECK, ...VENDOR_CHECKS, ...STORE_CHECKS, ...RUN_CHECKS]
+function checksFor({ keepsTables }: DoctorValues): readonly Check<Context>[] {
+  const ofTables = keepsTables ? [TABLE_CHECK] : []
+  return [LIST_CHECK, ...VENDOR_CHECKS, ...STORE_CHECKS, ...ofTables, ...RUN_CHECKS]
+}
 
 export const DOCTOR_COMMAND: LakeCommand<typeof DOCTOR_SETTINGS> = {
   settings: DOCTOR_SETTINGS,
   asksVendor: () => true,
+  usesTables: ({ keepsTables }) => keepsTables,
   failureCode: 1,
   run: async (look, own) => {
     const { config, effects, startMs, warn } = look
@@ -30,7 +35,7 @@ export const DOCTOR_COMMAND: LakeCommand<typeof DOCTOR_SETTINGS> = {
     // At the default rate this takes half a minute, in which nothing else is shown.
     const isSlow = vendor.rateLimitSeconds > 0 && !config.isJson && !config.isQuiet
     if (isSlow) effects.printError(`⏳ ${planLine(MOST_CALLS, vendor.rateLimitSeconds)}\n`)
-    const checks = await runChecks(CHECKS, openContext(look, own, vendor))
+    const checks = await runChecks(checksFor(own), openContext(look, own, vendor))
     const document: Doctor = {
       schema_version: DOCTOR_VERSION,
       run_id: runIdOf(startMs),

@@ -4,7 +4,11 @@ import { counted, oneLine } from '../../core/text.ts'
 import { targetLocation } from '../../core/config.ts'
 import { IngestError } from '../../core/errors.ts'
 import { readFooters } from '../../datasets/inventory.ts'
+import { isTrusted } from '../../datasets/table/night.ts'
+import { listTable, readFooterOf, tableRoot } from '../../datasets/table/units.ts'
+import { runIdOf } from '../../report/json-schema.ts'
 import type { StoredFile } from '../../store/store.ts'
+import { tableToRead } from '../tables.ts'
 import { fail, failureOf, ok, skip, warn, type Check } from './checks.ts'
 import type { Context } from './context.ts'
 import { PROBE_BYTES, PROBE_KEY } from './store-look.ts'
@@ -117,6 +121,21 @@ const replace: Check<Context> = {
   },
 }
 
+const table: Check<Context> = {
+  name: 'table',
+  needs: ['store'],
+  run: async (context) => {
+    const of = tableToRead(context.prices, await context.store(), context)
+    const last = (await listTable(of)).at(-1)
+    const footer = last && (await readFooterOf(last, of))
+    if (footer === undefined) return ok('none', `${tableRoot(of)} can be listed. The run makes the table.`)
+    const value = runIdOf(footer.listedMs)
+    const detail = `The table of prices was last compared with a listing of all stored files at ${value}.`
+    if (isTrusted(footer.listedMs, context.startMs)) return ok(value, detail)
+    return warn(value, detail, 'Run `ingest table`, or leave it to the next run, which then takes longer.')
+  },
+}
+
 /** The check, whose missing right is named together with all others: the next one would be missing too. */
 function withPolicy({ run, ...check }: Check<Context>): Check<Context> {
   return {
@@ -138,3 +157,6 @@ function isDenial(error: unknown): error is IngestError {
 }
 
 export const STORE_CHECKS: readonly Check<Context>[] = [store, ...[write, list, read, replace].map(withPolicy)]
+
+/** Of a run that keeps tables. */
+export const TABLE_CHECK: Check<Context> = withPolicy(table)

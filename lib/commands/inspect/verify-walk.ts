@@ -2,6 +2,7 @@
 
 import { createLimit } from '../../core/concurrency.ts'
 import { laterOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import type { Dataset } from '../../core/dataset.ts'
 import type { Finding } from '../../core/findings.ts'
 import { counted } from '../../core/text.ts'
 import { STATEMENTS } from '../../datasets/datasets.ts'
@@ -11,9 +12,11 @@ import { checkSymbol, type CheckedSymbol } from '../../datasets/prices/verify-sy
 import { createStatement } from '../../datasets/statements/schema.ts'
 import { checkDocuments } from '../../datasets/statements/verify.ts'
 import { strayFinding, type FileCheckContext, type RunOfFile } from '../../datasets/verify-file.ts'
+import type { Encoder } from '../../parquet/parquet.ts'
 import type { RunHistory } from '../../report/symbol-history.ts'
 import { readRunsAt, type RunRecord } from '../../report/runs.ts'
 import type { Lake } from './look.ts'
+import { openTable } from './verify-table.ts'
 
 export type Walk = {
   readonly isDeep: boolean
@@ -53,7 +56,9 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
   const { store, prices, listed, calendar, asOf } = lake
   const { isDeep, range, history } = walk
   const level = await listSymbols({ store, dataset: prices })
-  const context = { ...fileContext(lake, walk), dataset: prices, calendar, asOf, range }
+  const encoder = openEncoder(lake, { isDeep, dataset: prices, symbols: level.symbols.length })
+  const context = { ...fileContext(lake, walk), dataset: prices, encoder, calendar, asOf, range }
+  const table = await openTable(prices, lake, walk)
   const limit = createLimit(isDeep ? SYMBOLS_DEEP : SYMBOLS_AT_ONCE)
   const symbols: WalkedSymbol[] = []
   const findings: Finding[] = [...level.strayFolders, ...level.strays.map(({ key }) => key)].map((key) =>
@@ -64,17 +69,39 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
       mends: history.of(files.symbol).mends,
       hasEnded: (through: IsoDate) => hasEnded(through, files.symbol, lake, walk),
     }
-    return await limit.run(async () => await checkSymbol(files, known, context))
+    const symbol = await limit.run(async () => await checkSymbol(files, known, context))
+    table?.see({ ...files, dates: symbol.coverage.dates })
+    return symbol
   })
-  for await (const symbol of checked) {
-    findings.push(...symbol.findings)
-    symbols.push(kept(symbol, history))
+  try {
+    for await (const symbol of checked) {
+      findings.push(...symbol.findings)
+      symbols.push(kept(symbol, history))
+    }
+  } finally {
+    encoder.close()
   }
   const lakeWide = symbols.flatMap((symbol) => findingsOfSymbol(symbol, newestOf(symbols, lake), lake, walk))
-  return { symbols, findings: [...findings, ...lakeWide, ...unlisted(level.symbols, lake)] }
+  const ofTable = (await table?.findings()) ?? []
+  return { symbols, findings: [...findings, ...lakeWide, ...unlisted(level.symbols, lake), ...ofTable] }
 }
 
-function fileContext({ store, effects }: Lake, { isDeep }: Walk): Omit<FileCheckContext, 'dataset'> {
+/** A symbol has at least a year file for each of its years, some 25. */
+const FILES_OF_SYMBOL = 25
+
+/** Encodes in a thread of its own where thousands of files are encoded anew: in a bucket a hash stands for their bytes. */
+function openEncoder({ config, effects }: Lake, { isDeep, dataset, symbols }: EncoderFor): Encoder {
+  const { columns, creator } = dataset
+  const files = isDeep && config.target.kind === 'folder' ? symbols * FILES_OF_SYMBOL : 0
+  return effects.openEncoder(
+    { columns, creator, version: effects.version, ingestMs: effects.nowMs, note: undefined },
+    files,
+  )
+}
+
+type EncoderFor = { readonly isDeep: boolean; readonly dataset: Dataset; readonly symbols: number }
+
+function fileContext({ store, effects }: Lake, { isDeep }: Walk): Omit<FileCheckContext, 'dataset' | 'encoder'> {
   const runs = new Map<number, ReturnType<typeof readRunsAt>>()
   const runOf = async (startMs: number) => {
     const read = runs.get(startMs) ?? readRunsAt(store, startMs)
@@ -194,9 +221,15 @@ async function walkStatements(lake: Lake, walk: Walk): Promise<readonly Finding[
     const level = await listSymbols({ store, dataset })
     findings.push(...[...level.strayFolders, ...level.strays.map(({ key }) => key)].map((key) => strayFinding(key)))
     const wanted = listed === undefined ? level.symbols : level.symbols.filter((symbol) => listed.includes(symbol))
-    const context = { ...fileContext(lake, walk), dataset }
-    const checked = inventory(wanted, { store, dataset }, async (files) => await checkDocuments(files, context))
+    const encoder = openEncoder(lake, { isDeep: walk.isDeep, dataset, symbols: 0 })
+    const context = { ...fileContext(lake, walk), dataset, encoder }
+    const table = await openTable(dataset, lake, { ...walk, range: undefined })
+    const checked = inventory(wanted, { store, dataset }, async (files) => {
+      table?.see({ ...files, dates: undefined })
+      return await checkDocuments(files, context)
+    })
     for await (const found of checked) findings.push(...found)
+    findings.push(...((await table?.findings()) ?? []))
   }
   return findings
 }

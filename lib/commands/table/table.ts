@@ -19,6 +19,7 @@ type Mode = TableDocument['mode']
 export const TABLE_COMMAND: LakeCommand<typeof TABLE> = {
   settings: TABLE,
   failureCode: 1,
+  usesTables: () => true,
   problems: ({ isRebuild, isCheck }) => (isRebuild && isCheck ? ['--rebuild and --check exclude each other.'] : []),
   run: async (look, { isRebuild, isCheck }) => {
     const mode = isCheck ? 'check' : isRebuild ? 'rebuild' : 'update'

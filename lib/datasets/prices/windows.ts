@@ -32,7 +32,8 @@ export async function fetchWindows(
 /**
  * The rows of windows that are longer than the plan's, so that stored rows can be compared. `longer` are such windows, the
  * longest first. The vendor's plan may refuse those that reach further back than its history: then the next ones are asked
- * for, and the symbol's own at last.
+ * for, and the symbol's own at last. So it is of windows of any length: the words of a refusal do not tell whether the years
+ * are meant or the symbol, and a plan that serves less than five years shall cost a call, not the night.
  */
 export async function fetchComparedWindows(
   plan: SymbolPlan,

@@ -6,7 +6,7 @@ import { IngestError } from '../../core/errors.ts'
 import type { StampedRow } from '../../parquet/parquet.ts'
 import { compareKeys } from '../../store/store.ts'
 import { inventory, listSymbols } from '../inventory.ts'
-import { chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
+import { bucketOf, chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
 import { extentOf, filesByUnit, readChange, type Extent } from './raw-units.ts'
 import { readSymbols } from './rewrite.ts'
 import { listTable, openUnit, readFooterOf, tableRoot, type Opened, type TableContext } from './units.ts'
@@ -22,25 +22,38 @@ export type TableFinding = {
 
 export type Checked = { readonly findings: readonly TableFinding[]; readonly files: number; readonly rows: number }
 
-/** Reads all rows of the table and of the raw files. Rejects with an IngestError if the store fails. */
-export async function checkTable(context: TableContext): Promise<Checked> {
+/**
+ * Reads all rows of the table and of the raw files, or those of some symbols. Rejects with an IngestError if the store
+ * fails.
+ */
+export async function checkTable(context: TableContext, only?: readonly string[]): Promise<Checked> {
   const findings: TableFinding[] = []
   const files = await listTable(context)
   const layout = (await layoutOf(files, context)) ?? chooseLayout(0, context.baseYear)
   const names = files.map(({ key }) => key.slice(tableRoot(context).length))
-  const wanted = await unitsOfRaw(extentOf(layout, names, context.nowMs), context)
+  const symbolsOfRaw = only ?? (await listSymbols(context)).symbols
+  const wanted = await unitsOfRaw(symbolsOfRaw, extentOf(layout, names, context.nowMs), context)
   for (const { key } of files) {
     const unit = unitNamed(key.slice(tableRoot(context).length), layout)
     if (unit === undefined) findings.push({ kind: 'table_stray', key, symbol: undefined, rows: [] })
-    else if (!wanted.has(unitName(unit, layout))) wanted.set(unitName(unit, layout), { unit, symbols: new Set() })
+    else if (!wanted.has(unitName(unit, layout)) && mayHold(unit, only, layout)) {
+      wanted.set(unitName(unit, layout), { unit, symbols: new Set() })
+    }
   }
   let rows = 0
   for (const [name, { unit, symbols }] of wanted) {
-    const checked = await checkUnit({ unit, symbols, key: `${tableRoot(context)}${name}` }, layout, context)
+    const key = `${tableRoot(context)}${name}`
+    const checked = await checkUnit({ unit, symbols, key, only: only && new Set(only) }, layout, context)
     findings.push(...checked.findings)
     rows += checked.rows
   }
   return { findings, files: files.length, rows }
+}
+
+/** Whether a file may have rows of one of these symbols. */
+function mayHold(unit: Unit, symbols: readonly string[] | undefined, layout: Layout): boolean {
+  if (symbols === undefined || unit.kind === 'month') return true
+  return symbols.some((symbol) => unitName(bucketOf(symbol, layout), layout) === unitName(unit, layout))
 }
 
 async function layoutOf(
@@ -55,7 +68,7 @@ async function layoutOf(
 }
 
 /** A damaged file is a finding and no failure. */
-function ignoreDamage(error: unknown): undefined {
+export function ignoreDamage(error: unknown): undefined {
   if (!(error instanceof IngestError) || error.data?.isNoTable !== true) throw error
   return undefined
 }
@@ -63,9 +76,12 @@ function ignoreDamage(error: unknown): undefined {
 type Wanted = { readonly unit: Unit; readonly symbols: Set<string> }
 
 /** The files that the table must have by the names of the raw files, each with its symbols. */
-async function unitsOfRaw(extent: Extent, context: TableContext): Promise<Map<string, Wanted>> {
+async function unitsOfRaw(
+  symbols: readonly string[],
+  extent: Extent,
+  context: TableContext,
+): Promise<Map<string, Wanted>> {
   const wanted = new Map<string, Wanted>()
-  const { symbols } = await listSymbols(context)
   for await (const { symbol, units } of inventory(symbols, context, async ({ symbol: name, files }) => ({
     symbol: name,
     units: filesByUnit(name, files, extent),
@@ -81,8 +97,10 @@ async function unitsOfRaw(extent: Extent, context: TableContext): Promise<Map<st
 
 type CheckedUnit = { readonly findings: readonly TableFinding[]; readonly rows: number }
 
+type UnitToCheck = Wanted & { readonly key: string; readonly only: ReadonlySet<string> | undefined }
+
 async function checkUnit(
-  { unit, symbols, key }: Wanted & { readonly key: string },
+  { unit, symbols, key, only }: UnitToCheck,
   layout: Layout,
   context: TableContext,
 ): Promise<CheckedUnit> {
@@ -91,7 +109,8 @@ async function checkUnit(
   if (stored === undefined) return { findings: [{ kind: 'table_damaged', key, symbol: undefined, rows: [] }], rows: 0 }
   const findings: TableFinding[] = []
   let rows = 0
-  const all = [...new Set([...symbols, ...stored.keys()])].toSorted(compareKeys)
+  const inTable = [...stored.keys()].filter((symbol) => only?.has(symbol) !== false)
+  const all = [...new Set([...symbols, ...inTable])].toSorted(compareKeys)
   const read = mapAhead(all, MAX_SYMBOLS_AHEAD, async (symbol) => await readChange(symbol, unit, layout, context))
   for await (const change of read) {
     const { symbol } = change

@@ -66,6 +66,13 @@ export function unitsOf(symbol: string, partition: FilePartition, { layout, last
     .map((month) => ({ unit: { kind: 'month', month }, rows: ROWS_OF_MONTH }))
 }
 
+/** The hash of the year file among the raw files of a month; empty if there is none. */
+export function yearFileHash(files: readonly RawFile[], unit: Unit): string {
+  if (unit.kind !== 'month') return ''
+  const year = Number(unit.month.slice(0, 4))
+  return listingHash(files.filter(({ partition }) => partition.kind === 'year' && partition.year === year))
+}
+
 function isBeforeMonths(year: number, { baseYear }: Layout): boolean {
   return baseYear === undefined || year < baseYear
 }
@@ -99,13 +106,8 @@ export async function readChanges(symbol: string, units: readonly Unit[], layout
   })
 }
 
-/** The hash of the year file among the raw files of a month; empty if there is none. */
-function yearFileHash(files: readonly RawFile[], unit: Unit): string {
-  return unit.kind === 'month' ? listingHash(files.filter(({ partition }) => partition.kind === 'year')) : ''
-}
-
 /** The days of the day files among the raw files of a month. */
-function dayBits(files: readonly RawFile[], unit: Unit): number {
+export function dayBits(files: readonly RawFile[], unit: Unit): number {
   const days = files.map(({ partition }) => (partition.kind === 'day' ? dayBit(partition.date) : 0))
   return unit.kind === 'month' ? days.reduce((all, bit) => all | bit, 0) : 0
 }

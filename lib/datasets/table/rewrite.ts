@@ -135,9 +135,11 @@ async function decodeGroup(
   columns: readonly Column[],
 ): Promise<readonly SymbolRows[]> {
   const { readGroup } = await loadRowGroups()
-  return await readGroup(file, index, columns).catch((error: unknown) => {
+  try {
+    return readGroup(file, index, columns)
+  } catch (error) {
     throw damagedTableError(location, error)
-  })
+  }
 }
 
 type HeldRows = ReadonlyMap<string, readonly StampedRow[]>

@@ -1,6 +1,6 @@
 // What the guide of the bundle shows and counts: its changes of base over real prices, its query, and how much Bronze grows.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { encodeFile } from '../../../lib/parquet/writer.ts'
 import type { Row } from '../../../lib/core/dataset.ts'
 import { readRealSeries, realBarsOf, realRowOn } from '../../support/real-prices.ts'
@@ -8,8 +8,6 @@ import { setStage } from '../../support/runs/stage.ts'
 import { shipped } from '../../support/shipped-sql.ts'
 import { at, prices } from '../../support/values.ts'
 import { openWarehouse } from '../../support/warehouse.ts'
-
-setDefaultTimeout(120_000)
 
 const GUIDE = shipped('README.md')
 const SYMBOLS = ['AAPL', 'MSFT']

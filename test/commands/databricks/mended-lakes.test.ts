@@ -1,7 +1,7 @@
 // Gold over lakes that the program has mended: the changes of base that Bronze shows, what was known when, and features that
 // never mix two bases. The same over thousands of random changes: rebases.test.ts.
 
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { IsoDate } from '../../../lib/core/dates.ts'
@@ -12,8 +12,6 @@ import { metricsOf, setStage, type Run, type Stage } from '../../support/runs/st
 import { statementsOf } from '../../support/shipped-sql.ts'
 import { span } from '../../support/values.ts'
 import { openWarehouse, type Warehouse } from '../../support/warehouse.ts'
-
-setDefaultTimeout(120_000)
 
 const HISTORY = span('2021-12-01..2024-09-18')
 const [BACKFILL, FIRST, BEFORE, EX_DATE, NEXT, LAST] = (
@@ -194,8 +192,9 @@ describe('a lake of nights with a split, dividends, both at once, a late one and
   })
 })
 
+// The series do not fall on the ex date, so a dividend of a fifth of the lowest price would be doubted.
 const TWO = movingSeries(
-  { SPLIT: [{ exDate: EX_DATE, split: [4, 1] }], PAYS: [{ exDate: EX_DATE, dividend: 2 }] },
+  { SPLIT: [{ exDate: EX_DATE, split: [4, 1] }], PAYS: [{ exDate: EX_DATE, dividend: 0.5 }] },
   HISTORY,
   SEED,
 )

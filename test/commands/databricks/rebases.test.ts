@@ -1,7 +1,7 @@
 // price_rebases and is_one_base over random series: splits and dividends, in time and late, nights that are skipped, mends that
 // are cut short, closes that are corrected. What the program does about them is written down here once more, in a few lines.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import { yearOf, type IsoDate } from '../../../lib/core/dates.ts'
@@ -12,8 +12,6 @@ import { forRandomRuns, oneOf, wholeBetween, type Random } from '../../support/r
 import { barsOn, type PastEvent } from '../../support/servers/moving-past.ts'
 import { span } from '../../support/values.ts'
 import { openWarehouse, type Warehouse } from '../../support/warehouse.ts'
-
-setDefaultTimeout(120_000)
 
 const SYMBOLS = 16
 const HISTORY = span('2022-11-01..2024-04-30')

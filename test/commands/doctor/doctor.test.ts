@@ -705,6 +705,31 @@ describe.concurrent('ingest doctor', () => {
     expect(warned[0]?.detail).toContain('ignores create-only writes (If-None-Match)')
   })
 
+  test('with TABLE says whether the table can be listed and when all stored files were last listed for it', async () => {
+    await using stage = await setS3Stage({ bars: BARS, onRequest: splitsOf })
+    const env = { TABLE: 'true' }
+    const check = async (now: string) => {
+      const { checks } = documentOf(await stage.run(['doctor', '--json', ...LIST], { env, now }))
+      return checks.find(({ name }) => name === 'table')
+    }
+    expect(await check('2024-09-10T13:00:00Z')).toMatchObject({ status: 'ok', value: 'none' })
+    expect((await stage.run(LIST, { env, now: '2024-09-10T13:00:00Z' })).code).toBe(0)
+    expect(await check('2024-09-17T12:00:00Z')).toMatchObject({ status: 'ok', value: '2024-09-10T13:00:00+00:00' })
+    expect(await check('2024-09-17T13:00:00Z')).toEqual({
+      name: 'table',
+      status: 'warn',
+      value: '2024-09-10T13:00:00+00:00',
+      detail: 'The table of prices was last compared with a listing of all stored files at 2024-09-10T13:00:00+00:00.',
+      cure: 'Run `ingest table`, or leave it to the next run, which then takes longer.',
+    })
+    stage.s3.put('tables/prices/month-2024-09.parquet', new Uint8Array(9))
+    expect(await check('2024-09-17T13:00:00Z')).toMatchObject({
+      status: 'fail',
+      detail: expect.stringContaining('month-2024-09.parquet is no file of a table') as string,
+      cure: expect.stringContaining('ingest table --rebuild') as string,
+    })
+  })
+
   test('calls no faster than at the set rate', async () => {
     await using stage = await setStage({ bars: BARS, onRequest: splitsOf })
     const run = await stage.run(['doctor', ...LIST], { env: { RATE_LIMIT_SECONDS: '15' } })

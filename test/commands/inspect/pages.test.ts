@@ -1,14 +1,12 @@
 // What the page of the commands that look at a lake shows is what the program prints, over the lake that the page tells of; and
 // the guide of the nightly workflow has a command that does what it says.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import { dayKey, iso, makeBars, type Bar } from '../../support/bars.ts'
 import { ROOT } from '../../support/runs/process.ts'
 import { setStage, type Stage } from '../../support/runs/stage.ts'
-
-setDefaultTimeout(60_000)
 
 const PAGE = await Bun.file(join(ROOT, 'lib/commands/inspect/README.md')).text()
 const GUIDE = await Bun.file(join(ROOT, '.github/workflows/README.md')).text()

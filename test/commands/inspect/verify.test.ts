@@ -12,32 +12,45 @@ import type { Verified } from '../../../lib/report/verify.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { barsFor, dayKey, sessions, yearKey } from '../../support/bars.ts'
 import { schemaErrors } from '../../support/json-schema.ts'
+import { disposableFolder } from '../../support/lakes/lake.ts'
 import { setS3Stage, setStage, type Run, type S3Stage, type Stage } from '../../support/runs/stage.ts'
 import { day, prices, span } from '../../support/values.ts'
 
 const DAY = '2024-09-16'
 const LIST = ['--tickers', 'AAPL,MSFT'] as const
+/** The table's file of the last month. */
+const MONTH = 'tables/prices/month-2024-09.parquet'
 const FIRST = '2021-01-04'
 /** The last session of the backfill; the nights after it store day files. */
 const BACKFILLED = '2024-08-26'
 
 type Files = ReadonlyMap<string, Uint8Array>
 
-let built: Promise<Files> | undefined
+type Built = {
+  readonly files: Files
+  /** The table's file of the last month as it was before the last night that stored something. */
+  readonly olderMonth: Uint8Array
+}
 
-/** A lake of two symbols: four years as year files, then three weeks of nights. Built once. */
-function cleanLake(): Promise<Files> {
+let built: Promise<Built> | undefined
+
+/** A lake of two symbols with a table: four years as year files, then three weeks of nights. Built once. */
+function cleanLake(): Promise<Built> {
   built ??= buildLake()
   return built
 }
 
-async function buildLake(): Promise<Files> {
-  await using stage = await setStage({ bars: barsFor(['AAPL', 'MSFT'], FIRST, DAY) })
-  await stage.run([...LIST, '--backfill', '--from-date', '2021-01-01'], { now: '2024-08-27T13:00:00Z' })
+async function buildLake(): Promise<Built> {
+  // In a bucket, because a table knows files by their tags, and those of a copy in a folder are others.
+  await using stage = await setS3Stage({ bars: barsFor(['AAPL', 'MSFT'], FIRST, DAY) })
+  const args = [...LIST, '--table']
+  await stage.run([...args, '--backfill', '--from-date', '2021-01-01'], { now: '2024-08-27T13:00:00Z' })
+  let olderMonth: Uint8Array = new Uint8Array(0)
   for (const date of [...sessions('2024-08-28', DAY), '2024-09-17']) {
-    expect((await stage.run([...LIST], { now: `${date}T13:00:00Z` })).code).toBe(0)
+    if (date === '2024-09-17') olderMonth = await stage.lake.bytes(MONTH)
+    expect((await stage.run(args, { now: `${date}T13:00:00Z` })).code).toBe(0)
   }
-  return await filesOf(stage)
+  return { files: await filesOf(stage), olderMonth }
 }
 
 async function filesOf({ lake }: Stage): Promise<Files> {
@@ -45,10 +58,19 @@ async function filesOf({ lake }: Stage): Promise<Files> {
   return new Map(await Promise.all(keys.map(async (key) => [key, await lake.bytes(key)] as const)))
 }
 
-/** A stage whose lake is a copy of the clean one. */
+/** A stage whose lake is a copy of the clean one without its table, in a folder. */
 async function copyOfLake(): Promise<Stage> {
   const stage = await setStage({ bars: barsFor(['AAPL', 'MSFT'], FIRST, DAY) })
-  for (const [key, bytes] of await cleanLake()) await stage.lake.put(key, bytes)
+  for (const [key, bytes] of (await cleanLake()).files) {
+    if (!key.startsWith('tables/')) await stage.lake.put(key, bytes)
+  }
+  return stage
+}
+
+/** The same with the table, in a bucket. */
+async function copyWithTable(): Promise<Stage> {
+  const stage = await setS3Stage({ bars: barsFor(['AAPL', 'MSFT'], FIRST, DAY) })
+  for (const [key, bytes] of (await cleanLake()).files) await stage.lake.put(key, bytes)
   return stage
 }
 
@@ -420,6 +442,74 @@ const CASES: readonly Case[] = [
   ],
 ]
 
+const AAPL_BEFORE = 'tables/prices/closed-2024-11-of-16.parquet'
+const APRIL = 'tables/prices/month-2024-04.parquet'
+
+/** Faults of a table beside sound stored files. */
+const TABLE_CASES: readonly Case[] = [
+  [
+    'a file of the table cut in its middle',
+    [`table_damaged ${APRIL} -`],
+    async ({ lake }) => {
+      const bytes = await lake.bytes(APRIL)
+      await lake.put(APRIL, bytes.slice(0, bytes.length / 2))
+    },
+  ],
+  [
+    'a stored file under a name of the table',
+    [`table_damaged ${APRIL} -`],
+    async ({ lake }) => await lake.put(APRIL, await lake.bytes(AAPL_2023)),
+  ],
+  [
+    'a byte of a row in the table flipped',
+    [`table_damaged ${APRIL} -`],
+    async ({ lake }) => {
+      const bytes = (await lake.bytes(APRIL)).slice()
+      bytes[30] = (bytes[30] ?? 0) ^ 0xff
+      await lake.put(APRIL, bytes)
+    },
+    ['--deep'],
+  ],
+  [
+    'a copy beside the files of the table',
+    ['table_stray tables/prices/month-2024-04 (1).parquet -'],
+    async ({ lake }) => await lake.put('tables/prices/month-2024-04 (1).parquet', await lake.bytes(APRIL)),
+  ],
+  ['a file of the table that is gone', [`table_behind ${APRIL} -`], async ({ lake }) => await lake.remove(APRIL)],
+  [
+    'a night that kept no table',
+    [`table_behind ${MONTH} -`],
+    async ({ lake }) => await lake.put(MONTH, (await cleanLake()).olderMonth),
+  ],
+  [
+    'a past year that was written anew without the table',
+    [`table_behind ${AAPL_BEFORE} -`],
+    async (stage) =>
+      await rewrite(
+        stage,
+        AAPL_2023,
+        (rows) => rows,
+        ({ ingestMs }) => ({ ingestMs: ingestMs + 1_000 }),
+      ),
+  ],
+  [
+    'a day that was written anew since the rows were added',
+    [`table_differs ${MONTH} ${TUESDAY}`],
+    async (stage) => {
+      // As the night before the last left them: of rows that a night adds the footer knows the days alone.
+      for (const symbol of ['AAPL', 'MSFT']) await stage.lake.remove(dayKey(symbol, DAY))
+      await stage.lake.put(MONTH, (await cleanLake()).olderMonth)
+      await rewrite(
+        stage,
+        AAPL_DAY,
+        (rows) => rows,
+        ({ ingestMs }) => ({ ingestMs: ingestMs + 1_000 }),
+      )
+    },
+    ['--deep'],
+  ],
+]
+
 describe.concurrent('ingest verify', () => {
   test('finds nothing in a lake of its own making, at any depth', async () => {
     await using stage = await copyOfLake()
@@ -449,8 +539,45 @@ describe.concurrent('ingest verify', () => {
     expect((await stage.run(['verify', '--quiet'])).stdout).toBe('')
   })
 
-  test.each(CASES)('names %s', async (_name, expected, plant, args = []) => {
-    await using stage = await copyOfLake()
+  test('finds nothing in a table of its own keeping, and looks at symbols and dates alone', async () => {
+    await using stage = await copyWithTable()
+    for (const args of [[], ['--deep'], ['--deep', '--tickers', 'MSFT'], ['--from-date', '2024-09-01']]) {
+      expect((await verified(stage, args)).findings).toEqual([])
+    }
+    await rewrite(
+      stage,
+      AAPL_2023,
+      (rows) => rows,
+      ({ ingestMs }) => ({ ingestMs: ingestMs + 1_000 }),
+    )
+    expect((await verified(stage, ['--deep', '--tickers', 'MSFT'])).findings).toEqual([])
+    expect((await verified(stage, ['--deep', '--from-date', '2024-01-01'])).findings).toEqual([])
+    expect((await verified(stage, ['--tickers', 'AAPL'])).findings).toMatchObject([
+      { kind: 'table_behind', symbol: 'AAPL', detail: 'is not up to date with the stored files of 1 symbol: AAPL' },
+    ])
+  })
+
+  test('takes a table below the prefix of the stored files for a table, and so do the other commands', async () => {
+    await using stage = await copyWithTable()
+    for (const key of await stage.lake.keys()) {
+      if (!key.startsWith('tables/')) continue
+      await stage.lake.put(`raw/${key}`, await stage.lake.bytes(key))
+      await stage.lake.remove(key)
+    }
+    await using folder = await disposableFolder()
+    const options = { env: { S3_TABLE_PREFIX: 'raw/tables' } }
+    const look = async (...args: string[]) => {
+      const { code, stdout } = await stage.run([...args, '--json'], options)
+      const { symbols, findings } = JSON.parse(stdout) as Verified
+      return { code, symbols: Array.isArray(symbols) ? symbols.length : symbols, findings }
+    }
+    expect(await look('verify', '--deep')).toEqual({ code: 0, symbols: 2, findings: [] })
+    expect(await look('coverage', join(folder.path, 'coverage.html'))).toMatchObject({ code: 0, symbols: 2 })
+    expect(await look('status')).toMatchObject({ code: 0, symbols: 2 })
+  })
+
+  test.each([...CASES, ...TABLE_CASES])('names %s', async (name, expected, plant, args = []) => {
+    await using stage = await (TABLE_CASES.some(([own]) => own === name) ? copyWithTable() : copyOfLake())
     await plant(stage)
     const own = args.map((arg) => arg.replace('LAKE', stage.lake.out))
     const found = await verified(stage, own)
@@ -515,8 +642,8 @@ describe.concurrent('ingest verify over a bucket', () => {
     const asked = stage.s3.requests.length
     expect(await verified(stage)).toMatchObject({ findings: [] })
     const operations: string[] = stage.s3.requests.slice(asked).map(({ operation }) => operation)
-    // One level of each of four datasets, the symbol, the runs; the footer, a run's document.
-    expect(operations.filter((name) => name === 'list')).toHaveLength(6)
+    // One level of each of four datasets and of its table, the symbol, the runs; the footer, a run's document.
+    expect(operations.filter((name) => name === 'list')).toHaveLength(10)
     expect(operations.filter((name) => name === 'get')).toHaveLength(2)
     expect(await verified(stage, ['--deep'])).toMatchObject({ findings: [] })
   })
@@ -556,7 +683,7 @@ async function heal(stage: Stage, cure: string): Promise<void> {
     )
     const removed = (words.at(-1) ?? '').slice(stage.lake.out.length + 1)
     if (program === 'rm' && words[0] === '-r') await rm(join(stage.lake.out, removed), { recursive: true })
-    else if (program === 'rm') await stage.lake.remove(removed)
+    else if (program === 'rm' || program === 'aws') await stage.lake.remove(removed)
     else expect({ program, code: (await stage.run(words)).code }).toEqual({ program: 'ingest', code: 0 })
   }
 }

@@ -1,14 +1,12 @@
 // `ingest why` in this process, over real stores: objects and their hashes, statements, what FMP has now, and its mistakes.
 
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { barsFor, dayKey, iso, yearKey } from '../../support/bars.ts'
 import { schemaErrors } from '../../support/json-schema.ts'
 import { foreignParquet } from '../../support/lakes/lake.ts'
 import { putPrices, rowsFor } from '../../support/lakes/price-files.ts'
 import { setS3Stage, setStage, type Run, type RunOptions, type Stage } from '../../support/runs/stage.ts'
 import type { Why } from '../../../lib/report/why.ts'
-
-setDefaultTimeout(60_000)
 
 const DAY = '2024-09-16'
 const NIGHT = '2024-09-17T13:00:00Z'

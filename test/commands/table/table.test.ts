@@ -109,15 +109,17 @@ describe('ingest table', () => {
     [
       'one prefix for both',
       [],
-      { S3_RAW_PREFIX: '', S3_TABLE_PREFIX: 'prices' },
+      { S3_RAW_PREFIX: 'a/b', S3_TABLE_PREFIX: '/a/b/' },
       'put tables and data into one folder',
     ],
   ])('%s is a usage error', (_what, args, environment, expected) => {
     const line = parseCommandLine(['table', ...args, '--out', './lake'])
     if (line.kind !== 'run') throw new Error('It is a command')
-    const { problems } = TABLE_COMMAND
-    if (problems === undefined) throw new Error('It has rules')
-    const error = errorOf(() => resolveLake(line, environment, { settings: TABLE, problems }, { isCompiled: false }))
+    const { problems, usesTables } = TABLE_COMMAND
+    if (problems === undefined || usesTables === undefined) throw new Error('It has rules')
+    const error = errorOf(() =>
+      resolveLake(line, environment, { settings: TABLE, problems, usesTables }, { isCompiled: false }),
+    )
     expect(error.kind).toBe('usage')
     expect(error.message).toContain(expected)
   })

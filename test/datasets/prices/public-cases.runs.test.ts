@@ -1,7 +1,7 @@
 // Public cases of a vendor's past that moved, as nights of the program: what is stored, said and counted, and the exit code.
 // The verdicts alone are in public-cases.test.ts. Figures are public; levels and dates that nobody published are ours.
 
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import { addDays, type IsoDate } from '../../../lib/core/dates.ts'
 import { cents, dayKey, iso, makeBars, type Bar } from '../../support/bars.ts'
@@ -12,8 +12,6 @@ import { fixtureText } from '../../support/recorded.ts'
 import { metricsOf, setStage, type Run, type Stage } from '../../support/runs/stage.ts'
 import { barsOn, type PastEvent, type TradedBar } from '../../support/servers/moving-past.ts'
 import type { Bars } from '../../support/servers/vendor.ts'
-
-setDefaultTimeout(60_000)
 
 /** The morning after a session in New York. */
 const morningAfter = (session: string) => `${addDays(iso(session), 1)}T13:00:00Z`

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../../lib/core/calendar.ts'
 import type { RawRow } from '../../../lib/core/dataset.ts'
+import { forRandomCases, oneOf } from '../../support/random.ts'
 import { day, prices, rawPrice, span } from '../../support/values.ts'
 import type { Partition } from '../../../lib/datasets/prices/schema.ts'
 
@@ -270,4 +271,31 @@ test('the fields FMP sends today are known', async () => {
     expect(unknown).toEqual([])
   }
   for (const field of PRICES.requiredFields) expect(PRICES.knownFields).toContain(field)
+})
+
+// A stamp at midnight is its day, and only the schema knows that: such a row is never a plain one.
+const atMidnight = ({ date, ...row }: RawRow) => ({
+  ...row,
+  date: typeof date === 'string' ? `${date}T00:00:00` : date,
+})
+
+describe('a plain row', () => {
+  const VALUES = [null, undefined, 0, -0, 1.5, 12, -3, 2 ** 62, 2 ** 63, 1e300, Number.NaN, Infinity, '1', true]
+  const SYMBOLS = ['AAPL', '', null, undefined, 7]
+  const DATES = [DATE, '2024-02-30', '24-09-13', '', null, undefined, 20240913]
+
+  test('is judged as the schema judges it', () => {
+    forRandomCases('plain rows', 5_000, (random) => {
+      const some = (odd: readonly unknown[], usual: unknown) => (random() < 0.15 ? oneOf(random, odd) : usual)
+      const raw = {
+        symbol: some(SYMBOLS, 'AAPL'),
+        date: some(DATES, DATE),
+        ...Object.fromEntries(
+          ['open', 'high', 'low', 'close', 'adjClose', 'volume'].map((name) => [name, some(VALUES, 10.25)]),
+        ),
+        reason: 'a field of no meaning',
+      }
+      expect(PRICES.check('AAPL', raw)).toEqual(PRICES.check('AAPL', atMidnight(raw)))
+    })
+  })
 })

@@ -114,8 +114,8 @@ describe('a write', () => {
     fake.onRequest = () => {
       inFlight += 1
       most = Math.max(most, inFlight)
-      setTimeout(() => (inFlight -= 1), 4)
-      return { action: 'delay', ms: 5 }
+      setTimeout(() => (inFlight -= 1), 25)
+      return { action: 'delay', ms: 30 }
     }
     await Promise.all(Array.from({ length: 12 }, (_, index) => store.create(`p/${index}`, ONE, {})))
     expect(most).toBe(3)

@@ -4,7 +4,7 @@ import type { Metadata, Store } from '../../../lib/store/store.ts'
 
 export type MemoryStore = Store & {
   readonly files: ReadonlyMap<string, Uint8Array>
-  /** As a person does it; the program never does. */
+  /** As a user does it. */
   remove(key: string): void
 }
 

@@ -327,7 +327,11 @@ function listObjects(fake: State, request: FakeRequest): Answer {
   const next = isTruncated ? `<NextContinuationToken>${tokenFor(page)}</NextContinuationToken>` : ''
   const isFolder = (entry: string) => delimiter !== '' && entry.slice(prefix.length).includes(delimiter)
   const contents = page
-    .map((entry) => (isFolder(entry) ? folderXml(entry) : contentsXml(entry, fake.objects.get(entry))))
+    .map((entry) => {
+      const text =
+        query['encoding-type'] === 'url' ? encodeURIComponent(entry).replaceAll('%2F', '/') : escapeXml(entry)
+      return isFolder(entry) ? folderXml(text) : contentsXml(text, fake.objects.get(entry))
+    })
     .join('')
   const head = `<Name>${fake.bucket}</Name><Prefix>${escapeXml(prefix)}</Prefix><KeyCount>${page.length}</KeyCount>`
   const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${head}<MaxKeys>1000</MaxKeys><IsTruncated>${isTruncated}</IsTruncated>${next}${contents}</ListBucketResult>`
@@ -338,14 +342,15 @@ function tokenFor(page: readonly string[]): string {
   return Buffer.from(page.at(-1) ?? '').toString('base64url')
 }
 
+/** `key` is written as XML, or encoded as in an address. */
 function contentsXml(key: string, object: FakeObject | undefined): string {
   if (object === undefined) return ''
   const modified = new Date(object.modifiedMs).toISOString()
-  return `<Contents><Key>${escapeXml(key)}</Key><LastModified>${modified}</LastModified><ETag>&quot;${object.etag}&quot;</ETag><Size>${object.bytes.length}</Size><StorageClass>STANDARD</StorageClass></Contents>`
+  return `<Contents><Key>${key}</Key><LastModified>${modified}</LastModified><ETag>&quot;${object.etag}&quot;</ETag><Size>${object.bytes.length}</Size><StorageClass>STANDARD</StorageClass></Contents>`
 }
 
 function folderXml(prefix: string): string {
-  return `<CommonPrefixes><Prefix>${escapeXml(prefix)}</Prefix></CommonPrefixes>`
+  return `<CommonPrefixes><Prefix>${prefix}</Prefix></CommonPrefixes>`
 }
 
 function escapeXml(text: string): string {

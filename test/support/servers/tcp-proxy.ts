@@ -101,11 +101,20 @@ type RandomOptions = {
 }
 
 /** Spoils requests at random and prints the seed that deals the same actions again. */
-export function atRandom({ percent, actions, seed }: RandomOptions): () => ProxyAction {
+export function atRandom({ percent, actions, seed }: RandomOptions): (request?: ProxiedRequest) => ProxyAction {
   const dealt = seed ?? Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000)
   console.log(`proxy: seed ${dealt} (TEST_SEED=${dealt} repeats it)`)
   const random = seededRandom(dealt)
-  return () => (random() * 100 < percent ? oneOf(random, actions) : 'pass')
+  const damaged = new Map<string, number>()
+  return (request) => {
+    const action = random() * 100 < percent ? oneOf(random, actions) : 'pass'
+    if (action !== 'corrupt' || request === undefined) return action
+    const name = `${request.method} ${request.target}`
+    const times = (damaged.get(name) ?? 0) + 1
+    damaged.set(name, times)
+    // The store gives up what is damaged three times.
+    return times < 3 ? action : 'pass'
+  }
 }
 
 /** Errors of a connection are what this proxy is about; each also ends it. */

@@ -1,14 +1,12 @@
 // A year of nights: the real program in this process, night after night, over a lake in memory and a vendor whose past moves.
 
 import { addDays, type IsoDate } from '../../../lib/core/dates.ts'
-import type { Fetch } from '../../../lib/core/fetch.ts'
 import type { Metrics } from '../../../lib/report/contract.ts'
 import type { Bar } from '../bars.ts'
 import { seededRandom } from '../random.ts'
-import { createFakeClock } from '../runs/fake-clock.ts'
-import { KEY, startInProcess } from '../runs/in-process.ts'
 import { differencesOf, seamOf } from './check.ts'
 import { createYearLake, type YearLake } from './lake.ts'
+import { startNight } from './start-night.ts'
 import { tellYear, type Night, type Story, type StoryOptions, type Trouble } from './story.ts'
 import { createPastVendor, type PastVendor } from './vendor.ts'
 
@@ -195,8 +193,6 @@ type RunContext = {
   readonly trouble?: Trouble | undefined
 }
 
-const BASE_URL = 'http://127.0.0.1:9'
-
 /** Undefined if the run was killed. */
 async function run(
   args: readonly string[],
@@ -204,37 +200,10 @@ async function run(
 ): Promise<RunResult | undefined> {
   const { lake, vendor } = place
   place.setNow(nowMs)
-  vendor.begin(session, trouble?.kind === 'moving' ? addDays(session, -1) : session)
   const { store, died, isDead } = lake.open(trouble?.kind === 'kill' ? trouble : undefined)
-  const asked = new Set<string>()
-  let calls = 0
-  const fetch: Fetch = async (url) => {
-    if (isDead()) return await new Promise<never>(() => undefined)
-    if (trouble?.kind === 'moving' && calls === trouble.afterCalls) vendor.begin(session)
-    calls += 1
-    const isFirst = !asked.has(url)
-    asked.add(url)
-    return troubled(new URL(url), trouble, isFirst && asked.size % 3 === 0) ?? vendor.answer(new URL(url))
-  }
-  const { done } = startInProcess([...args, '--out', 'lake', '--now', new Date(nowMs).toISOString()], {
-    env: { FMP_API_KEY: KEY, FMP_BASE_URL: BASE_URL, RATE_LIMIT_SECONDS: '0' },
-    fetch,
-    clock: createFakeClock(),
-    openStore: async () => store,
-    readTextFile: async () => undefined,
-    appendText: async () => undefined,
-  })
+  const { done, calls } = startNight(args, { store, vendor, session, nowMs, trouble, isDead })
   const result = await Promise.race([done, died])
   if (result === 'died') return undefined
   const { looks = 0 } = (lake.metrics() ?? {}) as Partial<Metrics>
-  return { told, code: result.code, said: result.stderr, calls, looks }
-}
-
-/** What comes in place of the vendor's answer. Throws as fetch does where nothing comes. */
-function troubled(url: URL, trouble: Trouble | undefined, isShaken: boolean): Response | undefined {
-  const isDown = trouble?.kind === 'down' || (trouble?.kind === 'shaky' && isShaken)
-  if (isDown) return new Response('down', { status: 503 })
-  if (trouble?.kind === 'silent' && trouble.symbol === url.searchParams.get('symbol'))
-    throw Object.assign(new Error('The connection timed out.'), { code: 'ETIMEDOUT' })
-  return undefined
+  return { told, code: result.code, said: result.stderr, calls: calls(), looks }
 }

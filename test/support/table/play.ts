@@ -1,0 +1,140 @@
+// The state of simulated nights with a table, and one run of the program in it.
+
+import { addDays, type IsoDate } from '../../../lib/core/dates.ts'
+import type { Random } from '../random.ts'
+import { tableDifferences } from '../table-check.ts'
+import { startNight } from '../year/start-night.ts'
+import type { Story, Trouble } from '../year/story.ts'
+import type { PastVendor } from '../year/vendor.ts'
+import { createMachine, type Death, type Turns } from './machines.ts'
+import type { Readers } from './readers.ts'
+import type { Witness } from './witness.ts'
+import type { World } from './worlds.ts'
+
+/** How the table may differ from raw before the next run. */
+type Lag =
+  | 'none'
+  /** The next run that nothing disturbs sees it. */
+  | 'seen'
+  /** Only a listing of all raw files shows it: `ingest table`, or a night a week after the last. */
+  | 'hidden'
+
+export type Play = {
+  readonly random: Random
+  readonly world: World
+  readonly witness: Witness
+  readonly readers: Readers
+  readonly story: Story
+  vendor: PastVendor
+  lag: Lag
+  /** Since when there has been something hidden. */
+  hiddenSinceMs: number
+  readonly wrongs: string[]
+  readonly figures: Record<string, number>
+}
+
+/** When a run happens, and what happens to it. */
+export type At = {
+  /** The newest one that the vendor has. */
+  readonly session: IsoDate
+  readonly nowMs: number
+  readonly trouble?: Trouble | undefined
+  readonly death?: Death | undefined
+  readonly turns?: Turns
+}
+
+export type Ended = { readonly code: number; readonly said: string }
+
+/** The morning after a session in New York. */
+export function morningAfter(session: IsoDate): number {
+  return Date.parse(`${addDays(session, 1)}T13:00:00Z`)
+}
+
+/** One run of the program. Undefined if its machine is gone before the end. */
+export async function run(args: readonly string[], at: At, play: Play): Promise<Ended | undefined> {
+  const { world, witness, readers, vendor } = play
+  const { death, turns, ...night } = at
+  world.setNow(at.nowMs)
+  if (process.env['TRACE'])
+    console.log(
+      new Date(at.nowMs).toISOString(),
+      args.join(' ').slice(-160),
+      JSON.stringify([at.trouble, death]),
+      turns && 'turns',
+      play.lag,
+    )
+  const turn = turns === undefined ? {} : { turn: turns.turn }
+  const onOperation = () => readers.step()
+  const { store, died, isDead } = createMachine(await world.open(), { witness, death, onOperation, ...turn })
+  const { done } = startNight(args, { store, vendor, isDead, ...night })
+  const result = await Promise.race([done, died])
+  count(play, result === 'died' ? 'kills' : 'runs')
+  for (const wrong of [...witness.wrongs, ...readers.wrongs]) tell(at, wrong, play)
+  return result === 'died' ? undefined : { code: result.code, said: `${result.stdout}\n${result.stderr}` }
+}
+
+export function count({ figures }: Play, name: string): void {
+  figures[name] = (figures[name] ?? 0) + 1
+}
+
+export function tell({ session }: Pick<At, 'session'>, wrong: string, { wrongs }: Play): void {
+  const line = `${session}: ${wrong}`
+  if (!wrongs.includes(line)) wrongs.push(line)
+}
+
+export function fallBehind(play: Play, lag: Exclude<Lag, 'none'>, nowMs: number): void {
+  if (lag === 'hidden' && play.lag !== 'hidden') play.hiddenSinceMs = nowMs
+  if (play.lag !== 'hidden') play.lag = lag
+}
+
+/** A night lists all raw files once the last time was a week ago; the night after that has done so in any case. */
+const RENEWAL_MS = 8 * 86_400_000
+
+/** A run with --table, after which the table must be equal unless something else hides from it. */
+export async function runWithTable(args: readonly string[], at: At, play: Play): Promise<void> {
+  const corrections = play.witness.counts.corrections
+  const ended = await run([...args, '--table'], at, play)
+  if (ended === undefined) leaveBehind(corrections, at, play)
+  else expectAfterRun(at, `ingest ${args.slice(2).join(' ')}`, play)
+}
+
+/** The table was not told of what a run did: the next one sees all of it but the rows that were put right. */
+export function leaveBehind(correctionsBefore: number, { nowMs }: Pick<At, 'nowMs'>, play: Play): void {
+  fallBehind(play, play.witness.counts.corrections === correctionsBefore ? 'seen' : 'hidden', nowMs)
+}
+
+/** What must hold after a run with --table that has ended. */
+export function expectAfterRun({ session, nowMs, trouble }: At, what: string, play: Play): void {
+  const isRenewed = play.lag === 'hidden' && nowMs - play.hiddenSinceMs > RENEWAL_MS
+  const mustHeal = trouble === undefined && (play.lag === 'seen' || isRenewed)
+  if (play.lag === 'none' || mustHeal) {
+    count(play, isRenewed ? 'renewals' : 'equalities')
+    expectEqual({ session }, `after ${what}`, play)
+  }
+  if (mustHeal || play.witness.differences().length === 0) play.lag = 'none'
+}
+
+/** `ingest table` must make the table equal, and write nothing under raw/. */
+export async function update(at: At, play: Play, args: readonly string[] = []): Promise<void> {
+  const rawBefore = play.witness.counts.rawWrites
+  const ended = await run(['table', ...args], at, play)
+  const what = `ingest table ${args.join(' ')}`
+  if (ended?.code !== 0) tell(at, `${what} ended with ${ended?.code}: ${ended?.said}`, play)
+  if (play.witness.counts.rawWrites !== rawBefore) tell(at, `${what} wrote raw files`, play)
+  count(play, 'updates')
+  play.lag = 'none'
+  expectEqual(at, `after ${what}`, play)
+}
+
+const MOST_TOLD = 3
+
+function expectEqual(at: Pick<At, 'session'>, when: string, play: Play): void {
+  const differences = play.witness.differences()
+  for (const difference of differences.slice(0, MOST_TOLD))
+    tell(at, `${when} ${differences.length} rows are not raw's: ${difference}`, play)
+}
+
+export async function expectByDuckDb(at: Pick<At, 'session'>, play: Play): Promise<void> {
+  count(play, 'checksByDuckDb')
+  for (const difference of await tableDifferences(await play.world.folder())) tell(at, difference, play)
+}
