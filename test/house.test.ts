@@ -54,7 +54,14 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'datasets/prices/verify-symbol.ts': ['datasets/verify-file.test.ts', 'whole symbols with a damaged byte'],
   'datasets/prices/verify-bases.ts': ['commands/inspect/verify.lakes.test.ts', 'mends that were undone'],
   'commands/inspect/verify-sample.ts': ['commands/inspect/verify.lakes.test.ts', 'a sample of whole lakes'],
+  'commands/inspect/verify-table.ts': ['commands/inspect/verify.test.ts', 'the tables of a planted lake'],
   'commands/inspect/verify-walk.ts': ['commands/inspect/verify.test.ts', 'the walk of that command'],
+  'datasets/table/raw-units.ts': [
+    'datasets/table/update.test.ts',
+    'which raw files give which rows, through the updates',
+  ],
+  'datasets/table/update-plan.ts': ['datasets/table/update.test.ts', 'the first half of an update'],
+  'commands/tables.ts': ['datasets/table/night.test.ts', 'puts together the nights that are played there'],
   'report/symbol-history.ts': [
     'commands/inspect/verify.lakes.test.ts',
     'what runs tell of mends, comparisons and ends',

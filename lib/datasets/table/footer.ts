@@ -12,7 +12,7 @@ export type SymbolEntry = {
   readonly ingestMs: number
   /** A hash of the rows, `ingest_ts` included. */
   readonly sha: string
-  /** The dates of the rows as bits, the first of a month lowest; 0 where the file is not of a month. */
+  /** The dates of the day files that the rows were read from as bits, the first of a month lowest; 0 where the file is not of a month. */
   readonly days: number
   /** A hash of the listing of the raw files that the rows were read from; empty after rows were added without one. */
   readonly listing: string
@@ -131,14 +131,9 @@ function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
 /** What the footer says of these rows. What was settled before them is no more. */
 export function entryOf(
   rows: readonly StampedRow[],
-  about: Pick<SymbolEntry, 'listing' | 'yearFile'> & { readonly isMonth: boolean },
+  { listing, yearFile, days }: Pick<SymbolEntry, 'listing' | 'yearFile' | 'days'>,
 ): SymbolEntry {
-  let [days, newestMs] = [0, 0]
-  for (const { row, ingestMs } of rows) {
-    if (about.isMonth) days |= dayBit(row.date)
-    newestMs = Math.max(newestMs, ingestMs)
-  }
-  const { listing, yearFile } = about
+  const newestMs = rows.reduce((newest, { ingestMs }) => Math.max(newest, ingestMs), 0)
   return { rows: rows.length, ingestMs: newestMs, sha: hashOfRows(rows), days, listing, yearFile, settled: '' }
 }
 

@@ -166,7 +166,7 @@ function isMonthly(year: number, months: Months['months']): boolean {
   return [...months.keys()].some((name) => name.startsWith(`month-${year}-`))
 }
 
-/** The files that the run has changed otherwise than by a new day, and those that lack a day that was listed. */
+/** The files that the run has changed otherwise than by a new day, and those that lack a day file that was listed. */
 function unitsToRead(symbol: string, seen: WatchedSymbol, table: Months, context: TableContext): readonly Unit[] {
   const { layout, months } = table
   const added = new Set(datesOf(symbol, seen.added.keys(), context))
@@ -187,7 +187,7 @@ function hasDay(footer: TableFooter | undefined, symbol: string, date: IsoDate):
 
 type Added = { readonly symbol: string; readonly rows: readonly StampedRow[]; readonly seen: WatchedSymbol }
 
-/** Adds the rows of a new day file, or has the symbol's raw files read where the table has a row of that day. */
+/** Adds the rows of a new day file. */
 function addRows({ symbol, rows, seen }: Added, tasks: Tasks, { layout, months }: Months): void {
   for (const stamped of rows) {
     const { date } = stamped.row
@@ -195,7 +195,7 @@ function addRows({ symbol, rows, seen }: Added, tasks: Tasks, { layout, months }
     const symbols = tasksOf(tasks, unit, layout)
     const [task, footer] = [symbols.get(symbol), months.get(unitName(unit, layout))]
     if (task?.kind === 'add') task.added.push(stamped)
-    else if (unit.kind !== 'month' || hasDay(footer, symbol, date)) symbols.set(symbol, { kind: 'read' })
+    else if (unit.kind !== 'month') symbols.set(symbol, { kind: 'read' })
     else if (task === undefined) {
       const yearFile = footer?.entries.get(symbol)?.yearFile ?? seen.listedYears.get(yearOf(date)) ?? ''
       symbols.set(symbol, { kind: 'add', added: [stamped], yearFile })
@@ -215,11 +215,18 @@ function changesIn(
   return mapAhead(sorted, MAX_SYMBOLS_AHEAD, async ([symbol, task]) => {
     if (task.kind === 'read') return await readChange(symbol, unit, layout, context)
     const { added, yearFile } = task
-    return { symbol, rows: (before) => withRows(before, added), listing: '', yearFile }
+    const ownDays = added.reduce((all, { row }) => all | dayBit(row.date), 0)
+    return {
+      symbol,
+      rows: (before) => withRows(before, added),
+      days: (before) => before | ownDays,
+      listing: '',
+      yearFile,
+    }
   })
 }
 
-/** Of each date the row that counts, by date. Another run may have added one since the footer was read. */
+/** Of each date the row that counts, by date. The table may have one of a year file, or another run may have added one. */
 function withRows(before: readonly StampedRow[], added: readonly StampedRow[]): readonly StampedRow[] {
   const rows = new Map(before.map((stamped) => [stamped.row.date, stamped]))
   for (const stamped of added) {

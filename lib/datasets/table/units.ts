@@ -155,14 +155,13 @@ export function isToBeMadeAnew(
 
 function aboutFile(
   footer: TableFooter | undefined,
-  { unit, layout, about, stampMs, settled }: Rewriting,
+  { layout, about, stampMs, settled }: Rewriting,
   { dataset, version }: TableContext,
 ): FileAbout {
   const { listedMs, rebuiltMs } = footer ?? about
   const createdBy = `${dataset.creator} version ${version}`
-  const isMonth = unit.kind === 'month'
   const kept = { listedMs: stampMs ?? listedMs, rebuiltMs, layout, createdBy }
-  return { ...kept, columns: dataset.columns, isMonth, ...(settled && { settled }) }
+  return { ...kept, columns: dataset.columns, ...(settled && { settled }) }
 }
 
 function busyFileError(location: string): IngestError {

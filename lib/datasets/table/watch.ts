@@ -36,7 +36,7 @@ export type WatchOptions = {
 }
 
 /** More than the day files of a night of 20,000 symbols. Of what is beyond only the keys are kept. */
-const MAX_KEPT_BYTES = 32 * 1_048_576
+export const MAX_KEPT_BYTES = 32 * 1_048_576
 
 /** The store, and what is seen through it, by the root of each dataset. */
 export function watchStore(

@@ -17,7 +17,6 @@ const symbols = symbolsOf(Number(symbolCount))
 const ingestMs = Date.parse('2025-03-04T14:00:00Z')
 const about = {
   columns: PRICES.columns,
-  isMonth: dates.length <= 23,
   layout: { baseYear: 2025, buckets: 16 },
   listedMs: ingestMs,
   rebuiltMs: 0,
@@ -31,7 +30,7 @@ function rowsOf(symbol: string, seed: number): readonly StampedRow[] {
 function* changes(mended: readonly string[], seed: number) {
   for (const [index, symbol] of mended.entries()) {
     const rows = rowsOf(symbol, seed + index)
-    yield { symbol, rows: () => rows, listing: '0123456789abcdef', yearFile: '' }
+    yield { symbol, rows: () => rows, days: () => 0, listing: '0123456789abcdef', yearFile: '' }
   }
 }
 

@@ -36,6 +36,9 @@ const ENTRIES = new Map([
   ['0', entry({ settled: '2024-09-13 2024-09-09 2023-01-03' })],
 ])
 
+const writer = () => createGroupWriter(prices().columns, CREATOR)
+const hex = () => crypto.randomUUID().replaceAll('-', '').slice(0, 16)
+
 describe('the footer of a table’s file', () => {
   test.each([LAYOUT, { baseYear: undefined, buckets: 256 }])('gives back what was put into it: %p', (layout) => {
     const footer = { ...ABOUT, layout, entries: ENTRIES, createdBy: CREATOR }
@@ -45,7 +48,6 @@ describe('the footer of a table’s file', () => {
   })
 
   test('takes at most 40 bytes a symbol in a month of 5,000', () => {
-    const hex = () => crypto.randomUUID().replaceAll('-', '').slice(0, 16)
     const entries = new Map(
       Array.from({ length: 5_000 }, (_, index) => [
         `S${index}`,
@@ -56,7 +58,6 @@ describe('the footer of a table’s file', () => {
   })
 
   test('of another file is undefined', () => {
-    const writer = () => createGroupWriter(prices().columns, CREATOR)
     const { table = '', sources = '' } = footerKeyValues({ ...ABOUT, entries: ENTRIES })
     expect(readTableFooter(writer().finish({}))).toBeUndefined()
     expect(readTableFooter(writer().finish({ table }))).toBeUndefined()
@@ -118,19 +119,18 @@ describe('an entry', () => {
     ingestMs: at('2024-02-01T12:00:00Z') - index,
   }))
 
-  test('says how many rows there are, of which days, and how new the newest is', () => {
-    const about = { listing: 'a', yearFile: 'b', isMonth: true }
+  test('says how many rows there are and how new the newest is', () => {
+    const about = { listing: 'a', yearFile: 'b', days: 5 }
     expect(entryOf(rows, about)).toEqual({
       rows: 2,
       ingestMs: at('2024-02-01T12:00:00Z'),
       sha: hashOfRows(rows),
-      days: dayBit(day('2024-01-02')) + dayBit(day('2024-01-31')),
+      days: 5,
       listing: 'a',
       yearFile: 'b',
       settled: '',
     })
-    expect(entryOf(rows, { ...about, isMonth: false }).days).toBe(0)
-    expect(entryOf([], about)).toMatchObject({ rows: 0, ingestMs: 0, days: 0 })
+    expect(entryOf([], about)).toMatchObject({ rows: 0, ingestMs: 0 })
   })
 
   test('has another hash whenever a value, an instant or the order is another', () => {

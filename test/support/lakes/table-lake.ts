@@ -82,6 +82,10 @@ export type TableLake = {
   night(now: string, symbols: readonly string[], act?: (hands: RawHands) => Promise<void>): Promise<number>
   /** The same, but ended before it comes to the table. */
   ended(now: string, symbols: readonly string[], act: (hands: RawHands) => Promise<void>): Promise<void>
+  /** Takes away the raw files with such keys. */
+  remove(isGone: (key: string) => boolean): void
+  /** `ingest table` over a store that stands before this lake's. */
+  updateBy(store: Store, now: string, isRebuild: boolean): Promise<void>
   /** `ingest table` at an instant. */
   update(now: string, options?: { readonly isRebuild?: boolean }): Promise<Updated>
   /** What `ingest table --check` finds. */
@@ -111,6 +115,10 @@ export function createTableLake(changes: Partial<TableContext> = {}): TableLake 
     async ended(now, symbols, act) {
       await act(handsOf((await beginNight(store, now, symbols)).store, now))
     },
+    remove(isGone) {
+      for (const key of [...store.files.keys()].filter(isGone)) store.remove(key)
+    },
+    updateBy: async (slow, now, isRebuild) => void (await updateTable(contextOf(slow, now, changes), { isRebuild })),
     update: async (now, { isRebuild = false } = {}) => await updateTable(context(now), { isRebuild }),
     async findings(now) {
       const { findings } = await checkTable(context(now))
