@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { isTrusted } from '../../../lib/datasets/table/night.ts'
+import { isTrusted } from '../../../lib/datasets/table/trusted.ts'
 import { readFooterOf } from '../../../lib/datasets/table/units.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import {
