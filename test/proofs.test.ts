@@ -12,7 +12,7 @@ const rows = [
 ]
 
 describe('the table of proofs', () => {
-  test('has all nine promises, 8 contracts, 27 faults and 21 points of the security review, each once', () => {
+  test('has all nine promises, 11 contracts, 27 faults and 21 points of the security review, each once', () => {
     expect(proofs.promises.map(({ id }) => id)).toEqual(['P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8', 'P9'])
     const sides = Object.entries(Object.groupBy(proofs.faults, ({ side }) => side))
     expect(sides.map(([side, faults]) => [side, faults?.length])).toEqual([
@@ -20,7 +20,7 @@ describe('the table of proofs', () => {
       ['S3', 10],
       ['process', 6],
     ])
-    expect(proofs.contracts).toHaveLength(8)
+    expect(proofs.contracts).toHaveLength(11)
     expect(proofs.security).toHaveLength(21)
     expect(new Set(rows.map(({ row }) => row)).size).toBe(rows.length)
   })

@@ -31,6 +31,8 @@ describe.concurrent('a run killed anywhere, and run again, ends as if undisturbe
     ['force, statements of full years', 'folder', 1],
     ['mend after a split', 'folder', 3],
     ['mend after a split', 's3', 3],
+    ['mend after a split, with a table', 'folder', 3],
+    ['nightly, healed the night after, with a table', 's3', 2],
   ])('%s, into %s', async (name, store, count) => {
     const reference = await referenceOf(name, store)
     await expectNoDifference(reference, someOf(pointsOf(reference, 'one'), count, SEED))

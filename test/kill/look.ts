@@ -11,7 +11,11 @@ import {
   type StoredReport,
   type StoredRow,
 } from '../support/lakes/lake.ts'
+import { createWitness } from '../support/table/witness.ts'
+import { copyOf } from '../support/table/worlds.ts'
+import { tableDifferences } from '../support/table-check.ts'
 import { STATEMENTS } from '../../lib/datasets/datasets.ts'
+import { compareKeys } from '../../lib/store/store.ts'
 
 /** Bytes by key. */
 export type Files = ReadonlyMap<string, Uint8Array>
@@ -31,6 +35,7 @@ export async function dataFacts(lake: Lake): Promise<ReadonlyMap<string, string>
 const PRICE_KEY = /^raw\/prices\/symbol=([^/]+)\/year=(\d{4})\/(?:month=\d\d\/\1-\2-\d\d-\d\d|\1-\2)\.parquet$/
 const STATEMENT_KEY =
   /^raw\/fundamentals\/type=(\w+)\/symbol=([^/]+)\/year=(\d{4})\/docdate=(\3-\d\d-\d\d)\/\2-\4\.parquet$/
+const TABLE_KEY = /^tables\/(?:(?:prices|income|balance|cashflow)\/[\w-]+\.parquet|runs\/\w+\.json)$/
 const LOG_KEY = /^logs\/ingest\/date=[\d-]+\/run-\d+(?:-\d+)?\.(?:json|rejects\.jsonl)$/
 
 /** Files that nobody should see: under names of their own, torn metrics and, once a run has ended, temporary ones. */
@@ -39,7 +44,7 @@ export async function strayKeys(lake: Lake, state: 'killed' | 'ended'): Promise<
   for (const key of await lake.keys()) {
     const isTemporary = key.startsWith('.ingest-tmp/')
     if (LOG_KEY.test(key) && !(await isWhole(lake, key))) strays.push(`${key} is torn`)
-    const isKnown = [LOG_KEY, PRICE_KEY, STATEMENT_KEY].some((form) => form.test(key))
+    const isKnown = [LOG_KEY, PRICE_KEY, STATEMENT_KEY, TABLE_KEY].some((form) => form.test(key))
     if (isTemporary ? state === 'ended' : !isKnown) strays.push(`${key} lies about`)
   }
   return strays
@@ -52,6 +57,28 @@ async function isWhole(lake: Lake, key: string): Promise<boolean> {
   } catch {
     return false
   }
+}
+
+/**
+ * What is wrong with a table of prices after a kill: rows that never were the lake's, that stand twice or are lost, a series that
+ * goes on over a change of its base. `whole` is what the run makes of `before`, and `left` what it had made of it.
+ */
+export async function wrongsOfTable(before: Files, whole: Files, left: Files): Promise<readonly string[]> {
+  const witness = createWitness()
+  for (const files of [before, whole, left]) {
+    // As a mend stores them: years before days, older ones first.
+    const raw = [...files].filter(([key]) => PRICE_KEY.test(key)).toSorted(([a], [b]) => compareKeys(a, b))
+    for (const [key, bytes] of raw) await witness.wrote(key, bytes)
+  }
+  for (const files of [before, left])
+    for (const [key, bytes] of files) if (key.startsWith('tables/')) await witness.wrote(key, bytes)
+  return witness.wrongs
+}
+
+/** Where the tables are not what is stored; nothing where there are none. */
+export async function tablesBehind(lake: Lake): Promise<readonly string[]> {
+  await using copy = await copyOf(lake)
+  return await tableDifferences(await copy.folder())
 }
 
 /** Year files whose footer claims to have asked for, and found empty, another year of which the vendor has bars. */

@@ -248,6 +248,20 @@ function forcedYears(): Scenario {
   }
 }
 
+function keepingTable(visit: Visit): Visit {
+  return { ...visit, args: [...visit.args, '--table'] }
+}
+
+/** The same with tables, which the runs before have made. */
+function withTable({ name, before, killed, next }: Scenario): Scenario {
+  return {
+    name: `${name}, with a table`,
+    before: before.map(keepingTable),
+    killed: keepingTable(killed),
+    ...(next === undefined ? {} : { next: keepingTable(next) }),
+  }
+}
+
 /** The scenarios of the long sweep. */
 export const SCENARIOS: readonly Scenario[] = [
   dailyOverSome(),
@@ -264,6 +278,10 @@ export const SCENARIOS: readonly Scenario[] = [
   pricesAndStatements(),
   restatements(),
   forcedYears(),
+  withTable(nightlyNextNight()),
+  withTable(refresh()),
+  withTable(mend()),
+  withTable(restatements()),
 ]
 
 /** Twelve symbols and seventeen sessions: over two hundred requests to the store alone. */

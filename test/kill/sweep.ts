@@ -7,7 +7,16 @@ import type { Run } from '../support/runs/checks.ts'
 import { seededRandom } from '../support/random.ts'
 import { setS3Stage, setStage, type Stage } from '../support/runs/stage.ts'
 import { disposableFolder, isDataKey, type Lake } from '../support/lakes/lake.ts'
-import { dataFacts, falseClaims, readFiles, strayKeys, untrueFiles, type Files } from './look.ts'
+import {
+  dataFacts,
+  falseClaims,
+  readFiles,
+  strayKeys,
+  tablesBehind,
+  untrueFiles,
+  wrongsOfTable,
+  type Files,
+} from './look.ts'
 import type { Done, Point } from './points.ts'
 import type { Scenario, Visit } from './scenarios.ts'
 
@@ -98,6 +107,8 @@ export async function makeReference(scenario: Scenario, options: SweepOptions): 
   expectCode(await visit(stage, next, options))
   const end = await dataFacts(stage.lake)
   const untrue = await untrueFiles(stage.lake, next.bars, next.reports)
+  const behind = killed.args.includes('--table') ? await tablesBehind(stage.lake) : []
+  if (behind.length > 0) throw new Error(`Undisturbed runs left other tables: ${behind.join(', ')}`)
   if (untrue.length > 0) throw new Error(`Undisturbed runs left what the vendor does not say: ${untrue.join(', ')}`)
   const idle = await visitAgain(stage, scenario, options)
   expectCode(idle)
@@ -164,11 +175,14 @@ async function killOnce(reference: Reference, point: Point): Promise<Killed> {
   }
   for (const key of before.keys()) if (!left.has(key)) differences.push(`after the kill ${key} is gone`)
   differences.push(...(await strayKeys(stage.lake, 'killed')), ...(await falseClaims(stage.lake, killed.bars)))
+  const hasTable = killed.args.includes('--table')
+  if (hasTable) differences.push(...(await wrongsOfTable(before, whole, left)))
 
   const rerun = await visit(stage, next, reference)
   if (rerun.code !== 0) differences.push(`the next run ended with ${rerun.code}: ${rerun.stderr}`)
   differences.push(...compare(await dataFacts(stage.lake), end))
   differences.push(...(await strayKeys(stage.lake, 'ended')), ...(await falseClaims(stage.lake, next.bars)))
+  if (hasTable) differences.push(...(await tablesBehind(stage.lake)))
 
   const idle = await visitAgain(stage, scenario, reference)
   if (idle.code !== 0 || idle.requests.length !== reference.idleCalls || idle.changed.length > 0) {

@@ -32,6 +32,8 @@ export type Change = Pick<SymbolEntry, 'listing' | 'yearFile'> & {
 
 export type FileAbout = Omit<TableFooter, 'entries'> & {
   readonly columns: readonly Column[]
+  /** What is `settled` from now on, of symbols of which it is known anew. */
+  readonly settled?: ReadonlyMap<string, string>
 }
 
 /**
@@ -58,6 +60,10 @@ export async function rewriteFile(
     } else {
       await merge(part, await readPart(part, old, columns), merging)
     }
+  }
+  for (const [symbol, settled] of about.settled ?? []) {
+    const entry = entries.get(symbol)
+    if (entry !== undefined) entries.set(symbol, { ...entry, settled })
   }
   const { layout, listedMs, rebuiltMs } = about
   const bytes = writer.finish(footerKeyValues({ layout, listedMs, rebuiltMs, entries }))

@@ -4,6 +4,7 @@ import {
   entryOf,
   footerKeyValues,
   hashOfRows,
+  isNews,
   readTableFooter,
   type SymbolEntry,
 } from '../../../lib/datasets/table/footer.ts'
@@ -23,7 +24,8 @@ function fileOf(entries: ReadonlyMap<string, SymbolEntry>, about = ABOUT): Uint8
 
 function entry(changes: Partial<SymbolEntry> = {}): SymbolEntry {
   const sha = 'ab'.repeat(8)
-  return { rows: 21, ingestMs: at('2024-09-16T12:00:00Z'), sha, days: 5, listing: sha, yearFile: '', ...changes }
+  const of = { rows: 21, ingestMs: at('2024-09-16T12:00:00Z'), sha, days: 5, listing: sha, yearFile: '', settled: '' }
+  return { ...of, ...changes }
 }
 
 const ENTRIES = new Map([
@@ -31,7 +33,7 @@ const ENTRIES = new Map([
   ['TRUE', entry({ rows: 0, days: 0, ingestMs: 0 })],
   ['^GSPC', entry({ listing: '', yearFile: 'cd'.repeat(8), days: 2 ** 31 - 1 })],
   ['__proto__', entry()],
-  ['0', entry()],
+  ['0', entry({ settled: '2024-09-13 2024-09-09 2023-01-03' })],
 ])
 
 const writer = () => createGroupWriter(prices().columns, CREATOR)
@@ -101,6 +103,16 @@ describe('the footer of a table’s file', () => {
   })
 })
 
+const isNewsOf = (settled: Readonly<Record<string, string>>) =>
+  isNews(new Map(Object.entries(settled)), { entries: ENTRIES })
+
+test('a footer is told what is settled only where it says something else, and has the symbol', () => {
+  const line = '2024-09-13 2024-09-09 2023-01-03'
+  expect(isNewsOf({ '0': line, TRUE: '', ABSENT: line })).toBe(false)
+  expect(isNewsOf({ '0': '' })).toBe(true)
+  expect(isNewsOf({ TRUE: line })).toBe(true)
+})
+
 describe('an entry', () => {
   const rows = ['2024-01-02', '2024-01-31'].map((date, index) => ({
     row: priceRow(date),
@@ -116,6 +128,7 @@ describe('an entry', () => {
       days: 5,
       listing: 'a',
       yearFile: 'b',
+      settled: '',
     })
     expect(entryOf([], about)).toMatchObject({ rows: 0, ingestMs: 0 })
   })

@@ -19,6 +19,13 @@ function watch(store = createMemoryStore()) {
   return { ...watching, hands: handsOf(watching.store, NOW), order, inner: store }
 }
 
+/** A day file of 20 MiB: nothing stands between its columns and its footer. */
+function bigFileOf(date: string): Uint8Array {
+  const bytes = fileOf([rowOf('A', date)])
+  const footer = bytes.length - 8 - new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 8, true)
+  return Buffer.concat([bytes.subarray(0, footer), new Uint8Array(20 * 1_048_576), bytes.subarray(footer)])
+}
+
 describe('what a run writes', () => {
   test('is remembered by dataset and symbol: new days with their bytes, the others by their keys', async () => {
     const { store, hands, watched } = watch()
@@ -45,8 +52,7 @@ describe('what a run writes', () => {
 
   test('keeps no more bytes than a night of 20,000 symbols has', async () => {
     const { store, watched } = watch()
-    const big = new Uint8Array(20 * 1_048_576)
-    for (const date of ['2024-02-01', '2024-02-02']) await store.create(dayKeyOf('A', date), big, {})
+    for (const date of ['2024-02-01', '2024-02-02']) await store.create(dayKeyOf('A', date), bigFileOf(date), {})
     const seen = watched(DATASET).get('A')
     expect([[...(seen?.added.keys() ?? [])], [...(seen?.changed ?? [])]]).toEqual([
       [dayKeyOf('A', '2024-02-01')],

@@ -146,11 +146,17 @@ export async function rowsOfTable(store: MemoryStore, root: string): Promise<Rea
   const rows: Record<string, string> = {}
   for (const [key, bytes] of store.files) {
     if (!key.startsWith(root)) continue
-    for (const row of await parquetReadObjects({ file: new Uint8Array(bytes).buffer })) {
+    for (const row of await readRows(bytes)) {
       const name = `${row['symbol']} ${utcDate(Number(row['date']))}`
       if (name in rows) throw new Error(`${name} is in the table twice`)
       rows[name] = `${row['close']}@${(row['ingest_ts'] as Date).toISOString().slice(0, 10)}`
     }
   }
   return rows
+}
+
+/** The rows of a file of a table. */
+export async function readRows(bytes: Uint8Array): Promise<readonly Record<string, unknown>[]> {
+  const compressors = { ZSTD: (page: Uint8Array) => new Uint8Array(Bun.zstdDecompressSync(page)) }
+  return await parquetReadObjects({ file: new Uint8Array(bytes).buffer, compressors })
 }

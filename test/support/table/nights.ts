@@ -1,6 +1,7 @@
 // Nights with a table: the real program in this process, over a vendor whose past moves, with kills, races and machines that
 // keep no table. After each run the table is held against raw.
 
+import type { IsoDate } from '../../../lib/core/dates.ts'
 import { oneOf, seededRandom, someOf, wholeBetween } from '../random.ts'
 import { tellYear, type Night, type Story, type StoryOptions } from '../year/story.ts'
 import { createPastVendor } from '../year/vendor.ts'
@@ -8,9 +9,10 @@ import { act } from './acts.ts'
 import { createTurns, type Death } from './machines.ts'
 import {
   count,
+  createPlay,
   expectAfterRun,
   expectByDuckDb,
-  leaveBehind,
+  fallBehind,
   morningAfter,
   run,
   runWithTable,
@@ -19,13 +21,13 @@ import {
   type At,
   type Play,
 } from './play.ts'
-import { createReaders } from './readers.ts'
-import { createWitness } from './witness.ts'
 import { openWorld, type WorldKind } from './worlds.ts'
 
 export type NightsOptions = Omit<StoryOptions, 'isHolding'> & {
   readonly seed: number
   readonly world: WorldKind
+  /** So many of the nights are played; all unless told. */
+  readonly played?: number
   /** All of the story's symbols unless told. */
   readonly symbols?: readonly string[]
   /** Whether DuckDB looks at the table each month too. */
@@ -45,40 +47,29 @@ const HOUR_MS = 3_600_000
 
 /** Plays the nights, up to the first on which something is wrong, and reports. */
 export async function playTableNights(options: NightsOptions): Promise<NightsReport> {
-  const { seed, symbols, depthYears, checksMonths = false } = options
+  const { seed, symbols, depthYears, played, checksMonths = false } = options
   await using world = await openWorld(options.world)
   // Not the numbers that the story is drawn with.
   const random = seededRandom(seed + 1)
-  const story = storyOf(tellYear(seededRandom(seed), { ...options, isHolding: true }), symbols)
-  const witness = createWitness()
-  const play: Play = {
-    random,
-    world,
-    witness,
-    readers: createReaders(witness, random),
-    story,
-    vendor: createPastVendor(story.market, WHOLE_DEPTH),
-    lag: 'seen',
-    hiddenSinceMs: 0,
-    wrongs: [],
-    figures: {},
-  }
-  await fill(play)
+  const told = storyOf(tellYear(seededRandom(seed), { ...options, isHolding: true }), symbols)
+  const story = { ...told, nights: told.nights.slice(0, played) }
+  const play = createPlay(world, createPastVendor(story.market, WHOLE_DEPTH), random)
+  await fill(story, play)
   play.vendor = createPastVendor(story.market, depthYears)
   let month = ''
   for (const night of story.nights.filter(({ trouble }) => trouble?.kind !== 'skipped')) {
     if (play.wrongs.length > 0) break
-    await playNight(night, play)
+    await playNight(night, story.stored.from, play)
     await act(night, play)
     if (!checksMonths || play.lag !== 'none' || month === night.session.slice(0, 7)) continue
     month = night.session.slice(0, 7)
     await expectByDuckDb(night, play)
   }
-  if (play.wrongs.length === 0) await finish(play)
+  if (play.wrongs.length === 0) await finish(story.nights.at(-1)?.session ?? story.stored.to, play)
   const { read, overtaken } = play.readers.counts
   return {
     wrongs: play.wrongs.slice(0, MOST_WRONGS),
-    figures: { ...play.figures, ...witness.counts, readers: read, overtakenReaders: overtaken },
+    figures: { ...play.figures, ...play.witness.counts, readers: read, overtakenReaders: overtaken },
   }
 }
 
@@ -99,9 +90,8 @@ function storyOf(story: Story, symbols: readonly string[] = [...story.market.key
 }
 
 /** The first backfill, and by the dice a table of it. */
-async function fill(play: Play): Promise<void> {
-  const { story, random } = play
-  const { stored, nights } = story
+async function fill({ stored, nights }: Story, play: Play): Promise<void> {
+  const { random } = play
   const at = { session: stored.to, nowMs: morningAfter(stored.to) }
   const args = ['--tickers', nights[0]?.symbols.join(',') ?? '', '--backfill', '--from-date', stored.from]
   const ended = await run(random() < 0.5 ? args : [...args, '--table'], at, play)
@@ -110,20 +100,20 @@ async function fill(play: Play): Promise<void> {
 }
 
 /** At the end `ingest table` makes all equal, as DuckDB sees it. */
-async function finish(play: Play): Promise<void> {
-  const { session } = play.story.nights.at(-1) ?? { session: play.story.stored.to }
+async function finish(session: IsoDate, play: Play): Promise<void> {
   await update({ session, nowMs: morningAfter(session) + 9 * HOUR_MS }, play)
   await expectByDuckDb({ session }, play)
 }
 
-async function playNight(night: Night, play: Play): Promise<void> {
+/** `stored`: from when on a backfill asks. */
+async function playNight(night: Night, stored: IsoDate, play: Play): Promise<void> {
   const { session, symbols, trouble, accept, backfill } = night
   const own = ['--tickers', symbols.join(','), ...(accept === undefined ? [] : ['--accept', accept])]
   const at = { session, nowMs: morningAfter(session) }
   if (trouble === undefined) await drawNight(own, at, play)
   else await playTrouble(own, { ...at, trouble }, play)
   if (backfill === undefined) return
-  const args = ['--tickers', backfill, '--backfill', '--from-date', play.story.stored.from]
+  const args = ['--tickers', backfill, '--backfill', '--from-date', stored]
   await runWithTable(args, { ...at, nowMs: at.nowMs + 2 * HOUR_MS }, play)
 }
 
@@ -157,14 +147,14 @@ async function drawNight(args: readonly string[], at: At, play: Play): Promise<v
   if (dice >= 0.7) return await race(args, at, play)
   const corrections = play.witness.counts.corrections
   await run(args, at, play)
-  leaveBehind(corrections, at, play)
+  // The next run sees all that this one did but the rows that it put right.
+  fallBehind(play, play.witness.counts.corrections === corrections ? 'seen' : 'hidden', at.nowMs)
   count(play, 'nightsWithoutTable')
 }
 
 /** Two machines at once: beside the night one with fewer symbols, which may be killed, or one that runs `ingest table`. */
 async function race(args: readonly string[], at: At, play: Play): Promise<void> {
   const { random, witness } = play
-  const corrections = witness.counts.corrections
   const turns = createTurns(random)
   const kind = oneOf(random, ['nights', 'nights', 'killed', 'update', 'rebuild'] as const)
   const [, symbols = ''] = args
@@ -176,10 +166,12 @@ async function race(args: readonly string[], at: At, play: Play): Promise<void> 
     run([...args, '--table'], { ...at, turns }, play),
     run(other, { ...at, nowMs: at.nowMs + oneOf(random, [0, 1, 7_000]), turns, ...ownDeath }, play),
   ]
+  witness.isUpdatedBeside = kind === 'update' || kind === 'rebuild'
   await turns.play(runs)
+  witness.isUpdatedBeside = false
   const ended = await Promise.all(runs)
   count(play, `races:${kind}`)
   for (const one of ended) if (one?.said.includes('tables/') === true) tell(at, `a race was told of: ${one.said}`, play)
-  if (ended.includes(undefined)) leaveBehind(corrections, at, play)
+  if (ended.includes(undefined)) fallBehind(play, 'seen', at.nowMs)
   else expectAfterRun(at, `a race of kind ${kind}`, play)
 }

@@ -4,11 +4,11 @@ import { addDays, type IsoDate } from '../../../lib/core/dates.ts'
 import type { Random } from '../random.ts'
 import { tableDifferences } from '../table-check.ts'
 import { startNight } from '../year/start-night.ts'
-import type { Story, Trouble } from '../year/story.ts'
+import type { Trouble } from '../year/story.ts'
 import type { PastVendor } from '../year/vendor.ts'
 import { createMachine, type Death, type Turns } from './machines.ts'
-import type { Readers } from './readers.ts'
-import type { Witness } from './witness.ts'
+import { createReaders, type Readers } from './readers.ts'
+import { createWitness, type Witness } from './witness.ts'
 import type { World } from './worlds.ts'
 
 /** How the table may differ from raw before the next run. */
@@ -24,13 +24,19 @@ export type Play = {
   readonly world: World
   readonly witness: Witness
   readonly readers: Readers
-  readonly story: Story
   vendor: PastVendor
   lag: Lag
   /** Since when there has been something hidden. */
   hiddenSinceMs: number
   readonly wrongs: string[]
   readonly figures: Record<string, number>
+}
+
+/** A lake in its world, with nothing in it. */
+export function createPlay(world: World, vendor: PastVendor, random: Random): Play {
+  const witness = createWitness()
+  const readers = createReaders(witness, random)
+  return { random, world, witness, readers, vendor, lag: 'seen', hiddenSinceMs: 0, wrongs: [], figures: {} }
 }
 
 /** When a run happens, and what happens to it. */
@@ -90,17 +96,14 @@ export function fallBehind(play: Play, lag: Exclude<Lag, 'none'>, nowMs: number)
 /** A night lists all raw files once the last time was a week ago; the night after that has done so in any case. */
 const RENEWAL_MS = 8 * 86_400_000
 
-/** A run with --table, after which the table must be equal unless something else hides from it. */
+/**
+ * A run with --table, after which the table must be equal unless something else hides from it. The next run finds one that was
+ * killed by the note that it left before it changed stored rows.
+ */
 export async function runWithTable(args: readonly string[], at: At, play: Play): Promise<void> {
-  const corrections = play.witness.counts.corrections
   const ended = await run([...args, '--table'], at, play)
-  if (ended === undefined) leaveBehind(corrections, at, play)
+  if (ended === undefined) fallBehind(play, 'seen', at.nowMs)
   else expectAfterRun(at, `ingest ${args.slice(2).join(' ')}`, play)
-}
-
-/** The table was not told of what a run did: the next one sees all of it but the rows that were put right. */
-export function leaveBehind(correctionsBefore: number, { nowMs }: Pick<At, 'nowMs'>, play: Play): void {
-  fallBehind(play, play.witness.counts.corrections === correctionsBefore ? 'seen' : 'hidden', nowMs)
 }
 
 /** What must hold after a run with --table that has ended. */

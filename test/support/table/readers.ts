@@ -24,8 +24,9 @@ export type Readers = {
   readonly counts: { read: number; overtaken: number }
 }
 
-/** So many read at once. */
+/** So many read at once, and one begins in so many of the moments between two operations. */
 const MOST_READERS = 3
+const BEGINS = 0.05
 
 /** By the dice a reader begins, or reads its next file, between two operations. */
 export function createReaders({ table, isStored }: Witness, random: Random): Readers {
@@ -53,7 +54,7 @@ export function createReaders({ table, isStored }: Witness, random: Random): Rea
     counts,
     stop: () => active.clear(),
     step() {
-      if (active.size < MOST_READERS && random() < 0.2)
+      if (active.size < MOST_READERS && random() < BEGINS)
         active.add({ first: new Map(table), left: [...table.keys()].toSorted(), read: new Map() })
       for (const reader of someOf(random, [...active], 0.5)) {
         const key = reader.left.splice(Math.floor(random() * reader.left.length), 1)[0] ?? ''

@@ -70,6 +70,7 @@ describe('a witness', () => {
       tableWrites: 3,
       corrections: 0,
       seamMoments: 0,
+      disorder: 0,
     })
   })
 

@@ -24,20 +24,31 @@ export type Witness = {
   differences(): readonly string[]
   /** The files of the table by key, for readers. */
   readonly table: Table
+  /**
+   * Whether `ingest table` runs beside a night that mends: it may store a newer month before the night stores the older ones.
+   * What is out of order meanwhile is counted.
+   */
+  isUpdatedBeside: boolean
   /** Whether raw has a row of this date, which no user has touched. */
   isStored(symbol: string, date: string): boolean
   /**
    * `corrections`: day files written of a date that had a row. `seamMoments`: writes of the table after which a symbol's rows
    * were of two bases, as raw never had them together.
    */
-  readonly counts: { tableWrites: number; rawWrites: number; corrections: number; seamMoments: number }
+  readonly counts: {
+    tableWrites: number
+    rawWrites: number
+    corrections: number
+    seamMoments: number
+    disorder: number
+  }
 }
 
 export function createWitness(): Witness {
   const raw = createRawHistory()
   const table = new Map<string, TableFile>()
   const wrongs: string[] = []
-  const counts = { tableWrites: 0, rawWrites: 0, corrections: 0, seamMoments: 0 }
+  const counts = { tableWrites: 0, rawWrites: 0, corrections: 0, seamMoments: 0, disorder: 0 }
   /** Symbols of which a user removed raw files: raw itself may have a seam, and rows go, until the table has followed. */
   const disturbed = new Set<string>()
   const winnersOf = (symbol: string, date: IsoDate): ReadonlySet<string> =>
@@ -66,13 +77,16 @@ export function createWitness(): Witness {
     const torn = calm.filter((symbol) => hasSeam(raw.series(symbol), rowsOf(table, symbol)))
     if (torn.length > 0) counts.seamMoments += 1
     const disorder = torn.flatMap((symbol) => disorderOf(raw.series(symbol), table, symbol))
-    wrongs.push(...[...found, ...disorder].map((wrong) => `${key}: ${wrong}`))
+    if (witness.isUpdatedBeside) counts.disorder += disorder.length
+    const all = witness.isUpdatedBeside ? found : [...found, ...disorder]
+    wrongs.push(...all.map((wrong) => `${key}: ${wrong}`))
   }
 
-  return {
+  const witness: Witness = {
     wrongs,
     table,
     counts,
+    isUpdatedBeside: false,
     async wrote(key, bytes) {
       if (RAW.test(key)) {
         counts.rawWrites += 1
@@ -99,6 +113,7 @@ export function createWitness(): Witness {
       })
     },
   }
+  return witness
 }
 
 function fileOf(rows: readonly Row[]): TableFile {

@@ -47,7 +47,7 @@ async function memoryWorld(): Promise<World> {
     put: async (key, bytes) => void (await store.replace(key, bytes, {})),
     remove: async (key) => store.remove(key),
   }
-  const copy = await createCopy(lake)
+  const copy = await copyOf(lake)
   return { open: async () => store, lake, ...copy, setNow: (ms) => void (nowMs = ms) }
 }
 
@@ -55,7 +55,7 @@ async function bucketWorld(): Promise<World> {
   const s3 = await startFakeS3()
   const reset = setAwsEnvironment(s3.env())
   const lake = s3Lake(s3)
-  const copy = await createCopy(lake)
+  const copy = await copyOf(lake)
   return {
     open: async () => {
       // Nothing looks at them, and of a year of nights they are many.
@@ -74,7 +74,7 @@ async function bucketWorld(): Promise<World> {
 }
 
 /** A folder that is brought up to date with a lake whenever it is asked for. */
-async function createCopy(lake: World['lake']): Promise<Pick<World, 'folder'> & AsyncDisposable> {
+export async function copyOf(lake: Pick<Lake, 'keys' | 'bytes'>): Promise<Pick<World, 'folder'> & AsyncDisposable> {
   const temp = await disposableFolder()
   const target = folderLake(temp.path)
   const copied = new Map<string, Uint8Array>()
