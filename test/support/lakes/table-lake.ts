@@ -147,9 +147,9 @@ export async function rowsOfTable(store: MemoryStore, root: string): Promise<Rea
   for (const [key, bytes] of store.files) {
     if (!key.startsWith(root)) continue
     for (const row of await readRows(bytes)) {
-      const name = `${row['symbol']} ${utcDate(Number(row['date']))}`
+      const name = `${String(row['symbol'])} ${utcDate(Number(row['date']))}`
       if (name in rows) throw new Error(`${name} is in the table twice`)
-      rows[name] = `${row['close']}@${(row['ingest_ts'] as Date).toISOString().slice(0, 10)}`
+      rows[name] = `${String(row['close'])}@${(row['ingest_ts'] as Date).toISOString().slice(0, 10)}`
     }
   }
   return rows
