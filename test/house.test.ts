@@ -43,10 +43,6 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'core/findings.ts': ['commands/inspect/verify.test.ts', 'a table of kinds, each of which is planted there'],
   'datasets/cures.ts': ['commands/inspect/verify.test.ts', 'the commands that heal what was planted'],
   'datasets/table/verify.ts': ['commands/inspect/verify.test.ts', 'faults of a table, each of which is planted there'],
-  'datasets/table/trusted.ts': [
-    'datasets/prices/settled.test.ts',
-    'a run over a table that is trusted, and over one that is not',
-  ],
   'datasets/prices/price-files.ts': ['commands/inspect/verify.test.ts', 'reads the files of a planted lake'],
   'datasets/prices/sample-year.ts': ['commands/inspect/verify.lakes.test.ts', 'a sample of whole lakes'],
   'datasets/prices/verify-files.ts': ['commands/inspect/verify.test.ts', 'faults that footers show'],

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test'
-import { isTrusted } from '../../../lib/datasets/table/trusted.ts'
 import { readFooterOf } from '../../../lib/datasets/table/units.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import {
@@ -215,15 +214,6 @@ test('a stray file beside those of the table is refused and named', async () => 
     ),
   )
   expect(error.hint).toBe('Move it away.')
-})
-
-test.each([
-  ['now', START, true],
-  ['six days ago', nightOf('2024-01-30'), true],
-  ['seven days ago', nightOf('2024-01-29'), false],
-  ['by a clock that is ahead', nightOf('2024-02-06'), false],
-])('a table that was listed wholly %s is to be relied on or not', (_when, listed, expected) => {
-  expect(isTrusted(at(listed), at(START))).toBe(expected)
 })
 
 describe('two runs at once', () => {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test'
-import { rowsByHyparquet } from '../../support/parquet-rows.ts'
 import type { Column } from '../../../lib/core/dataset.ts'
 import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
 import { createStatement } from '../../../lib/datasets/statements/schema.ts'
@@ -9,6 +8,7 @@ import type { StampedRow } from '../../../lib/parquet/parquet.ts'
 import { openGroups } from '../../../lib/parquet/row-groups.ts'
 import { compareKeys } from '../../../lib/store/store.ts'
 import { fuzz, FUZZ_TIMEOUT_MS } from '../../support/fuzz.ts'
+import { readRows } from '../../support/lakes/table-lake.ts'
 import { forRandomRuns, oneOf, someOf, wholeBetween, type Random } from '../../support/random.ts'
 import { failureOf, priceRow, prices } from '../../support/values.ts'
 
@@ -223,7 +223,7 @@ describe('a file whose rows are not what its footer says', () => {
     'by damaged bytes is an error or the right rows, never other rows',
     async () => {
       const { bytes } = await three()
-      const expected = JSON.stringify(await rowsByHyparquet(bytes), plain)
+      const expected = JSON.stringify(await readRows(bytes), plain)
       let errors = 0
       await fuzz('damaged files of a table', 400, async (random) => {
         const damaged = new Uint8Array(bytes)
@@ -244,7 +244,7 @@ describe('a file whose rows are not what its footer says', () => {
           },
         )
         if (result === undefined) errors += 1
-        else expect(JSON.stringify(await rowsByHyparquet(result.bytes), plain)).toBe(expected)
+        else expect(JSON.stringify(await readRows(result.bytes), plain)).toBe(expected)
       })
       expect(errors).toBeGreaterThan(0)
     },

@@ -1,7 +1,7 @@
 // A lake in memory with a table beside it: raw files as runs left them, nights that keep the table, and what the table then
 // holds, read by the Parquet library alone.
 
-import { rowsByHyparquet } from '../parquet-rows.ts'
+import { parquetReadObjects } from 'hyparquet'
 import { watchTables, type RunTables } from '../../../lib/commands/tables.ts'
 import type { Row } from '../../../lib/core/dataset.ts'
 import { newYorkClock, utcDate, yearOf } from '../../../lib/core/dates.ts'
@@ -146,11 +146,17 @@ export async function rowsOfTable(store: MemoryStore, root: string): Promise<Rea
   const rows: Record<string, string> = {}
   for (const [key, bytes] of store.files) {
     if (!key.startsWith(root)) continue
-    for (const row of await rowsByHyparquet(bytes)) {
+    for (const row of await readRows(bytes)) {
       const name = `${String(row['symbol'])} ${utcDate(Number(row['date']))}`
       if (name in rows) throw new Error(`${name} is in the table twice`)
       rows[name] = `${String(row['close'])}@${(row['ingest_ts'] as Date).toISOString().slice(0, 10)}`
     }
   }
   return rows
+}
+
+/** The rows of a file of a table. */
+export async function readRows(bytes: Uint8Array): Promise<readonly Record<string, unknown>[]> {
+  const compressors = { ZSTD: (page: Uint8Array) => new Uint8Array(Bun.zstdDecompressSync(page)) }
+  return await parquetReadObjects({ file: new Uint8Array(bytes).buffer, compressors })
 }
