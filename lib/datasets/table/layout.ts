@@ -29,6 +29,21 @@ export function chooseLayout(symbols: number, baseYear: number | undefined): Lay
   return { baseYear, buckets }
 }
 
+/** The layout that a text of it says; undefined if it says none. */
+export function readLayout(text: string): Layout | undefined {
+  try {
+    const { baseYear, buckets } = JSON.parse(text) as Readonly<Record<string, unknown>>
+    if (!isWhole(buckets) || buckets < 1) return undefined
+    return { baseYear: isWhole(baseYear) ? baseYear : undefined, buckets }
+  } catch {
+    return undefined
+  }
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isInteger(value)
+}
+
 /** The file of a row. */
 export function unitOf(symbol: string, date: IsoDate, layout: Layout): Unit {
   if (layout.baseYear === undefined || yearOf(date) < layout.baseYear) return bucketOf(symbol, layout)

@@ -130,9 +130,11 @@ async function readPart(
   return rows
 }
 
-/** All rows of a file, in its order. Rejects with an IngestError if they cannot be decoded. */
+/** All rows of a file, in its order. Rejects with an IngestError if they are not what the footer says of them. */
 export async function* readSymbols(old: OldFile, columns: readonly Column[]): AsyncGenerator<SymbolRows, void> {
-  for (const index of old.file.metadata.row_groups.keys()) yield* await decodeGroup(old, index, columns)
+  for (const part of partsOf(old)) {
+    for (const [symbol, rows] of await readPart(part, old, columns)) yield { symbol, rows }
+  }
 }
 
 async function decodeGroup(

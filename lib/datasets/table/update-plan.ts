@@ -6,6 +6,7 @@ import { IngestError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
 import { compareKeys, type StoredFile } from '../../store/store.ts'
 import { inventory, type SymbolFiles } from '../inventory.ts'
+import { decideLayout } from './new-layout.ts'
 import type { TableFooter } from './footer.ts'
 import { listingHash } from './lake-rows.ts'
 import { bucketOf, chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
@@ -43,12 +44,18 @@ export async function readTable(
   const footers = await readFooters(await listTable(context), context, isRebuild)
   const names = [...footers.keys()]
   const made = [...footers.values()].find((footer) => footer !== undefined)
-  const layout = made?.layout ?? chooseLayout(symbols, context.baseYear)
+  const layout = made?.layout ?? (await newLayout(symbols, context))
   refuseStrays(names, layout, context)
   const instants = [...footers.values()].map((footer) => footer?.rebuiltMs ?? 0)
   const last = Math.max(0, ...instants)
   const rebuiltMs = isRebuild ? rebuildInstant(instants, last, context) : last
   return { ...extentOf(layout, names, context.nowMs), known: knownOf(footers, layout), isRebuild, rebuiltMs }
+}
+
+/** Nothing is written where there is nothing that a table could be made of. */
+async function newLayout(symbols: number, context: TableContext): Promise<Layout> {
+  const wanted = chooseLayout(symbols, context.baseYear)
+  return symbols === 0 ? wanted : await decideLayout(wanted, context)
 }
 
 type Footers = ReadonlyMap<string, TableFooter | undefined>
