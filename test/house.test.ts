@@ -43,6 +43,10 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'core/findings.ts': ['commands/inspect/verify.test.ts', 'a table of kinds, each of which is planted there'],
   'datasets/cures.ts': ['commands/inspect/verify.test.ts', 'the commands that heal what was planted'],
   'datasets/table/verify.ts': ['commands/inspect/verify.test.ts', 'faults of a table, each of which is planted there'],
+  'datasets/table/trusted.ts': [
+    'datasets/prices/settled.test.ts',
+    'a run over a table that is trusted, and over one that is not',
+  ],
   'datasets/prices/price-files.ts': ['commands/inspect/verify.test.ts', 'reads the files of a planted lake'],
   'datasets/prices/sample-year.ts': ['commands/inspect/verify.lakes.test.ts', 'a sample of whole lakes'],
   'datasets/prices/verify-files.ts': ['commands/inspect/verify.test.ts', 'faults that footers show'],
@@ -50,7 +54,14 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'datasets/prices/verify-symbol.ts': ['datasets/verify-file.test.ts', 'whole symbols with a damaged byte'],
   'datasets/prices/verify-bases.ts': ['commands/inspect/verify.lakes.test.ts', 'mends that were undone'],
   'commands/inspect/verify-sample.ts': ['commands/inspect/verify.lakes.test.ts', 'a sample of whole lakes'],
+  'commands/inspect/verify-table.ts': ['commands/inspect/verify.test.ts', 'the tables of a planted lake'],
   'commands/inspect/verify-walk.ts': ['commands/inspect/verify.test.ts', 'the walk of that command'],
+  'datasets/table/raw-units.ts': [
+    'datasets/table/update.test.ts',
+    'which raw files give which rows, through the updates',
+  ],
+  'datasets/table/update-plan.ts': ['datasets/table/update.test.ts', 'the first half of an update'],
+  'commands/tables.ts': ['datasets/table/night.test.ts', 'puts together the nights that are played there'],
   'report/symbol-history.ts': [
     'commands/inspect/verify.lakes.test.ts',
     'what runs tell of mends, comparisons and ends',

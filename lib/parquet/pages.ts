@@ -24,8 +24,11 @@ type PageHeader = {
   repetitionBytes: number
 }
 
+/** How pages are compressed. */
+export type Codec = 'SNAPPY' | 'ZSTD'
+
 /** Where the pages of a column are in the file. */
-export type Chunk = { start: number; bytes: number }
+export type Chunk = { start: number; bytes: number; codec: Codec }
 
 export type Page = {
   /** Whether its values are those that positions of later pages name. */
@@ -38,13 +41,14 @@ export type Page = {
   readonly count: number
   /** Of each of them its position in the dictionary; undefined where the page holds the values themselves. */
   readonly positions: Uint32Array | undefined
-  /** The values, compressed by Snappy, and the bytes that they take without. */
+  /** The values, compressed, and the bytes that they take without. */
   readonly content: Uint8Array
   readonly contentBytes: number
+  readonly codec: Codec
 }
 
 /** The pages of a column. Throws an Error unless they can be decoded in the time and memory that the rows take. */
-export function readSoundPages(view: DataView, { start, bytes }: Chunk, rows: number): readonly Page[] {
+export function readSoundPages(view: DataView, { start, bytes, codec }: Chunk, rows: number): readonly Page[] {
   const end = start + bytes
   if (!(start >= 0 && end > start && end <= view.byteLength)) refuse('columns')
   const pages: Page[] = []
@@ -53,7 +57,7 @@ export function readSoundPages(view: DataView, { start, bytes }: Chunk, rows: nu
     const { header, offset } = readPageHeader(view, at)
     at = offset + header.compressedBytes
     if (!isSound(header, rows) || at > end) refuse('pages')
-    pages.push(readPage(view, offset, header))
+    pages.push(readPage(view, offset, header, codec))
     if (header.type !== DICTIONARY_PAGE) values += header.values
   }
   if (values !== rows) refuse('pages')
@@ -107,24 +111,45 @@ function isSound(header: PageHeader, rows: number): boolean {
 }
 
 /** Reads the runs of the levels, which are not compressed, and those of the positions in the dictionary, which are. */
-function readPage(view: DataView, offset: number, header: PageHeader): Page {
+function readPage(view: DataView, offset: number, header: PageHeader, codec: Codec): Page {
   const { type, values, nulls, encoding, definitionBytes, compressedBytes, uncompressedBytes } = header
   const page = new Uint8Array(view.buffer, view.byteOffset + offset, compressedBytes)
   const levels = definitionBytes > 0 ? readRuns(page.subarray(0, definitionBytes), 1, values) : undefined
   const content = page.subarray(definitionBytes)
-  requireSoundLiterals(content)
+  if (codec === 'SNAPPY') requireSoundLiterals(content)
   const contentBytes = uncompressedBytes - definitionBytes
   const count = values - nulls
   if ((levels?.reduce((sum, level) => sum + level, 0) ?? values) !== count) refuse('pages')
-  const positions = encoding === RLE_DICTIONARY ? readPositions(content, contentBytes, count) : undefined
+  const positions = encoding === RLE_DICTIONARY ? readPositions({ content, contentBytes, codec }, count) : undefined
   const isDictionary = type === DICTIONARY_PAGE
-  return { isDictionary, rows: values, levels: nulls > 0 ? levels : undefined, count, positions, content, contentBytes }
+  return {
+    isDictionary,
+    rows: values,
+    levels: nulls > 0 ? levels : undefined,
+    count,
+    positions,
+    content,
+    contentBytes,
+    codec,
+  }
+}
+
+type Compressed = Pick<Page, 'content' | 'contentBytes' | 'codec'>
+
+/** The bytes of a page's values. Throws an Error if they are damaged. */
+export function decompress({ content, contentBytes, codec }: Compressed): Uint8Array {
+  if (codec === 'ZSTD') {
+    const bytes = Bun.zstdDecompressSync(content)
+    return bytes.byteLength === contentBytes ? bytes : refuse('pages')
+  }
+  const bytes = new Uint8Array(contentBytes)
+  snappyUncompress(content, bytes)
+  return bytes
 }
 
 /** Positions in the dictionary: the width of each in bits, then their runs. */
-function readPositions(content: Uint8Array, contentBytes: number, count: number): Uint32Array {
-  const bytes = new Uint8Array(contentBytes)
-  snappyUncompress(content, bytes)
+function readPositions(content: Compressed, count: number): Uint32Array {
+  const bytes = decompress(content)
   const [width = 0] = bytes
   if (width > 32) refuse('pages')
   return width === 0 ? new Uint32Array(count) : readRuns(bytes.subarray(1), width, count)

@@ -76,6 +76,7 @@ export function structs(fieldsOf: (index: number) => Fields): FieldReader {
     types: LISTS,
     read: (cursor) => {
       const { type, size } = readListHead(cursor)
+      // Writers give an empty list whatever type.
       if (size > 0 && type !== STRUCT) throw new RangeError('A list of structs was expected')
       for (let index = 0; index < size; index += 1) skipStruct(cursor, fieldsOf(index))
     },

@@ -11,24 +11,34 @@ import type { Store } from './store.ts'
 /** A file leaves some 15 KB of garbage, a listing more. Fewer collections take more memory, more of them more time. */
 const OPERATIONS_PER_COLLECTION = 500
 
+/**
+ * What a file that is read leaves, beside one that is written. A new table of 126,000 day files takes 298 MB; 392 without this
+ * and with 130,000 rows in memory at once instead of 50,000. With a share of 1 it took a fifth more CPU.
+ */
+const SHARE_OF_READ = 0.25
+
 /** Below this a collection is not worth its 10 ms: the program takes 110 MB when it is loaded and at work. */
 const WORTHWHILE_BYTES = 125e6
 
-/** The store with a full collection after every 500 listings and writes, if that much memory is in use. */
+/** The store with a full collection after every 500 listings and writes or 2,000 reads, if that much memory is in use. */
 export function withGcTrigger(store: Store): Store {
   let operations = 0
-  async function counted<T>(operation: Promise<T>): Promise<T> {
+  async function counted<T>(operation: Promise<T>, share = 1): Promise<T> {
     try {
       return await operation
     } finally {
-      operations += 1
-      if (operations % OPERATIONS_PER_COLLECTION === 0 && memoryUsage.rss() > WORTHWHILE_BYTES) fullGC()
+      operations += share
+      if (operations >= OPERATIONS_PER_COLLECTION) {
+        operations = 0
+        if (memoryUsage.rss() > WORTHWHILE_BYTES) fullGC()
+      }
     }
   }
   return {
     ...store,
     list: (...range) => counted(store.list(...range)),
     listLevel: (prefix) => counted(store.listLevel(prefix)),
+    read: (...wanted) => counted(store.read(...wanted), SHARE_OF_READ),
     create: (...file) => counted(store.create(...file)),
     replace: (...file) => counted(store.replace(...file)),
   }

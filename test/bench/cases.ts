@@ -2,11 +2,13 @@
 import type { DateRange, IsoDate } from '../../lib/core/dates.ts'
 import { freshCase, rerunCase, type Backfill } from './backfills.ts'
 import type { Ground } from './ground.ts'
-import { backfilledNight, newNight, presentNight } from './nights.ts'
+import { backfilledNight, newNight, presentNight, settledNight } from './nights.ts'
 import type { Place } from './place.ts'
 import { dryRun, planInProcess } from './plans.ts'
 import { firstNight, quietNight } from './quiet-nights.ts'
 import type { Case } from './rounds.ts'
+import { tableNight } from './table-nights.ts'
+import { mendCase, readingCase, tableCase } from './tables.ts'
 import { help, nothingToDo, version } from './starts.ts'
 import { verifyCase } from './verifies.ts'
 
@@ -38,11 +40,26 @@ export const CASES: Readonly<Record<string, CaseMaker>> = {
   'night-new': async (ground) => await newNight(ground, 500),
   'night-new-50': async (ground) => await newNight(ground, 500, 50),
   'night-present': async (ground) => await presentNight(ground, 500),
+  'settled-500': async (ground) => await settledNight(ground, 500),
+  'settled-5k': async (ground) => await settledNight(ground, 5_000),
+  'settled-50k': async (ground) => await settledNight(ground, 50_000),
   'night-backfilled': async (ground) => await backfilledNight(ground, 500),
   'night-quiet-folder': async (ground) => await quietNight(ground, 500, FOLDER),
   'night-quiet-20ms': async (ground) => await quietNight(ground, 500, AT_20_MS),
   'night-first-folder': async (ground) => await firstNight(ground, 500, FOLDER),
   'night-first-20ms': async (ground) => await firstNight(ground, 500, AT_20_MS),
+  'table-night-folder': async (ground) => await tableNight(ground, 500, FOLDER),
+  'table-night-20ms': async (ground) => await tableNight(ground, 500, AT_20_MS),
+  'table-night-5000-20ms': async (ground) => await tableNight(ground, 5_000, AT_20_MS),
+  'table-night-5000-folder': async (ground) => await tableNight(ground, 5_000, FOLDER),
+  'table-new': async (ground) => await tableCase(ground, 125, 'new'),
+  'table-unchanged': async (ground) => await tableCase(ground, 125, 'unchanged'),
+  'table-check': async (ground) => await tableCase(ground, 125, 'check'),
+  'table-rebuild': async (ground) => await tableCase(ground, 125, 'rebuild'),
+  'table-read-all': async (ground) => await readingCase(ground, 500, false),
+  'table-read-one': async (ground) => await readingCase(ground, 500, true),
+  'table-mend-500': async () => mendCase(500),
+  'table-mend-5000': async () => mendCase(5_000),
   'thirty-years': async (ground) =>
     await freshCase(ground, { kind: 'year', symbols: 1, range: THIRTY_YEARS, place: AT_20_MS }),
   'plan-in-process': async (ground) => planInProcess(ground),

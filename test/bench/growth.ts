@@ -5,6 +5,7 @@ import type { Ground } from './ground.ts'
 import { newNight, presentNight } from './nights.ts'
 import type { Place } from './place.ts'
 import { runCase, type Case, type Result } from './rounds.ts'
+import { tableCase } from './tables.ts'
 import { markdown, megabytes, seconds } from './table.ts'
 
 export const SCALES = [1, 4, 16] as const
@@ -23,6 +24,7 @@ export const SERIES: Readonly<Record<string, Series>> = {
   'growth-years': async (ground, scale) =>
     await freshCase(ground, { kind: 'day', symbols: 1, range: lastYears(2 * scale), place: PLACE }),
   'growth-night-new': async (ground, scale) => await newNight(ground, 500 * scale),
+  'growth-table-new': async (ground, scale) => await tableCase(ground, 31 * scale, 'new'),
   'growth-night-present': async (ground, scale) => await presentNight(ground, 500 * scale),
 }
 

@@ -13,6 +13,8 @@ export type Job = {
   readonly variables?: readonly string[]
   /** Price files that a run has to leave where there were none. */
   readonly files: number
+  /** Files of tables that a run leaves where there were none; absent: none. */
+  readonly tableFiles?: number
   readonly calls: number
 }
 
@@ -52,7 +54,7 @@ export function jobsOver(
   fills: readonly Job[],
   jobs: Readonly<Record<string, Job>>,
 ): readonly Contender[] {
-  const stored = fills.reduce((sum, { files }) => sum + files + 1, 0)
+  const stored = fills.reduce((sum, { files, tableFiles = 0 }) => sum + files + tableFiles + 1, 0)
   let putBack: (() => Promise<void>) | undefined
   const before = async (place: Place): Promise<void> => {
     if (putBack === undefined) {

@@ -2,7 +2,7 @@
 import type { DateRange, IsoDate } from '../../lib/core/dates.ts'
 import { baselinesFor } from './baselines.ts'
 import type { Ground } from './ground.ts'
-import { freshJob, rerunJob, type Job } from './jobs.ts'
+import { freshJob, jobsOver, rerunJob, type Job } from './jobs.ts'
 import { materialOf, type Wanted } from './material.ts'
 import { placeName, type Place } from './place.ts'
 import type { Case } from './rounds.ts'
@@ -45,4 +45,17 @@ export async function presentNight(ground: Ground, symbols: number): Promise<Omi
   const fill: Job = { ...job, args: [...args, ...datesFlags(LAST_FIVE)], files: symbols * 5 }
   const title = `nightly, ${counted(symbols, 'symbol')}, all present, ${placeName(PLACE)}`
   return { title, files: 0, program: rerunJob(ground, job, fill) }
+}
+
+/** Where the last session is stored and a table is kept: nothing is asked, and the table tells so in place of the listings. */
+export async function settledNight(ground: Ground, symbols: number): Promise<Omit<Case, 'name'>> {
+  const args = await tickersFlag(ground, symbols)
+  const listing: Job = { place: PLACE, args, files: 0, calls: 0 }
+  const tabled: Job = { ...listing, args: [...args, '--table'] }
+  // A table of one month.
+  const fill: Job = { ...tabled, files: symbols, tableFiles: 1, calls: symbols * 2 }
+  const [program, byList] = jobsOver(ground, [fill], { ingest: tabled, 'by LIST': listing })
+  if (program === undefined || byList === undefined) throw new Error('Two runs were asked for')
+  const title = `nightly, ${counted(symbols, 'symbol')}, all present by the table, ${placeName(PLACE)}`
+  return { title, files: 0, program, baselines: async () => [byList] }
 }

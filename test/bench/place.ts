@@ -1,5 +1,5 @@
 // Where runs store: the bucket behind a latency, or a folder.
-import { readdir, rm } from 'node:fs/promises'
+import { cp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BUCKET, type Ground } from './ground.ts'
 
@@ -21,7 +21,10 @@ export async function clear(place: Place, { sink, folder }: Ground): Promise<voi
   await sink.setLatency(place.latencyMs)
 }
 
-/** Remembers what is stored. What it returns takes everything away that was added since; nothing may be replaced meanwhile. */
+/**
+ * Remembers what is stored. What it returns takes everything away that was added since, and puts back the table's files; no
+ * others may be replaced meanwhile.
+ */
 export async function keep(place: Place, { sink, folder }: Ground): Promise<() => Promise<void>> {
   if (place.kind === 's3') {
     await sink.keep()
@@ -32,8 +35,12 @@ export async function keep(place: Place, { sink, folder }: Ground): Promise<() =
   }
   const pathsOf = async () => (await entriesIn(lakeIn(folder))).map(({ parentPath, name }) => join(parentPath, name))
   const kept = new Set(await pathsOf())
+  const [table, copy] = [join(lakeIn(folder), 'tables'), join(folder, 'kept-tables')]
+  await rm(copy, { recursive: true, force: true })
+  if (kept.has(table)) await cp(table, copy, { recursive: true })
   return async () => {
     for (const path of await pathsOf()) if (!kept.has(path)) await rm(path, { recursive: true, force: true })
+    if (kept.has(table)) await cp(copy, table, { recursive: true })
   }
 }
 

@@ -17,7 +17,7 @@ function pagesOf(bytes: Uint8Array) {
   const { num_rows: rows, row_groups: groups } = parquetMetadata(bytes)
   return groups[0]?.columns.map(({ meta_data: column }) => {
     const start = Number(column?.dictionary_page_offset ?? column?.data_page_offset)
-    const chunk = { start, bytes: Number(column?.total_compressed_size) }
+    const chunk = { start, bytes: Number(column?.total_compressed_size), codec: 'SNAPPY' } as const
     return readSoundPages(new DataView(bytes.buffer), chunk, Number(rows))
   })
 }

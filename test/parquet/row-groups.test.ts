@@ -124,6 +124,8 @@ describe('a file of row groups', () => {
   })
 })
 
+const rows = (path: string) => `SELECT * FROM '${path}' WHERE symbol <> '0'`
+
 describe('DuckDB', () => {
   let duckdb: DuckDBConnection
   let temp: Awaited<ReturnType<typeof makeTempFolder>>
@@ -147,7 +149,6 @@ describe('DuckDB', () => {
   test('reads the same rows and the same statistics of groups that were encoded and that were copied', async () => {
     const bytes = written(CONTENT)
     const [first, second] = [await put('first.parquet', bytes), await put('second.parquet', moved(bytes))]
-    const rows = (path: string) => `SELECT * FROM '${path}' WHERE symbol <> '0'`
     const [total] = await query(`SELECT count(*) AS n FROM '${first}'`)
     expect(total).toEqual({ n: '10008' })
     expect(

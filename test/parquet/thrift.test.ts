@@ -90,6 +90,12 @@ describe('a struct', () => {
     read([LIST, 0xfc, 20, ...items, STOP], { 1: structs(() => ({ 1: integer((value) => found.push(value)) })) })
     expect(found).toEqual(Array.from({ length: 20 }, (_, index) => index))
   })
+
+  test('may have an empty list of structs, which some writers give no type', () => {
+    const found: number[] = []
+    read([LIST, 0x00, I32, 0x06, STOP], { 1: structs(() => ({})), 2: integer((value) => found.push(value)) })
+    expect(found).toEqual([3])
+  })
 })
 
 const none = () => undefined

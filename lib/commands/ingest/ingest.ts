@@ -74,7 +74,7 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   const { version } = effects
   const { runUuid } = storeOptions
   const tables = watchTables(opened, config, { version, runId: runUuid, nowMs: startMs, onProblem: progress.warn })
-  const { store } = tables
+  const { store, memory } = tables
   for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
   progress.waiting('Looking at what is stored', symbols.length * config.datasets.length)
@@ -87,6 +87,7 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
     unlessStopped: async (work) => await unlessStopped(work, effects),
     onNote: progress.note,
     onSurveyed: progress.stepped,
+    memory,
   }
   const jobs = await unlessStopped(planJobs(symbols, context), effects)
   for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)

@@ -11,8 +11,8 @@ import { TABLE_VERSION, tableText, type TableDocument } from '../../report/table
 import type { Store } from '../../store/store.ts'
 import { DEMO_MARK } from '../effects.ts'
 import type { LakeCommand } from '../inspect/inspect.ts'
-import { commandFor, printFindings, type Look } from '../inspect/look.ts'
-import { datasetOf, tableContext } from '../tables.ts'
+import { commandFor, LOOKBACK, printFindings, type Look } from '../inspect/look.ts'
+import { writtenTable } from '../tables.ts'
 
 type Mode = TableDocument['mode']
 
@@ -44,10 +44,12 @@ async function perform(mode: Mode, look: Look): Promise<TableDocument> {
     warnings.push(text)
     warn(text)
   }
-  const about = { store, tablePrefix: config.tablePrefix, version: effects.version, runId, nowMs: startMs, onProblem }
+  const { tablePrefix, prefix } = config
+  const { version } = effects
+  const about = { store, tablePrefix, version, runId, nowMs: startMs, onProblem, lookback: LOOKBACK }
   const done: Done[] = []
   for (const name of DATASET_NAMES) {
-    const context = tableContext(datasetOf(name, { prefix: config.prefix, creator }), about)
+    const context = writtenTable(name, { prefix, creator }, about)
     if (await hasFiles(context)) done.push(await performOn(name, mode, context))
   }
   const findings = done.flatMap((table) => table.findings)

@@ -11,8 +11,9 @@ import type { Store } from '../../store/store.ts'
 import { tradesElsewhere } from './exchange.ts'
 import { createMarketGate, marketContext } from './market-gate.ts'
 import { refuseUnheld } from './market-text.ts'
-import { planSessions, type SymbolPlan } from './plan.ts'
+import { planSessions, sortPlans, type SymbolPlan } from './plan.ts'
 import { createPrices } from './schema.ts'
+import { lineAfterRun, settledPlans, type SurveyMemory } from './settled.ts'
 import { findNewestSession, surveySessions, type StoredSessions, type SurveyContext } from './survey.ts'
 import { sessionTask, type SessionContext } from './task.ts'
 import { createAudit } from './audit.ts'
@@ -29,6 +30,8 @@ export type PricesContext = {
   readonly unlessStopped: <T>(work: Promise<T>) => Promise<T>
   /** Called after each symbol of the survey. */
   readonly onSurveyed: () => void
+  /** Absent in a run that keeps no tables, as every dry run. */
+  readonly memory?: SurveyMemory | undefined
 }
 
 /** Surveys the stored prices of every symbol and plans the job. Throws an IngestError if the store fails. */
@@ -39,15 +42,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
   const market = marketContext({ calendar, period }, config.acceptedSessions)
   refuseUnheld(config.acceptedSessions, market)
   const surveyContext: SurveyContext = { store, dataset, calendar, mode, period, onSurveyed: context.onSurveyed }
-  const surveyed = await surveySessions(symbols, surveyContext)
-  const plans = planSessions(surveyed, {
-    dataset,
-    calendar,
-    mode,
-    period,
-    isForced: config.isForced,
-    audit: createAudit(symbols.length, config.auditEvery, calendar),
-  })
+  const { surveyed, plans } = await surveyAndPlan(symbols, surveyContext, context)
   const gate = createMarketGate(plans, market, { calendar, period, mode })
   return {
     dataset: dataset.name,
@@ -60,6 +55,7 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     warnings: holeWarnings(plans, period, config),
     errors: plans.flatMap(({ symbol, errors }) => errors.map((error) => ({ symbol, error }))),
     keys: () => plans.flatMap(({ symbol, files }) => files.map(({ partition }) => dataset.key(symbol, partition))),
+    // Only a dry run asks for them, and that lists every symbol.
     stored: () => surveyed.map((stored) => storedLine(stored, mode)),
     tasks: ({ openEncoder }) => {
       const files = plans.reduce((sum, plan) => sum + plan.files.length, 0)
@@ -84,6 +80,31 @@ export async function planPrices(symbols: readonly string[], context: PricesCont
     },
     judge: gate.judge,
   }
+}
+
+type Surveyed = { readonly surveyed: readonly StoredSessions[]; readonly plans: readonly SymbolPlan[] }
+
+/** Lists the symbols that the table does not know to be settled, and plans all of them. */
+async function surveyAndPlan(
+  symbols: readonly string[],
+  survey: SurveyContext,
+  { config, memory, onSurveyed }: PricesContext,
+): Promise<Surveyed> {
+  const { dataset, calendar, mode, period } = survey
+  const { isForced, auditEvery } = config
+  const shared = { dataset, calendar, period }
+  const asks = period.lookbackFrom !== undefined && !isForced ? memory : undefined
+  const settled = settledPlans(symbols, (await asks?.recall()) ?? new Map(), shared)
+  for (const _ of settled) onSurveyed()
+  const unsettled = symbols.filter((symbol) => !settled.has(symbol))
+  const surveyed = await surveySessions(unsettled, survey)
+  if (period.lookbackFrom !== undefined) memory?.remember(lineAfterRun(surveyed, shared))
+  const audit = createAudit(symbols.length, auditEvery, calendar)
+  const ofListed = planSessions(surveyed, { ...shared, mode, isForced, audit })
+  if (settled.size === 0) return { surveyed, plans: ofListed }
+  const bySymbol = new Map([...settled, ...ofListed.map((plan) => [plan.symbol, plan] as const)])
+  // In the order of the list first: what is equally far behind keeps it.
+  return { surveyed, plans: sortPlans(symbols.flatMap((symbol) => bySymbol.get(symbol) ?? [])) }
 }
 
 /** The symbols that are asked for and have stored sessions that the run does not write anyway. */

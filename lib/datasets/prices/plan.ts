@@ -83,14 +83,14 @@ const RECENT_SESSIONS = 5
 
 /** One plan per symbol: first symbols without stored sessions, then by newest stored session, oldest first. */
 export function planSessions(surveyed: readonly StoredSessions[], context: PlanContext): readonly SymbolPlan[] {
-  const shared = {
-    ...context,
-    years: yearsOf(context),
-    newDay: createNewDayFiles(context),
-  }
-  return surveyed
-    .map((stored) => (context.mode === 'daily' ? planDays(stored, shared) : planYears(stored, shared)))
-    .toSorted((a, b) => (a.newest ?? '').localeCompare(b.newest ?? ''))
+  const shared = { ...context, years: yearsOf(context), newDay: createNewDayFiles(context) }
+  const planOne = context.mode === 'daily' ? planDays : planYears
+  return sortPlans(surveyed.map((stored) => planOne(stored, shared)))
+}
+
+/** Puts first what is furthest behind; equals keep their order. */
+export function sortPlans(plans: readonly SymbolPlan[]): readonly SymbolPlan[] {
+  return plans.toSorted((a, b) => (a.newest ?? '').localeCompare(b.newest ?? ''))
 }
 
 /** What is the same for all symbols. */

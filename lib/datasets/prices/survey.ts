@@ -6,7 +6,7 @@ import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import { packRecent, recentSpan, type RecentFiles } from './recent-files.ts'
 import type { SessionDataset } from './schema.ts'
-import { listSymbolFiles, type SymbolFiles } from '../inventory.ts'
+import { listSymbolFiles } from '../inventory.ts'
 import { surveyEach } from '../stored-file.ts'
 import { newestStored } from './inventory.ts'
 import { readYears, surveyYears, type YearsFound } from './stored-years.ts'
@@ -53,10 +53,7 @@ async function surveySymbol(symbol: string, context: SurveyContext): Promise<Sto
 }
 
 /** What the survey of a run finds of a symbol, from a listing of all its files. */
-export async function surveyListed(
-  { symbol, files }: SymbolFiles<SessionDataset>,
-  context: SurveyContext,
-): Promise<StoredSessions> {
+export async function surveyListed({ symbol, files }: Listed, context: SurveyContext): Promise<StoredSessions> {
   const keys = keysOfRange(symbol, context)
   // After the symbol's folder the keys of its files are ASCII: they compare as their bytes do.
   const isListed = ({ key }: StoredFile) => keys !== undefined && key > keys.after && key <= keys.until

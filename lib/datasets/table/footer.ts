@@ -12,12 +12,17 @@ export type SymbolEntry = {
   readonly ingestMs: number
   /** A hash of the rows, `ingest_ts` included. */
   readonly sha: string
-  /** The dates of the rows as bits, the first of a month lowest; 0 where the file is not of a month. */
+  /** The dates of the day files that the rows were read from as bits, the first of a month lowest; 0 where the file is not of a month. */
   readonly days: number
   /** A hash of the listing of the raw files that the rows were read from; empty after rows were added without one. */
   readonly listing: string
   /** The same of the raw file of the month's year alone; empty where there was none. */
   readonly yearFile: string
+  /**
+   * In the last file by name: what the dataset's survey says of the symbol where a run has nothing to ask of it; else empty.
+   * Only the dataset reads it.
+   */
+  readonly settled: string
 }
 
 export type TableFooter = {
@@ -76,6 +81,7 @@ function packEntries(entries: ReadonlyMap<string, SymbolEntry>, table: string): 
     days: all.map(({ days }) => days),
     listing: all.map(({ listing }) => listing),
     yearFile: all.map(({ yearFile }) => yearFile),
+    settled: all.map(({ settled }) => settled),
   }
   return Buffer.from(Bun.gzipSync(Buffer.from(JSON.stringify(columns)))).toString('base64')
 }
@@ -99,6 +105,7 @@ function unpackEntries(text: string, table: string): ReadonlyMap<string, SymbolE
         days: numberOf('days', index),
         listing: textOf('listing', index),
         yearFile: textOf('yearFile', index),
+        settled: textOf('settled', index),
       },
     ]),
   )
@@ -121,25 +128,25 @@ function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** What the footer says of these rows. */
+/** What the footer says of these rows. What was settled before them is no more. */
 export function entryOf(
   rows: readonly StampedRow[],
-  about: Pick<SymbolEntry, 'listing' | 'yearFile'> & { readonly isMonth: boolean },
+  { listing, yearFile, days }: Pick<SymbolEntry, 'listing' | 'yearFile' | 'days'>,
 ): SymbolEntry {
-  let [days, newestMs] = [0, 0]
-  for (const { row, ingestMs } of rows) {
-    if (about.isMonth) days |= dayBit(row.date)
-    newestMs = Math.max(newestMs, ingestMs)
-  }
-  const { listing, yearFile } = about
-  return { rows: rows.length, ingestMs: newestMs, sha: hashOfRows(rows), days, listing, yearFile }
+  const newestMs = rows.reduce((newest, { ingestMs }) => Math.max(newest, ingestMs), 0)
+  return { rows: rows.length, ingestMs: newestMs, sha: hashOfRows(rows), days, listing, yearFile, settled: '' }
+}
+
+/** Whether a footer says anything else of what is settled. A symbol without an entry has no place for it. */
+export function isNews(settled: ReadonlyMap<string, string>, { entries }: Pick<TableFooter, 'entries'>): boolean {
+  return [...settled].some(([symbol, line]) => (entries.get(symbol)?.settled ?? line) !== line)
 }
 
 /** A hash of rows in their order, `ingest_ts` included. */
 export function hashOfRows(rows: readonly StampedRow[]): string {
-  const hash = new Bun.CryptoHasher('sha256')
-  for (const { row, ingestMs } of rows) hash.update(`${JSON.stringify([...Object.values(row), ingestMs])}\n`)
-  return shortHash(hash)
+  // One text of all rows: a text and an update for each take longer.
+  const values = rows.map(({ row, ingestMs }) => [...Object.values(row), ingestMs])
+  return shortHash(new Bun.CryptoHasher('sha256').update(JSON.stringify(values)))
 }
 
 /** The bit of a date in the days of its month. */

@@ -3,20 +3,18 @@
 
 import { mapAhead } from '../../core/concurrency.ts'
 import { yearOf, type IsoDate } from '../../core/dates.ts'
-import { readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
+import type { StampedRow } from '../../parquet/parquet.ts'
 import { compareKeys } from '../../store/store.ts'
-import { dayBit, type SymbolEntry, type TableFooter } from './footer.ts'
-import { unitName, unitOf, type Layout, type Unit } from './layout.ts'
-import { forgetRuns, listOpenRuns } from './open-runs.ts'
+import { dayBit, isNews, type SymbolEntry, type TableFooter } from './footer.ts'
+import { unitName, unitNamed, unitOf, type Layout, type Unit } from './layout.ts'
+import { forgetRuns } from './open-runs.ts'
 import { extentOf, readChange, unitsOf, type Extent } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
-import { listTable, readFooterOf, rewriteUnit, tableRoot, type TableContext } from './units.ts'
+import { openTrusted, type TrustedTable } from './trusted.ts'
+import { readFooterOf, rewriteUnit, tableRoot, type TableContext } from './units.ts'
 import { updateTable, type Updated } from './update.ts'
 import { findSymbolWork, refuseStrays } from './update-plan.ts'
 import type { Watched, WatchedSymbol } from './watch.ts'
-
-/** After so long all raw files are listed again: nobody may have told the table of what other programs changed. */
-const TRUSTED_MS = 7 * 86_400_000
 
 /** What a run does with a symbol in one file: adds rows of new day files, or reads its raw files. */
 type Task =
@@ -26,40 +24,54 @@ type Task =
 /** By the name of the file, then by symbol. */
 type Tasks = Map<string, { readonly unit: Unit; readonly symbols: Map<string, Task> }>
 
-/** Whether a table that was listed wholly at an instant still need not be. */
-export function isTrusted(listedMs: number, nowMs: number): boolean {
-  return listedMs <= nowMs && nowMs - listedMs < TRUSTED_MS
+/** What a run knows for its table. */
+export type Night = {
+  readonly watched: Watched
+  /** The table as the run's survey found it, if that relied on it. */
+  readonly found?: TrustedTable | undefined
+  /** What is settled of a symbol that the run has listed or written; absent if the run does not know. */
+  readonly settledOf?: ((symbol: string, seen: WatchedSymbol) => string) | undefined
 }
 
 /**
- * Brings the table up to date with what the run has seen and written. A table that is not there, that was not compared with a
- * listing of all raw files for a week, or that another run has not finished, is brought up to date wholly. Rejects with an IngestError if the store fails or a file of the
- * table is damaged.
+ * Brings the table up to date with what the run has seen and written. A table that is not to be relied on is brought up to date
+ * wholly. Rejects with an IngestError if the store fails or a file of the table is damaged.
  */
-export async function keepTable(watched: Watched, context: TableContext): Promise<Updated> {
-  const files = await listTable(context)
-  const last = files.at(-1)
-  const footer = last && (await readFooterOf(last, context))
-  const openRuns = await listOpenRuns(context)
-  const isAlone = openRuns.every(({ id }) => id === context.runId)
-  if (footer === undefined || !isTrusted(footer.listedMs, context.nowMs) || !isAlone) {
-    return await updateTable(context, { isRebuild: false })
-  }
+export async function keepTable({ watched, found, settledOf }: Night, context: TableContext): Promise<Updated> {
+  // Where the run has seen nothing but the table there is nothing to do, and nothing to ask.
+  const trusted = watched.size === 0 && found !== undefined ? found : await openTrusted(context)
+  if (trusted === undefined) return await updateTable(context, { isRebuild: false })
+  const { files, footer, isNoted } = trusted
   const { layout, listedMs, rebuiltMs } = footer
   const names = new Set(files.map(({ key }) => key.slice(tableRoot(context).length)))
   refuseStrays(names, layout, context)
   const table = { ...extentOf(layout, names, context.nowMs), names }
   const months = await readMonths(watched, table, context)
   const tasks = await findTasks(watched, { ...table, months }, context)
+  const settled = settledIn(watched, settledOf)
+  const last = [...names, ...tasks.keys()].toSorted(compareKeys).at(-1)
+  const lastUnit = unitNamed(last ?? '', layout)
+  if (lastUnit !== undefined && isNews(settled, footer)) tasksOf(tasks, lastUnit, layout)
   let filesWritten = 0
   // Older rows first, as a mend stores them: at no time is the table of another mixture of bases than the raw files have been.
-  for (const [, { unit, symbols }] of [...tasks].toSorted(([a], [b]) => compareKeys(a, b))) {
+  for (const [name, { unit, symbols }] of [...tasks].toSorted(([a], [b]) => compareKeys(a, b))) {
     const changes = () => changesIn(symbols, unit, layout, context)
     const about = { listedMs, rebuiltMs }
-    if (await rewriteUnit({ unit, layout, about, changes }, context)) filesWritten += 1
+    const own = name === last ? settled : undefined
+    if (await rewriteUnit({ unit, layout, about, settled: own, changes }, context)) filesWritten += 1
   }
-  if (openRuns.length > 0) await forgetRuns(new Set([context.runId]), context)
+  if (isNoted) await forgetRuns(new Set([context.runId]), context)
   return { files: files.length, filesWritten }
+}
+
+/** What is settled of the symbols of a run. One that was written is not, if nobody says so. */
+function settledIn(watched: Watched, settledOf: Night['settledOf']): ReadonlyMap<string, string> {
+  const settled = new Map<string, string>()
+  for (const [symbol, seen] of watched) {
+    if (settledOf !== undefined) settled.set(symbol, settledOf(symbol, seen))
+    else if (seen.isRewritten || seen.newDays.size > 0) settled.set(symbol, '')
+  }
+  return settled
 }
 
 type Table = Extent & { readonly names: ReadonlySet<string> }
@@ -116,7 +128,7 @@ async function findTasks(watched: Watched, table: Months, context: TableContext)
   }
   if (behind.length > 0) await findSymbolWork(behind, table, context, readAt)
   for (const [symbol, seen] of watched) {
-    for (const bytes of seen.added.values()) await addRow({ symbol, bytes, seen }, tasks, table, context)
+    for (const rows of seen.added.values()) addRows({ symbol, rows, seen }, tasks, table)
   }
   return tasks
 }
@@ -154,7 +166,7 @@ function isMonthly(year: number, months: Months['months']): boolean {
   return [...months.keys()].some((name) => name.startsWith(`month-${year}-`))
 }
 
-/** The files that the run has changed otherwise than by a new day, and those that lack a day that was listed. */
+/** The files that the run has changed otherwise than by a new day, and those that lack a day file that was listed. */
 function unitsToRead(symbol: string, seen: WatchedSymbol, table: Months, context: TableContext): readonly Unit[] {
   const { layout, months } = table
   const added = new Set(datesOf(symbol, seen.added.keys(), context))
@@ -173,22 +185,17 @@ function hasDay(footer: TableFooter | undefined, symbol: string, date: IsoDate):
   return ((footer?.entries.get(symbol)?.days ?? 0) & dayBit(date)) !== 0
 }
 
-type Added = { readonly symbol: string; readonly bytes: Uint8Array; readonly seen: WatchedSymbol }
+type Added = { readonly symbol: string; readonly rows: readonly StampedRow[]; readonly seen: WatchedSymbol }
 
-/** Adds the row of a new day file, or has the symbol's raw files read where the table has a row of that day. */
-async function addRow(
-  { symbol, bytes, seen }: Added,
-  tasks: Tasks,
-  { layout, months }: Months,
-  { dataset }: TableContext,
-): Promise<void> {
-  for (const stamped of await readStampedRows(bytes, dataset.columns)) {
+/** Adds the rows of a new day file. */
+function addRows({ symbol, rows, seen }: Added, tasks: Tasks, { layout, months }: Months): void {
+  for (const stamped of rows) {
     const { date } = stamped.row
     const unit = unitOf(symbol, date, layout)
     const symbols = tasksOf(tasks, unit, layout)
     const [task, footer] = [symbols.get(symbol), months.get(unitName(unit, layout))]
     if (task?.kind === 'add') task.added.push(stamped)
-    else if (unit.kind !== 'month' || hasDay(footer, symbol, date)) symbols.set(symbol, { kind: 'read' })
+    else if (unit.kind !== 'month') symbols.set(symbol, { kind: 'read' })
     else if (task === undefined) {
       const yearFile = footer?.entries.get(symbol)?.yearFile ?? seen.listedYears.get(yearOf(date)) ?? ''
       symbols.set(symbol, { kind: 'add', added: [stamped], yearFile })
@@ -208,11 +215,18 @@ function changesIn(
   return mapAhead(sorted, MAX_SYMBOLS_AHEAD, async ([symbol, task]) => {
     if (task.kind === 'read') return await readChange(symbol, unit, layout, context)
     const { added, yearFile } = task
-    return { symbol, rows: (before) => withRows(before, added), listing: '', yearFile }
+    const ownDays = added.reduce((all, { row }) => all | dayBit(row.date), 0)
+    return {
+      symbol,
+      rows: (before) => withRows(before, added),
+      days: (before) => before | ownDays,
+      listing: '',
+      yearFile,
+    }
   })
 }
 
-/** Of each date the row that counts, by date. Another run may have added one since the footer was read. */
+/** Of each date the row that counts, by date. The table may have one of a year file, or another run may have added one. */
 function withRows(before: readonly StampedRow[], added: readonly StampedRow[]): readonly StampedRow[] {
   const rows = new Map(before.map((stamped) => [stamped.row.date, stamped]))
   for (const stamped of added) {

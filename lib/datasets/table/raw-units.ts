@@ -2,6 +2,7 @@
 
 import type { FilePartition } from '../../core/dataset.ts'
 import { isWithin, newYorkClock } from '../../core/dates.ts'
+import { dayBit } from './footer.ts'
 import { listingHash, listRaw, readLakeRows, type RawFile } from './lake-rows.ts'
 import { bucketOf, spanOf, unitName, unitNamed, unitOf, type Layout, type Unit } from './layout.ts'
 import type { Change } from './rewrite.ts'
@@ -99,9 +100,16 @@ export async function readChanges(symbol: string, units: readonly Unit[], layout
     // Without a hash what could not be read is tried again.
     const listing = isWhole ? listingHash(ofUnit) : ''
     const yearFile = isWhole ? yearFileHash(ofUnit, unit) : ''
-    const change: Change = { symbol, rows: () => own, listing, yearFile }
+    const days = isWhole ? dayBits(ofUnit, unit) : 0
+    const change: Change = { symbol, rows: () => own, days: () => days, listing, yearFile }
     return { unit, change }
   })
+}
+
+/** The days of the day files among the raw files of a month. */
+export function dayBits(files: readonly RawFile[], unit: Unit): number {
+  const days = files.map(({ partition }) => (partition.kind === 'day' ? dayBit(partition.date) : 0))
+  return unit.kind === 'month' ? days.reduce((all, bit) => all | bit, 0) : 0
 }
 
 /** What becomes of a symbol in one file. */

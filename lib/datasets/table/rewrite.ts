@@ -26,12 +26,14 @@ export type Change = Pick<SymbolEntry, 'listing' | 'yearFile'> & {
   readonly symbol: string
   /** The rows that it has from now on, by date, given those that it has. */
   readonly rows: (before: readonly StampedRow[]) => readonly StampedRow[]
+  /** The days of its entry, likewise. */
+  readonly days: (before: number) => number
 }
 
 export type FileAbout = Omit<TableFooter, 'entries'> & {
   readonly columns: readonly Column[]
-  /** Whether all rows are of one month. */
-  readonly isMonth: boolean
+  /** What is `settled` from now on, of symbols of which it is known anew. */
+  readonly settled?: ReadonlyMap<string, string>
 }
 
 /**
@@ -48,7 +50,7 @@ export async function rewriteFile(
   const writer = createGroupWriter(columns, createdBy)
   const entries = new Map<string, SymbolEntry>()
   const next = await createCursor(changes)
-  const merging = { next, about, writer, entries }
+  const merging = { next, writer, entries }
   for (const part of partsOf(old)) {
     const change = next.peek()
     const isUnchanged = change === undefined || !isBefore(change.symbol, part.end)
@@ -58,6 +60,10 @@ export async function rewriteFile(
     } else {
       await merge(part, await readPart(part, old, columns), merging)
     }
+  }
+  for (const [symbol, settled] of about.settled ?? []) {
+    const entry = entries.get(symbol)
+    if (entry !== undefined) entries.set(symbol, { ...entry, settled })
   }
   const { layout, listedMs, rebuiltMs } = about
   const bytes = writer.finish(footerKeyValues({ layout, listedMs, rebuiltMs, entries }))
@@ -146,33 +152,32 @@ type HeldRows = ReadonlyMap<string, readonly StampedRow[]>
 
 type Merging = {
   readonly next: Cursor<Change>
-  readonly about: FileAbout
   readonly writer: GroupWriter
   readonly entries: Map<string, SymbolEntry>
 }
 
 /** Writes the symbols of a part and all changes before its end, in the order of the symbols. */
 async function merge({ entries: held, end }: Part, heldRows: HeldRows, merging: Merging): Promise<void> {
-  const { next, about, writer, entries } = merging
+  const { next, writer, entries } = merging
   const write = (symbol: string, rows: readonly StampedRow[], entry: SymbolEntry) => {
     if (rows.length > 0) writer.add({ symbol, rows })
     // A symbol whose raw files have no row of this file is known as one, so that they are not read again.
     if (rows.length > 0 || entry.listing !== '') entries.set(symbol, entry)
   }
-  const apply = async (change: Change, before: readonly StampedRow[]) => {
+  const apply = async (change: Change, before: readonly StampedRow[], days: number) => {
     const rows = change.rows(before)
-    write(change.symbol, rows, entryOf(rows, { ...change, isMonth: about.isMonth }))
+    write(change.symbol, rows, entryOf(rows, { ...change, days: change.days(days) }))
     await next.advance()
   }
   const applyBefore = async (symbol: string | undefined) => {
     for (let change = next.peek(); change !== undefined && isBefore(change.symbol, symbol); change = next.peek()) {
-      await apply(change, [])
+      await apply(change, [], 0)
     }
   }
   for (const [symbol, entry] of held) {
     await applyBefore(symbol)
     const [change, rows] = [next.peek(), heldRows.get(symbol) ?? []]
-    if (change?.symbol === symbol) await apply(change, rows)
+    if (change?.symbol === symbol) await apply(change, rows, entry.days)
     else write(symbol, rows, entry)
   }
   await applyBefore(end)

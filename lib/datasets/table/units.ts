@@ -18,6 +18,8 @@ export type TableContext = RawContext & {
   readonly nowMs: number
   /** The first year that a new table keeps in a file a month; undefined: it has no months. */
   readonly baseYear: number | undefined
+  /** What is `settled` of a symbol with these raw files (see `SymbolEntry`); absent for a dataset that settles none. */
+  readonly settle?: (symbol: string, files: readonly StoredFile[]) => Promise<string>
 }
 
 /** The key prefix of the files of a table, with a slash at its end. */
@@ -107,6 +109,8 @@ export type Rewriting = {
   readonly about: Pick<FileAbout, 'listedMs' | 'rebuiltMs'>
   /** The instant of a full listing, for the footer of a file that is there too. */
   readonly stampMs?: number
+  /** What is settled from now on, of symbols of which it is known anew. */
+  readonly settled?: ReadonlyMap<string, string> | undefined
   /** Takes a file that was not made at `rebuiltMs` for an empty one. */
   readonly isRebuild?: boolean
   /** The changes of the file that was opened, in the order of their symbols; asked for anew after a conflict. */
@@ -151,13 +155,13 @@ export function isToBeMadeAnew(
 
 function aboutFile(
   footer: TableFooter | undefined,
-  { unit, layout, about, stampMs }: Rewriting,
+  { layout, about, stampMs, settled }: Rewriting,
   { dataset, version }: TableContext,
 ): FileAbout {
   const { listedMs, rebuiltMs } = footer ?? about
   const createdBy = `${dataset.creator} version ${version}`
-  const isMonth = unit.kind === 'month'
-  return { listedMs: stampMs ?? listedMs, rebuiltMs, columns: dataset.columns, isMonth, layout, createdBy }
+  const kept = { listedMs: stampMs ?? listedMs, rebuiltMs, layout, createdBy }
+  return { ...kept, columns: dataset.columns, ...(settled && { settled }) }
 }
 
 function busyFileError(location: string): IngestError {

@@ -1,10 +1,11 @@
 // What an update of a table has to do: which files hold other rows than the raw files give, told by footers and listings alone.
 
 import { mapAhead } from '../../core/concurrency.ts'
+import type { Dataset } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
 import { compareKeys, type StoredFile } from '../../store/store.ts'
-import { inventory } from '../inventory.ts'
+import { inventory, type SymbolFiles } from '../inventory.ts'
 import type { TableFooter } from './footer.ts'
 import { listingHash } from './lake-rows.ts'
 import { bucketOf, chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
@@ -100,12 +101,15 @@ function rebuildInstant(instants: readonly number[], last: number, { nowMs }: Ta
   return isOpen ? last : Math.max(nowMs, last + 1)
 }
 
-/** The files of which the rows are not those of the raw files, found by listings alone, in the order of their names. */
-export async function findWork(
-  symbols: readonly string[],
-  plan: Plan,
-  context: TableContext,
-): Promise<readonly Work[]> {
+export type FoundWork = {
+  /** The files of which the rows are not those of the raw files, in the order of their names. */
+  readonly work: readonly Work[]
+  /** What is settled of each symbol. */
+  readonly settled: ReadonlyMap<string, string>
+}
+
+/** What there is to do, found by listings alone, and by what the dataset reads to settle a symbol. */
+export async function findWork(symbols: readonly string[], plan: Plan, context: TableContext): Promise<FoundWork> {
   const work = new Map<string, Work>()
   const add: AddWork = (unit, symbol, rows) => {
     const name = unitName(unit, plan.layout)
@@ -114,10 +118,12 @@ export async function findWork(
     if (symbol !== undefined) found.symbols.push(symbol)
     found.rows += rows
   }
-  await addSymbols(symbols, plan, context, add)
+  const settled = new Map<string, string>()
+  await addSymbols(symbols, plan, context, { add, settle: (symbol, line) => settled.set(symbol, line) })
   addFiles(new Set(symbols), plan, add)
   for (const { symbols: ofUnit } of work.values()) ofUnit.sort(compareKeys)
-  return [...work].toSorted(([a], [b]) => compareKeys(a, b)).map(([, found]) => found)
+  const sorted = [...work].toSorted(([a], [b]) => compareKeys(a, b)).map(([, found]) => found)
+  return { work: sorted, settled }
 }
 
 /** Calls `add` for each file in which one of these symbols has other rows than its raw files. The other files are not read. */
@@ -133,14 +139,32 @@ export async function findSymbolWork(
     .filter((name) => buckets.has(name) || unitNamed(name, layout)?.kind === 'month')
     .map((name) => ({ key: `${tableRoot(context)}${name}` }))
   const known = knownOf(await readFooters(files, context), layout)
-  await addSymbols(symbols, { ...extent, known, isRebuild: false, rebuiltMs: 0 }, context, (unit, symbol) => {
-    if (symbol !== undefined) add(unit, symbol)
+  const plan = { ...extent, known, isRebuild: false, rebuiltMs: 0 }
+  await addSymbols(symbols, plan, context, {
+    add: (unit, symbol) => {
+      if (symbol !== undefined) add(unit, symbol)
+    },
   })
 }
 
-async function addSymbols(symbols: readonly string[], plan: Plan, context: TableContext, add: AddWork): Promise<void> {
-  for await (const { symbol, files } of inventory(symbols, context, async (listed) => listed)) {
+type Adding = {
+  readonly add: AddWork
+  /** Is told what is settled of each symbol; where nobody wants to know nothing is read for it. */
+  readonly settle?: (symbol: string, line: string) => void
+}
+
+async function addSymbols(
+  symbols: readonly string[],
+  plan: Plan,
+  context: TableContext,
+  { add, settle }: Adding,
+): Promise<void> {
+  const look = async ({ symbol, files }: SymbolFiles<Dataset>) => {
+    return { symbol, files, line: settle && (await context.settle?.(symbol, files)) }
+  }
+  for await (const { symbol, files, line } of inventory(symbols, context, look)) {
     addSymbol(symbol, filesByUnit(symbol, files, plan), plan, add)
+    if (line !== undefined) settle?.(symbol, line)
   }
 }
 

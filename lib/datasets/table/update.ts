@@ -3,6 +3,7 @@
 import { mapAhead } from '../../core/concurrency.ts'
 import { compareKeys, type StoredFile } from '../../store/store.ts'
 import { listSymbols } from '../inventory.ts'
+import { isNews } from './footer.ts'
 import { unitNamed, type Layout, type Unit } from './layout.ts'
 import { endedRuns, forgetRuns, listOpenRuns, noteRun } from './open-runs.ts'
 import { readChange, readChanges } from './raw-units.ts'
@@ -17,7 +18,7 @@ import {
   type Rewriting,
   type TableContext,
 } from './units.ts'
-import { findWork, readTable, type Plan, type Work } from './update-plan.ts'
+import { findWork, readTable, type FoundWork, type Plan, type Work } from './update-plan.ts'
 
 export type UpdateOptions = {
   /** Makes every file anew from the raw files alone. One that was ended early goes on where it was. */
@@ -36,7 +37,7 @@ export async function updateTable(context: TableContext, options: UpdateOptions)
   const openRuns = await listOpenRuns(context)
   const symbols = (await listSymbols(context)).symbols.toSorted(compareKeys)
   const plan = await readTable(symbols.length, context, options)
-  const work = await findWork(symbols, plan, context)
+  const { work, settled } = await findWork(symbols, plan, context)
   if (work.length > 0) await noteRun({ id: context.runId, sinceMs: context.nowMs }, context)
   let [done, filesWritten] = [0, 0]
   for (const batch of batchesOf(work)) {
@@ -45,13 +46,13 @@ export async function updateTable(context: TableContext, options: UpdateOptions)
     done += batch.length
   }
   const files = await listTable(context)
-  await stampListed(files, plan, context)
+  await stampListed(files, { ...plan, settled }, context)
   await forgetRuns(new Set([context.runId, ...endedRuns(openRuns, context.nowMs)]), context)
   return { files: files.length, filesWritten }
 }
 
 /** Rows that are in memory at once: about 200 bytes each. */
-const BATCH_ROWS = 130_000
+const BATCH_ROWS = 50_000
 
 /** Files that are written together, because one reading of a symbol's raw files serves them all. */
 function batchesOf(work: readonly Work[]): readonly (readonly Work[])[] {
@@ -133,10 +134,10 @@ function changesOf({ unit, symbols }: Wanted, layout: Layout, context: TableCont
   return mapAhead(symbols, MAX_SYMBOLS_AHEAD, async (symbol) => await readChange(symbol, unit, layout, context))
 }
 
-/** Says in the last file by name, which the next run reads, that all raw files have been listed. */
+/** Says in the last file by name, which the next run reads, that all raw files have been listed and what is settled. */
 async function stampListed(
   files: readonly StoredFile[],
-  { layout, rebuiltMs }: Plan,
+  { layout, rebuiltMs, settled }: Plan & Pick<FoundWork, 'settled'>,
   context: TableContext,
 ): Promise<void> {
   const last = files.at(-1)
@@ -144,7 +145,8 @@ async function stampListed(
   if (unit === undefined) return
   const opened = await openUnit(unit, layout, context)
   const stampMs = context.nowMs
-  if (opened.footer?.listedMs === stampMs) return
+  const isSaid = opened.footer?.listedMs === stampMs && !isNews(settled, opened.footer)
+  if (isSaid) return
   const about = { listedMs: stampMs, rebuiltMs }
-  await rewriteUnit({ unit, layout, about, stampMs, changes: () => [] }, context, opened)
+  await rewriteUnit({ unit, layout, about, stampMs, settled, changes: () => [] }, context, opened)
 }

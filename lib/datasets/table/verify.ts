@@ -6,10 +6,10 @@ import { isWithin, parseIsoDate, type DateRange, type IsoDate } from '../../core
 import type { Cure, Finding } from '../../core/findings.ts'
 import { counted, listed, oneLine } from '../../core/text.ts'
 import { checkTable, ignoreDamage, type TableFinding } from './check.ts'
-import { dayBit, type SymbolEntry, type TableFooter } from './footer.ts'
+import type { SymbolEntry, TableFooter } from './footer.ts'
 import { listingHash, type RawFile } from './lake-rows.ts'
 import { spanOf, unitNamed, type Layout, type Unit } from './layout.ts'
-import { extentOf, filesByUnit, yearFileHash, type UnitFiles } from './raw-units.ts'
+import { dayBits, extentOf, filesByUnit, yearFileHash, type UnitFiles } from './raw-units.ts'
 import { listTable, readFooterOf, tableRoot, type TableContext } from './units.ts'
 
 export type TableLookOptions = {
@@ -133,14 +133,8 @@ function hasRows(entry: SymbolEntry | undefined): boolean {
 function isBehind({ listing, days, yearFile }: SymbolEntry, unit: Unit, rawFiles: readonly RawFile[]): boolean {
   if (listing !== '') return listing !== listingHash(rawFiles)
   if (unit.kind !== 'month') return false
-  // A night has added rows: no listing of all their raw files is known, but the days and the year file are.
-  const stored = rawFiles.reduce(
-    (bits, { partition }) => bits | (partition.kind === 'day' ? dayBit(partition.date) : 0),
-    0,
-  )
-  const storedYearFile = yearFileHash(rawFiles, unit)
-  if (yearFile !== storedYearFile) return true
-  return storedYearFile === '' ? days !== stored : (stored & ~days) !== 0
+  // A night has added rows: no listing of all their raw files is known, but the day files and the year file are.
+  return yearFile !== yearFileHash(rawFiles, unit) || days !== dayBits(rawFiles, unit)
 }
 
 /** Symbols of the table without a folder among the raw files, file by file. */

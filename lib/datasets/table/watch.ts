@@ -3,16 +3,21 @@
 
 import type { Dataset } from '../../core/dataset.ts'
 import type { IsoDate } from '../../core/dates.ts'
+import { readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import { valueOfHive } from '../keys.ts'
 import { listingHash } from './lake-rows.ts'
 
 /** What a run has seen and done of one symbol. */
 export type WatchedSymbol = {
-  /** New files of one date each, with their bytes. */
-  readonly added: Map<string, Uint8Array>
+  /** New files of one date each, with their rows. */
+  readonly added: Map<string, readonly StampedRow[]>
   /** Keys of other files that were written. */
   readonly changed: Set<string>
+  /** The dates of new day files, with or without their bytes. */
+  readonly newDays: Set<IsoDate>
+  /** Whether any other file was written. */
+  isRewritten: boolean
   /** The dates of day files that were listed. */
   readonly listedDays: Set<IsoDate>
   /** The hash of each year file whose year was listed; empty for a year without one. */
@@ -31,7 +36,7 @@ export type WatchOptions = {
 }
 
 /** More than the day files of a night of 20,000 symbols. Of what is beyond only the keys are kept. */
-const MAX_KEPT_BYTES = 32 * 1_048_576
+export const MAX_KEPT_BYTES = 32 * 1_048_576
 
 /** The store, and what is seen through it, by the root of each dataset. */
 export function watchStore(
@@ -61,15 +66,20 @@ export function watchStore(
     if (at !== undefined && !isListed) await beforeChange(at.dataset)
   }
 
-  function sawWritten(key: string, bytes: Uint8Array, isNew: boolean): void {
+  // Rows are decoded when their file is written and not all at the end: what that leaves is collected with what the write does.
+  async function sawWritten(key: string, bytes: Uint8Array, isNew: boolean): Promise<void> {
     const at = watchedAt(key)
     if (at === undefined) return
-    const isDay = at.dataset.partitionOf(at.symbol, key)?.kind === 'day'
-    if (isNew && isDay && keptBytes + bytes.byteLength <= MAX_KEPT_BYTES) {
+    const { dataset, symbol, seen } = at
+    const partition = dataset.partitionOf(symbol, key)
+    const newDay = isNew && partition?.kind === 'day' ? partition.date : undefined
+    if (newDay === undefined) seen.isRewritten = true
+    else seen.newDays.add(newDay)
+    if (newDay !== undefined && keptBytes + bytes.byteLength <= MAX_KEPT_BYTES) {
       keptBytes += bytes.byteLength
-      at.seen.added.set(key, bytes)
+      seen.added.set(key, await readStampedRows(bytes, dataset.columns))
     } else {
-      at.seen.changed.add(key)
+      seen.changed.add(key)
     }
   }
 
@@ -96,7 +106,7 @@ export function watchStore(
 type Telling = {
   readonly sawListed: (files: readonly StoredFile[], range: Parameters<Store['list']>) => void
   readonly willWrite: (key: string, isNew: boolean) => Promise<void>
-  readonly sawWritten: (key: string, bytes: Uint8Array, isNew: boolean) => void
+  readonly sawWritten: (key: string, bytes: Uint8Array, isNew: boolean) => Promise<void>
 }
 
 function tellingStore(store: Store, { sawListed, willWrite, sawWritten }: Telling): Store {
@@ -110,18 +120,19 @@ function tellingStore(store: Store, { sawListed, willWrite, sawWritten }: Tellin
     async create(key, bytes, metadata) {
       await willWrite(key, true)
       const result = await store.create(key, bytes, metadata)
-      if (result === 'created') sawWritten(key, bytes, true)
+      if (result === 'created') await sawWritten(key, bytes, true)
       return result
     },
     async replace(key, bytes, metadata, tag) {
       await willWrite(key, false)
       const result = await store.replace(key, bytes, metadata, tag)
-      if (result === 'replaced') sawWritten(key, bytes, false)
+      if (result === 'replaced') await sawWritten(key, bytes, false)
       return result
     },
   }
 }
 
 function newlySeen(): WatchedSymbol {
-  return { added: new Map(), changed: new Set(), listedDays: new Set(), listedYears: new Map() }
+  const written = { added: new Map(), changed: new Set<string>(), newDays: new Set<IsoDate>(), isRewritten: false }
+  return { ...written, listedDays: new Set(), listedYears: new Map() }
 }

@@ -4,6 +4,7 @@ import {
   entryOf,
   footerKeyValues,
   hashOfRows,
+  isNews,
   readTableFooter,
   type SymbolEntry,
 } from '../../../lib/datasets/table/footer.ts'
@@ -23,7 +24,8 @@ function fileOf(entries: ReadonlyMap<string, SymbolEntry>, about = ABOUT): Uint8
 
 function entry(changes: Partial<SymbolEntry> = {}): SymbolEntry {
   const sha = 'ab'.repeat(8)
-  return { rows: 21, ingestMs: at('2024-09-16T12:00:00Z'), sha, days: 5, listing: sha, yearFile: '', ...changes }
+  const of = { rows: 21, ingestMs: at('2024-09-16T12:00:00Z'), sha, days: 5, listing: sha, yearFile: '', settled: '' }
+  return { ...of, ...changes }
 }
 
 const ENTRIES = new Map([
@@ -31,8 +33,11 @@ const ENTRIES = new Map([
   ['TRUE', entry({ rows: 0, days: 0, ingestMs: 0 })],
   ['^GSPC', entry({ listing: '', yearFile: 'cd'.repeat(8), days: 2 ** 31 - 1 })],
   ['__proto__', entry()],
-  ['0', entry()],
+  ['0', entry({ settled: '2024-09-13 2024-09-09 2023-01-03' })],
 ])
+
+const writer = () => createGroupWriter(prices().columns, CREATOR)
+const hex = () => crypto.randomUUID().replaceAll('-', '').slice(0, 16)
 
 describe('the footer of a table’s file', () => {
   test.each([LAYOUT, { baseYear: undefined, buckets: 256 }])('gives back what was put into it: %p', (layout) => {
@@ -43,7 +48,6 @@ describe('the footer of a table’s file', () => {
   })
 
   test('takes at most 40 bytes a symbol in a month of 5,000', () => {
-    const hex = () => crypto.randomUUID().replaceAll('-', '').slice(0, 16)
     const entries = new Map(
       Array.from({ length: 5_000 }, (_, index) => [
         `S${index}`,
@@ -54,7 +58,6 @@ describe('the footer of a table’s file', () => {
   })
 
   test('of another file is undefined', () => {
-    const writer = () => createGroupWriter(prices().columns, CREATOR)
     const { table = '', sources = '' } = footerKeyValues({ ...ABOUT, entries: ENTRIES })
     expect(readTableFooter(writer().finish({}))).toBeUndefined()
     expect(readTableFooter(writer().finish({ table }))).toBeUndefined()
@@ -100,24 +103,34 @@ describe('the footer of a table’s file', () => {
   })
 })
 
+const isNewsOf = (settled: Readonly<Record<string, string>>) =>
+  isNews(new Map(Object.entries(settled)), { entries: ENTRIES })
+
+test('a footer is told what is settled only where it says something else, and has the symbol', () => {
+  const line = '2024-09-13 2024-09-09 2023-01-03'
+  expect(isNewsOf({ '0': line, TRUE: '', ABSENT: line })).toBe(false)
+  expect(isNewsOf({ '0': '' })).toBe(true)
+  expect(isNewsOf({ TRUE: line })).toBe(true)
+})
+
 describe('an entry', () => {
   const rows = ['2024-01-02', '2024-01-31'].map((date, index) => ({
     row: priceRow(date),
     ingestMs: at('2024-02-01T12:00:00Z') - index,
   }))
 
-  test('says how many rows there are, of which days, and how new the newest is', () => {
-    const about = { listing: 'a', yearFile: 'b', isMonth: true }
+  test('says how many rows there are and how new the newest is', () => {
+    const about = { listing: 'a', yearFile: 'b', days: 5 }
     expect(entryOf(rows, about)).toEqual({
       rows: 2,
       ingestMs: at('2024-02-01T12:00:00Z'),
       sha: hashOfRows(rows),
-      days: dayBit(day('2024-01-02')) + dayBit(day('2024-01-31')),
+      days: 5,
       listing: 'a',
       yearFile: 'b',
+      settled: '',
     })
-    expect(entryOf(rows, { ...about, isMonth: false }).days).toBe(0)
-    expect(entryOf([], about)).toMatchObject({ rows: 0, ingestMs: 0, days: 0 })
+    expect(entryOf([], about)).toMatchObject({ rows: 0, ingestMs: 0 })
   })
 
   test('has another hash whenever a value, an instant or the order is another', () => {

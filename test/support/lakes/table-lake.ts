@@ -1,7 +1,7 @@
 // A lake in memory with a table beside it: raw files as runs left them, nights that keep the table, and what the table then
 // holds, read by the Parquet library alone.
 
-import { parquetReadObjects } from 'hyparquet'
+import { rowsByHyparquet } from '../parquet-rows.ts'
 import { watchTables, type RunTables } from '../../../lib/commands/tables.ts'
 import type { Row } from '../../../lib/core/dataset.ts'
 import { newYorkClock, utcDate, yearOf } from '../../../lib/core/dates.ts'
@@ -82,6 +82,10 @@ export type TableLake = {
   night(now: string, symbols: readonly string[], act?: (hands: RawHands) => Promise<void>): Promise<number>
   /** The same, but ended before it comes to the table. */
   ended(now: string, symbols: readonly string[], act: (hands: RawHands) => Promise<void>): Promise<void>
+  /** Takes away the raw files with such keys. */
+  remove(isGone: (key: string) => boolean): void
+  /** `ingest table` over a store that stands before this lake's. */
+  updateBy(store: Store, now: string, isRebuild: boolean): Promise<void>
   /** `ingest table` at an instant. */
   update(now: string, options?: { readonly isRebuild?: boolean }): Promise<Updated>
   /** What `ingest table --check` finds. */
@@ -111,6 +115,10 @@ export function createTableLake(changes: Partial<TableContext> = {}): TableLake 
     async ended(now, symbols, act) {
       await act(handsOf((await beginNight(store, now, symbols)).store, now))
     },
+    remove(isGone) {
+      for (const key of [...store.files.keys()].filter(isGone)) store.remove(key)
+    },
+    updateBy: async (slow, now, isRebuild) => void (await updateTable(contextOf(slow, now, changes), { isRebuild })),
     update: async (now, { isRebuild = false } = {}) => await updateTable(context(now), { isRebuild }),
     async findings(now) {
       const { findings } = await checkTable(context(now))
@@ -138,10 +146,10 @@ export async function rowsOfTable(store: MemoryStore, root: string): Promise<Rea
   const rows: Record<string, string> = {}
   for (const [key, bytes] of store.files) {
     if (!key.startsWith(root)) continue
-    for (const row of await parquetReadObjects({ file: new Uint8Array(bytes).buffer })) {
-      const name = `${row['symbol']} ${utcDate(Number(row['date']))}`
+    for (const row of await rowsByHyparquet(bytes)) {
+      const name = `${String(row['symbol'])} ${utcDate(Number(row['date']))}`
       if (name in rows) throw new Error(`${name} is in the table twice`)
-      rows[name] = `${row['close']}@${(row['ingest_ts'] as Date).toISOString().slice(0, 10)}`
+      rows[name] = `${String(row['close'])}@${(row['ingest_ts'] as Date).toISOString().slice(0, 10)}`
     }
   }
   return rows

@@ -1,6 +1,6 @@
 // What the raw price files of a lake are and have been: each row that ever was the lake's, and on which base its series stood.
 
-import { parquetReadObjects } from 'hyparquet'
+import { rowsByHyparquet } from '../parquet-rows.ts'
 import type { IsoDate } from '../../../lib/core/dates.ts'
 
 /** A row as one text, `ingest_ts` included, and the same without it. */
@@ -111,7 +111,7 @@ function settleCell(cell: Cell | undefined, known: number | undefined, { base, i
 
 /** The rows of a price file, raw or of a table. */
 export async function readPriceRows(bytes: Uint8Array): Promise<readonly Row[]> {
-  const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer })
+  const rows = await rowsByHyparquet(bytes)
   return rows.map((row): Row => {
     const date = (row['date'] as Date).toISOString().slice(0, 10) as IsoDate
     const ingestMs = (row['ingest_ts'] as Date).getTime()
