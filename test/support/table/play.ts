@@ -61,14 +61,6 @@ export async function run(args: readonly string[], at: At, play: Play): Promise<
   const { world, witness, readers, vendor } = play
   const { death, turns, ...night } = at
   world.setNow(at.nowMs)
-  if (process.env['TRACE'])
-    console.log(
-      new Date(at.nowMs).toISOString(),
-      args.join(' ').slice(-160),
-      JSON.stringify([at.trouble, death]),
-      turns && 'turns',
-      play.lag,
-    )
   const turn = turns === undefined ? {} : { turn: turns.turn }
   const onOperation = () => readers.step()
   const { store, died, isDead } = createMachine(await world.open(), { witness, death, onOperation, ...turn })
