@@ -35,7 +35,7 @@ export async function dataFacts(lake: Lake): Promise<ReadonlyMap<string, string>
 const PRICE_KEY = /^raw\/prices\/symbol=([^/]+)\/year=(\d{4})\/(?:month=\d\d\/\1-\2-\d\d-\d\d|\1-\2)\.parquet$/
 const STATEMENT_KEY =
   /^raw\/fundamentals\/type=(\w+)\/symbol=([^/]+)\/year=(\d{4})\/docdate=(\3-\d\d-\d\d)\/\2-\4\.parquet$/
-const TABLE_KEY = /^tables\/(?:(?:prices|income|balance|cashflow)\/[\w-]+\.parquet|runs\/\w+\.json)$/
+const TABLE_KEY = /^tables\/(?:(?:prices|income|balance|cashflow)\/[\w-]+\.parquet|(?:runs|layouts)\/\w+\.json)$/
 const LOG_KEY = /^logs\/ingest\/date=[\d-]+\/run-\d+(?:-\d+)?\.(?:json|rejects\.jsonl)$/
 
 /** Files that nobody should see: under names of their own, torn metrics and, once a run has ended, temporary ones. */
