@@ -52,8 +52,8 @@ export async function settledNight(ground: Ground, symbols: number): Promise<Omi
   const args = await tickersFlag(ground, symbols)
   const listing: Job = { place: PLACE, args, files: 0, calls: 0 }
   const tabled: Job = { ...listing, args: [...args, '--table'] }
-  // A table of one month.
-  const fill: Job = { ...tabled, files: symbols, tableFiles: 1, calls: symbols * 2 }
+  // A table of one month, its layout and the list of runs.
+  const fill: Job = { ...tabled, files: symbols, tableFiles: 3, calls: symbols * 2 }
   const [program, byList] = jobsOver(ground, [fill], { ingest: tabled, 'by LIST': listing })
   if (program === undefined || byList === undefined) throw new Error('Two runs were asked for')
   const title = `nightly, ${counted(symbols, 'symbol')}, all present by the table, ${placeName(PLACE)}`
