@@ -22,7 +22,7 @@ const STORY = {
 }
 
 test.each<[world: WorldKind, played: number, seed: number]>([
-  ['memory', 32, 1],
+  ['memory', 40, 5],
   ['folder', 5, 2],
   ['bucket', 5, 3],
 ])(
