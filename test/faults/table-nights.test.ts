@@ -22,7 +22,8 @@ const STORY = {
 }
 
 test.each<[world: WorldKind, played: number, seed: number]>([
-  ['memory', 32, 1],
+  ['memory', 40, 5],
+  ['memory', 8, 2],
   ['folder', 5, 2],
   ['bucket', 5, 3],
 ])(

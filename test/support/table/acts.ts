@@ -30,7 +30,7 @@ export async function act(night: Night, play: Play): Promise<void> {
     if (dice >= 0 && dice < chance) await own(at, play, night)
     dice -= chance
   }
-  if (random() >= (play.lag === 'hidden' ? 0.15 : 0.05)) return
+  if (random() >= (['hidden', 'corrected'].includes(play.lag) ? 0.15 : 0.05)) return
   await update({ ...at, nowMs: at.nowMs + HOUR_MS }, play, random() < 0.3 ? ['--rebuild'] : [])
 }
 

@@ -147,8 +147,7 @@ async function drawNight(args: readonly string[], at: At, play: Play): Promise<v
   if (dice >= 0.7) return await race(args, at, play)
   const corrections = play.witness.counts.corrections
   await run(args, at, play)
-  // The next run sees all that this one did but the rows that it put right.
-  fallBehind(play, play.witness.counts.corrections === corrections ? 'seen' : 'hidden', at.nowMs)
+  fallBehind(play, play.witness.counts.corrections === corrections ? 'seen' : 'corrected', at.nowMs)
   count(play, 'nightsWithoutTable')
 }
 

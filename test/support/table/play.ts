@@ -16,6 +16,8 @@ type Lag =
   | 'none'
   /** The next run that nothing disturbs sees it. */
   | 'seen'
+  /** The next run that nothing disturbs sees all but rows that were put right: those are hidden. */
+  | 'corrected'
   /** Only a listing of all raw files shows it: `ingest table`, or a night a week after the last. */
   | 'hidden'
 
@@ -81,8 +83,9 @@ export function tell({ session }: Pick<At, 'session'>, wrong: string, { wrongs }
 }
 
 export function fallBehind(play: Play, lag: Exclude<Lag, 'none'>, nowMs: number): void {
-  if (lag === 'hidden' && play.lag !== 'hidden') play.hiddenSinceMs = nowMs
-  if (play.lag !== 'hidden') play.lag = lag
+  const order = ['none', 'seen', 'corrected', 'hidden']
+  if (lag !== 'seen' && ['none', 'seen'].includes(play.lag)) play.hiddenSinceMs = nowMs
+  if (order.indexOf(lag) > order.indexOf(play.lag)) play.lag = lag
 }
 
 /** A night lists all raw files once the last time was a week ago; the night after that has done so in any case. */
@@ -100,13 +103,22 @@ export async function runWithTable(args: readonly string[], at: At, play: Play):
 
 /** What must hold after a run with --table that has ended. */
 export function expectAfterRun({ session, nowMs, trouble }: At, what: string, play: Play): void {
-  const isRenewed = play.lag === 'hidden' && nowMs - play.hiddenSinceMs > RENEWAL_MS
+  const isHidden = play.lag === 'hidden' || play.lag === 'corrected'
+  const isRenewed = isHidden && nowMs - play.hiddenSinceMs > RENEWAL_MS
   const mustHeal = trouble === undefined && (play.lag === 'seen' || isRenewed)
   if (play.lag === 'none' || mustHeal) {
     count(play, isRenewed ? 'renewals' : 'equalities')
     expectEqual({ session }, `after ${what}`, play)
   }
+  if (play.lag === 'corrected' && trouble === undefined) {
+    const lacking = play.witness.differences().filter((difference) => !isOlderRow(difference))
+    for (const difference of lacking.slice(0, MOST_TOLD)) tell({ session }, `after ${what}: ${difference}`, play)
+  }
   if (mustHeal || play.witness.differences().length === 0) play.lag = 'none'
+}
+
+function isOlderRow(difference: string): boolean {
+  return !/ is missing,| is not stored$/.test(difference)
 }
 
 /** `ingest table` must make the table equal, and write nothing under raw/. */
