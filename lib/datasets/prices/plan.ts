@@ -83,14 +83,9 @@ const RECENT_SESSIONS = 5
 
 /** One plan per symbol: first symbols without stored sessions, then by newest stored session, oldest first. */
 export function planSessions(surveyed: readonly StoredSessions[], context: PlanContext): readonly SymbolPlan[] {
-  return sortPlans(surveyed.map(createPlanner(context)))
-}
-
-/** Plans one symbol at a time. What all symbols share is made once. */
-export function createPlanner(context: PlanContext): (stored: StoredSessions) => SymbolPlan {
   const shared = { ...context, years: yearsOf(context), newDay: createNewDayFiles(context) }
   const planOne = context.mode === 'daily' ? planDays : planYears
-  return (stored) => planOne(stored, shared)
+  return sortPlans(surveyed.map((stored) => planOne(stored, shared)))
 }
 
 /** Puts first what is furthest behind; equals keep their order. */
