@@ -83,7 +83,7 @@ function createLineOf(context: SettledContext): (stored: StoredSessions) => stri
   }
 }
 
-/** A line is enough only if it gives the very plan that the listing gives. In which file the newest session stands is no part of it. */
+/** A line is enough only if it gives the plan that the listing gives, but for the file in which the newest session stands. */
 function isSame(plan: SymbolPlan, listed: SymbolPlan): boolean {
   return Bun.deepEquals({ ...plan, newestDay: undefined }, { ...listed, newestDay: undefined })
 }

@@ -12,7 +12,7 @@ export type SymbolEntry = {
   readonly ingestMs: number
   /** A hash of the rows, `ingest_ts` included. */
   readonly sha: string
-  /** The dates of the day files that the rows were read from as bits, the first of a month lowest; 0 where the file is not of a month. */
+  /** The dates of the day files that the rows were read from, as bits, the first of the month lowest; 0 in a file of no month. */
   readonly days: number
   /** A hash of the listing of the raw files that the rows were read from; empty after rows were added without one. */
   readonly listing: string

@@ -8,7 +8,10 @@ import type { TableContext } from './units.ts'
 
 const MAX_BYTES = 10_000
 
-/** The layout of a table that has no file yet: the wanted one, or that of a run that was first. Rejects with an IngestError if the store fails. */
+/**
+ * The layout of a table that has no file yet: the wanted one, or that of a run that was first. Rejects with an IngestError if the
+ * store fails.
+ */
 export async function decideLayout(wanted: Layout, context: TableContext): Promise<Layout> {
   const { store, tablePrefix, dataset } = context
   const key = `${tablePrefix === '' ? '' : `${tablePrefix}/`}layouts/${dataset.name}.json`
