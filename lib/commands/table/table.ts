@@ -7,8 +7,8 @@ import { checkTable, type TableFinding } from '../../datasets/table/check.ts'
 import { listTable, type TableContext } from '../../datasets/table/units.ts'
 import { updateTable } from '../../datasets/table/update.ts'
 import { runIdOf } from '../../report/json-schema.ts'
+import { createProgress } from '../../report/progress.ts'
 import { TABLE_VERSION, tableText, type TableDocument } from '../../report/table.ts'
-import type { Store } from '../../store/store.ts'
 import { DEMO_MARK } from '../effects.ts'
 import type { LakeCommand } from '../inspect/inspect.ts'
 import { commandFor, LOOKBACK, printFindings, type Look } from '../inspect/look.ts'
@@ -23,21 +23,40 @@ export const TABLE_COMMAND: LakeCommand<typeof TABLE> = {
   problems: ({ isRebuild, isCheck }) => (isRebuild && isCheck ? ['--rebuild and --check exclude each other.'] : []),
   run: async (look, { isRebuild, isCheck }) => {
     const mode = isCheck ? 'check' : isRebuild ? 'rebuild' : 'update'
-    const document = await perform(mode, look)
+    const document = await showingWait(WAITS[mode], look, async () => await perform(mode, look))
     const text = tableText(document, (words) => commandFor(words, look.config))
     return await printFindings({ document, text, code: document.ok ? 0 : 1 }, look)
   },
 }
 
+const WAITS: Readonly<Record<Mode, string>> = {
+  update: 'Bringing the tables up to date',
+  rebuild: 'Making the tables anew',
+  check: 'Comparing the tables with the stored files',
+}
+
+/** Shows at a terminal what the command works on and for how long. */
+async function showingWait<T>(what: string, { config, effects, redact }: Look, work: () => Promise<T>): Promise<T> {
+  const { printError: write, isTerminal, columns, every, clock } = effects
+  const progress = createProgress({ write, isTerminal, columns, every, clock, isQuiet: config.isQuiet, redact })
+  progress.waiting(what)
+  try {
+    return await work()
+  } finally {
+    progress.clear()
+  }
+}
+
 async function perform(mode: Mode, look: Look): Promise<TableDocument> {
   const { config, effects, startMs, warn } = look
-  const creator = config.target.kind === 'folder' && (await isDemo(look)) ? DEMO_CREATOR : CREATOR
-  const access = mode === 'check' ? 'read' : 'write'
   const runId = crypto.randomUUID()
-  const options = { runUuid: runId, onWarning: warn, access } as const
-  // A folder that is not there is a wrong one: there is nothing that a table could be made of.
-  if (access === 'write') await effects.openStore(config.target, { ...config, creator }, { ...options, access: 'read' })
-  const store = await effects.openStore(config.target, { ...config, creator }, options)
+  const options = { runUuid: runId, onWarning: warn } as const
+  // A folder that is not there is a wrong one, also for writing: there is nothing that a table could be made of.
+  const reading = await effects.openStore(config.target, config, { ...options, access: 'read' })
+  const isDemo = config.target.kind === 'folder' && (await reading.read(DEMO_MARK, { suffixBytes: 1 }, 1)) !== undefined
+  const creator = isDemo ? DEMO_CREATOR : CREATOR
+  const writing = { ...options, access: 'write' } as const
+  const store = mode === 'check' ? reading : await effects.openStore(config.target, { ...config, creator }, writing)
   for (const warning of config.warnings) warn(warning)
   const warnings: string[] = []
   const onProblem = (text: string) => {
@@ -63,13 +82,6 @@ async function perform(mode: Mode, look: Look): Promise<TableDocument> {
     findings: findings.map(findingOf),
     warnings,
   }
-}
-
-async function isDemo(look: Look): Promise<boolean> {
-  const { config, effects, warn } = look
-  const options = { runUuid: crypto.randomUUID(), onWarning: warn, access: 'read' } as const
-  const store: Store = await effects.openStore(config.target, config, options)
-  return (await store.read(DEMO_MARK, { suffixBytes: 1 }, 1)) !== undefined
 }
 
 /** Whether there is anything that a table is made of, or the table itself. */

@@ -23,8 +23,6 @@ import { findWork, readTable, type FoundWork, type Plan, type Work } from './upd
 export type UpdateOptions = {
   /** Makes every file anew from the raw files alone. One that was ended early goes on where it was. */
   readonly isRebuild: boolean
-  /** Called before files are written, with how many are done. */
-  readonly onProgress?: (done: number, of: number) => void
 }
 
 export type Updated = { readonly files: number; readonly filesWritten: number }
@@ -39,11 +37,9 @@ export async function updateTable(context: TableContext, options: UpdateOptions)
   const plan = await readTable(symbols.length, context, options)
   const { work, settled } = await findWork(symbols, plan, context)
   if (work.length > 0) await noteRun({ id: context.runId, sinceMs: context.nowMs }, context)
-  let [done, filesWritten] = [0, 0]
+  let filesWritten = 0
   for (const batch of batchesOf(work)) {
-    options.onProgress?.(done, work.length)
     filesWritten += await writeBatch(batch, plan, { ...context, mayReplace: options.isRebuild })
-    done += batch.length
   }
   const files = await listTable(context)
   await stampListed(files, { ...plan, settled }, context)
