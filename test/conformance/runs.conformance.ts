@@ -57,6 +57,9 @@ async function runEverything(stage: Stage, { lake, name }: Bucket): Promise<void
 
   const forced = await stage.run([...list, '--force'])
   expect({ code: forced.code, written: forced.metrics?.files_written }).toEqual({ code: 0, written: 14 })
+  const tabled = await stage.run([...list, '--lookback', '2', '--table'])
+  expect({ code: tabled.code, stderr: tabled.stderr }).toMatchObject({ code: 0 })
+  expect(tabled.metrics?.table_files_written).toBeGreaterThan(3)
   const dry = await stage.run([...list, '--dry-run', '--keys', ...DAYS])
   expect({ code: dry.code, calls: dry.calls }).toEqual({ code: 0, calls: 0 })
   expect(dry.stdout).toContain(dayKey('AAPL', '2024-09-03'))
@@ -119,7 +122,7 @@ describe('the policy in lib/store/README.md', () => {
         ]),
       ),
       ...Object.fromEntries(
-        ['', 'raw/', 'logs/ingest/', 'config/'].map((Prefix) => [
+        ['', 'raw/', 'logs/', 'config/'].map((Prefix) => [
           `list ${Prefix}`,
           () => client.send(new ListObjectsV2Command({ Bucket, Prefix })),
         ]),

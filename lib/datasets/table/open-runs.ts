@@ -23,8 +23,18 @@ export async function noteRun(run: OpenRun, context: TableContext): Promise<void
 
 /** The open runs. Throws an IngestError if the store fails. */
 export async function listOpenRuns(context: TableContext): Promise<readonly OpenRun[]> {
-  const bytes = await context.store.read(keyOf(context), undefined, MAX_BYTES)
-  return bytes === undefined ? [] : parseRuns(bytes)
+  return (await readRuns(context)).runs
+}
+
+/** The list as it is stored. It is listed first: to read a file that is not there is denied to whoever may not list the whole bucket. */
+async function readRuns(context: TableContext) {
+  const { store } = context
+  const key = keyOf(context)
+  // `after` is exclusive, and the key without its last character sorts right before the key.
+  const listed = await store.list(folderOf(context), key.slice(0, -1), key)
+  const stored = listed.find((file) => file.key === key)
+  const bytes = stored && (await store.read(key, undefined, MAX_BYTES))
+  return { stored, runs: bytes === undefined ? [] : parseRuns(bytes) }
 }
 
 /** Takes runs off the list. Throws an IngestError if the store fails. */
@@ -53,11 +63,7 @@ async function changeRuns(
   const { store } = context
   const key = keyOf(context)
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-    // `after` is exclusive, and the key without its last character sorts right before the key.
-    const listed = await store.list(folderOf(context), key.slice(0, -1), key)
-    const stored = listed.find((file) => file.key === key)
-    const bytes = stored && (await store.read(key, undefined, MAX_BYTES))
-    const runs = bytes === undefined ? [] : parseRuns(bytes)
+    const { stored, runs } = await readRuns(context)
     const changed = change(runs)
     if (Bun.deepEquals(runs, changed)) return
     const text = Buffer.from(`${JSON.stringify({ open: changed.map(runText) })}\n`)

@@ -70,7 +70,8 @@ describe('requests', () => {
     for (const date of ['2024-03-12', '2024-03-13']) await lake.run([...tickers, '--table'], `${date}T13:00:00Z`)
     expect(lake.requests.lists).toBeGreaterThanOrEqual(symbols.length)
     const { calls, code } = await lake.run([...tickers, '--table'], '2024-03-13T14:00:00Z')
-    expect({ calls, code, lists: lake.requests.lists }).toEqual({ calls: 0, code: 0, lists: 0 })
+    // That of the runs that are open.
+    expect({ calls, code, lists: lake.requests.lists }).toEqual({ calls: 0, code: 0, lists: 1 })
     // The table's listing, its last footer, the open runs, and the metrics.
     expect(lake.requests.others).toBe(4)
   })
@@ -81,7 +82,7 @@ describe('requests', () => {
     await lake.run([...tickers, '--lookback', '3'], '2024-03-13T13:00:00Z')
     await lake.run(['table'], '2024-03-13T14:00:00Z')
     await lake.run([...tickers, '--table'], '2024-03-13T15:00:00Z')
-    expect(lake.requests).toEqual({ lists: 0, others: 4 })
+    expect(lake.requests).toEqual({ lists: 1, others: 4 })
   })
 
   test('lists all where another run has not finished with the table', async () => {
@@ -113,7 +114,7 @@ describe('requests', () => {
       await aged.run([...tickers, '--table'], `2024-03-${now}:00Z`)
     }
     await aged.run([...tickers, '--table'], '2024-03-13T12:30:00Z')
-    expect(aged.requests.lists).toBe(0)
+    expect(aged.requests.lists).toBe(1)
     await aged.run([...tickers, '--table'], '2024-03-13T13:30:00Z')
     expect(aged.requests.lists).toBeGreaterThanOrEqual(2 * symbols.length)
   })
