@@ -63,6 +63,13 @@ export async function readFileFooter<F extends StoredFile>(
   return 'problem' in stored ? { file, problem: stored.problem } : { file, footer: stored.footer }
 }
 
+/** A file as it is listed now, below `prefix`; undefined if there is none. Throws an IngestError if the store fails. */
+export async function findFile(store: Store, prefix: string, key: string): Promise<StoredFile | undefined> {
+  // `after` is exclusive, and the key without its last character sorts right before the key.
+  const listed = await store.list(prefix, key.slice(0, -1), key)
+  return listed.find((file) => file.key === key)
+}
+
 /** A problem with this one file. An error of the store is thrown again. */
 export function problemOfFile(error: unknown): { readonly problem: string } {
   if (error instanceof IngestError && error.scope === 'symbol') return { problem: `cannot be read (${error.message})` }

@@ -11,7 +11,7 @@ import type { Store } from '../../store/store.ts'
 import { readYear } from './stored-years.ts'
 import { isFinished, shrinkage, replaceableOf, type Replaceable } from './year-files.ts'
 import type { SessionDataset } from './schema.ts'
-import { metadataOf, changedTwiceError } from '../stored-file.ts'
+import { metadataOf, changedTwiceError, findFile } from '../stored-file.ts'
 
 export type WriteContext = {
   readonly store: Store
@@ -128,8 +128,7 @@ async function readStored(
   { key, symbol }: FileRows,
   { store, dataset }: WriteContext,
 ): Promise<Replaceable | undefined> {
-  // `after` is exclusive, and the key without its last character sorts right before the key.
-  const [listed] = await store.list(dataset.folder(symbol), key.slice(0, -1), key)
+  const listed = await findFile(store, dataset.folder(symbol), key)
   const stored = listed && (await readYear(listed, { store, dataset }))
   return stored && replaceableOf(stored)
 }

@@ -7,7 +7,7 @@ import { foreignFileError, IngestError } from '../../core/errors.ts'
 import { readRows, rowsSha256, type Encoder } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import type { DocumentDataset } from './schema.ts'
-import { readTail, changedTwiceError, metadataOf, type StoredTail } from '../stored-file.ts'
+import { changedTwiceError, findFile, metadataOf, readTail, type StoredTail } from '../stored-file.ts'
 import type { FileAction } from '../file-action.ts'
 
 /** The rows of one date, and the file that the survey found at its key. */
@@ -49,7 +49,7 @@ export async function writeDocument(
     const result =
       stored === undefined ? await create(document, context) : await refresh({ ...document, stored, sha }, context)
     if (result !== undefined) return result
-    stored = (await store.list(context.dataset.folder(document.symbol), document.key.slice(0, -1), document.key))[0]
+    stored = await findFile(store, context.dataset.folder(document.symbol), document.key)
   }
   throw changedTwiceError(document.key)
 }

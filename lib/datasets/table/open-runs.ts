@@ -3,6 +3,7 @@
 
 import { IngestError } from '../../core/errors.ts'
 import { parseInstant } from '../../core/dates.ts'
+import { findFile } from '../stored-file.ts'
 import type { TableContext } from './units.ts'
 
 /** An open run by its id, and when it began, in milliseconds since 1970. */
@@ -26,13 +27,11 @@ export async function listOpenRuns(context: TableContext): Promise<readonly Open
   return (await readRuns(context)).runs
 }
 
-/** The list as it is stored. It is listed first: to read a file that is not there is denied to whoever may not list the whole bucket. */
+/** The list as it is stored. A user who may not list the whole bucket may not read a file that is not there, so it is listed first. */
 async function readRuns(context: TableContext) {
   const { store } = context
   const key = keyOf(context)
-  // `after` is exclusive, and the key without its last character sorts right before the key.
-  const listed = await store.list(folderOf(context), key.slice(0, -1), key)
-  const stored = listed.find((file) => file.key === key)
+  const stored = await findFile(store, folderOf(context), key)
   const bytes = stored && (await store.read(key, undefined, MAX_BYTES))
   return { stored, runs: bytes === undefined ? [] : parseRuns(bytes) }
 }

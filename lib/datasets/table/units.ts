@@ -3,6 +3,7 @@
 import { IngestError } from '../../core/errors.ts'
 import { loadRowGroups } from '../../parquet/parquet.ts'
 import type { StoredFile } from '../../store/store.ts'
+import { findFile } from '../stored-file.ts'
 import { readTableFooter, type TableFooter } from './footer.ts'
 import type { RawContext } from './lake-rows.ts'
 import { unitName, type Layout, type Unit } from './layout.ts'
@@ -86,9 +87,7 @@ type OpenContext = TableContext & { readonly mayReplace?: boolean }
 export async function openUnit(unit: Unit, layout: Layout, context: OpenContext): Promise<Opened> {
   const { store } = context
   const key = `${tableRoot(context)}${unitName(unit, layout)}`
-  // `after` is exclusive, and the key without its last character sorts right before the key.
-  const listed = await store.list(tableRoot(context), key.slice(0, -1), key)
-  const stored = listed.find((file) => file.key === key)
+  const stored = await findFile(store, tableRoot(context), key)
   const bytes = stored && (await store.read(key, undefined, MAX_FILE_BYTES))
   if (stored === undefined || bytes === undefined) return { stored: undefined, old: undefined, footer: undefined }
   const { openGroups } = await loadRowGroups()

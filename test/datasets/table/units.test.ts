@@ -11,6 +11,7 @@ import {
   type Rewriting,
   type TableContext,
 } from '../../../lib/datasets/table/units.ts'
+import { findFile } from '../../../lib/datasets/stored-file.ts'
 import { createMemoryStore, type MemoryStore } from '../../support/lakes/memory-store.ts'
 import { contextOf, nightOf, rowOf, rowsOfTable } from '../../support/lakes/table-lake.ts'
 import { failureOf } from '../../support/values.ts'
@@ -232,4 +233,11 @@ test.each([
   ['', 'prices/'],
 ])('below the prefix %p a table stands in %p', (tablePrefix, root) => {
   expect(tableRoot(contextOf(createMemoryStore(), NOW, { tablePrefix }))).toBe(root)
+})
+
+test('a file whose key sorts right before that of a unit is not taken for it', async () => {
+  const store = createMemoryStore()
+  await store.create(`${KEY.slice(0, -1)}a`, Buffer.from('x'), {})
+  expect(await openUnit(UNIT, LAYOUT, contextOf(store, NOW))).toMatchObject({ stored: undefined })
+  expect(await findFile(store, 'tables/prices/', KEY)).toBeUndefined()
 })
