@@ -114,7 +114,7 @@ describe('the shard', () => {
       'a flag and a scheduler that differ',
       ['--shard', '3/8'],
       slurm(3),
-      '--shard 3/8 and SLURM_ARRAY_TASK_ID 3 of 0 to 7 name different shards. Unset the one',
+      '--shard 3/8 and SLURM_ARRAY_TASK_ID 3 of 0 to 7 name different shards. Unset what',
     ],
     [
       'a flag and an index that differ',
