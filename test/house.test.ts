@@ -34,6 +34,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'cli/places.ts': ['cli/resolve.test.ts', 'two values that resolve.ts reads'],
   'cli/reader.ts': ['cli/resolve.test.ts', 'reads what resolve.ts asks for'],
   'cli/schemas.ts': ['cli/resolve.test.ts', 'forms of values, tried through the settings that have them'],
+  'cli/setting.ts': ['cli/resolve.test.ts', 'the form of the tables, and what a switch is'],
   'cli/settings.ts': ['cli/resolve.test.ts', 'a table that resolve.ts reads'],
   'cli/synonyms.ts': ['cli/suggestions.test.ts', 'the tables that are then guessed by'],
   'cli/variables.ts': ['cli/resolve.test.ts', 'a table that resolve.ts reads'],

@@ -5,7 +5,8 @@ import { type Config, FMP_BASE_URL, type LakeConfig, STATEMENT_NAMES } from '../
 import { whereTrue } from '../core/text.ts'
 import type { Reader } from './reader.ts'
 import { isBaseUrl } from './schemas.ts'
-import { FLAGS, type Setting } from './settings.ts'
+import type { Setting } from './setting.ts'
+import { FLAGS } from './settings.ts'
 import { VARIABLES } from './variables.ts'
 
 /** What is neither flag nor environment: how the program was started. */
@@ -23,13 +24,17 @@ export const CONTRADICTIONS = [
 ] as const
 
 /** What flags contradict, each a sentence. */
-export function contradictions(reader: Reader, { dates }: Config): readonly string[] {
+export function contradictions(reader: Reader, { dates, dailyCalls, usesLedger }: Config): readonly string[] {
   const { isGiven } = reader
   const { fromDate, toDate } = dates
   return [
     ...contradictingPairs(reader),
     ...whereTrue([
       [isGiven('--keys') && !isGiven('--dry-run'), '--keys needs --dry-run: only a plan has keys to show.'],
+      [
+        dailyCalls !== undefined && !usesLedger,
+        'DAILY_CALLS needs --ledger: without it no process knows of the calls of others. --max-calls limits those of one run.',
+      ],
       [isGiven('--to-date') && !isGiven('--from-date') && !isGiven('--backfill-days'), '--to-date needs --from-date.'],
       [
         fromDate !== undefined && toDate !== undefined && fromDate > toDate,

@@ -1,7 +1,7 @@
 // The command line: a strict reading of argv. What the values mean is the business of resolve.ts.
 
 import { COMMAND_WORDS, COMMANDS, type CommandName } from './commands.ts'
-import type { Setting } from './settings.ts'
+import type { Setting } from './setting.ts'
 import { didYouMean, nearFlag } from './suggestions.ts'
 import { isWord, unexpectedArgument, unexpectedWords } from './words.ts'
 

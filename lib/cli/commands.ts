@@ -1,7 +1,8 @@
 // The commands: what each is for, its settings, its examples; and what the exit codes mean.
 
 import { COVERAGE, DOCTOR, LAKE, SQL, STATUS, TABLE, VERIFY, WHY } from './lake-settings.ts'
-import { FLAGS, SWITCH, type Setting, type Settings } from './settings.ts'
+import { SWITCH, type Setting, type Settings } from './setting.ts'
+import { FLAGS } from './settings.ts'
 
 type Command = {
   /** What it does, for the list of commands. */

@@ -3,7 +3,8 @@
 import { defineCommand, renderUsage, type ArgsDef, type CommandDef } from 'citty'
 import { COMMAND_WORDS, COMMANDS, EXIT_CODES, fallbackOf, type CommandName } from './commands.ts'
 import { commandLines, commentLines, listLines, wrapped } from './layout.ts'
-import { FLAGS, type Setting } from './settings.ts'
+import type { Setting } from './setting.ts'
+import { FLAGS } from './settings.ts'
 import { VARIABLES } from './variables.ts'
 
 /** The width of help that does not go to a terminal. */

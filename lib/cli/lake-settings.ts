@@ -1,7 +1,8 @@
 // The settings of the commands that look at a lake: those that all share, and each command's own.
 
 import { DATASET_NAMES, READERS } from '../core/config.ts'
-import { FLAGS, SWITCH, type Settings } from './settings.ts'
+import { SWITCH, type Settings } from './setting.ts'
+import { FLAGS } from './settings.ts'
 import { VARIABLES } from './variables.ts'
 
 /** What every command that looks at a lake takes, by the same flags and variables as a run. */
@@ -65,6 +66,7 @@ export const VERIFY = {
     details: 'Two calls each. Which years is drawn by the date of the last finished session.',
   },
   maxCalls: { ...FLAGS.maxCalls, help: 'stop the sample rather than make more than N API calls' },
+  shard: { ...FLAGS.shard, help: 'look at the Ith of N parts of the symbols, counted from 1; none: at all of them' },
 } as const satisfies Settings
 
 /** Of `ingest status`, beside `LAKE`. */
@@ -112,6 +114,10 @@ export const TABLE = {
     flag: '--check',
     ...SWITCH,
     help: 'write nothing: read tables and stored files, and name every row that differs',
+  },
+  shard: {
+    ...FLAGS.shard,
+    help: "take the Ith of N parts of the tables' files, counted from 1; none: all of them",
   },
   out: LAKE.out,
   isJson: LAKE.isJson,

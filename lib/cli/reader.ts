@@ -5,7 +5,7 @@ import { usageError, type IngestError } from '../core/errors.ts'
 import { oneLine } from '../core/text.ts'
 import type { Flags } from './cli.ts'
 import { SCHEMAS, type Value } from './schemas.ts'
-import type { Setting } from './settings.ts'
+import type { Setting } from './setting.ts'
 import { didYouMean, nearValue } from './suggestions.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

@@ -6,8 +6,9 @@ import { LAKE } from './lake-settings.ts'
 import { tickerSource } from './places.ts'
 import { createReader, usageErrorOf, type Environment, type Reader } from './reader.ts'
 import { secretsOf, storeSettings, vendorSettings, type RunLine } from './resolve.ts'
+import { readShard, WHOLE } from './shard.ts'
 import type { Value } from './schemas.ts'
-import type { Setting, Settings } from './settings.ts'
+import type { Setting, Settings } from './setting.ts'
 
 /** The values of a table of settings, by the same names. */
 export type Values<S extends Settings> = {
@@ -42,18 +43,22 @@ export function resolveLake<S extends Settings>(
   const { read } = reader
   const entries = Object.entries<Setting>(settings).map(([name, setting]) => [name, read(setting)])
   const own = Object.fromEntries(entries) as Values<S>
+  // In the task of an array a command that has no parts still looks at the whole.
+  const { shard, problems: shardProblems } = 'shard' in settings ? readShard(reader) : WHOLE
   const config: LakeConfig = {
     tickers: isListGiven(reader) ? tickerSource(reader) : undefined,
     skipsBadTickers: read(LAKE.skipsBadTickers),
     isJson: read(LAKE.isJson),
     isQuiet: read(LAKE.isQuiet),
     nowMs: read(LAKE.nowMs),
-    vendor: asksVendor?.(own) === true ? vendorSettings(reader) : undefined,
+    vendor: asksVendor?.(own) === true ? vendorSettings(reader, shard) : undefined,
+    shard,
     ...storeSettings(reader),
     warnings: unsafeSettings(reader),
     secrets: secretsOf(environment, line.flags),
   }
   problems.push(
+    ...shardProblems,
     ...contradictingPairs(reader),
     ...(problemsOf?.(own, reader) ?? []),
     ...(usesTables?.(own) === true ? prefixProblems(config) : []),

@@ -13,10 +13,13 @@ import {
 import { addVariables, MAX_ENV_FILE_BYTES, parseEnvFile, type PrivateFile } from './env-file.ts'
 import { tickerSource, targetOf } from './places.ts'
 import { createReader, quoted, textOf, usageErrorOf, type Environment, type Reader } from './reader.ts'
-import { FLAGS, type Setting } from './settings.ts'
+import type { Setting } from './setting.ts'
+import { FLAGS } from './settings.ts'
+import { readRunGroup, readShard } from './shard.ts'
 import { didYouMean, nearWord } from './suggestions.ts'
 import { VARIABLES } from './variables.ts'
 import { type ActionsJob, type BundleSettings, type Config, CREATOR, type VendorSettings } from '../core/config.ts'
+import type { Shard } from '../core/shard.ts'
 
 export type RunLine = Extract<CommandLine, { kind: 'run' }>
 
@@ -28,6 +31,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
   const problems = [...line.problems]
   const reader = createReader(line.flags, environment, problems)
   const { read } = reader
+  const { shard, problems: shardProblems } = readShard(reader)
   const config: Config = {
     tickers: tickerSource(reader),
     skipsBadTickers: read(FLAGS.skipsBadTickers),
@@ -55,7 +59,9 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     keepsTables: read(FLAGS.keepsTables),
     maxCalls: read(FLAGS.maxCalls),
     nowMs: read(FLAGS.nowMs),
-    ...vendorSettings(reader),
+    runGroup: readRunGroup(reader, shard),
+    dailyCalls: read(VARIABLES.dailyCalls),
+    ...vendorSettings(reader, shard),
     ...storeSettings(reader),
     actionsJob: actionsJob(reader, environment),
     warnings: unsafeSettings(reader),
@@ -64,6 +70,7 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
   // Only checked here: pings are sent where there is no configuration, too.
   read(FLAGS.ping)
   problems.push(
+    ...shardProblems,
     ...contradictions(reader, config),
     ...misplacedSettings(reader, config),
     ...missingSettings(reader, config, start),
@@ -74,13 +81,15 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
 }
 
 /** How FMP is asked. */
-export function vendorSettings({ read }: Reader): VendorSettings {
+export function vendorSettings({ read }: Reader, shard: Shard | undefined): VendorSettings {
   return {
     // Whether it may be empty is for the checks to say.
     apiKey: read(VARIABLES.apiKey) ?? '',
     api: read(VARIABLES.api),
     apiBaseUrl: read(VARIABLES.apiBaseUrl),
     rateLimitSeconds: read(VARIABLES.rateLimitSeconds),
+    shard,
+    usesLedger: read(FLAGS.usesLedger),
     maxWorkers: read(VARIABLES.maxWorkers),
     apiTimeoutSeconds: read(VARIABLES.apiTimeoutSeconds),
   }

@@ -12,6 +12,7 @@ import {
   type DatasetName,
   type ReportPeriod,
 } from '../core/config.ts'
+import type { Shard } from '../core/shard.ts'
 import { flawOf, vendorSymbol } from './ticker-spelling.ts'
 
 const trimmed = v.pipe(v.string(), v.trim())
@@ -46,6 +47,9 @@ const prefix = v.pipe(
   v.check((value) => value.split('/')[0] !== '.ingest-tmp', 'another name: .ingest-tmp holds temporary files'),
 )
 
+/** More shards than symbols are no use, and an array of AWS Batch has no more tasks. */
+const MAX_SHARDS = 10_000
+
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 
 /** The schemas by name. The message of an issue says what is expected. */
@@ -60,6 +64,17 @@ export const SCHEMAS = {
   count: wholeNumber('a whole number of at least 1', 1, 1e9),
   countOrNone: wholeNumber('a whole number', 0, 1e9),
   days: wholeNumber('a whole number of days from 1 to 20000', 1, 20_000),
+  shards: wholeNumber(`a whole number of shards from 1 to ${MAX_SHARDS}`, 1, MAX_SHARDS),
+  shard: v.pipe(
+    trimmed,
+    v.transform((value) => shardIn(value)),
+    v.check(
+      (shard) => shard !== undefined,
+      `a shard like 3/8, the first of two numbers counted from 1 and at most the second, or none`,
+    ),
+    v.transform((shard) => shard ?? 'none'),
+  ),
+  runGroup: v.pipe(trimmed, v.regex(/^[\w.:@/+-]{1,100}$/, 'a name of at most 100 letters, digits and . _ : @ / + -')),
   workers: wholeNumber('a whole number from 1 to 1000', 1, 1_000),
   requests: wholeNumber(`a whole number from 1 to ${MAX_REQUESTS}, the most that are sent at once`, 1, MAX_REQUESTS),
   minutes: wholeNumber('a whole number of minutes', 1, 1e6),
@@ -169,6 +184,13 @@ function datasetsNamed(words: readonly string[]): readonly DatasetName[] | undef
   if (!words.every((word) => DATASET_WORDS.includes(word))) return undefined
   const statements: readonly string[] = words.includes(ALL_STATEMENTS) ? STATEMENT_NAMES : []
   return DATASET_NAMES.filter((name) => words.includes(name) || statements.includes(name))
+}
+
+/** The shard that `3/8` names; undefined where a text names none. */
+function shardIn(text: string): 'none' | Pick<Shard, 'index' | 'count'> | undefined {
+  if (text.toLowerCase() === 'none') return 'none'
+  const [index = 0, count = 0] = (/^(\d{1,5})\/(\d{1,5})$/.exec(text)?.slice(1) ?? []).map(Number)
+  return index >= 1 && index <= count && count <= MAX_SHARDS ? { index, count } : undefined
 }
 
 /** The vendor's spelling of a symbol; `all` is the word for every one. */

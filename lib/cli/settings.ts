@@ -1,38 +1,8 @@
 // What a run can be told: every setting with its flag, its variable, its default and the texts for people. Argv, the
 // configuration, --help, the reference page (README.md beside this file) and the workflow's test all read these tables.
-// They name the schema of a value and do not import it: --help would wait 7 ms for the schemas.
 
 import { DATASET_WORDS } from '../core/config.ts'
-import type { SchemaName } from './schemas.ts'
-
-export type Setting = {
-  /** `--out`, or a word in capitals for the argument that has no flag. */
-  readonly flag?: string
-  /** Read where the flag is not given. */
-  readonly variable?: string
-  /** What stands for the value in help. A flag without a hint is a switch. */
-  readonly hint?: string
-  /** What the value must be, by its name in schemas.ts. */
-  readonly value: SchemaName
-  /** As a user would write it: it goes through the schema like any other value. */
-  readonly default?: string
-  /** What holds without a value, where that is no default of this setting. */
-  readonly otherwise?: string
-  /** One line, without the default. A variable without one is left out of --help. */
-  readonly help?: string
-  /** More for the reference page, whole sentences in Markdown: units, limits, the reason for a default. */
-  readonly details?: string
-  /** The only datasets that the flag has a meaning for. */
-  readonly only?: 'prices' | 'statements'
-  /** Whether the value is kept out of everything that is printed or stored. */
-  readonly isSecret?: true
-}
-
-/** By the same names as in `Config`, where there is one. */
-export type Settings = Readonly<Record<string, Setting>>
-
-/** A flag without a value. Its variable is `true` or `false`, `1` or `0`, `yes` or `no`. */
-export const SWITCH = { value: 'switch', default: 'false' } as const
+import { SWITCH, type Settings } from './setting.ts'
 
 /** The settings of a run that have a flag, in the order of --help. */
 export const FLAGS = {
@@ -173,6 +143,32 @@ export const FLAGS = {
     ...SWITCH,
     help: 'keep the tables up to date that readers take in one line: `ingest sql` prints it',
     details: 'They are made of the stored files, below `S3_TABLE_PREFIX`. `ingest table` does the same without a run.',
+  },
+  shard: {
+    flag: '--shard',
+    variable: 'SHARD',
+    hint: 'I/N',
+    value: 'shard',
+    otherwise: 'as the scheduler says',
+    help: 'take the Ith of N parts of the symbols, counted from 1; none: all of them',
+    details:
+      'For N processes at once, on one machine or many. Without it the task of a Slurm array, a Kubernetes Indexed Job, an AWS Batch array or a Cloud Run job is a shard by itself. [More](../README.md#shards)',
+  },
+  runGroup: {
+    flag: '--run-group',
+    variable: 'RUN_GROUP',
+    hint: 'ID',
+    value: 'runGroup',
+    otherwise: 'of a shard, what the scheduler calls the job',
+    help: 'a name for all the shards of a run: `ingest status --run-group` adds them up',
+    details: 'It stands in the metrics. Each night needs its own.',
+  },
+  usesLedger: {
+    flag: '--ledger',
+    variable: 'LEDGER',
+    ...SWITCH,
+    help: 'share the rate limit and the calls of a day with all processes that use the key',
+    details: 'Without it each of N shards takes N times `RATE_LIMIT_SECONDS`.',
   },
   isDryRun: {
     flag: '--dry-run',

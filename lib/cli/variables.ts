@@ -1,7 +1,62 @@
 // The settings of a run that come from the environment only, in the order of --help. Their form is in settings.ts.
 
 import { FMP_BASE_URL } from '../core/config.ts'
-import type { Settings } from './settings.ts'
+import type { Settings } from './setting.ts'
+
+/** What schedulers set for a task that they start. With `--shard none` nothing of it counts. */
+const SCHEDULERS = {
+  slurmTask: {
+    variable: 'SLURM_ARRAY_TASK_ID',
+    value: 'countOrNone',
+    details: 'Set by Slurm for a task of an array: the shard is its place among the tasks.',
+  },
+  slurmFirst: { variable: 'SLURM_ARRAY_TASK_MIN', value: 'countOrNone', details: 'Set by Slurm: the first task.' },
+  slurmLast: { variable: 'SLURM_ARRAY_TASK_MAX', value: 'countOrNone', details: 'Set by Slurm: the last task.' },
+  slurmCount: { variable: 'SLURM_ARRAY_TASK_COUNT', value: 'count', details: 'Set by Slurm: the number of tasks.' },
+  slurmStep: {
+    variable: 'SLURM_ARRAY_TASK_STEP',
+    value: 'count',
+    default: '1',
+    details: 'Set by Slurm: the distance between two tasks.',
+  },
+  slurmJob: { variable: 'SLURM_ARRAY_JOB_ID', value: 'runGroup', details: 'Set by Slurm: the run group of a shard.' },
+  completionIndex: {
+    variable: 'JOB_COMPLETION_INDEX',
+    value: 'countOrNone',
+    details: 'Set by Kubernetes in an Indexed Job: the shard, counted from 0. `SHARD_COUNT` must be its `completions`.',
+  },
+  batchIndex: {
+    variable: 'AWS_BATCH_JOB_ARRAY_INDEX',
+    value: 'countOrNone',
+    details: 'Set by AWS Batch for a job of an array: the shard, counted from 0.',
+  },
+  batchSize: {
+    variable: 'AWS_BATCH_JOB_ARRAY_SIZE',
+    value: 'shards',
+    details: 'Set by AWS Batch: the number of shards.',
+  },
+  batchJob: {
+    variable: 'AWS_BATCH_JOB_ID',
+    value: 'runGroup',
+    details: 'Set by AWS Batch: the run group of a shard, without `:` and what follows.',
+  },
+  cloudRunIndex: {
+    variable: 'CLOUD_RUN_TASK_INDEX',
+    value: 'countOrNone',
+    details: 'Set by Cloud Run for a task of a job: the shard, counted from 0.',
+  },
+  cloudRunCount: {
+    variable: 'CLOUD_RUN_TASK_COUNT',
+    value: 'shards',
+    details: 'Set by Cloud Run: the number of shards.',
+  },
+  cloudRunExecution: {
+    variable: 'CLOUD_RUN_EXECUTION',
+    value: 'runGroup',
+    details: 'Set by Cloud Run: the run group of a shard.',
+  },
+  workflowRun: { variable: 'GITHUB_RUN_ID', value: 'runGroup', details: 'Set by GitHub: the run group of a shard.' },
+} as const satisfies Settings
 
 export const VARIABLES = {
   apiKey: {
@@ -69,6 +124,18 @@ export const VARIABLES = {
     help: 'API host',
     details: 'For a proxy or a test server. Plain HTTP only on loopback.',
   },
+  dailyCalls: {
+    variable: 'DAILY_CALLS',
+    value: 'count',
+    details: 'With `--ledger`: the most API calls of a UTC day, of all processes with the same key together.',
+  },
+  shardCount: {
+    variable: 'SHARD_COUNT',
+    value: 'shards',
+    details:
+      'The number of shards, where the scheduler tells a task its index only: Kubernetes with `JOB_COMPLETION_INDEX`.',
+  },
+  ...SCHEDULERS,
   // For people: the SDK reads them.
   aws: {
     variable: 'AWS_*',

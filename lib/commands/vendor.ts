@@ -1,6 +1,6 @@
 // FMP as a command asks it: the settings, and the effects of this process.
 
-import type { VendorSettings } from '../core/config.ts'
+import { callIntervalSeconds, type VendorSettings } from '../core/config.ts'
 import { userAgentOf } from '../core/text.ts'
 import { createFmp, type Fmp, type FmpOptions } from '../fmp/fmp.ts'
 import type { Effects } from './effects.ts'
@@ -13,7 +13,7 @@ type VendorOptions = VendorSettings &
 
 /** The connection of one command to FMP. Nothing is sent yet. */
 export function openVendor(options: VendorOptions, effects: Effects): Fmp {
-  const { apiKey, api, apiBaseUrl, rateLimitSeconds, apiTimeoutSeconds, maxCalls, redact, onNote } = options
+  const { apiKey, api, apiBaseUrl, apiTimeoutSeconds, maxCalls, redact, onNote } = options
   const { fetch, clock, random, stop, version } = effects
   return createFmp({
     api,
@@ -23,7 +23,7 @@ export function openVendor(options: VendorOptions, effects: Effects): Fmp {
     fetch,
     clock,
     random,
-    intervalMs: rateLimitSeconds * 1_000,
+    intervalMs: callIntervalSeconds(options) * 1_000,
     timeoutMs: apiTimeoutSeconds * 1_000,
     userAgent: userAgentOf(version),
     signal: stop.signal,

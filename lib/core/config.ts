@@ -1,6 +1,7 @@
 // The settings of a run as values. No other room reads flags or the environment.
 
 import type { IsoDate } from './dates.ts'
+import { isPart, type Shard } from './shard.ts'
 
 /** The writer's name in a file's `created_by`. A file of another writer is foreign. */
 export const CREATOR = 'fmp-ingest'
@@ -98,12 +99,21 @@ export type Config = {
   readonly allowsUnsafeStore: boolean
   readonly withAdjClose: boolean
   readonly maxCalls: number | undefined
+  /** Undefined: the whole list. */
+  readonly shard: Shard | undefined
+  /** The name of the runs that are one with this. */
+  readonly runGroup: string | undefined
+  /** Whether rate limit and daily calls are kept together with all processes that use the key. */
+  readonly usesLedger: boolean
+  /** Of a UTC day and all processes together. Only with a ledger. */
+  readonly dailyCalls: number | undefined
   /** The time that replaces the clock, in milliseconds since 1970 (`--now`). */
   readonly nowMs: number | undefined
   /** Empty only in a dry run. */
   readonly apiKey: string
   readonly api: FmpApi
   readonly apiBaseUrl: string
+  /** Of all processes that share the key; `callIntervalSeconds` is that of this one. */
   readonly rateLimitSeconds: number
   readonly maxWorkers: number
   readonly uploadConcurrency: number
@@ -129,14 +139,36 @@ export type StoreSettings = Pick<
 /** How FMP is asked. */
 export type VendorSettings = Pick<
   Config,
-  'apiKey' | 'api' | 'apiBaseUrl' | 'rateLimitSeconds' | 'maxWorkers' | 'apiTimeoutSeconds'
+  'apiKey' | 'api' | 'apiBaseUrl' | 'rateLimitSeconds' | 'shard' | 'usesLedger' | 'maxWorkers' | 'apiTimeoutSeconds'
 >
+
+/** What the time between two calls follows from. */
+export type CallPace = Pick<Config, 'rateLimitSeconds' | 'shard' | 'usesLedger'>
+
+/**
+ * The least time in seconds between the starts of two calls of this process. Without a ledger no shard knows of the others'
+ * calls, so each takes as many times the limit as there are shards: all together keep it.
+ */
+export function callIntervalSeconds({ rateLimitSeconds, shard, usesLedger }: CallPace): number {
+  const factor = isPart(shard) && !usesLedger ? shard.count : 1
+  // Decimal fractions: three times 0.1 is 0.3.
+  return Math.round(rateLimitSeconds * factor * 1e6) / 1e6
+}
 
 /** What all commands that look at a lake share. */
 export type LakeConfig = StoreSettings &
   Pick<
     Config,
-    'skipsBadTickers' | 'target' | 'prefix' | 'tablePrefix' | 'isJson' | 'isQuiet' | 'nowMs' | 'warnings' | 'secrets'
+    | 'skipsBadTickers'
+    | 'target'
+    | 'prefix'
+    | 'tablePrefix'
+    | 'shard'
+    | 'isJson'
+    | 'isQuiet'
+    | 'nowMs'
+    | 'warnings'
+    | 'secrets'
   > & {
     /** Undefined: all symbols of the lake. */
     readonly tickers: TickerSource | undefined

@@ -4,7 +4,7 @@ import { describeError, IngestError } from '../core/errors.ts'
 import { joinSame, moreErrors, type Message } from './messages.ts'
 import { durationText } from './summary.ts'
 import { failureSummary } from './step-summary.ts'
-import type { ActionsJob, Config } from '../core/config.ts'
+import { callIntervalSeconds, type ActionsJob, type Config } from '../core/config.ts'
 import { grouped, oneLine, whereTrue } from '../core/text.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
 
@@ -84,7 +84,7 @@ export function annotations(runErrors: readonly string[], failures: readonly Mes
 export function jobLimitWarnings(calls: number, config: Config): readonly string[] {
   if (config.actionsJob === undefined) return []
   const { timeoutMinutes, roleDurationSeconds } = config.actionsJob
-  const seconds = calls * config.rateLimitSeconds
+  const seconds = calls * callIntervalSeconds(config)
   const time = durationText(seconds)
   const otherCure = 'or fetch fewer symbols or dates at once; what is done is kept, and the next run goes on'
   const warnings: readonly [boolean, string][] = [

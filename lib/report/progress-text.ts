@@ -4,12 +4,12 @@ import { counted, grouped } from '../core/text.ts'
 import type { NextCall } from '../fmp/fmp.ts'
 import { durationText } from './summary.ts'
 
-/** The planned work: every symbol in every dataset. `calls` are without retries; one may start per `rateLimitSeconds`. */
+/** The planned work: every symbol in every dataset. `calls` are without retries; one may start per `intervalSeconds`. */
 export type Workload = {
   readonly symbols: number
   readonly datasets: number
   readonly calls: number
-  readonly rateLimitSeconds: number
+  readonly intervalSeconds: number
   /** When the next call may start. */
   readonly nextCall: () => NextCall
 }
@@ -107,7 +107,7 @@ function leftText(work: Workload, at: Position, nowMs: number): string {
   if (calls === 0) return ''
   const nextSeconds = work.nextCall().inMs / 1_000
   // The pace until the last call: while nothing is called it would look slower each second.
-  const pace = paceSeconds(work, at, work.rateLimitSeconds === 0 ? nowMs : at.calledMs)
+  const pace = paceSeconds(work, at, work.intervalSeconds === 0 ? nowMs : at.calledMs)
   const seconds = nextSeconds > 0 ? nextSeconds + (calls - 1) * pace : calls * pace
   return `${seconds < MIN_MINUTES_SECONDS ? `${Math.ceil(seconds)} s` : durationText(seconds)} left`
 }
@@ -122,7 +122,7 @@ function callsLeft(work: Workload, { called }: Position): number {
 
 /** Seconds for one call, by the calls so far; never less than the rate limit allows. */
 function paceSeconds(work: Workload, { begunMs, called }: Position, nowMs: number): number {
-  return Math.max((nowMs - begunMs) / 1_000 / Math.max(1, called), work.rateLimitSeconds)
+  return Math.max((nowMs - begunMs) / 1_000 / Math.max(1, called), work.intervalSeconds)
 }
 
 /** `10 symbols`, or `40 done (10 symbols × 4 datasets)`. */

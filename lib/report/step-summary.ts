@@ -1,6 +1,6 @@
 // The step summary of GitHub Actions, as Markdown: of a run, of a dry run, and of a program that ended before its run.
 
-import type { Config } from '../core/config.ts'
+import { callIntervalSeconds, type Config } from '../core/config.ts'
 import { rangeAround } from '../core/dates.ts'
 import { describeError } from '../core/errors.ts'
 import type { SymbolOutcome } from '../core/outcome.ts'
@@ -114,7 +114,7 @@ export function dryRunSummary({ jobs, config, warnings, redact }: DryRunFacts): 
         ['⚙️ Mode', config.datasets.includes('prices') ? config.dates.mode : 'statements'],
         ['🗓️ Dates', range === undefined ? 'none' : `${range.from} to ${range.to}`],
         ['📁 Files that could be written', grouped(files)],
-        ['⏱️ Time', planLine(calls, config.rateLimitSeconds)],
+        ['⏱️ Time', planLine(calls, callIntervalSeconds(config))],
         ...(compared === '' ? [] : [['🔎 Compared', compared]]),
       ],
     ),

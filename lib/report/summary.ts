@@ -2,7 +2,8 @@
 
 import type { DateRange } from '../core/dates.ts'
 import { counted, grouped } from '../core/text.ts'
-import { type Config } from '../core/config.ts'
+import { callIntervalSeconds, type CallPace, type Config } from '../core/config.ts'
+import { isPart } from '../core/shard.ts'
 import type { Ending } from './exit-code.ts'
 import type { DryRun } from './contract.ts'
 import type { Freshness, Job } from '../pipeline/pipeline.ts'
@@ -11,11 +12,30 @@ import { comparedText, pastEntries } from './past.ts'
 const RULE = '='.repeat(60)
 
 /** `1,000 calls, one per 15 s: about 4 h 10 min`. */
-export function planLine(calls: number, rateLimitSeconds: number): string {
+export function planLine(calls: number, intervalSeconds: number): string {
   const many = `${grouped(calls)} ${calls === 1 ? 'call' : 'calls'}`
   if (calls === 0) return 'Nothing to fetch: 0 calls'
-  if (rateLimitSeconds === 0) return `${many}, no rate limit`
-  return `${many}, one per ${rateLimitSeconds} s: about ${durationText(calls * rateLimitSeconds)}`
+  if (intervalSeconds === 0) return `${many}, no rate limit`
+  return `${many}, one per ${intervalSeconds} s: about ${durationText(calls * intervalSeconds)}`
+}
+
+/**
+ * What a run says of its shard before the plan: which it is and why, how to turn that off, and the interval that it keeps for the
+ * others' sake. None where one process takes all.
+ */
+export function shardNotes(config: Config, symbols: number, listed: number): readonly string[] {
+  const { shard, rateLimitSeconds } = config
+  if (!isPart(shard)) return []
+  const title = `Shard ${shard.index} of ${shard.count}`
+  const [interval, many] = [callIntervalSeconds(config), `${grouped(symbols)} of ${counted(listed, 'symbol')}`]
+  return [
+    `${title} (${shard.source}): ${many}. --shard none takes all of them.`,
+    ...(interval === rateLimitSeconds
+      ? []
+      : [
+          `${title} without --ledger: one call per ${interval} s, so that all together keep one per ${rateLimitSeconds} s.`,
+        ]),
+  ]
 }
 
 /** `45 s`, `12 min`, `4 h 10 min`. */
@@ -29,23 +49,24 @@ export function durationText(seconds: number): string {
 }
 
 /** What a dry run tells besides the plan itself. */
-type DryRunSettings = Pick<Config, 'rateLimitSeconds' | 'maxCalls' | 'showsKeys'>
+type DryRunSettings = CallPace & Pick<Config, 'maxCalls' | 'showsKeys'>
 
 /** The same dates as a backfill. */
 export type BackfillInstead = { readonly jobs: readonly Job[]; readonly range: DateRange }
 
 /** The dry run as text: totals, what a backfill would make of it, what is stored and, on demand, one key per line. */
 export function dryRunText(jobs: readonly Job[], settings: DryRunSettings, instead?: BackfillInstead): string {
-  const { rateLimitSeconds, maxCalls, showsKeys } = settings
+  const { maxCalls, showsKeys } = settings
+  const intervalSeconds = callIntervalSeconds(settings)
   const keys = keysOf(jobs)
   const calls = callsOf(jobs)
   const lines = [
     `Files: ${grouped(keys.length)}`,
     `Calls: ${grouped(calls)}`,
-    `Time: ${planLine(calls, rateLimitSeconds)}`,
+    `Time: ${planLine(calls, intervalSeconds)}`,
     ...(maxCalls === undefined ? [] : [daysLine(jobs, maxCalls)]),
     ...comparedLines(jobs),
-    ...(instead === undefined ? [] : [insteadLine(instead, rateLimitSeconds)]),
+    ...(instead === undefined ? [] : [insteadLine(instead, intervalSeconds)]),
     'Stored:',
     ...jobs.flatMap((job) => job.stored()).map((line) => `  ${line}`),
     ...(showsKeys && keys.length > 0 ? ['', ...keys] : []),
@@ -85,16 +106,16 @@ export function comparedTextOf(jobs: readonly Pick<Job, 'compared'>[]): string {
 }
 
 /** `With --backfill: 60 files, 20 calls, 5 min; whole years, 2024-01-01 to 2024-09-16`. */
-function insteadLine({ jobs, range }: BackfillInstead, rateLimitSeconds: number): string {
+function insteadLine({ jobs, range }: BackfillInstead, intervalSeconds: number): string {
   const [files, calls] = [keysOf(jobs).length, callsOf(jobs)]
-  const time = calls === 0 || rateLimitSeconds === 0 ? '' : `, ${durationText(calls * rateLimitSeconds)}`
+  const time = calls === 0 || intervalSeconds === 0 ? '' : `, ${durationText(calls * intervalSeconds)}`
   return `With --backfill: ${counted(files, 'file')}, ${counted(calls, 'call')}${time}; whole years, ${range.from} to ${range.to}`
 }
 
 /** The dry run for programs. */
-export function dryRunJson(jobs: readonly Job[], { rateLimitSeconds }: Pick<Config, 'rateLimitSeconds'>): DryRun {
+export function dryRunJson(jobs: readonly Job[], pace: CallPace): DryRun {
   const calls = callsOf(jobs)
-  return { files: keysOf(jobs), calls, seconds: calls * rateLimitSeconds }
+  return { files: keysOf(jobs), calls, seconds: calls * callIntervalSeconds(pace) }
 }
 
 function keysOf(jobs: readonly Job[]): readonly string[] {

@@ -4,7 +4,8 @@
 import { join } from 'node:path'
 import { CONTRADICTIONS } from '../../lib/cli/checks.ts'
 import { COMMAND_WORDS, COMMANDS, EXIT_CODES, fallbackOf, type CommandName } from '../../lib/cli/commands.ts'
-import { FLAGS, type Setting, type Settings } from '../../lib/cli/settings.ts'
+import type { Setting, Settings } from '../../lib/cli/setting.ts'
+import { FLAGS } from '../../lib/cli/settings.ts'
 import { VARIABLES } from '../../lib/cli/variables.ts'
 import { markdownTable } from '../support/markdown.ts'
 

@@ -29,8 +29,8 @@ function terminalOf(columns: number | undefined, changes: Partial<Output> = {}) 
     said,
     gate,
     progress,
-    begin: (work: { symbols: number; calls: number; rateLimitSeconds?: number; datasets?: number }) =>
-      progress.begin({ datasets: 1, rateLimitSeconds: 15, ...work, nextCall: () => gate.next }),
+    begin: (work: { symbols: number; calls: number; intervalSeconds?: number; datasets?: number }) =>
+      progress.begin({ datasets: 1, intervalSeconds: 15, ...work, nextCall: () => gate.next }),
     /** The live line as it stands. */
     line: () => said.at(-1)?.replace(WIPE, '') ?? '',
   }
@@ -114,7 +114,7 @@ describe('the live line', () => {
 
   test('tells a vendor that does not answer', () => {
     const { clock, begin, line } = terminalOf(100)
-    begin({ symbols: 1, calls: 2, rateLimitSeconds: 0 })
+    begin({ symbols: 1, calls: 2, intervalSeconds: 0 })
     clock.advance(9_000)
     expect(line()).toContain('waiting for 9 s')
   })

@@ -27,7 +27,7 @@ function listen(changes: Partial<Output> = {}): Heard {
 const nextCall = () => ({ inMs: 0, isPaused: false })
 
 /** Work of so many symbols at two calls each, without a gate. */
-const work = (symbols: number) => ({ symbols, datasets: 1, calls: 2 * symbols, rateLimitSeconds: 0, nextCall })
+const work = (symbols: number) => ({ symbols, datasets: 1, calls: 2 * symbols, intervalSeconds: 0, nextCall })
 
 const failure = (kind: 'payload' | 'no-data' | 'validation', message = 'It broke.') =>
   new IngestError(message, { kind, scope: 'symbol', hint: 'Mend it.' })
@@ -128,7 +128,7 @@ describe('the end of a symbol', () => {
 describe('how far it is', () => {
   test('counts no symbol twice where there are several datasets', () => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 10, datasets: 4, calls: 50, rateLimitSeconds: 0, nextCall })
+    progress.begin({ symbols: 10, datasets: 4, calls: 50, intervalSeconds: 0, nextCall })
     progress.ended(outcomeOf('AAPL', { plannedCalls: 2, calls: 2 }))
     clock.advance(30_000)
     progress.ended(outcomeOf('AAPL', { dataset: 'income', plannedCalls: 1, calls: 1 }))
@@ -137,7 +137,7 @@ describe('how far it is', () => {
 
   test('counts the calls of a symbol that is under way in two datasets, of which one has ended', () => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 2, datasets: 2, calls: 6, rateLimitSeconds: 0, nextCall })
+    progress.begin({ symbols: 2, datasets: 2, calls: 6, intervalSeconds: 0, nextCall })
     const income = outcomeOf('AAPL', { dataset: 'income', plannedCalls: 1, calls: 1 })
     progress.called(outcomeOf('AAPL'))
     progress.called(income)
@@ -173,7 +173,7 @@ describe('how far it is', () => {
     ['something, before the first call is answered', 0, 120],
   ])('says how long the calls left take: %s', (_, calls, minutes) => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 3, datasets: 1, calls: 240, rateLimitSeconds: 15, nextCall })
+    progress.begin({ symbols: 3, datasets: 1, calls: 240, intervalSeconds: 15, nextCall })
     for (let call = 0; call < calls; call += 1) progress.called(outcomeOf('B'))
     clock.advance(30_000)
     progress.ended(outcomeOf('A'))
@@ -182,7 +182,7 @@ describe('how far it is', () => {
 
   test('takes the calls that a failed symbol has not made for done', () => {
     const { progress, clock, lines } = listen()
-    progress.begin({ symbols: 3, datasets: 1, calls: 12, rateLimitSeconds: 60, nextCall })
+    progress.begin({ symbols: 3, datasets: 1, calls: 12, intervalSeconds: 60, nextCall })
     progress.called(outcomeOf('A'))
     progress.called(outcomeOf('B'))
     progress.ended(outcomeOf('A', { plannedCalls: 4, calls: 2 }))

@@ -11,11 +11,12 @@ import { resolvePeriod, type Period } from '../../core/period.ts'
 import { ingestAll, type RunResult, type TaskContext } from '../../pipeline/pipeline.ts'
 import { dryRunSummary } from '../../report/step-summary.ts'
 import { createProgress } from '../../report/progress.ts'
-import { callsOf, dryRunJson, dryRunText, planLine, type BackfillInstead } from '../../report/summary.ts'
-import type { Config, Target } from '../../core/config.ts'
+import { callsOf, dryRunJson, dryRunText, planLine, shardNotes, type BackfillInstead } from '../../report/summary.ts'
+import { callIntervalSeconds, type Config, type Target } from '../../core/config.ts'
 import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
 import type { VendorStats } from '../../core/outcome.ts'
+import { inShard } from '../../core/shard.ts'
 import type { Effects } from '../effects.ts'
 import { watchTables, type KeptTables, type RunTables } from '../tables.ts'
 import { openVendor } from '../vendor.ts'
@@ -63,12 +64,11 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
 
   progress.waiting('Reading the ticker list')
   const options = { skipsBad: config.skipsBadTickers }
-  const { symbols, duplicates, left } = await unlessStopped(
-    readSymbols(config.tickers, { ...effects, openStore }, options),
-    effects,
-  )
+  const list = await unlessStopped(readSymbols(config.tickers, { ...effects, openStore }, options), effects)
+  const { duplicates, left } = list
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
-  refuseUnknown(config.accepts, symbols)
+  refuseUnknown(config.accepts, list.symbols)
+  const symbols = list.symbols.filter((symbol) => inShard(symbol, config.shard))
   for (const cell of left) progress.warn(`Left out of the ticker list: ${cell}.`)
   const opened = await openStore(config.target)
   const { version } = effects
@@ -77,6 +77,7 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   const { store, memory } = tables
   for (const warning of config.warnings) progress.warn(warning)
   for (const note of period.notes) progress.note(note)
+  for (const note of shardNotes(config, symbols.length, list.symbols.length)) progress.note(note)
   progress.waiting('Looking at what is stored', symbols.length * config.datasets.length)
   const context: JobsContext = {
     config,
@@ -95,7 +96,7 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   const run: Run = { ...start, runUuid, symbols: symbols.length, jobs, store: opened }
   if (config.isDryRun) return await dryRun(run, await planBackfill(run, symbols, context))
 
-  progress.note(`${planLine(callsOf(jobs), config.rateLimitSeconds)}.`)
+  progress.note(`${planLine(callsOf(jobs), callIntervalSeconds(config))}.`)
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
   const { vendorStats, result } = await execute(run)
   const kept = await keepTables(tables, result, run)
@@ -163,7 +164,7 @@ async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: Ru
     symbols: run.symbols,
     datasets: jobs.length,
     calls: callsOf(jobs),
-    rateLimitSeconds: config.rateLimitSeconds,
+    intervalSeconds: callIntervalSeconds(config),
     nextCall: fmp.nextCall,
   })
   const uploads = createUploads({ stop, interruption, clock, maxUploads: config.uploadConcurrency })
