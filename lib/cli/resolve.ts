@@ -60,7 +60,6 @@ export function resolveConfig(line: RunLine, environment: Environment, start: St
     maxCalls: read(FLAGS.maxCalls),
     nowMs: read(FLAGS.nowMs),
     runGroup: readRunGroup(reader, shard),
-    dailyCalls: read(VARIABLES.dailyCalls),
     ...vendorSettings(reader, shard),
     ...storeSettings(reader),
     actionsJob: actionsJob(reader, environment),
@@ -90,6 +89,7 @@ export function vendorSettings({ read }: Reader, shard: Shard | undefined): Vend
     rateLimitSeconds: read(VARIABLES.rateLimitSeconds),
     shard,
     usesLedger: read(FLAGS.usesLedger),
+    dailyCalls: read(VARIABLES.dailyCalls),
     maxWorkers: read(VARIABLES.maxWorkers),
     apiTimeoutSeconds: read(VARIABLES.apiTimeoutSeconds),
   }

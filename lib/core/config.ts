@@ -139,7 +139,15 @@ export type StoreSettings = Pick<
 /** How FMP is asked. */
 export type VendorSettings = Pick<
   Config,
-  'apiKey' | 'api' | 'apiBaseUrl' | 'rateLimitSeconds' | 'shard' | 'usesLedger' | 'maxWorkers' | 'apiTimeoutSeconds'
+  | 'apiKey'
+  | 'api'
+  | 'apiBaseUrl'
+  | 'rateLimitSeconds'
+  | 'shard'
+  | 'usesLedger'
+  | 'dailyCalls'
+  | 'maxWorkers'
+  | 'apiTimeoutSeconds'
 >
 
 /** What the time between two calls follows from. */

@@ -6,18 +6,26 @@ import type { IngestError } from '../core/errors.ts'
 import type { VendorStats } from '../core/outcome.ts'
 import { createCallBudget, type Reservation } from './call-budget.ts'
 import { createCalls, type CallsOptions } from './calls.ts'
-import { createRateGate, type NextCall, type RateGateOptions } from './rate-gate.ts'
+import { createSharedLimit, type SharedLimitOptions } from './ledger/shared-limit.ts'
+import { createRateGate, type NextCall, type Pacing, type RateGateOptions } from './rate-gate.ts'
 import { rowsOf } from './reply.ts'
 import { requestOf, type Endpoint, type HttpReply } from './request.ts'
 
 export type { NextCall, Reservation }
 
 export type FmpOptions = Endpoint &
-  RateGateOptions &
+  Omit<RateGateOptions, 'openShared'> &
   Omit<CallsOptions, 'gate'> & {
     /** The most attempts that the run may send; undefined means no limit. */
     readonly maxCalls: number | undefined
+    /** The calls that the run plans to make, retries aside. */
+    readonly plannedCalls?: number | undefined
+    /** The ledger of the key, if processes share its limits. */
+    readonly ledger?: LedgerOptions | undefined
   }
+
+/** What a run shares with others that use its key. */
+export type LedgerOptions = Pick<SharedLimitOptions, 'record' | 'storeTime' | 'process' | 'dailyCalls'>
 
 /** FMP for one run. */
 export type Fmp = {
@@ -35,12 +43,17 @@ export type Fmp = {
   /** When the next attempt may start. */
   nextCall(): NextCall
   stats(): VendorStats
+  /** Gives back the calls that the run has leased and not made. Throws an IngestError of kind `store` if that fails. */
+  giveBack(): Promise<void>
 }
 
 /** The one connection of a run to FMP: its budget, its rate gate and its calls. */
 export function createFmp(options: FmpOptions): Fmp {
   const { reserve } = createCallBudget(options.maxCalls)
-  const gate = createRateGate(options)
+  const { ledger, plannedCalls = 0, clock, random } = options
+  const wanted = (): number => plannedCalls - calls.stats().calls
+  const openShared = ledger && ((pacing: Pacing) => createSharedLimit({ ...ledger, ...pacing, clock, random, wanted }))
+  const gate = createRateGate({ ...options, openShared })
   const calls = createCalls({ ...options, gate })
   return {
     reserve,
@@ -50,5 +63,6 @@ export function createFmp(options: FmpOptions): Fmp {
     },
     nextCall: gate.nextCall,
     stats: calls.stats,
+    giveBack: gate.giveBack,
   }
 }

@@ -1,10 +1,12 @@
 // The rate gate: when an attempt may be sent. Attempts start at least the set interval apart, and none starts while the gate
 // is paused. A refusal for the call limit pauses every attempt; after the pause one attempt goes first, alone, to probe
-// whether the limit has passed. Built on p-queue, which keeps the interval and the order.
+// whether the limit has passed. Built on p-queue, which keeps the interval and the order. Where processes share their limit,
+// each attempt also takes one of the calls that this process has leased.
 
 import PQueue from 'p-queue'
 import type { Clock } from '../core/clock.ts'
 import { IngestError } from '../core/errors.ts'
+import type { SharedLimit } from './ledger/shared-limit.ts'
 
 /** Counts the pauses so far. Each attempt is sent in an epoch; a refusal from an older epoch says nothing new. */
 export type Epoch = number
@@ -31,6 +33,8 @@ export type RateGate = {
   nextCall(): NextCall
   /** Milliseconds that attempts have waited here, summed over all of them. */
   waitedMs(): number
+  /** Gives back the calls that other processes may make. Throws an IngestError of kind `store` if that fails. */
+  giveBack(): Promise<void>
 }
 
 /** When the next attempt may start. */
@@ -49,6 +53,18 @@ export type RateGateOptions = {
   readonly signal: AbortSignal
   /** Called at each pause that a refusal causes, with its length in milliseconds. */
   readonly onPause?: (ms: number) => void
+  /** Opens the limit that this process shares with others; undefined if it has one of its own. */
+  readonly openShared?: ((limit: Pacing) => SharedLimit) | undefined
+}
+
+/** What a shared limit takes from the gate. */
+export type Pacing = {
+  /** The least time between the starts of two attempts, as the gate keeps it. */
+  readonly intervalMs: number
+  /** The length of a pause after so many refusals in a row. */
+  readonly pauseMs: (refusals: number, retryAfterMs: number | undefined) => number
+  /** Aborts when the run is stopped or the gate is closed. */
+  readonly signal: AbortSignal
 }
 
 /** p-queue's strict intervals are up to 0.9 ms too short, because it reads a clock of whole milliseconds (measured on 10.0.0). */
@@ -68,12 +84,13 @@ const MIN_PAUSE_MS = 1_000
 const DAY_LIMIT_MS = 130_000
 
 /** A gate for one run and one vendor. */
-export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateOptions): RateGate {
+export function createRateGate({ clock, intervalMs, signal, onPause, openShared }: RateGateOptions): RateGate {
   const queue = new PQueue(queueOptions(intervalMs))
   const closing = new AbortController()
   const halted = AbortSignal.any([signal, closing.signal])
+  const shared = openShared?.(pacingOf(intervalMs, halted))
   let current: Pause | undefined
-  const { spaced, nextCall } = createSpacer({ clock, intervalMs, halted, pause: () => current })
+  const { spaced, nextCall } = createSpacer({ clock, intervalMs, halted, pause: () => current, shared })
   let waitedMs = 0
   let epoch: Epoch = 0
   let pausesInARow = 0
@@ -114,16 +131,22 @@ export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateO
 
     refused(sentIn, error, retryAfterMs) {
       refusedSinceMs ??= clock.elapsedMs()
-      if (clock.elapsedMs() - refusedSinceMs >= DAY_LIMIT_MS) return dayLimit(error)
+      // Of a shared limit the ledger knows since when all processes have been refused.
+      const isLimit = shared === undefined && clock.elapsedMs() - refusedSinceMs >= DAY_LIMIT_MS
+      if (isLimit) return dayLimit(error)
       // Attempts that were in flight together are refused together: one pause serves them all.
-      if (sentIn === epoch) void pause(pauseMs(pausesInARow, retryAfterMs))
+      if (sentIn !== epoch) return error
+      shared?.refused(retryAfterMs)
+      void pause(pauseMs(pausesInARow, retryAfterMs))
       return error
     },
 
     answered(sentIn) {
       refusedSinceMs = undefined
       // A late reply to an attempt from before the pause does not end the probing.
-      if (sentIn !== epoch || pausesInARow === 0) return
+      if (sentIn !== epoch) return
+      shared?.answered()
+      if (pausesInARow === 0) return
       pausesInARow = 0
       queue.concurrency = Infinity
     },
@@ -136,12 +159,19 @@ export function createRateGate({ clock, intervalMs, signal, onPause }: RateGateO
     nextCall,
     halted,
     waitedMs: () => waitedMs,
+    giveBack: async () => await shared?.close(),
   }
 }
 
 /** p-queue's options for the interval; none when there is no limit. */
-function queueOptions(intervalMs: number) {
+function queueOptions(intervalMs: number): { interval?: number; intervalCap?: number; strict?: boolean } {
   return intervalMs > 0 ? { interval: intervalMs + INTERVAL_MARGIN_MS, intervalCap: 1, strict: true } : {}
+}
+
+/** A shared limit keeps the gate's own margin. */
+function pacingOf(intervalMs: number, signal: AbortSignal): Pacing {
+  const { interval = 0 } = queueOptions(intervalMs)
+  return { intervalMs: interval, signal, pauseMs: (refusals, retryAfterMs) => pauseMs(refusals - 1, retryAfterMs) }
 }
 
 /** The length of the next pause: as Retry-After asks, or by our own steps. */
@@ -163,19 +193,26 @@ type SpacerOptions = {
   readonly halted: AbortSignal
   /** The current pause; undefined when there is none. */
   readonly pause: () => Pause | undefined
+  readonly shared: SharedLimit | undefined
 }
 
 /**
  * Starts attempts at least `intervalMs` apart, on a clock that never jumps. p-queue spaces its own ticks, on a clock that may
  * be set. When an attempt starts late after its tick, on a busy machine, the next tick follows it too soon.
  */
-function createSpacer({ clock, intervalMs, halted, pause }: SpacerOptions) {
+function createSpacer({ clock, intervalMs, halted, pause, shared }: SpacerOptions) {
   let startedMs = -Infinity
   const remainingMs = (): number => startedMs + intervalMs - clock.elapsedMs()
+  /** What an attempt has to wait for; undefined if it may start now: a call of the shared limit is taken then. */
+  function obstacle(): Promise<void> | undefined {
+    const waitMs = remainingMs()
+    // A pause may begin while an attempt that p-queue has started waits here.
+    if (pause() !== undefined) return pause()?.over
+    return waitMs > 0 ? clock.sleep(waitMs, halted) : shared?.take()
+  }
   const spaced = async <T>(send: () => Promise<T>): Promise<T> => {
-    for (let waitMs = remainingMs(); waitMs > 0 || pause() !== undefined; waitMs = remainingMs()) {
-      // A pause may begin while an attempt that p-queue has started waits here.
-      await (pause()?.over ?? clock.sleep(waitMs, halted))
+    for (let waited = obstacle(); waited !== undefined; waited = obstacle()) {
+      await waited
       halted.throwIfAborted()
     }
     // No await may stand between the last check of the clock and this.
@@ -185,7 +222,7 @@ function createSpacer({ clock, intervalMs, halted, pause }: SpacerOptions) {
   }
   const nextCall = (): NextCall => {
     const pausedMs = Math.max(0, (pause()?.endsMs ?? 0) - clock.elapsedMs())
-    return { inMs: Math.max(pausedMs, remainingMs(), 0), isPaused: pausedMs > 0 }
+    return { inMs: Math.max(pausedMs, remainingMs(), shared?.nextInMs() ?? 0, 0), isPaused: pausedMs > 0 }
   }
   return { spaced, nextCall }
 }

@@ -204,6 +204,9 @@ const DRY_RUN = object(
       'API calls, retries aside; two per ten stored years come in addition for each symbol whose past has changed',
     ),
     seconds: amount('How long these take at the set rate'),
+    calls_left_today: orNull(
+      count('The calls that the ledger has left on this UTC day; null without a ledger or without DAILY_CALLS'),
+    ),
   },
   'What a run would do',
 )

@@ -4,6 +4,7 @@ import type { DateRange } from '../core/dates.ts'
 import { counted, grouped } from '../core/text.ts'
 import { callIntervalSeconds, type CallPace, type Config } from '../core/config.ts'
 import { isPart } from '../core/shard.ts'
+import { callsLeft, callsTodayText, type CallsToday } from './calls-today.ts'
 import type { Ending } from './exit-code.ts'
 import type { DryRun } from './contract.ts'
 import type { Freshness, Job } from '../pipeline/pipeline.ts'
@@ -49,14 +50,14 @@ export function durationText(seconds: number): string {
 }
 
 /** What a dry run tells besides the plan itself. */
-type DryRunSettings = CallPace & Pick<Config, 'maxCalls' | 'showsKeys'>
+type DryRunSettings = CallPace & Pick<Config, 'maxCalls' | 'showsKeys'> & { readonly today?: CallsToday | undefined }
 
 /** The same dates as a backfill. */
 export type BackfillInstead = { readonly jobs: readonly Job[]; readonly range: DateRange }
 
 /** The dry run as text: totals, what a backfill would make of it, what is stored and, on demand, one key per line. */
 export function dryRunText(jobs: readonly Job[], settings: DryRunSettings, instead?: BackfillInstead): string {
-  const { maxCalls, showsKeys } = settings
+  const { maxCalls, showsKeys, today } = settings
   const intervalSeconds = callIntervalSeconds(settings)
   const keys = keysOf(jobs)
   const calls = callsOf(jobs)
@@ -64,6 +65,7 @@ export function dryRunText(jobs: readonly Job[], settings: DryRunSettings, inste
     `Files: ${grouped(keys.length)}`,
     `Calls: ${grouped(calls)}`,
     `Time: ${planLine(calls, intervalSeconds)}`,
+    ...(today === undefined ? [] : [`Today: ${callsTodayText(today)}`]),
     ...(maxCalls === undefined ? [] : [daysLine(jobs, maxCalls)]),
     ...comparedLines(jobs),
     ...(instead === undefined ? [] : [insteadLine(instead, intervalSeconds)]),
@@ -113,9 +115,15 @@ function insteadLine({ jobs, range }: BackfillInstead, intervalSeconds: number):
 }
 
 /** The dry run for programs. */
-export function dryRunJson(jobs: readonly Job[], pace: CallPace): DryRun {
+export function dryRunJson(jobs: readonly Job[], settings: Pick<DryRunSettings, keyof CallPace | 'today'>): DryRun {
   const calls = callsOf(jobs)
-  return { files: keysOf(jobs), calls, seconds: calls * callIntervalSeconds(pace) }
+  const { today } = settings
+  return {
+    files: keysOf(jobs),
+    calls,
+    seconds: calls * callIntervalSeconds(settings),
+    calls_left_today: (today && callsLeft(today)) ?? null,
+  }
 }
 
 function keysOf(jobs: readonly Job[]): readonly string[] {

@@ -124,11 +124,12 @@ describe('the dry run', () => {
       files: ['a.parquet', 'b.parquet', 'c/*.parquet'],
       calls: 4,
       seconds: 60,
+      calls_left_today: null,
     })
   })
 
   test('of nothing', () => {
-    expect(dryRunJson([], config)).toEqual({ files: [], calls: 0, seconds: 0 })
+    expect(dryRunJson([], config)).toEqual({ files: [], calls: 0, seconds: 0, calls_left_today: null })
     expect(dryRunText([], config)).toContain('Nothing to fetch')
     expect(callsOf([])).toBe(0)
   })

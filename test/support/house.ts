@@ -10,7 +10,7 @@ const OPEN = new Set(['core'])
 
 /** Files behind a door that `commands/` and `ingest.ts` may import all the same: they compose the program. */
 const CONSTRUCTORS =
-  /^(?:store\/(?:s3\/(?:s3|setup)|folder\/folder|gc-trigger)|parquet\/encoder|pipeline\/(?:uploads|interrupt)|cli\/(?:help|resolve|resolve-lake|resolve-sql|lake-settings|settings?|commands|ticker-source|tickers)|fmp\/probe|datasets\/(?:cell|inventory|cures|verify-file|prices\/(?:ask-cell|audit|cell|inventory|months|next-run|price-files|schema|settled|sample-year|symbol-coverage|symbol-state|vendor-sample|verify-symbol)|statements\/(?:cell|schema|verify)|table\/(?:check|night|open-runs|trusted|units|update|verify|watch))|report\/[\w-]+)\.ts$/
+  /^(?:store\/(?:s3\/(?:s3|setup)|folder\/folder|gc-trigger)|parquet\/encoder|pipeline\/(?:uploads|interrupt)|cli\/(?:help|resolve|resolve-lake|resolve-sql|lake-settings|settings?|commands|ticker-source|tickers)|fmp\/(?:probe|ledger\/[\w-]+)|datasets\/(?:cell|inventory|cures|verify-file|prices\/(?:ask-cell|audit|cell|inventory|months|next-run|price-files|schema|settled|sample-year|symbol-coverage|symbol-state|vendor-sample|verify-symbol)|statements\/(?:cell|schema|verify)|table\/(?:check|night|open-runs|trusted|units|update|verify|watch))|report\/[\w-]+)\.ts$/
 
 /** An import between two files, as paths below `lib/`; `ingest.ts` is the entry above it. */
 export type Import = { readonly from: string; readonly to: string }

@@ -8,6 +8,7 @@ import { readSymbols } from '../../cli/ticker-source.ts'
 import type { TickerList } from '../../cli/tickers.ts'
 import { createPrices, type SessionDataset } from '../../datasets/prices/schema.ts'
 import type { Look } from '../inspect/look.ts'
+import { openPace } from '../ledger.ts'
 import { once } from './checks.ts'
 import { watchClocks, type ServerClocks } from './server-clocks.ts'
 import { lookAtStore, storeOpener, type StoreLook } from './store-look.ts'
@@ -43,11 +44,15 @@ export function openContext(look: Look, own: DoctorValues, vendor: VendorSetting
   })
   // The check of the list tells what is wrong with it. That must not hide what else is.
   const symbol = once(async () => (await tickers().catch(noneIfWrong))?.symbols[0] ?? WELL_KNOWN_SYMBOL)
+  const atStore = lookAtStore({ prices, symbol, open }, look)
+  const sharedPace = once(async () =>
+    vendor.usesLedger ? openPace(vendor, { ...look, store: await atStore.store() }) : undefined,
+  )
   return {
     ...look,
     ...clocks,
-    ...lookAtVendor({ settings: vendor, prices, symbol, fetch: clocks.watched('FMP') }, look),
-    ...lookAtStore({ prices, symbol, open }, look),
+    ...lookAtVendor({ settings: vendor, prices, symbol, fetch: clocks.watched('FMP'), sharedPace }, look),
+    ...atStore,
     own,
     vendor,
     prices,

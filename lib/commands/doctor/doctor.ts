@@ -2,7 +2,7 @@
 // fifteen; one probe is written.
 
 import { DOCTOR_SETTINGS } from '../../cli/lake-settings.ts'
-import { targetLocation } from '../../core/config.ts'
+import { targetLocation, type VendorSettings } from '../../core/config.ts'
 import { DOCTOR_VERSION, doctorText, type Doctor } from '../../report/doctor.ts'
 import { runIdOf } from '../../report/json-schema.ts'
 import { planLine } from '../../report/summary.ts'
@@ -11,15 +11,16 @@ import { printFindings } from '../inspect/look.ts'
 import { runChecks, type Check } from './checks.ts'
 import { openContext, type Context, type DoctorValues } from './context.ts'
 import { LIST_CHECK, RUN_CHECKS } from './run-checks.ts'
-import { STORE_CHECKS, TABLE_CHECK } from './store-checks.ts'
+import { LEDGER_CHECK, STORE_CHECKS, TABLE_CHECK } from './store-checks.ts'
 import { VENDOR_CHECKS } from './vendor-checks.ts'
 
 const MOST_CALLS = 3
 
 /** The clock is checked when all servers have answered. */
-function checksFor({ keepsTables }: DoctorValues): readonly Check<Context>[] {
+function checksFor({ keepsTables }: DoctorValues, { usesLedger }: VendorSettings): readonly Check<Context>[] {
   const ofTables = keepsTables ? [TABLE_CHECK] : []
-  return [LIST_CHECK, ...VENDOR_CHECKS, ...STORE_CHECKS, ...ofTables, ...RUN_CHECKS]
+  const ofLedger = usesLedger ? [LEDGER_CHECK] : []
+  return [LIST_CHECK, ...VENDOR_CHECKS, ...STORE_CHECKS, ...ofTables, ...ofLedger, ...RUN_CHECKS]
 }
 
 export const DOCTOR_COMMAND: LakeCommand<typeof DOCTOR_SETTINGS> = {
@@ -35,7 +36,7 @@ export const DOCTOR_COMMAND: LakeCommand<typeof DOCTOR_SETTINGS> = {
     // At the default rate this takes half a minute, in which nothing else is shown.
     const isSlow = vendor.rateLimitSeconds > 0 && !config.isJson && !config.isQuiet
     if (isSlow) effects.printError(`⏳ ${planLine(MOST_CALLS, vendor.rateLimitSeconds)}\n`)
-    const checks = await runChecks(checksFor(own), openContext(look, own, vendor))
+    const checks = await runChecks(checksFor(own, vendor), openContext(look, own, vendor))
     const document: Doctor = {
       schema_version: DOCTOR_VERSION,
       run_id: runIdOf(startMs),

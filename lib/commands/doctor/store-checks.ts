@@ -6,8 +6,10 @@ import { IngestError } from '../../core/errors.ts'
 import { readFooters } from '../../datasets/inventory.ts'
 import { isTrusted } from '../../datasets/table/trusted.ts'
 import { listTable, readFooterOf, tableRoot } from '../../datasets/table/units.ts'
+import { callsLeft, callsTodayText } from '../../report/calls-today.ts'
 import { runIdOf } from '../../report/json-schema.ts'
 import type { StoredFile } from '../../store/store.ts'
+import { readCallsToday } from '../ledger.ts'
 import { tableToRead } from '../tables.ts'
 import { fail, failureOf, ok, skip, warn, type Check } from './checks.ts'
 import type { Context } from './context.ts'
@@ -136,6 +138,21 @@ const table: Check<Context> = {
   },
 }
 
+const ledger: Check<Context> = {
+  name: 'ledger',
+  needs: ['store'],
+  run: async (context) => {
+    const today = await readCallsToday(context.vendor, { store: await context.store(), effects: context.effects })
+    if (today === undefined) return skip('Without a key nobody knows which ledger is meant.')
+    const left = callsLeft(today)
+    const text = `${callsTodayText(today)}.`
+    if (left === undefined) return ok('no limit', `${text} DAILY_CALLS is not set.`)
+    const value = `${left} of ${today.dailyCalls}`
+    if (left > 0) return ok(value, text)
+    return warn(value, text, 'Run after midnight UTC, or set DAILY_CALLS to what the plan allows.')
+  },
+}
+
 /** The check, whose missing right is named together with all others: the next one would be missing too. */
 function withPolicy({ run, ...check }: Check<Context>): Check<Context> {
   return {
@@ -157,6 +174,9 @@ function isDenial(error: unknown): error is IngestError {
 }
 
 export const STORE_CHECKS: readonly Check<Context>[] = [store, ...[write, list, read, replace].map(withPolicy)]
+
+/** Of runs that share their calls. */
+export const LEDGER_CHECK: Check<Context> = withPolicy(ledger)
 
 /** Of a run that keeps tables. */
 export const TABLE_CHECK: Check<Context> = withPolicy(table)

@@ -35,9 +35,14 @@ type Asked = {
   readonly prices: SessionDataset
   readonly symbol: () => Promise<string>
   readonly fetch: Fetch
+  /** Waits until a call may start, where processes share their limit; undefined where this one has a limit of its own. */
+  readonly sharedPace: () => Promise<Pace | undefined>
 }
 
-export function lookAtVendor({ settings, prices, symbol, fetch }: Asked, look: Look): VendorLook {
+/** Waits until a call may start. */
+export type Pace = () => Promise<void>
+
+export function lookAtVendor({ settings, prices, symbol, fetch, sharedPace }: Asked, look: Look): VendorLook {
   const { asOf, calendar, effects, redact } = look
   const all = { from: wholeYear(FIRST_YEAR).from, to: asOf }
   const recent = { from: calendar.sessionsBack(asOf, RECENT_SESSIONS), to: asOf }
@@ -52,9 +57,9 @@ export function lookAtVendor({ settings, prices, symbol, fetch }: Asked, look: L
     redact,
   }
   // Checks come one after the other, and so do the calls.
-  const pace = paceOf(settings.rateLimitSeconds * 1_000, effects)
+  const ownPace = paceOf(settings.rateLimitSeconds * 1_000, effects)
   const ask = async (one: Ask): Promise<ProbeReply> => {
-    await pace()
+    await ((await sharedPace()) ?? ownPace)()
     return await askOnce(one, options)
   }
   const asks = async (isRecent: boolean) => prices.asks(await symbol(), isRecent ? recent : all)
@@ -83,8 +88,8 @@ function noneIfPlan(error: unknown): undefined {
   if (!(error instanceof IngestError) || error.kind !== 'plan' || error.scope !== 'symbol') throw error
 }
 
-/** Waits until a call may start: so long after the start of the one before. */
-function paceOf(intervalMs: number, { clock, stop }: Pick<Effects, 'clock' | 'stop'>): () => Promise<void> {
+/** Calls start so long after the start of the one before. */
+function paceOf(intervalMs: number, { clock, stop }: Pick<Effects, 'clock' | 'stop'>): Pace {
   let dueMs = Number.NEGATIVE_INFINITY
   return async () => {
     // A timer may be early by less than a millisecond.

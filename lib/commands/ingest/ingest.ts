@@ -1,6 +1,6 @@
 // One run, from its settings to its exit code: reads the symbols, surveys the store, plans, ingests and reports.
 
-import { describeError } from '../../core/errors.ts'
+import { describeError, IngestError } from '../../core/errors.ts'
 import { jobLimitWarnings, sendToActions } from '../../report/github.ts'
 import { XNYS } from '../../core/calendar.ts'
 import { finishRun, type Run } from './finish.ts'
@@ -10,15 +10,18 @@ import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../core/period.ts'
 import { ingestAll, type RunResult, type TaskContext } from '../../pipeline/pipeline.ts'
 import { dryRunSummary } from '../../report/step-summary.ts'
+import { callsTodayText, type CallsToday } from '../../report/calls-today.ts'
 import { createProgress } from '../../report/progress.ts'
 import { callsOf, dryRunJson, dryRunText, planLine, shardNotes, type BackfillInstead } from '../../report/summary.ts'
 import { callIntervalSeconds, type Config, type Target } from '../../core/config.ts'
+import type { Fmp } from '../../fmp/fmp.ts'
 import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
 import type { VendorStats } from '../../core/outcome.ts'
 import { inShard } from '../../core/shard.ts'
 import type { Effects } from '../effects.ts'
 import { watchTables, type KeptTables, type RunTables } from '../tables.ts'
+import { readCallsToday } from '../ledger.ts'
 import { openVendor } from '../vendor.ts'
 import { planJobs, type JobsContext } from '../../datasets/datasets.ts'
 import { createRedactor } from '../../core/text.ts'
@@ -94,13 +97,29 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   for (const note of jobs.flatMap(({ notes }) => notes)) progress.note(note)
   for (const warning of jobs.flatMap(({ warnings }) => warnings)) progress.warn(warning)
   const run: Run = { ...start, runUuid, symbols: symbols.length, jobs, store: opened }
-  if (config.isDryRun) return await dryRun(run, await planBackfill(run, symbols, context))
+  const today = await unlessStopped(readCallsToday(config, { store: opened, effects }), effects)
+  if (config.isDryRun) return await dryRun({ ...run, today }, await planBackfill(run, symbols, context))
 
-  progress.note(`${planLine(callsOf(jobs), callIntervalSeconds(config))}.`)
+  const plan = planLine(callsOf(jobs), callIntervalSeconds(config))
+  progress.note(`${today === undefined ? plan : `${plan}; ${callsTodayText(today)}`}.`)
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
   const { vendorStats, result } = await execute(run)
   const kept = await keepTables(tables, result, run)
   return await finishRun(result, { ...run, vendorStats, tables: kept })
+}
+
+/** How long an interrupted run waits to give back the calls that it has leased; later their time passes. */
+const GIVE_BACK_GRACE_MS = 1_000
+
+async function giveBack(fmp: Fmp, { effects, progress }: Run): Promise<void> {
+  const lost = await createGracePeriod(effects, GIVE_BACK_GRACE_MS)(fmp.giveBack().catch(unlessDefect))
+  if (lost !== undefined)
+    progress.warn(`Calls that were leased and not made count as made today: ${describeError(lost)}`)
+}
+
+function unlessDefect(error: unknown): IngestError {
+  if (error instanceof IngestError) return error
+  throw error
 }
 
 /** Brings the tables up to date, but not when the run failed or is interrupted: the next one does it then. */
@@ -140,8 +159,11 @@ async function planBackfill(
   return { range: period.range, jobs: [prices, ...jobs.filter(({ dataset }) => dataset !== 'prices')] }
 }
 
-async function dryRun(run: Run, instead: BackfillInstead | undefined): Promise<0 | 1> {
-  const { config, effects, progress, jobs, redact } = run
+type PlannedRun = Run & { readonly today: CallsToday | undefined }
+
+async function dryRun(run: PlannedRun, instead: BackfillInstead | undefined): Promise<0 | 1> {
+  const { effects, progress, jobs, redact, today } = run
+  const config = { ...run.config, today }
   progress.clear()
   const text = config.isJson ? `${JSON.stringify(dryRunJson(jobs, config))}\n` : dryRunText(jobs, config, instead)
   await effects.print(text)
@@ -159,11 +181,13 @@ async function dryRun(run: Run, instead: BackfillInstead | undefined): Promise<0
 async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: RunResult }> {
   const { config, effects, progress, jobs } = run
   const { clock, stop, interruption } = effects
-  const fmp = openVendor({ ...config, redact: run.redact, onNote: progress.note }, effects)
+  const { redact, runUuid: process, store } = run
+  const plannedCalls = callsOf(jobs)
+  const fmp = openVendor({ ...config, store, process, plannedCalls, redact, onNote: progress.note }, effects)
   progress.begin({
     symbols: run.symbols,
     datasets: jobs.length,
-    calls: callsOf(jobs),
+    calls: plannedCalls,
     intervalSeconds: callIntervalSeconds(config),
     nextCall: fmp.nextCall,
   })
@@ -184,5 +208,6 @@ async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: Ru
     maxWorkers: config.maxWorkers,
   })
   for (const encoder of encoders) encoder.close()
+  await giveBack(fmp, run)
   return { vendorStats: fmp.stats(), result }
 }

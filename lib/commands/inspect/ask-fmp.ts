@@ -10,7 +10,7 @@ import { askDocument } from '../../datasets/statements/cell.ts'
 import type { DocumentDataset } from '../../datasets/statements/schema.ts'
 import type { Why } from '../../report/why.ts'
 import { openVendor } from '../vendor.ts'
-import type { Lake, Look } from './look.ts'
+import type { Lake } from './look.ts'
 
 /** The rows of a price, and the verdict on what is stored around it. */
 export async function askPrice(symbol: string, date: IsoDate, lake: Lake): Promise<Why['fmp']> {
@@ -39,10 +39,10 @@ export async function askStatement(
   symbol: string,
   cell: { readonly date: IsoDate; readonly object: CellObject | undefined },
   dataset: DocumentDataset,
-  look: Look,
+  lake: Lake,
 ): Promise<Why['fmp']> {
-  const { call, calls } = connect(symbol, look)
-  const { rows, problem, differs, span } = await askDocument(symbol, cell, { dataset, onNote: look.warn }, call)
+  const { call, calls } = connect(symbol, lake)
+  const { rows, problem, differs, span } = await askDocument(symbol, cell, { dataset, onNote: lake.warn }, call)
   return {
     rows,
     problem: problem ?? null,
@@ -54,10 +54,10 @@ export async function askStatement(
 }
 
 /** A connection that makes calls for one symbol, and counts them. */
-function connect(symbol: string, { config, effects, redact, warn }: Look) {
+function connect(symbol: string, { config, effects, process, redact, store, warn }: Lake) {
   const { vendor } = config
   if (vendor === undefined) throw new Error('A command that asks FMP has the settings for it')
-  const fmp = openVendor({ ...vendor, maxCalls: undefined, redact, onNote: warn }, effects)
+  const fmp = openVendor({ ...vendor, store, process, maxCalls: undefined, redact, onNote: warn }, effects)
   const call = async (ask: Ask) => {
     const reservation = fmp.reserve(symbol, 1)
     if (reservation instanceof IngestError) throw reservation

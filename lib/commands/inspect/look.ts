@@ -22,13 +22,15 @@ export type Look = {
   readonly calendar: Calendar
   /** The last session that is finished at that instant. */
   readonly asOf: IsoDate
+  /** A random id of this process. */
+  readonly process: string
   /** Removes secrets from a text. */
   readonly redact: (text: string) => string
   /** Says a warning on stderr, unless the command is quiet. */
   readonly warn: (text: string) => void
 }
 
-/** A lake that was opened for reading: no function of its store but those that list and read is called. */
+/** A lake that was opened for reading: only what lists and reads is called, and the ledger, where calls are made. */
 export type Lake = Look & {
   readonly store: Store
   readonly prices: SessionDataset
@@ -46,6 +48,7 @@ export function startLook(config: LakeConfig, effects: Effects): Look {
     startMs,
     calendar: XNYS,
     asOf: lastFinishedSession(XNYS, startMs),
+    process: crypto.randomUUID(),
     redact,
     warn: (text) => {
       if (!config.isQuiet) effects.printError(redact(`⚠️ ${text}\n`))
@@ -80,8 +83,8 @@ async function readListed(look: Look): Promise<readonly string[] | undefined> {
 }
 
 /** Opens a place without making or writing anything in it. */
-async function openForReading(target: Target, { config, effects, warn }: Look): Promise<Store> {
-  const options = { runUuid: crypto.randomUUID(), onWarning: warn, access: 'read' } as const
+async function openForReading(target: Target, { config, effects, process, warn }: Look): Promise<Store> {
+  const options = { runUuid: process, onWarning: warn, access: 'read' } as const
   return await effects.openStore(target, config, options)
 }
 

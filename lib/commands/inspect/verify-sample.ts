@@ -27,9 +27,9 @@ export async function sampleLake(
   maxCalls: number | undefined,
   lake: Lake,
 ): Promise<Sample> {
-  const { config, effects, redact, warn, asOf } = lake
+  const { config, effects, redact, warn, asOf, store, process } = lake
   if (config.vendor === undefined) throw new Error('A sample asks FMP, so its settings were read')
-  const fmp = openVendor({ ...config.vendor, maxCalls, redact, onNote: warn }, effects)
+  const fmp = openVendor({ ...config.vendor, store, process, maxCalls, redact, onNote: warn }, effects)
   const years: Sample['years'][number][] = []
   const findings: Finding[] = []
   for (const wanted of drawYears(symbols, count, asOf)) {

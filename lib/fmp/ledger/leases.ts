@@ -77,12 +77,13 @@ export type Leased = { readonly state: LedgerState; readonly outcome: LeaseOutco
 /** Leases calls to a process, if there are any. */
 export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
   const { now, kept, made, wanted, dailyCalls, intervalMs } = claim
-  if (state.limitedUntilMs !== null && now.earliestMs < state.limitedUntilMs) return { state, outcome: { kind: 'limited' } }
+  if (state.limitedUntilMs !== null && now.earliestMs < state.limitedUntilMs)
+    return { state, outcome: { kind: 'limited' } }
   const { refusal } = state
   if (refusal !== null && isProbed(refusal, claim)) return waiting(state, now.latestMs + 2_000)
   const left = dailyCalls - leasedCalls(without(state, claim.process)) - made - callsIn(kept)
   if (left < 1) return { state, outcome: { kind: 'spent' } }
-  const fromMs = Math.ceil(Math.max(startOf(state, now), dayStart(state.day) + DAY_MARGIN_MS))
+  const fromMs = Math.ceil(Math.max(startOf(state, claim), dayStart(state.day) + DAY_MARGIN_MS))
   const calls = refusal === null ? Math.min(wanted, left) : 1
   const block = blockOf(fromMs, calls, { ...claim, endMs: dayStart(state.day) + MS_PER_DAY - DAY_MARGIN_MS })
   // The rest of the day holds none: the next day has a ledger of its own.
@@ -108,10 +109,10 @@ function isProbed({ probe }: Refusal, { process, now }: Claim): boolean {
 }
 
 /** When the next block may begin. */
-function startOf({ freeFromMs, refusal }: LedgerState, now: TimeBounds): number {
+function startOf({ freeFromMs, refusal }: LedgerState, { now, intervalMs }: LeaseClaim): number {
   if (refusal === null) return Math.max(freeFromMs, now.earliestMs)
-  // Blocks from before the refusal are void for everybody once everybody has looked.
-  const voidFromMs = Math.max(refusal.untilMs, now.latestMs + MAX_AGE_MS)
+  // Blocks from before the refusal are void for everybody once everybody has looked; a call may have started just before.
+  const voidFromMs = Math.max(refusal.untilMs, now.latestMs + MAX_AGE_MS + intervalMs)
   return Math.max(Math.min(freeFromMs, voidFromMs), refusal.untilMs, now.earliestMs)
 }
 
@@ -137,11 +138,14 @@ function blockOf(
 
 /** Blocks, with those joined that follow each other without a gap. */
 export function joined(blocks: readonly Block[]): readonly Block[] {
-  return blocks.reduce<readonly Block[]>((done, next) => {
+  const done: Block[] = []
+  for (const next of blocks) {
     const last = done.at(-1)
-    if (last?.untilMs !== next.fromMs) return [...done, next]
-    return [...done.slice(0, -1), { fromMs: last.fromMs, untilMs: next.untilMs, calls: last.calls + next.calls }]
-  }, [])
+    const isNext = last?.untilMs === next.fromMs
+    if (!isNext) done.push(next)
+    else done[done.length - 1] = { fromMs: last.fromMs, untilMs: next.untilMs, calls: last.calls + next.calls }
+  }
+  return done
 }
 
 /** Ends the lease of a process: its calls that were not made are free again. */

@@ -92,13 +92,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
       (await isStored(upload(key, bytes, metadata), 'absent')) ? 'created' : 'exists',
     replace: async (key, bytes, metadata, tag) =>
       (await isStored(upload(key, bytes, metadata), tag === undefined ? undefined : { tag })) ? 'replaced' : 'conflict',
-    sharedText: (key) =>
-      sharedTextAt(key, {
-        at: () => link.at,
-        put: (file, condition) => link.put(file, condition),
-        upload: (at, bytes) => upload(at, bytes, {}),
-        isUnsafe: () => support.state === 'unsafe',
-      }),
+    sharedText: (key) => sharedTextAt(key, { link: () => link, upload, support }),
     abortInFlight() {
       link.at.cancel()
       link = openLink()

@@ -1,20 +1,17 @@
 // A text in the bucket that several processes change, each only from the version that it has read (If-Match). The answers
 // tell the time of the store's clock (the header `Date`).
 import { IngestError } from '../../core/errors.ts'
-import type { SharedText, StoreTime } from '../store.ts'
+import type { Metadata, SharedText, StoreTime } from '../store.ts'
 import { operationOn, type Bucket } from './bucket.ts'
-import type { CheckedPut, Upload } from './create-only.ts'
+import type { CheckedPut, CreateOnlySupport, Upload } from './create-only.ts'
 import { unexpectedResponse } from './errors.ts'
 import { listFiles } from './listing.ts'
 import { parseSdkError } from './sdk-error.ts'
 
 type Options = {
-  readonly at: () => Bucket
-  /** Stores the text, under a condition that it checks in the store. */
-  readonly put: CheckedPut
-  readonly upload: (key: string, bytes: Uint8Array) => Upload
-  /** Whether the store is used without conditions (`--allow-unsafe-store`). */
-  readonly isUnsafe: () => boolean
+  readonly link: () => { readonly at: Bucket; readonly put: CheckedPut }
+  readonly upload: (key: string, bytes: Uint8Array, metadata: Metadata) => Upload
+  readonly support: CreateOnlySupport
 }
 
 /** A shared text is small: one that is larger is none. */
@@ -23,23 +20,26 @@ const MAX_BYTES = 65_536
 /** The version of a text that is not there. */
 const ABSENT = ''
 
-export function sharedTextAt(key: string, { at, put, upload, isUnsafe }: Options): SharedText {
+export function sharedTextAt(key: string, { link, upload, support }: Options): SharedText {
   let isChecked = false
 
   /** Throws an IngestError if the store replaces a file whatever its tag: processes would overwrite each other's text. */
   async function checkIfMatch(file: Upload, oldTag: string): Promise<void> {
     if (isChecked) return
     // The file has another tag since it was replaced a moment ago.
-    if ((await put(file, { tag: oldTag })) === 'stored') throw unsafeError(at().locate(key))
+    const { at, put } = link()
+    if ((await put(file, { tag: oldTag })) === 'stored') throw unsafeError(at.locate(key))
     isChecked = true
   }
 
   return {
-    read: async () => await readText(at(), key),
+    read: async () => await readText(link().at, key),
     async write(text, version) {
-      const file = upload(key, new TextEncoder().encode(text))
+      const { at, put } = link()
+      const file = upload(key, new TextEncoder().encode(text), {})
       const outcome = await put(file, version === ABSENT ? 'absent' : { tag: version })
-      if (isUnsafe()) throw unsafeError(at().locate(key))
+      // With --allow-unsafe-store it was sent without the condition.
+      if (support.state === 'unsafe') throw unsafeError(at.locate(key))
       if (outcome === 'refused') return false
       if (version !== ABSENT) await checkIfMatch(file, version)
       return true

@@ -55,6 +55,7 @@ const store: Store = {
   read: async (key, tail) => bytesByYear.get(key.slice(-'-2024.parquet'.length))?.subarray(-(tail?.suffixBytes ?? 0)),
   create: refuse,
   replace: refuse,
+  sharedText: refuse,
   recoveredWrites: () => 0,
 }
 

@@ -1,0 +1,97 @@
+// The ledger of an API key in the store of a run: where it is, and how a command takes part in it or only looks at it.
+
+import { createHash } from 'node:crypto'
+import type { VendorSettings } from '../core/config.ts'
+import { utcDate, type IsoDate } from '../core/dates.ts'
+import { createRemoteClock } from '../core/remote-clock.ts'
+import type { LedgerOptions } from '../fmp/fmp.ts'
+import { createSharedLimit } from '../fmp/ledger/shared-limit.ts'
+import { leasedCalls, parseLedger } from '../fmp/ledger/state.ts'
+import type { CallsToday } from '../report/calls-today.ts'
+import type { SharedText, Store } from '../store/store.ts'
+import type { Effects } from './effects.ts'
+
+type LedgerSettings = Pick<VendorSettings, 'apiKey' | 'usesLedger' | 'dailyCalls'>
+
+/** Where the ledger is, and the process that takes part in it. */
+type LedgerPlace = { readonly store: Store; readonly process: string; readonly effects: Effects }
+
+const FOLDER = 'logs/ingest/ledger'
+
+/**
+ * Names a key in the ledger without telling it: nobody can find a key of 32 random characters by its hash. Runs with the
+ * same key share a ledger, whatever their settings.
+ */
+export function fingerprintOf(apiKey: string): string {
+  return createHash('sha256').update(`fmp-ingest ledger ${apiKey}`).digest('hex').slice(0, 16)
+}
+
+function keyOf(day: IsoDate, apiKey: string): string {
+  return `${FOLDER}/date=${day}/${fingerprintOf(apiKey)}.json`
+}
+
+/** What a command with calls to make needs of the ledger; undefined where it uses none. Nothing is read yet. */
+export function openLedger(
+  settings: LedgerSettings,
+  { store, process, effects }: LedgerPlace,
+): LedgerOptions | undefined {
+  if (!settings.usesLedger) return undefined
+  const { clock } = effects
+  const { apiKey, dailyCalls } = settings
+  const storeTime = createRemoteClock(clock)
+  const texts = new Map<IsoDate, SharedText>()
+  const textOf = (day: IsoDate): SharedText => {
+    const text = texts.get(day) ?? store.sharedText(keyOf(day, apiKey))
+    texts.set(day, text)
+    return text
+  }
+  const read = async (day: IsoDate) => {
+    const sentMs = clock.elapsedMs()
+    const { time, ...found } = await textOf(day).read()
+    storeTime.observe({ ...time, sentMs, receivedMs: clock.elapsedMs() })
+    return found
+  }
+  const record: LedgerOptions['record'] = {
+    locate: (day) => store.locate(keyOf(day, apiKey)),
+    read,
+    write: async (day, text, version) => await textOf(day).write(text, version),
+    // Which day it asks for does not matter: this machine's clock may be wrong.
+    learnTime: async () => void (await read(utcDate(effects.nowMs))),
+  }
+  return { record, storeTime, process, dailyCalls }
+}
+
+/** Waits until a call may start, for a command that makes a few. Undefined where it uses no ledger. */
+export function openPace(settings: VendorSettings, place: LedgerPlace): (() => Promise<void>) | undefined {
+  const ledger = openLedger(settings, place)
+  if (ledger === undefined) return undefined
+  const { clock, random, stop } = place.effects
+  const limit = createSharedLimit({
+    ...ledger,
+    clock,
+    random,
+    intervalMs: settings.rateLimitSeconds * 1_000,
+    wanted: () => 0,
+    pauseMs: () => 0,
+    signal: stop.signal,
+  })
+  return async () => {
+    for (let waited = limit.take(); waited !== undefined; waited = limit.take()) await waited
+  }
+}
+
+/**
+ * The calls of this UTC day as the ledger has them; undefined where none is used, or where no key is set. Only reads. Throws an
+ * IngestError of kind `store` if that fails.
+ */
+export async function readCallsToday(
+  settings: LedgerSettings,
+  { store, effects }: { readonly store: Store; readonly effects: Pick<Effects, 'nowMs'> },
+): Promise<CallsToday | undefined> {
+  const { usesLedger, apiKey, dailyCalls } = settings
+  if (!usesLedger || apiKey === '') return undefined
+  const day = utcDate(effects.nowMs)
+  const key = keyOf(day, apiKey)
+  const { text } = await store.sharedText(key).read()
+  return { made: leasedCalls(parseLedger(text, day, store.locate(key))), dailyCalls }
+}

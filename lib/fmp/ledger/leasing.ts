@@ -1,0 +1,151 @@
+// When and what one process leases, and what it does to the ledger otherwise.
+
+import { IngestError } from '../../core/errors.ts'
+import { grouped } from '../../core/text.ts'
+import {
+  endLease,
+  joined,
+  LEASE_MS,
+  leaseCalls,
+  noteAnswer,
+  noteRefusal,
+  PROBE_REPORT_MS,
+  type LeaseOutcome,
+} from './leases.ts'
+import type { LedgerAccess, Part, RecordOptions } from './record.ts'
+
+export type LeasingOptions = Pick<RecordOptions, 'storeTime'> & {
+  /** The least time between the starts of two calls of all processes; 0 if there is none. */
+  readonly intervalMs: number
+  /** The calls of a UTC day of all processes; undefined if there is no limit. */
+  readonly dailyCalls: number | undefined
+  /** How many calls the process still wants to make, as far as it knows. */
+  readonly wanted: () => number
+  /** The length of a pause after so many refusals in a row, in milliseconds. */
+  readonly pauseMs: (refusals: number, retryAfterMs: number | undefined) => number
+}
+
+/** What changes the ledger takes an exchange with the store, one after the other. */
+export type Leasing = {
+  /** Whether calls are to be leased. `isAwaited`: somebody waits for one. */
+  isLow(isAwaited: boolean): boolean
+  /** Whether the store's time is known too roughly. */
+  isBlurred(): boolean
+  /** Until when nothing can be leased, in the store's time; 0 if that is not known. */
+  waitsUntilMs(): number
+  /** Narrows what is known of the store's time. */
+  sharpen(): Promise<void>
+  /** Leases calls. Returns the error that ends the run if none is left. */
+  renew(): Promise<IngestError | undefined>
+  /** Notes a refusal for all processes. Returns the error that ends the run if the limit of the day is reached. */
+  noteRefusal(retryAfterMs: number | undefined): Promise<IngestError | undefined>
+  /** Notes for all processes that FMP answers again. */
+  noteAnswer(): Promise<void>
+  /** Gives back what is left. */
+  end(): Promise<void>
+}
+
+/** A lease is renewed when so small a part of it is left. */
+const RENEWED_AT = 0.25
+
+/** The calls of a lease where there is no rate to keep. */
+const CALLS_WITHOUT_RATE = 100
+
+/** As uncertain as the store's time is, so long nobody calls between the blocks of two processes. */
+const SHARP_MS = 100
+const MAX_SHARPENINGS = 10
+
+/** While others call for so long, there is time to find out the store's time. */
+const SHARPENING_MS = 2_000
+
+export function createLeasing(options: LeasingOptions, part: Part, ledger: LedgerAccess): Leasing {
+  const { intervalMs, storeTime, dailyCalls = Infinity } = options
+  const mostCalls = intervalMs === 0 ? CALLS_WITHOUT_RATE : Math.max(2, Math.round(LEASE_MS / intervalMs))
+  let waitsUntilMs = 0
+  let sharpenings = 0
+
+  const callsHeld = (): number => part.held.reduce((sum, { calls }) => sum + calls, 0)
+
+  function isBlurred(): boolean {
+    const now = storeTime.now()
+    return now !== undefined && sharpenings < MAX_SHARPENINGS && now.latestMs - now.earliestMs > SHARP_MS
+  }
+
+  async function sharpen(): Promise<void> {
+    sharpenings += 1
+    await ledger.sharpen()
+  }
+
+  async function lease(): Promise<LeaseOutcome | 'sharpen'> {
+    return await ledger.change<LeaseOutcome | 'sharpen'>((state, claim) => {
+      // A block loses less at its edges then.
+      const isEarly = state.freeFromMs > claim.now.latestMs + SHARPENING_MS
+      if (isEarly && part.held.length === 0 && isBlurred()) return { state: undefined, result: 'sharpen' }
+      const wanted = Math.min(mostCalls - callsHeld(), Math.max(1, options.wanted() - callsHeld()))
+      const { latencyMs } = part
+      const leased = leaseCalls(state, { ...claim, wanted, intervalMs, dailyCalls, latencyMs })
+      return { state: leased.outcome.kind === 'leased' ? leased.state : undefined, result: leased.outcome }
+    })
+  }
+
+  function accept(outcome: LeaseOutcome): IngestError | undefined {
+    if (outcome.kind === 'spent') return spentError(dailyCalls)
+    if (outcome.kind === 'limited') return limitedError()
+    if (outcome.kind === 'wait') {
+      waitsUntilMs = outcome.untilMs
+      return undefined
+    }
+    if (outcome.isProbe) part.probingUntilMs = outcome.block.untilMs + PROBE_REPORT_MS
+    part.held = joined([...part.held, outcome.block])
+    return undefined
+  }
+
+  return {
+    isBlurred,
+    sharpen,
+    waitsUntilMs: () => waitsUntilMs,
+    isLow(isAwaited) {
+      const calls = callsHeld()
+      return calls <= mostCalls * RENEWED_AT && (options.wanted() > calls || (isAwaited && calls === 0))
+    },
+    async renew() {
+      let outcome = await lease()
+      while (outcome === 'sharpen') {
+        await sharpen()
+        outcome = await lease()
+      }
+      return accept(outcome)
+    },
+    async noteRefusal(retryAfterMs) {
+      const pauseMs = (refusals: number) => options.pauseMs(refusals, retryAfterMs)
+      part.probingUntilMs = -Infinity
+      const isLimited = await ledger.change((state, claim) => {
+        const next = noteRefusal(state, { ...claim, pauseMs })
+        return { state: next, result: next.limitedUntilMs !== null }
+      })
+      return isLimited ? limitedError() : undefined
+    },
+    noteAnswer: () => ledger.change((state, claim) => ({ state: noteAnswer(state, claim), result: undefined })),
+    end: () =>
+      ledger.change((state, claim) => {
+        const next = endLease(state, { ...claim, intervalMs })
+        return { state: next === state ? undefined : next, result: undefined }
+      }),
+  }
+}
+
+function spentError(dailyCalls: number): IngestError {
+  const calls = `${grouped(dailyCalls)} calls of this UTC day (DAILY_CALLS)`
+  const hint = 'Run again after midnight UTC: it goes on where it stopped.'
+  return new IngestError(`The ${calls} are made, those of other runs with this key included`, {
+    kind: 'quota',
+    scope: 'run',
+    hint,
+  })
+}
+
+function limitedError(): IngestError {
+  const says = 'The day limit of your plan is reached: FMP has refused every call of all runs for over two minutes'
+  const hint = 'Run again tomorrow: it goes on where it stopped.'
+  return new IngestError(says, { kind: 'quota', scope: 'run', hint })
+}
