@@ -89,25 +89,10 @@ export function createRateGate({ clock, intervalMs, signal, onPause, openShared 
   const closing = new AbortController()
   const halted = AbortSignal.any([signal, closing.signal])
   const shared = openShared?.(pacingOf(intervalMs, halted))
-  let current: Pause | undefined
-  const { spaced, nextCall } = createSpacer({ clock, intervalMs, halted, pause: () => current, shared })
+  const pauses = createPauses({ clock, queue, halted, onPause })
+  const { spaced, nextCall } = createSpacer({ clock, intervalMs, halted, pause: pauses.current, shared })
   let waitedMs = 0
-  let epoch: Epoch = 0
-  let pausesInARow = 0
   let refusedSinceMs: number | undefined
-
-  async function pause(ms: number): Promise<void> {
-    epoch += 1
-    pausesInARow += 1
-    onPause?.(ms)
-    // In this order: a queue that is not paused starts waiting tasks when its concurrency is set.
-    queue.pause()
-    queue.concurrency = 1
-    current = { endsMs: clock.elapsedMs() + ms, over: clock.sleep(ms, halted) }
-    await current.over
-    current = undefined
-    queue.start()
-  }
 
   return {
     async pass(send, isUrgent) {
@@ -118,7 +103,7 @@ export function createRateGate({ clock, intervalMs, signal, onPause, openShared 
         spaced(() => {
           isSent = true
           waitedMs += clock.elapsedMs() - queuedMs
-          return send(epoch)
+          return send(pauses.epoch())
         })
       try {
         return await queue.add(start, { signal, priority: isUrgent ? 1 : 0 })
@@ -135,20 +120,18 @@ export function createRateGate({ clock, intervalMs, signal, onPause, openShared 
       const isLimit = shared === undefined && clock.elapsedMs() - refusedSinceMs >= DAY_LIMIT_MS
       if (isLimit) return dayLimit(error)
       // Attempts that were in flight together are refused together: one pause serves them all.
-      if (sentIn !== epoch) return error
+      if (sentIn !== pauses.epoch()) return error
       shared?.refused(retryAfterMs)
-      void pause(pauseMs(pausesInARow, retryAfterMs))
+      pauses.begin(retryAfterMs)
       return error
     },
 
     answered(sentIn) {
       refusedSinceMs = undefined
       // A late reply to an attempt from before the pause does not end the probing.
-      if (sentIn !== epoch) return
+      if (sentIn !== pauses.epoch()) return
       shared?.answered()
-      if (pausesInARow === 0) return
-      pausesInARow = 0
-      queue.concurrency = Infinity
+      pauses.end()
     },
 
     close(error) {
@@ -160,6 +143,46 @@ export function createRateGate({ clock, intervalMs, signal, onPause, openShared 
     halted,
     waitedMs: () => waitedMs,
     giveBack: async () => await shared?.close(),
+  }
+}
+
+type PausesOptions = {
+  readonly clock: Clock
+  readonly onPause: RateGateOptions['onPause'] | undefined
+  readonly queue: PQueue
+  readonly halted: AbortSignal
+}
+
+/** The pauses that refusals cause. */
+function createPauses({ clock, queue, halted, onPause }: PausesOptions) {
+  let current: Pause | undefined
+  let epoch: Epoch = 0
+  let inARow = 0
+
+  async function pause(ms: number): Promise<void> {
+    epoch += 1
+    inARow += 1
+    onPause?.(ms)
+    // In this order: a queue that is not paused starts waiting tasks when its concurrency is set.
+    queue.pause()
+    queue.concurrency = 1
+    current = { endsMs: clock.elapsedMs() + ms, over: clock.sleep(ms, halted) }
+    await current.over
+    current = undefined
+    queue.start()
+  }
+
+  return {
+    current: () => current,
+    epoch: () => epoch,
+    /** Pauses the queue, and then lets one attempt through at a time. */
+    begin: (retryAfterMs: number | undefined) => void pause(pauseMs(inARow, retryAfterMs)),
+    /** An attempt was answered: all may go on. */
+    end() {
+      if (inARow === 0) return
+      inARow = 0
+      queue.concurrency = Infinity
+    },
   }
 }
 

@@ -12,9 +12,10 @@ import {
   PROBE_REPORT_MS,
   type LeaseOutcome,
 } from './leases.ts'
-import type { LedgerAccess, Part, RecordOptions } from './record.ts'
+import type { LedgerAccess, Part } from './record.ts'
+import type { LedgerState } from './state.ts'
 
-export type LeasingOptions = Pick<RecordOptions, 'storeTime'> & {
+export type LeasingOptions = {
   /** The least time between the starts of two calls of all processes; 0 if there is none. */
   readonly intervalMs: number
   /** The calls of a UTC day of all processes; undefined if there is no limit. */
@@ -29,12 +30,8 @@ export type LeasingOptions = Pick<RecordOptions, 'storeTime'> & {
 export type Leasing = {
   /** Whether calls are to be leased. `isAwaited`: somebody waits for one. */
   isLow(isAwaited: boolean): boolean
-  /** Whether the store's time is known too roughly. */
-  isBlurred(): boolean
   /** Until when nothing can be leased, in the store's time; 0 if that is not known. */
   waitsUntilMs(): number
-  /** Narrows what is known of the store's time. */
-  sharpen(): Promise<void>
   /** Leases calls. Returns the error that ends the run if none is left. */
   renew(): Promise<IngestError | undefined>
   /** Notes a refusal for all processes. Returns the error that ends the run if the limit of the day is reached. */
@@ -51,36 +48,21 @@ const RENEWED_AT = 0.25
 /** The calls of a lease where there is no rate to keep. */
 const CALLS_WITHOUT_RATE = 100
 
-/** As uncertain as the store's time is, so long nobody calls between the blocks of two processes. */
-const SHARP_MS = 100
-const MAX_SHARPENINGS = 10
-
 /** While others call for so long, there is time to find out the store's time. */
 const SHARPENING_MS = 2_000
 
 export function createLeasing(options: LeasingOptions, part: Part, ledger: LedgerAccess): Leasing {
-  const { intervalMs, storeTime, dailyCalls = Infinity } = options
+  const { intervalMs, dailyCalls = Infinity } = options
   const mostCalls = intervalMs === 0 ? CALLS_WITHOUT_RATE : Math.max(2, Math.round(LEASE_MS / intervalMs))
   let waitsUntilMs = 0
-  let sharpenings = 0
 
   const callsHeld = (): number => part.held.reduce((sum, { calls }) => sum + calls, 0)
-
-  function isBlurred(): boolean {
-    const now = storeTime.now()
-    return now !== undefined && sharpenings < MAX_SHARPENINGS && now.latestMs - now.earliestMs > SHARP_MS
-  }
-
-  async function sharpen(): Promise<void> {
-    sharpenings += 1
-    await ledger.sharpen()
-  }
 
   async function lease(): Promise<LeaseOutcome | 'sharpen'> {
     return await ledger.change<LeaseOutcome | 'sharpen'>((state, claim) => {
       // A block loses less at its edges then.
       const isEarly = state.freeFromMs > claim.now.latestMs + SHARPENING_MS
-      if (isEarly && part.held.length === 0 && isBlurred()) return { state: undefined, result: 'sharpen' }
+      if (isEarly && part.held.length === 0 && ledger.isBlurred()) return { state: undefined, result: 'sharpen' }
       const wanted = Math.min(mostCalls - callsHeld(), Math.max(1, options.wanted() - callsHeld()))
       const { latencyMs } = part
       const leased = leaseCalls(state, { ...claim, wanted, intervalMs, dailyCalls, latencyMs })
@@ -101,8 +83,6 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
   }
 
   return {
-    isBlurred,
-    sharpen,
     waitsUntilMs: () => waitsUntilMs,
     isLow(isAwaited) {
       const calls = callsHeld()
@@ -111,7 +91,7 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
     async renew() {
       let outcome = await lease()
       while (outcome === 'sharpen') {
-        await sharpen()
+        await ledger.sharpen()
         outcome = await lease()
       }
       return accept(outcome)
@@ -125,13 +105,19 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       })
       return isLimited ? limitedError() : undefined
     },
-    noteAnswer: () => ledger.change((state, claim) => ({ state: noteAnswer(state, claim), result: undefined })),
-    end: () =>
-      ledger.change((state, claim) => {
-        const next = endLease(state, { ...claim, intervalMs })
-        return { state: next === state ? undefined : next, result: undefined }
-      }),
+    async noteAnswer() {
+      // Another answer was as fast.
+      if (part.probingUntilMs === -Infinity) return
+      part.probingUntilMs = -Infinity
+      await ledger.change((state, claim) => ({ state: noteAnswer(state, claim), result: undefined }))
+    },
+    end: () => ledger.change((state, claim) => unlessSame(state, endLease(state, { ...claim, intervalMs }))),
   }
+}
+
+/** A change that leaves the ledger alone where it changes nothing. */
+function unlessSame(state: LedgerState, next: LedgerState) {
+  return { state: next === state ? undefined : next, result: undefined }
 }
 
 function spentError(dailyCalls: number): IngestError {

@@ -61,6 +61,8 @@ export type LedgerAccess = {
   look(): Promise<Reading>
   /** Changes the ledger, again and again until nobody else has changed it meanwhile. */
   change<T>(apply: Change<T>): Promise<T>
+  /** Whether the store's time is known so roughly that it costs calls, and can be known better. */
+  isBlurred(): boolean
   /** Narrows what is known of the store's time. Takes up to a second. */
   sharpen(): Promise<void>
 }
@@ -70,11 +72,16 @@ type Reading = { readonly state: LedgerState; readonly version: string; readonly
 /** Other processes change the ledger too: a change is made again soon, and not at the same moments as theirs. */
 const BACKOFF = { baseMs: 50, capMs: 1_000 }
 
+/** As uncertain as the store's time is, so long nobody calls between the blocks of two processes. */
+const SHARP_MS = 100
+const MAX_SHARPENINGS = 10
+
 /** One exchange at a time may use it. */
 export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
   const { record, clock, random, process, signal } = options
   let known: { readonly day: IsoDate; readonly epoch: number } | undefined
   let turn = 0
+  let sharpenings = 0
   const now = async (): Promise<TimeBounds> => await storeTimeOf(options)
 
   async function look(): Promise<Reading> {
@@ -117,7 +124,12 @@ export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
   return {
     look,
     change,
+    isBlurred() {
+      const bounds = options.storeTime.now()
+      return bounds !== undefined && sharpenings < MAX_SHARPENINGS && bounds.latestMs - bounds.earliestMs > SHARP_MS
+    },
     async sharpen() {
+      sharpenings += 1
       const { earliestMs, latestMs } = await now()
       // When the middle of the bounds passes from one second to the next, the answer tells which half holds: the header
       // `Date` has whole seconds.

@@ -2,8 +2,8 @@
 // seconds in the ledger, makes them, and leases the next; what it leaves over it gives back. `leases.ts` has the rules.
 
 import type { TimeBounds } from '../../core/remote-clock.ts'
-import { createExchanges } from './exchanges.ts'
-import { createLeasing, type LeasingOptions } from './leasing.ts'
+import { createExchanges, type Exchanges } from './exchanges.ts'
+import { createLeasing, type Leasing, type LeasingOptions } from './leasing.ts'
 import { MAX_AGE_MS } from './leases.ts'
 import { accessLedger, newPart, type Part, type RecordOptions } from './record.ts'
 
@@ -62,16 +62,14 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
     const needsLook = part.held.length > 0 && ageMs() > MAX_AGE_MS / 2 && nextInMs(now) <= lookAheadMs()
     if (isDue) void exchanges.run(async () => fail(await leasing.renew()))
     else if (needsLook) void exchanges.run(ledger.look)
-    else if (leasing.isBlurred()) void exchanges.run(leasing.sharpen)
+    else if (ledger.isBlurred()) void exchanges.run(ledger.sharpen)
   }
 
   /** How long nothing happens that the end of an exchange does not tell. */
   function restMs(now: TimeBounds | undefined): number {
     const needsLedger = part.held.length === 0 || ageMs() > MAX_AGE_MS
     if (isProbing() || (exchanges.isBusy() && needsLedger)) return MAX_AGE_MS
-    const ms = nextInMs(now)
-    const lookInMs = ms - lookAheadMs()
-    return Math.min(Math.max(1, lookInMs > 0 ? lookInMs : ms), MAX_AGE_MS)
+    return cutAtLook(nextInMs(now), lookAheadMs())
   }
 
   return {
@@ -94,21 +92,28 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
       void exchanges.run(async () => fail(await leasing.noteRefusal(retryAfterMs)))
     },
     answered() {
-      if (!isProbing()) return
-      part.probingUntilMs = -Infinity
-      void exchanges.run(leasing.noteAnswer)
+      if (isProbing()) void exchanges.run(leasing.noteAnswer)
     },
     async close() {
       isClosed = true
       // A process that never looked has nothing to give back.
-      if (part.readMs === -Infinity && !exchanges.isBusy()) return
-      let lost: unknown
-      await exchanges.run(async () => {
-        await leasing.end().catch((error: unknown) => (lost = error))
-      })
-      if (lost !== undefined) throw lost
+      if (part.readMs !== -Infinity || exchanges.isBusy()) await giveBack(exchanges, leasing)
     },
   }
+}
+
+/** A wait of so long, cut short where the ledger is to be looked at before its end. */
+function cutAtLook(ms: number, lookAheadMs: number): number {
+  return Math.min(Math.max(1, ms > lookAheadMs ? ms - lookAheadMs : ms), MAX_AGE_MS)
+}
+
+/** Ends the lease after the exchanges that are under way. */
+async function giveBack(exchanges: Exchanges, leasing: Leasing): Promise<void> {
+  let lost: unknown
+  await exchanges.run(async () => {
+    await leasing.end().catch((error: unknown) => (lost = error))
+  })
+  if (lost !== undefined) throw lost
 }
 
 /** Makes one call of the first block. */
