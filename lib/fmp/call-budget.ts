@@ -1,5 +1,6 @@
 // The call budget of a run (`--max-calls`), counted in attempts sent to FMP. The calls of a symbol are reserved before the
 // first of them is sent, so that no symbol is left half fetched. Retries are paid from the calls that no symbol has reserved.
+// Where processes share the calls of a day, a symbol begins only if these can pay it too, as far as they are known.
 
 import { IngestError } from '../core/errors.ts'
 import { counted, grouped } from '../core/text.ts'
@@ -33,9 +34,15 @@ export type CallBudget = {
   reserve(symbol: string, calls: number): Reservation | IngestError
 }
 
-/** A budget of `maxCalls` calls for one run; undefined means no limit. */
-export function createCallBudget(maxCalls: number | undefined): CallBudget {
+/**
+ * A budget of `maxCalls` calls for one run; undefined means no limit. `leftToday` tells how many calls the run may still make
+ * today beside those of other processes.
+ */
+export function createCallBudget(maxCalls: number | undefined, leftToday: () => number = () => Infinity): CallBudget {
   let unreserved = maxCalls ?? Infinity
+  /** The calls of each reservation that are not made yet. */
+  const ahead = new Map<Reservation, number>()
+  const callsAhead = (): number => [...ahead.values()].reduce((sum, calls) => sum + calls, 0)
 
   function open(symbol: string, calls: number): Reservation {
     let reserved = calls
@@ -68,19 +75,28 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
         unreserved += reserved + setAside
         reserved = 0
         setAside = 0
+        ahead.delete(reservation)
       },
       countMade() {
         made += 1
+        if (ahead.has(reservation)) ahead.set(reservation, Math.max(0, calls - made))
       },
       made: () => made,
     }
+    ahead.set(reservation, calls)
     return reservation
   }
 
   return {
     reserve(symbol, calls) {
+      const needed = counted(calls, 'call')
+      const today = Math.max(0, leftToday() - callsAhead())
+      if (calls > today) {
+        const says = `${symbol} needs ${needed} and DAILY_CALLS leaves ${grouped(today)} today: stopped before it.`
+        const hint = 'Run again after midnight UTC: it goes on where it stopped.'
+        return new IngestError(says, { kind: 'budget', scope: 'run', hint })
+      }
       if (calls > unreserved) {
-        const needed = counted(calls, 'call')
         return budgetError(
           `${symbol} needs ${needed} and --max-calls leaves ${grouped(unreserved)}: stopped before it.`,
         )

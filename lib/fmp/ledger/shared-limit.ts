@@ -7,7 +7,11 @@ import { createLeasing, type Leasing, type LeasingOptions } from './leasing.ts'
 import { MAX_AGE_MS } from './leases.ts'
 import { accessLedger, newPart, type Part, type RecordOptions } from './record.ts'
 
-export type SharedLimitOptions = RecordOptions & LeasingOptions
+export type SharedLimitOptions = RecordOptions &
+  LeasingOptions & {
+    /** The calls that were made today before this process's first; 0 if not known. */
+    readonly madeToday?: number | undefined
+  }
 
 /** The limit that processes share. */
 export type SharedLimit = {
@@ -19,6 +23,8 @@ export type SharedLimit = {
   take(): Promise<void> | undefined
   /** In how many milliseconds the next call may start, as far as it is known. */
   nextInMs(): number
+  /** How many calls may still be made today beside those of other processes, as far as it is known. */
+  leftToday(): number
   /** To be called when FMP has refused a call for the call limit: all processes pause. */
   refused(retryAfterMs: number | undefined): void
   /** To be called when FMP has answered a call. */
@@ -33,7 +39,7 @@ const LOOK_AHEAD_MS = 1_000
 /** The limit of one process. Reads and writes nothing before the first call is asked for. */
 export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
   const { storeTime, clock, signal, intervalMs } = options
-  const part = newPart()
+  const part = newPart(options.madeToday)
   let failure: unknown
   const fail = (error: unknown): void => void (failure ??= error)
   const exchanges = createExchanges({ clock, signal, onFailure: fail })
@@ -60,7 +66,7 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
     const isDue = leasing.isLow(isAwaited) && !isWaiting && !isProbing()
     // The next call may need the ledger before it is too old.
     const needsLook = part.held.length > 0 && ageMs() > MAX_AGE_MS / 2 && nextInMs(now) <= lookAheadMs()
-    if (isDue) void exchanges.run(async () => fail(await leasing.renew()))
+    if (isDue) void exchanges.run(async () => fail(await leasing.renew(isAwaited)))
     else if (needsLook) void exchanges.run(ledger.look)
     else if (ledger.isBlurred()) void exchanges.run(ledger.sharpen)
   }
@@ -87,6 +93,7 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
       return isTaken ? undefined : exchanges.rest(restMs(now))
     },
     nextInMs: () => nextInMs(storeTime.now()),
+    leftToday: () => (options.dailyCalls ?? Infinity) - part.othersCalls - part.made,
     refused(retryAfterMs) {
       part.held = []
       void exchanges.run(async () => fail(await leasing.noteRefusal(retryAfterMs)))
