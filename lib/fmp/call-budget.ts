@@ -42,7 +42,6 @@ export function createCallBudget(maxCalls: number | undefined, leftToday: () => 
   let unreserved = maxCalls ?? Infinity
   /** The calls of each reservation that are not made yet. */
   const ahead = new Map<Reservation, number>()
-  const callsAhead = (): number => [...ahead.values()].reduce((sum, calls) => sum + calls, 0)
 
   function open(symbol: string, calls: number): Reservation {
     let reserved = calls
@@ -89,14 +88,10 @@ export function createCallBudget(maxCalls: number | undefined, leftToday: () => 
 
   return {
     reserve(symbol, calls) {
-      const needed = counted(calls, 'call')
-      const today = Math.max(0, leftToday() - callsAhead())
-      if (calls > today) {
-        const says = `${symbol} needs ${needed} and DAILY_CALLS leaves ${grouped(today)} today: stopped before it.`
-        const hint = 'Run again after midnight UTC: it goes on where it stopped.'
-        return new IngestError(says, { kind: 'budget', scope: 'run', hint })
-      }
+      const today = leftToday() - [...ahead.values()].reduce((sum, number) => sum + number, 0)
+      if (calls > today) return spentToday(symbol, calls, Math.max(0, today))
       if (calls > unreserved) {
+        const needed = counted(calls, 'call')
         return budgetError(
           `${symbol} needs ${needed} and --max-calls leaves ${grouped(unreserved)}: stopped before it.`,
         )
@@ -105,6 +100,12 @@ export function createCallBudget(maxCalls: number | undefined, leftToday: () => 
       return open(symbol, calls)
     },
   }
+}
+
+function spentToday(symbol: string, calls: number, left: number): IngestError {
+  const says = `${symbol} needs ${counted(calls, 'call')} and DAILY_CALLS leaves ${grouped(left)} today: stopped before it.`
+  const hint = 'Run again after midnight UTC: it goes on where it stopped.'
+  return new IngestError(says, { kind: 'budget', scope: 'run', hint })
 }
 
 /** The error that stops a run whose budget is spent. `message` is a sentence that names the call that cannot be paid. */

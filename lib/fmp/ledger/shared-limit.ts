@@ -46,7 +46,6 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
   const ledger = accessLedger(options, part)
   const leasing = createLeasing(options, part, ledger)
   let startedMs = -Infinity
-  let isClosed = false
 
   const isProbing = (): boolean => (storeTime.now()?.earliestMs ?? 0) < part.probingUntilMs
   const ageMs = (): number => clock.elapsedMs() - part.readMs
@@ -81,7 +80,6 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
   return {
     take() {
       if (failure !== undefined) throw failure
-      if (isClosed) throw new Error('A call was asked for after the end of the run.')
       const now = storeTime.now()
       if (now !== undefined) part.held = part.held.filter(({ untilMs }) => now.latestMs + intervalMs <= untilMs)
       const isTaken = now !== undefined && part.held.length > 0 && ageMs() <= MAX_AGE_MS && nextInMs(now) === 0
@@ -102,7 +100,7 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
       if (isProbing()) void exchanges.run(leasing.noteAnswer)
     },
     async close() {
-      isClosed = true
+      fail(new Error('A call was asked for after the end of the run.'))
       // A process that never looked has nothing to give back.
       if (part.readMs !== -Infinity || exchanges.isBusy()) await giveBack(exchanges, leasing)
     },
