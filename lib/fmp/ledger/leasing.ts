@@ -99,6 +99,8 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
     async noteRefusal(retryAfterMs) {
       const pauseMs = (refusals: number) => options.pauseMs(refusals, retryAfterMs)
       part.probingUntilMs = -Infinity
+      // The exchange before this one may have leased calls.
+      part.held = []
       const isLimited = await ledger.change((state, claim) => {
         const next = noteRefusal(state, { ...claim, pauseMs })
         return { state: next, result: next.limitedUntilMs !== null }

@@ -116,7 +116,7 @@ export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
         known = { day, epoch: next.state.epoch }
         return next.result
       }
-      signal.throwIfAborted()
+      // A run that is stopped tries again at once: it gives back its calls, and has little time for that.
       await clock.sleep(backoffMs(attempt, BACKOFF, random), signal)
     }
   }
