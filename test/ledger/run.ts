@@ -35,7 +35,10 @@ else process.exitCode = await playAll()
 /** Plays the stories of one core: every so many of them. */
 async function playEvery(first: number, step: number): Promise<Tally> {
   const tally = emptyTally()
-  for (let seed = first; seed < FIRST_SEED + STORIES; seed += step) await playOne(seed, tally)
+  for (let seed = first; seed < FIRST_SEED + STORIES; seed += step) {
+    await playOne(seed, tally)
+    if (tally.stories % 500 === 0) console.error(`${tally.stories} stories played on core ${first - FIRST_SEED + 1}`)
+  }
   return tally
 }
 

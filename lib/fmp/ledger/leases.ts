@@ -185,8 +185,9 @@ export function noteRefusal(state: LedgerState, claim: RefusalClaim): LedgerStat
   }
 }
 
-/** Notes that FMP answers again. */
+/** Notes that FMP answers again; nothing if meanwhile another process finds that out. */
 export function noteAnswer(state: LedgerState, claim: Claim): LedgerState {
+  if (state.refusal?.probe?.process !== claim.process) return state
   return { ...withLease(state, claim, claim.kept), refusal: null, limitedUntilMs: null }
 }
 

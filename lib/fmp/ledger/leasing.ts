@@ -111,7 +111,7 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       // Another answer was as fast.
       if (part.probingUntilMs === -Infinity) return
       part.probingUntilMs = -Infinity
-      await ledger.change((state, claim) => ({ state: noteAnswer(state, claim), result: undefined }))
+      await ledger.change((state, claim) => unlessSame(state, noteAnswer(state, claim)))
     },
     end: () => ledger.change((state, claim) => unlessSame(state, endLease(state, { ...claim, intervalMs }))),
   }

@@ -245,6 +245,15 @@ describe('L5: after a refusal', () => {
     expect(lease(answered).block).toMatchObject({ fromMs: block.untilMs, calls: 10 })
   })
 
+  test('an answer that comes after the next process has begun to find out tells nothing', () => {
+    const { state, block } = lease(refused, { process: 'b' })
+    const later = lease(state, { process: 'c', now: exactly(block.untilMs + PROBE_REPORT_MS) }).state
+    expect(noteAnswer(later, claimOf({ process: 'b', made: 1 }))).toBe(later)
+    // Nor does one after the next refusal.
+    const again = noteRefusal(later, refusalOf({ process: 'c', made: 1 }))
+    expect(noteAnswer(again, claimOf({ process: 'b', made: 1 }))).toBe(again)
+  })
+
   test('that call refused too, all pause for longer', () => {
     const { state } = lease(refused, { process: 'b' })
     const now = exactly(NOON_MS + 12_000)
@@ -275,8 +284,10 @@ describe('L5: after a refusal', () => {
 test('L6: a change bears its process and its number', () => {
   const { state } = lease(EMPTY, { turn: 41 })
   expect(leaseOf(state, 'a')?.turn).toBe(41)
-  expect(leaseOf(noteRefusal(state, refusalOf({ turn: 42 })), 'a')?.turn).toBe(42)
-  expect(leaseOf(noteAnswer(state, claimOf({ turn: 43 })), 'a')?.turn).toBe(43)
+  const refused = noteRefusal(state, refusalOf({ turn: 42 }))
+  expect(leaseOf(refused, 'a')?.turn).toBe(42)
+  const probed = lease(refused, { turn: 43 }).state
+  expect(leaseOf(noteAnswer(probed, claimOf({ turn: 44 })), 'a')?.turn).toBe(44)
   expect(leaseOf(state, 'b')).toBeUndefined()
 })
 

@@ -169,6 +169,19 @@ describe('a change', () => {
     expect(leasedCalls(world.state())).toBe(20)
   })
 
+  test('that is found there, but that a refusal has voided since, is made again', async () => {
+    const world = open()
+    world.fates.push('landed')
+    const { change } = leasing(10)
+    const changing = world.ledger.change(change)
+    while (leaseOf(world.state(), 'a') === undefined) await Promise.resolve()
+    const now = { earliestMs: NOON_MS, latestMs: NOON_MS + 100 }
+    world.put(noteRefusal(world.state(), { process: 'b', turn: 1, made: 0, kept: [], now, pauseMs: () => 5_000 }))
+    // The block of before is no answer: one call is leased after the pause.
+    expect(await changing).toMatchObject({ calls: 1 })
+    expect(leaseOf(world.state(), 'a')).toMatchObject({ calls: 1 })
+  })
+
   test('whose request is lost is made again', async () => {
     const world = open()
     world.fates.push('lost', 'lost')
