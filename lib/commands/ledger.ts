@@ -82,7 +82,10 @@ export function openPace(settings: VendorSettings, place: LedgerPlace): (() => P
     signal: stop.signal,
   })
   return async () => {
-    for (let waited = limit.take(); waited !== undefined; waited = limit.take()) await waited
+    for (let waited = limit.take(); waited !== undefined; waited = limit.take()) {
+      await waited
+      stop.signal.throwIfAborted()
+    }
   }
 }
 

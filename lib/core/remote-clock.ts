@@ -42,7 +42,9 @@ export function createRemoteClock({ elapsedMs }: Pick<Clock, 'elapsedMs'>): Remo
 
   return {
     observe({ fromMs, toMs, sentMs, receivedMs }) {
-      const seen = { leastMs: fromMs - receivedMs, mostMs: toMs - sentMs, atMs: receivedMs }
+      // If the clock was read as the request was sent, it may have run ahead until the answer came.
+      const driftMs = (receivedMs - sentMs) * DRIFT
+      const seen = { leastMs: fromMs - receivedMs, mostMs: toMs - sentMs + driftMs, atMs: receivedMs }
       const known = offsetAt(receivedMs) ?? seen
       const leastMs = Math.max(known.leastMs, seen.leastMs)
       const mostMs = Math.min(known.mostMs, seen.mostMs)

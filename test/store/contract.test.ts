@@ -3,7 +3,8 @@ import { openFolderStore } from '../../lib/store/folder/folder.ts'
 import { withGcTrigger } from '../../lib/store/gc-trigger.ts'
 import { startFakeS3 } from '../support/servers/fake-s3.ts'
 import { openTestStore, setAwsEnvironment } from '../support/lakes/s3-store.ts'
-import { describeStore } from '../support/lakes/store-contract.ts'
+import { createMemoryStore } from '../support/lakes/memory-store.ts'
+import { describeSharedText, describeStore } from '../support/lakes/store-contract.ts'
 import { makeTempFolder } from '../support/lakes/temp-folder.ts'
 
 describeStore('S3', async () => {
@@ -21,4 +22,10 @@ describeStore('folder', async () => {
   const folder = await makeTempFolder()
   const options = { folder: `${folder.path}/lake`, nowMs: Date.now }
   return { open: async () => withGcTrigger(await openFolderStore(options)), close: folder.remove }
+})
+
+// The tests of the ledger rely on it.
+describeSharedText('memory', async () => {
+  const store = createMemoryStore(Date.now)
+  return { open: async () => store, close: async () => undefined }
 })

@@ -67,7 +67,7 @@ export type LeaseOutcome =
   | { readonly kind: 'leased'; readonly block: Block; readonly isProbe: boolean }
   /** Nothing can be leased before that time. */
   | { readonly kind: 'wait'; readonly untilMs: number }
-  /** The calls of the day are made or leased. */
+  /** The calls of the day are made or leased, and the process has none of them left. */
   | { readonly kind: 'spent' }
   /** FMP's own limit of the day is taken for reached. */
   | { readonly kind: 'limited' }
@@ -82,6 +82,8 @@ export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
   const { refusal } = state
   if (refusal !== null && isProbed(refusal, claim)) return waiting(state, now.latestMs + 2_000)
   const left = dailyCalls - leasedCalls(without(state, claim.process)) - made - callsIn(kept)
+  const last = kept.at(-1)
+  if (left < 1 && last !== undefined) return waiting(state, last.untilMs)
   if (left < 1) return { state, outcome: { kind: 'spent' } }
   const fromMs = Math.ceil(Math.max(startOf(state, claim), dayStart(state.day) + DAY_MARGIN_MS))
   const calls = refusal === null ? Math.min(wanted, left) : 1
@@ -183,8 +185,9 @@ export function noteRefusal(state: LedgerState, claim: RefusalClaim): LedgerStat
   }
 }
 
-/** Notes that FMP answers again. */
+/** Notes that FMP answers again; nothing if meanwhile another process finds that out. */
 export function noteAnswer(state: LedgerState, claim: Claim): LedgerState {
+  if (state.refusal?.probe?.process !== claim.process) return state
   return { ...withLease(state, claim, claim.kept), refusal: null, limitedUntilMs: null }
 }
 

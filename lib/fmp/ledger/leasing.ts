@@ -100,6 +100,8 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
     async noteRefusal(retryAfterMs) {
       const pauseMs = (refusals: number) => options.pauseMs(refusals, retryAfterMs)
       part.probingUntilMs = -Infinity
+      // The exchange before this one may have leased calls.
+      part.held = []
       const isLimited = await ledger.change((state, claim) => {
         const next = noteRefusal(state, { ...claim, pauseMs })
         return { state: next, result: next.limitedUntilMs !== null }
@@ -110,7 +112,7 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       // Another answer was as fast.
       if (part.probingUntilMs === -Infinity) return
       part.probingUntilMs = -Infinity
-      await ledger.change((state, claim) => ({ state: noteAnswer(state, claim), result: undefined }))
+      await ledger.change((state, claim) => unlessSame(state, noteAnswer(state, claim)))
     },
     end: () => ledger.change((state, claim) => unlessSame(state, endLease(state, { ...claim, intervalMs }))),
   }

@@ -103,23 +103,23 @@ export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
   }
 
   async function change<T>(apply: Change<T>): Promise<T> {
-    const tried = new Map<number, { readonly result: T }>()
+    const tried = new Map<number, { readonly result: T; readonly epoch: number }>()
     for (let attempt = 1; ; attempt += 1) {
       const begunMs = clock.elapsedMs()
       const { state, version, day } = await look()
-      // The answer to an earlier attempt was lost, and the change is there.
+      // The answer to an earlier attempt was lost, and the change is there; what it leased may be void since.
       const landed = tried.get(leaseOf(state, process)?.turn ?? -1)
-      if (landed !== undefined) return landed.result
+      if (landed?.epoch === state.epoch) return landed.result
       turn += 1
       const next = apply(state, { process, turn, made: part.made, kept: part.held, now: await now() })
       if (next.state === undefined) return next.result
-      tried.set(turn, next)
+      tried.set(turn, { result: next.result, epoch: next.state.epoch })
       if (await record.write(day, formatLedger(next.state), version)) {
         part.latencyMs = clock.elapsedMs() - begunMs
         known = { day, epoch: next.state.epoch }
         return next.result
       }
-      signal.throwIfAborted()
+      // A run that is stopped tries again at once: it gives back its calls, and has little time for that.
       await clock.sleep(backoffMs(attempt, BACKOFF, random), signal)
     }
   }

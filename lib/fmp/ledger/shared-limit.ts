@@ -72,8 +72,9 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
 
   /** How long nothing happens that the end of an exchange does not tell. */
   function restMs(now: TimeBounds | undefined): number {
-    const needsLedger = part.held.length === 0 || ageMs() > MAX_AGE_MS
-    if (isProbing() || (exchanges.isBusy() && needsLedger)) return MAX_AGE_MS
+    const hasNone = part.held.length === 0
+    if (isProbing() && hasNone) return MAX_AGE_MS
+    if (exchanges.isBusy() && (hasNone || ageMs() > MAX_AGE_MS)) return MAX_AGE_MS
     return cutAtLook(nextInMs(now), lookAheadMs())
   }
 

@@ -1,6 +1,6 @@
 // The store contract: what every store promises, as a suite that runs over any place that can be opened and emptied.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import type { Store, StoredFile } from '../../../lib/store/store.ts'
+import type { SharedText, Store, StoredFile } from '../../../lib/store/store.ts'
 import { failureOf } from '../values.ts'
 
 /** Stores on one and the same place, as several runs would open it. */
@@ -280,6 +280,115 @@ export function describeStore(kind: string, openPlace: () => Promise<Place>): vo
     test('counts no recovered write where no answer was lost', async () => {
       await fill(['p/a', 'p/b'])
       expect(store.recoveredWrites()).toBe(0)
+    })
+  })
+  describeSharedText(kind, openPlace)
+}
+
+/** Declares the part of the suite that is about texts which several processes change. */
+export function describeSharedText(kind: string, openPlace: () => Promise<Place>): void {
+  describe(`a shared text in ${kind}`, () => {
+    const KEY = 'logs/ingest/ledger/date=2026-11-28/7f83b1657ff1fc53.json'
+    let place: Place
+    let text: SharedText
+    const openText = async (): Promise<SharedText> => (await place.open()).sharedText(KEY)
+    beforeEach(async () => {
+      place = await openPlace()
+      text = await openText()
+    })
+    afterEach(() => place.close())
+
+    async function write(content: string): Promise<void> {
+      expect(await text.write(content, (await text.read()).version)).toBe(true)
+    }
+
+    test('that nobody has written is undefined', async () => {
+      expect((await text.read()).text).toBeUndefined()
+    })
+
+    test('is read as it was written, by others too', async () => {
+      await write('one\n')
+      expect((await text.read()).text).toBe('one\n')
+      await write('zwei: ü\n')
+      expect((await (await openText()).read()).text).toBe('zwei: ü\n')
+    })
+
+    test('has another version after each write', async () => {
+      const versions = [(await text.read()).version]
+      for (let round = 0; round < 20; round += 1) {
+        await write(`text ${round}`)
+        versions.push((await text.read()).version)
+      }
+      expect(new Set(versions).size).toBe(21)
+    })
+
+    test('keeps its version until somebody writes', async () => {
+      await write('one')
+      expect((await text.read()).version).toBe((await (await openText()).read()).version)
+    })
+
+    test('that two make at once is that of one', async () => {
+      const other = await openText()
+      const [{ version }, others] = [await text.read(), await other.read()]
+      expect(await text.write('one', version)).toBe(true)
+      expect(await other.write('two', others.version)).toBe(false)
+      expect((await other.read()).text).toBe('one')
+    })
+
+    test('that two change from one version is that of the first', async () => {
+      await write('zero')
+      const other = await openText()
+      const [{ version }, others] = [await text.read(), await other.read()]
+      expect(await other.write('two', others.version)).toBe(true)
+      expect(await text.write('one', version)).toBe(false)
+      expect((await text.read()).text).toBe('two')
+    })
+
+    test('is not changed from a version that is long past', async () => {
+      await write('zero')
+      const { version } = await text.read()
+      for (let round = 1; round < 40; round += 1) await write(`text ${round}`)
+      expect(await text.write('late', version)).toBe(false)
+      expect(await (await openText()).write('late', version)).toBe(false)
+      expect((await text.read()).text).toBe('text 39')
+    })
+
+    test('that many count on at once loses no count', async () => {
+      const [writers, rounds] = [8, 12]
+      // Each writer has a count of its own, so that it knows its change again where it was not told of it.
+      const countTo = async (own: SharedText, name: string, count: number): Promise<void> => {
+        for (;;) {
+          const { text: found = '{}', version } = await own.read()
+          const counts = JSON.parse(found) as Record<string, number>
+          expect(counts[name] ?? 0).toBeGreaterThanOrEqual(count - 1)
+          if (counts[name] === count) return
+          await own.write(JSON.stringify({ ...counts, [name]: count }), version)
+        }
+      }
+      const write = async (_: unknown, writer: number): Promise<void> => {
+        const own = await openText()
+        for (let round = 1; round <= rounds; round += 1) await countTo(own, `writer ${writer}`, round)
+      }
+      await Promise.all(Array.from({ length: writers }, write))
+      const counts = JSON.parse((await text.read()).text ?? '{}') as Record<string, number>
+      expect(Object.values(counts)).toEqual(Array.from({ length: writers }, () => rounds))
+    })
+
+    test('tells the time of the store, within bounds', async () => {
+      for (const content of [undefined, 'one']) {
+        if (content !== undefined) await write(content)
+        const beforeMs = Date.now()
+        const { time } = await text.read()
+        expect(time.fromMs).toBeLessThanOrEqual(Date.now() + 1)
+        expect(time.toMs).toBeGreaterThanOrEqual(beforeMs)
+        expect(time.toMs - time.fromMs).toBeLessThanOrEqual(2_000)
+      }
+    })
+
+    test('of one key says nothing of another', async () => {
+      await write('one')
+      const other = (await place.open()).sharedText(KEY.replace('7f83', '8f83'))
+      expect((await other.read()).text).toBeUndefined()
     })
   })
 }

@@ -1,153 +1,196 @@
 // Plays processes that share a ledger: the program's own code over a store with latency, lost and late answers, on clocks
-// that are minutes apart, with deaths. What the vendor saw is the result.
+// that are minutes apart, with deaths. What the vendor and the store saw is the result.
 
-import { utcDate, type IsoDate } from '../../../lib/core/dates.ts'
-import { createRemoteClock } from '../../../lib/core/remote-clock.ts'
+import type { IsoDate } from '../../../lib/core/dates.ts'
+import { createRemoteClock, DRIFT, type RemoteClock } from '../../../lib/core/remote-clock.ts'
 import { createSharedLimit, type SharedLimit } from '../../../lib/fmp/ledger/shared-limit.ts'
 import type { LedgerRecord } from '../../../lib/fmp/ledger/record.ts'
 import type { Random } from '../random.ts'
 import { createMachine, createWorldTime, type Machine, type WorldTime } from './world.ts'
+
+/** A span of true time, in milliseconds since 1970. */
+type Span = { readonly fromMs: number; readonly untilMs: number }
 
 export type Story = {
   readonly random: Random
   readonly startMs: number
   readonly lengthMs: number
   readonly processes: number
+  /** The calls that one process has under way at the most. */
   readonly workers: number
-  /** The limit that the processes keep, in milliseconds between two calls. */
+  /** The limit that the processes keep, in milliseconds between two calls; 0 if there is none. */
   readonly intervalMs: number
   readonly dailyCalls: number | undefined
-  /** The mean time of a request to the store. */
+  /** How long the way to the store takes at the most, and the way back; one in a hundred takes 20 times as long. */
   readonly storeMs: number
-  /** The chance that the answer to a write is lost; as often the write is. */
+  /** The chance that the answer to a write is lost; as often the write is, or comes late. */
   readonly lossChance: number
-  /** The chance that a process dies within a second. */
+  /** The chance that a process dies within a second. Another one starts in its place. */
   readonly deathChance: number
-  /** Spans of true time in which the vendor refuses calls. */
-  readonly refusals: readonly { readonly fromMs: number; readonly untilMs: number }[]
+  /** When the vendor refuses calls. */
+  readonly refusals: readonly Span[]
 }
 
-export type Call = { readonly atMs: number; readonly process: number; readonly isRefused: boolean }
+/** A quiet story: everything works. A test says what is special about its own. */
+export function storyOf(random: Random, changes: Partial<Story> = {}): Story {
+  return {
+    random,
+    startMs: Date.UTC(2026, 10, 28, 12) + 1e7 * random(),
+    lengthMs: 60_000,
+    processes: 1,
+    workers: 4,
+    intervalMs: 250,
+    dailyCalls: undefined,
+    storeMs: 20,
+    lossChance: 0,
+    deathChance: 0,
+    refusals: [],
+    ...changes,
+  }
+}
+
+export type Call = { readonly atMs: number; readonly endMs: number; readonly isRefused: boolean }
+
+/** A version of the ledger of a day, and when the store took it. */
+export type Version = { readonly atMs: number; readonly day: IsoDate; readonly text: string }
 
 export type Played = {
+  /** In the order of their times. */
   readonly calls: readonly Call[]
+  readonly versions: readonly Version[]
   /** Why processes ended before the story did, apart from deaths. */
   readonly failures: readonly unknown[]
   readonly deaths: number
+  /** Writes of which the process was not told whether they were stored. */
+  readonly lostAnswers: number
   readonly storeRequests: number
-  readonly ledgers: ReadonlyMap<string, string>
 }
 
 /** What the gate adds to the interval. */
 export const MARGIN_MS = 5
 
-export async function play(story: Story): Promise<Played> {
+/** How long the processes have to give back what is left, after the end of the story. */
+export const CLOSING_MS = 60_000
+
+type Part = { readonly machine: Machine; readonly limit: SharedLimit }
+
+/** Plays a story. `store` is made anew unless one is given, that of a story before. */
+export async function play(story: Story, store: TestStore = createStore()): Promise<Played> {
   const { random, startMs, lengthMs } = story
   const time = createWorldTime(startMs)
-  const store = createStore(time, story)
   const calls: Call[] = []
   const failures: unknown[] = []
+  const living = new Set<Part>()
+  const requestsBefore = store.requests()
   let deaths = 0
+  let isOver = false
 
-  function begin(process: number): void {
-    const machine = createMachine(time, (random() - 0.5) * 600_000, 1 + (random() - 0.5) * 2e-4)
-    const { limit, failed } = openLimit(machine, store, story)
-    failed.catch(() => undefined)
+  function begin(): void {
+    if (isOver) return
+    const machine = createMachine(time, (random() - 0.5) * 600_000, 1 + (random() - 0.5) * 1.8 * DRIFT)
+    const part = { machine, limit: openLimit(machine, { store, story, time }) }
+    living.add(part)
     for (let worker = 0; worker < story.workers; worker += 1) {
-      void work({ machine, limit, process }).catch((error: unknown) => void failures.push(error))
+      void work(part).catch((error: unknown) => void failures.push(error))
     }
-    mayDie(machine, process)
+    if (story.deathChance > 0) mayDie(part)
   }
 
-  function mayDie(machine: Machine, process: number): void {
-    if (story.deathChance === 0) return
+  function mayDie(part: Part): void {
     time.at(time.now() + 1_000 * random(), () => {
-      if (random() >= story.deathChance) return mayDie(machine, process)
-      machine.kill()
+      if (isOver) return
+      if (random() >= story.deathChance) return void mayDie(part)
+      part.machine.kill()
+      living.delete(part)
       deaths += 1
       // The scheduler starts it again.
-      time.at(time.now() + 20_000 * random(), () => begin(process))
+      time.at(time.now() + 20_000 * random(), begin)
     })
   }
 
-  async function work({
-    machine,
-    limit,
-    process,
-  }: {
-    machine: Machine
-    limit: SharedLimit
-    process: number
-  }): Promise<void> {
-    for (;;) {
-      for (let turn = limit.take(); turn !== undefined; turn = limit.take()) await turn
+  async function work({ machine, limit }: Part): Promise<void> {
+    while (!isOver) {
+      for (let turn = limit.take(); turn !== undefined; turn = limit.take()) {
+        await turn
+        if (isOver) return
+      }
       const atMs = time.now()
       const isRefused = story.refusals.some(({ fromMs, untilMs }) => fromMs <= atMs && atMs < untilMs)
-      calls.push({ atMs, process, isRefused })
-      await machine.after(50 + 400 * random())
+      const tookMs = 50 + 400 * random()
+      calls.push({ atMs, endMs: atMs + tookMs, isRefused })
+      await machine.after(tookMs)
       if (isRefused) limit.refused(undefined)
       else limit.answered()
-      // The gate of a process that was refused waits as well.
-      if (isRefused) await machine.after(5_000)
     }
   }
 
-  for (let process = 0; process < story.processes; process += 1) {
-    time.at(startMs + 3_000 * random(), () => begin(process))
-  }
+  for (let process = 0; process < story.processes; process += 1) time.at(startMs + 3_000 * random(), begin)
   await time.runUntil(startMs + lengthMs)
-  return { calls, failures, deaths, storeRequests: store.requests(), ledgers: store.texts }
+  isOver = true
+  for (const { limit } of living) void limit.close().catch((error: unknown) => void failures.push(error))
+  await time.runUntil(startMs + lengthMs + CLOSING_MS)
+  const storeRequests = store.requests() - requestsBefore
+  return { calls, versions: store.versions, failures, deaths, lostAnswers: store.lostAnswers(), storeRequests }
 }
 
-type TestStore = {
-  readonly texts: ReadonlyMap<string, string>
+export type TestStore = {
+  readonly versions: readonly Version[]
   readonly requests: () => number
-  readonly recordFor: (machine: Machine, observe: ReturnType<typeof createRemoteClock>['observe']) => LedgerRecord
+  readonly lostAnswers: () => number
+  readonly recordFor: (machine: Machine, observe: RemoteClock['observe'], place: Place) => LedgerRecord
 }
 
-function createStore(time: WorldTime, { random, storeMs, lossChance }: Story): TestStore {
-  const texts = new Map<string, string>()
-  const versions = new Map<string, number>()
+type Place = { readonly time: WorldTime; readonly story: Story }
+
+/** A store with ledgers. Its clock is true, and its answers tell whole seconds. */
+export function createStore(): TestStore {
+  const versions: Version[] = []
+  const newest = new Map<IsoDate, { readonly text: string; readonly number: number }>()
   let requests = 0
-  const wayMs = (): number => (random() < 0.01 ? 20 * storeMs : storeMs) * random()
-  const setIf = (day: IsoDate, text: string, version: string): boolean => {
-    if (version !== String(versions.get(day) ?? '')) return false
-    texts.set(day, text)
-    versions.set(day, (versions.get(day) ?? 0) + 1)
-    return true
-  }
+  let lostAnswers = 0
+  const versionOf = (day: IsoDate): string => String(newest.get(day)?.number ?? '')
+
   return {
-    texts,
+    versions,
     requests: () => requests,
-    recordFor(machine, observe) {
+    lostAnswers: () => lostAnswers,
+    recordFor(machine, observe, { time, story: { random, storeMs, lossChance } }) {
+      const wayMs = (): number => (random() < 0.01 ? 20 * storeMs : storeMs) * random()
+
+      function setIf(day: IsoDate, text: string, version: string): boolean {
+        if (version !== versionOf(day)) return false
+        versions.push({ atMs: time.now(), day, text })
+        newest.set(day, { text, number: versions.length })
+        return true
+      }
+
       /** Sends a request, and reads the clock of the answer. */
       async function send<T>(serve: () => T): Promise<T> {
         requests += 1
         const sentMs = machine.elapsedMs()
-        const reply = await new Promise<{ value: T; secondMs: number }>((resolve) => {
+        const { value, secondMs } = await new Promise<{ value: T; secondMs: number }>((resolve) => {
           time.at(time.now() + wayMs(), () => {
-            const secondMs = Math.floor(time.now() / 1_000) * 1_000
+            const reply = { value: serve(), secondMs: Math.floor(time.now() / 1_000) * 1_000 }
             // The request of a machine that died on the way arrives all the same.
-            const value = serve()
-            void machine.after(wayMs()).then(() => resolve({ value, secondMs }))
+            void machine.after(wayMs()).then(() => resolve(reply))
           })
         })
-        observe({ fromMs: reply.secondMs, toMs: reply.secondMs + 1_000, sentMs, receivedMs: machine.elapsedMs() })
-        return reply.value
+        observe({ fromMs: secondMs, toMs: secondMs + 1_000, sentMs, receivedMs: machine.elapsedMs() })
+        return value
       }
+
       return {
-        locate: (day) => day,
-        read: (day) => send(() => ({ text: texts.get(day), version: String(versions.get(day) ?? '') })),
+        locate: (day) => `store/${day}.json`,
+        read: (day) => send(() => ({ text: newest.get(day)?.text, version: versionOf(day) })),
         async write(day, text, version) {
           const fate = random()
-          // The request is lost; its answer is; it arrives long after everybody has given it up.
-          if (fate < lossChance / 2) return await send(() => false)
-          if (fate < lossChance) {
-            time.at(time.now() + 5_000 * random(), () => void setIf(day, text, version))
-            return await send(() => false)
-          }
-          const isStored = await send(() => setIf(day, text, version))
-          return fate < lossChance * 2 ? false : isStored
+          if (fate >= 2 * lossChance) return await send(() => setIf(day, text, version))
+          lostAnswers += 1
+          // The answer is lost; or the request is; or it arrives long after its process has given it up.
+          if (fate >= lossChance) await send(() => setIf(day, text, version))
+          else await send(() => undefined)
+          if (fate < lossChance / 2) time.at(time.now() + 5_000 * random(), () => void setIf(day, text, version))
+          return false
         },
         learnTime: () => send(() => undefined),
       }
@@ -157,41 +200,20 @@ function createStore(time: WorldTime, { random, storeMs, lossChance }: Story): T
 
 let processes = 0
 
-function openLimit(machine: Machine, store: TestStore, story: Story): { limit: SharedLimit; failed: Promise<never> } {
-  const remote = createRemoteClock(machine)
+/** The limit of a process on this machine. */
+export function openLimit(machine: Machine, { store, story, time }: Place & { readonly store: TestStore }): SharedLimit {
+  const storeTime = createRemoteClock(machine)
   processes += 1
-  const limit = createSharedLimit({
-    record: store.recordFor(machine, remote.observe),
-    storeTime: remote,
+  return createSharedLimit({
+    record: store.recordFor(machine, storeTime.observe, { time, story }),
+    storeTime,
     clock: machine,
     random: story.random,
     process: `process-${processes}`,
-    intervalMs: story.intervalMs + MARGIN_MS,
+    intervalMs: story.intervalMs === 0 ? 0 : story.intervalMs + MARGIN_MS,
     dailyCalls: story.dailyCalls,
     wanted: () => 1_000,
     pauseMs: (refusals) => [5_000, 10_000, 20_000, 40_000][refusals - 1] ?? 60_000,
     signal: machine.signal,
   })
-  return { limit, failed: new Promise<never>(() => undefined) }
-}
-
-/** The most calls that fell into a span of so many milliseconds. */
-export function mostWithin(calls: readonly Call[], spanMs: number): number {
-  let most = 0
-  let first = 0
-  calls.forEach(({ atMs }, index) => {
-    while (atMs - (calls[first]?.atMs ?? 0) >= spanMs) first += 1
-    most = Math.max(most, index - first + 1)
-  })
-  return most
-}
-
-/** The calls of each UTC day by a clock that is so far ahead of the store's. */
-export function callsByDay(calls: readonly Call[], aheadMs = 0): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>()
-  for (const { atMs } of calls) {
-    const day = utcDate(atMs + aheadMs)
-    counts.set(day, (counts.get(day) ?? 0) + 1)
-  }
-  return counts
 }

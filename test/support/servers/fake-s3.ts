@@ -39,8 +39,8 @@ export type Fault =
   | { readonly action: 'html200' | 'empty200' }
   /** Carried out as if it had no If-Match and no If-None-Match. */
   | { readonly action: 'ignore-preconditions' }
-  /** Carried out; the answer lacks its ETag. */
-  | { readonly action: 'no-etag' }
+  /** Carried out; the answer lacks its ETag, or its Date. */
+  | { readonly action: 'no-etag' | 'no-date' }
   /** From this request on all are answered ExpiredToken. */
   | { readonly action: 'expire-credentials' }
   /** The answer does not announce its length. */
@@ -164,11 +164,14 @@ function clockOf({ skewMs }: State): string {
 
 function reply(response: ServerResponse, { status, headers = {}, body = '' }: Answer, fault: Fault | undefined): void {
   const { ETag: _etag, ...withoutEtag } = headers
+  const { date: _date, ...withoutDate } = headers
   const bytes = Uint8Array.from(typeof body === 'string' ? Buffer.from(body) : body)
   if (fault?.action === 'corrupt' && bytes.length > 0) bytes[0] = (bytes[0] ?? 0) ^ 1
   const isHead = 'content-length' in headers
   const length = isHead || fault?.action === 'chunked' ? {} : { 'content-length': String(bytes.length) }
-  response.writeHead(status, { ...(fault?.action === 'no-etag' ? withoutEtag : headers), ...length })
+  const sent = fault?.action === 'no-etag' ? withoutEtag : fault?.action === 'no-date' ? withoutDate : headers
+  response.sendDate = fault?.action !== 'no-date'
+  response.writeHead(status, { ...sent, ...length })
   if (fault?.action !== 'truncate') return void response.end(isHead ? undefined : bytes)
   response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
 }

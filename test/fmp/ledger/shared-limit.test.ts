@@ -1,0 +1,327 @@
+// Processes that share a limit, played in a time of their own; `bun run test:ledger` plays many more.
+
+import { describe, expect, test } from 'bun:test'
+import { IngestError } from '../../../lib/core/errors.ts'
+import type { SharedLimit } from '../../../lib/fmp/ledger/shared-limit.ts'
+import { emptyLedger, leasedCalls, parseLedger, type LedgerState } from '../../../lib/fmp/ledger/state.ts'
+import { utcDate } from '../../../lib/core/dates.ts'
+import {
+  createStore,
+  openLimit,
+  play,
+  storyOf,
+  type Played,
+  type Story,
+  type TestStore,
+} from '../../support/ledger/simulate.ts'
+import { drawQuietStory, drawStory, leastGapMs, useOf, violationsIn } from '../../support/ledger/stories.ts'
+import { createMachine, createWorldTime, type Machine, type WorldTime } from '../../support/ledger/world.ts'
+import { forRandomRuns, seededRandom } from '../../support/random.ts'
+import { errorOf } from '../../support/values.ts'
+
+const STORIES = Number(Bun.env['LEDGER_STORIES'] ?? 150)
+const QUIET_STORIES = 12
+
+const START_MS = Date.UTC(2026, 10, 28, 12)
+const HOUR_MS = 3_600_000
+
+/** The calls that the newest ledger counts. */
+function countedIn({ versions }: Pick<Played, 'versions'>): number {
+  const { day = utcDate(START_MS), text } = versions.at(-1) ?? {}
+  return leasedCalls(parseLedger(text, day, 'ledger'))
+}
+
+/** The error that ended every worker of a story. */
+function endOf({ failures }: Played): IngestError {
+  const [first] = failures
+  if (!(first instanceof IngestError)) throw new Error(`no failure but ${String(first)}`)
+  expect(new Set(failures.map(String))).toEqual(new Set([String(first)]))
+  return first
+}
+
+describe('whatever happens', () => {
+  test(`no limit is passed and nothing is forgotten, in ${STORIES} stories`, async () => {
+    await forRandomRuns('stories of a ledger', STORIES, async (random) => {
+      const story = drawStory(random)
+      expect(violationsIn(story, await play(story))).toEqual([])
+    })
+  })
+})
+
+describe('where everything works', () => {
+  test('nine tenths of the limit are used, and no call is counted that is not made', async () => {
+    const uses: number[] = []
+    await forRandomRuns('quiet stories of a ledger', QUIET_STORIES, async (random) => {
+      const story = drawQuietStory(random)
+      const played = await play(story)
+      expect(violationsIn(story, played)).toEqual([])
+      expect(played.failures).toEqual([])
+      uses.push(useOf(story, played))
+    })
+    const mean = uses.reduce((sum, use) => sum + use, 0) / uses.length
+    console.log(`mean use of the shared limit: ${mean.toFixed(3)}`)
+    expect(mean).toBeGreaterThanOrEqual(0.9)
+  })
+
+  test('a process alone keeps its rate without a gap, for four small requests in ten seconds', async () => {
+    const story = storyOf(seededRandom(1), { lengthMs: 300_000 })
+    const played = await play(story)
+    const settled = played.calls.filter(({ atMs }) => atMs > story.startMs + 30_000)
+    const gaps = settled.slice(1).map(({ atMs }, index) => atMs - (settled[index]?.atMs ?? 0))
+    expect(Math.max(...gaps)).toBeLessThan(2 * story.intervalMs)
+    expect(useOf(story, played)).toBeGreaterThan(0.95)
+    // At first it finds out the store's time.
+    expect(played.storeRequests).toBeLessThan((300 / 10) * 4 + 15)
+  })
+
+  test('what is left over is given back at the end', async () => {
+    const played = await play(storyOf(seededRandom(2), { processes: 3, lengthMs: 33_000 }))
+    expect(played.calls.length).toBeGreaterThan(50)
+    expect(countedIn(played)).toBe(played.calls.length)
+  })
+
+  test('without a rate only the calls of the day are shared', async () => {
+    const played = await play(
+      storyOf(seededRandom(3), { processes: 3, workers: 2, intervalMs: 0, dailyCalls: 700, lengthMs: 120_000 }),
+    )
+    expect(played.calls).toHaveLength(700)
+    expect(endOf(played).kind).toBe('quota')
+    expect(leastGapMs(played.calls)).toBeLessThan(100)
+  })
+})
+
+describe('the calls of a day', () => {
+  test.each([1, 5, 43, 250])('that are %d are all made, and no more', async (dailyCalls) => {
+    for (const processes of [1, 4]) {
+      const played = await play(storyOf(seededRandom(4), { processes, dailyCalls, lengthMs: 150_000 }))
+      expect(played.calls).toHaveLength(dailyCalls)
+      const error = endOf(played)
+      expect(error).toMatchObject({ kind: 'quota', scope: 'run' })
+      expect(error.message).toContain(`${dailyCalls} calls of this UTC day (DAILY_CALLS)`)
+      expect(error.hint).toContain('after midnight UTC')
+    }
+  })
+
+  test('begin anew after midnight', async () => {
+    const startMs = Date.UTC(2026, 10, 28, 23, 57)
+    const played = await play(storyOf(seededRandom(5), { startMs, dailyCalls: 600, lengthMs: 300_000, processes: 2 }))
+    const days = Object.groupBy(played.calls, ({ atMs }) => utcDate(atMs))
+    expect(Object.keys(days)).toEqual(['2026-11-28', '2026-11-29'])
+    // No call within a minute of midnight.
+    const midnightMs = Date.UTC(2026, 10, 29)
+    expect(played.calls.filter(({ atMs }) => Math.abs(atMs - midnightMs) < 60_000)).toEqual([])
+  })
+})
+
+describe('refusals', () => {
+  const refusedFor = (random: number, lengthMs: number, changes: Partial<Story> = {}): Story => {
+    const span = { fromMs: START_MS + 20_000, untilMs: START_MS + lengthMs }
+    return storyOf(seededRandom(random), { startMs: START_MS, processes: 4, refusals: [span], ...changes })
+  }
+
+  test('of a minute pause all, and cost a few calls', async () => {
+    const story = refusedFor(6, 60_000, { lengthMs: 200_000 })
+    const played = await play(story)
+    expect(played.failures).toEqual([])
+    expect(violationsIn(story, played)).toEqual([])
+    expect(played.calls.filter(({ isRefused }) => isRefused).length).toBeLessThan(20)
+    expect(played.calls.some(({ atMs }) => atMs > START_MS + 190_000)).toBe(true)
+  })
+
+  test('of over two minutes stop all; runs of the next hour make no call, and a later one asks again', async () => {
+    const store = createStore()
+    const story = refusedFor(7, HOUR_MS, { lengthMs: 300_000 })
+    const played = await play(story, store)
+    const error = endOf(played)
+    expect(error).toMatchObject({ kind: 'quota', scope: 'run' })
+    expect(error.message).toContain('The day limit of your plan is reached')
+    expect(error.hint).toContain('tomorrow')
+    const lastMs = Math.max(...played.calls.map(({ endMs }) => endMs))
+    expect(lastMs).toBeGreaterThan(START_MS + 20_000 + 130_000)
+    const later = { lengthMs: 60_000, processes: 2, refusals: [] }
+    const soon = await play(storyOf(seededRandom(8), { ...later, startMs: lastMs + HOUR_MS - 70_000 }), store)
+    expect(soon.calls).toEqual([])
+    expect(endOf(soon).kind).toBe('quota')
+    const next = await play(storyOf(seededRandom(9), { ...later, startMs: lastMs + HOUR_MS + 1_000 }), store)
+    expect(next.failures).toEqual([])
+    expect(next.calls.length).toBeGreaterThan(50)
+  })
+})
+
+/** A few processes that a test leads by hand. */
+function openWorld(changes: Partial<Story> = {}) {
+  const time = createWorldTime(START_MS)
+  const store = createStore()
+  const story = storyOf(seededRandom(10), { startMs: START_MS, ...changes })
+  const open = (): { machine: Machine; limit: SharedLimit } => {
+    const machine = createMachine(time, 0, 1)
+    return { machine, limit: openLimit(machine, { store, story, time }) }
+  }
+  return { time, store, story, open }
+}
+
+type Answer = 'answered' | 'refused' | 'dead'
+
+/** Makes one call after the other, each answered after 100 ms. Resolves to the error that ends it. */
+async function callOn(
+  { machine, limit }: { machine: Machine; limit: SharedLimit },
+  answer: () => Answer,
+): Promise<unknown> {
+  try {
+    for (;;) {
+      for (let waited = limit.take(); waited !== undefined; waited = limit.take()) await waited
+      const reply = answer()
+      if (reply === 'dead') machine.kill()
+      await machine.after(100)
+      if (reply === 'refused') limit.refused(undefined)
+      else limit.answered()
+    }
+  } catch (error) {
+    return error
+  }
+}
+
+const runFor = async (time: WorldTime, ms: number): Promise<void> => await time.runUntil(time.now() + ms)
+
+const newestOf = ({ versions }: TestStore): LedgerState => {
+  const { day, text } = versions.at(-1) ?? { day: utcDate(START_MS), text: undefined }
+  return text === undefined ? emptyLedger(day) : parseLedger(text, day, 'ledger')
+}
+
+describe('one process', () => {
+  test('reads and writes nothing before a call is asked for, and nothing at its end then', async () => {
+    const { time, store, open } = openWorld()
+    const { limit } = open()
+    await limit.close()
+    await runFor(time, 10_000)
+    expect(store.requests()).toBe(0)
+  })
+
+  test('gets no call after its end: that would be a defect', async () => {
+    const { open } = openWorld()
+    const { limit } = open()
+    await limit.close()
+    expect(() => limit.take()).toThrow('after the end of the run')
+  })
+
+  test('tells when its next call may start', async () => {
+    const { time, open } = openWorld({ intervalMs: 1_000 })
+    const { limit } = open()
+    void limit.take()
+    await runFor(time, 2_000)
+    expect(limit.nextInMs()).toBe(0)
+    expect(limit.take()).toBeUndefined()
+    expect(limit.nextInMs()).toBe(1_005)
+    await runFor(time, 400)
+    expect(limit.nextInMs()).toBe(605)
+    expect(limit.take()).toBeInstanceOf(Promise)
+  })
+
+  test('that dies while it finds out whether FMP answers again is waited for, and then another one does', async () => {
+    const { time, store, open } = openWorld({ intervalMs: 1_000 })
+    let isRefusing = true
+    let deaths = 0
+    const [a, b] = [open(), open()]
+    const times: number[] = []
+    const answer = (): Answer => {
+      times.push(time.now())
+      if (!isRefusing) return 'answered'
+      isRefusing = false
+      return 'refused'
+    }
+    /** The first to call while there is a refusal dies of it. */
+    const dying = (): Answer => {
+      const isProbe = newestOf(store).refusal?.probe !== undefined && newestOf(store).refusal?.probe !== null
+      if (!isProbe || deaths > 0) return answer()
+      times.push(time.now())
+      deaths += 1
+      return 'dead'
+    }
+    for (const one of [a, b]) void callOn(one, dying)
+    await runFor(time, 100_000)
+    expect(deaths).toBe(1)
+    const living = [a, b].filter(({ machine }) => !machine.isDead())
+    expect(living).toHaveLength(1)
+    const gaps = times.slice(1).map((ms, index) => ms - (times[index] ?? 0))
+    // FMP may take 30 seconds to answer: so long nobody else calls.
+    expect(Math.max(...gaps)).toBeGreaterThan(30_000)
+    expect(Math.max(...gaps)).toBeLessThan(45_000)
+    expect(newestOf(store).refusal).toBeNull()
+    expect(times.at(-1)).toBeGreaterThan(START_MS + 98_000)
+  })
+
+  test('that is refused while it leases uses nothing of that lease', async () => {
+    const { time, store, open } = openWorld({ intervalMs: 1_000, storeMs: 200 })
+    const { machine, limit } = open()
+    let refusedMs = Infinity
+    const early: number[] = []
+    void callOn({ machine, limit }, () => {
+      if (time.now() > refusedMs && newestOf(store).refusal?.probe === null) early.push(time.now())
+      return 'answered'
+    })
+    // When a lease has reached the store, and its answer has not yet come, FMP refuses a call.
+    await runFor(time, 3_000)
+    const before = store.versions.length
+    while (store.versions.length === before) await runFor(time, 1)
+    refusedMs = time.now()
+    limit.refused(undefined)
+    await runFor(time, 30_000)
+    expect(early).toEqual([])
+    expect(newestOf(store).epoch).toBe(1)
+  })
+
+  test('that is stopped gives its calls back, though another one changes the ledger meanwhile', async () => {
+    const { time, store, story, open } = openWorld({ intervalMs: 1_000 })
+    const { machine, limit } = open()
+    const stop = new AbortController()
+    const storeOf = { ...store, recordFor: store.recordFor }
+    const record: TestStore = {
+      ...storeOf,
+      recordFor: (...where) => {
+        const real = store.recordFor(...where)
+        return {
+          ...real,
+          // The first write after the stop meets a change of somebody else.
+          write: async (day, text, version) => {
+            if (!stop.signal.aborted || conflicts === 0) return await real.write(day, text, version)
+            conflicts -= 1
+            return false
+          },
+        }
+      },
+    }
+    let conflicts = 2
+    const stopped = openLimit({ ...machine, signal: stop.signal }, { store: record, story, time })
+    void stopped.take()
+    await runFor(time, 2_000)
+    expect(stopped.take()).toBeUndefined()
+    expect(leasedCalls(newestOf(store))).toBe(10)
+    stop.abort(new Error('stopped'))
+    const closed = stopped.close()
+    await runFor(time, 1_000)
+    await closed
+    expect(conflicts).toBe(0)
+    expect(leasedCalls(newestOf(store))).toBe(1)
+    expect(newestOf(store).leases).toEqual([])
+    await limit.close()
+  })
+
+  test.each(['read', 'write'] as const)('whose store is out of order ends with its error: %s', async (what) => {
+    const { time, store, story } = openWorld()
+    const lost = new IngestError('store/2026-11-28.json: the store is out of reach', { kind: 'store', scope: 'run' })
+    const failing: TestStore = {
+      ...store,
+      recordFor: (...where) => ({ ...store.recordFor(...where), [what]: () => Promise.reject(lost) }),
+    }
+    const machine = createMachine(time, 0, 1)
+    const limit = openLimit(machine, { store: failing, story, time })
+    const ended = callOn({ machine, limit }, () => 'answered')
+    await runFor(time, 5_000)
+    expect(await ended).toBe(lost)
+    expect(errorOf(() => limit.take())).toBe(lost)
+    // Nothing was leased, so there is nothing to give back.
+    const closed = limit.close()
+    await runFor(time, 5_000)
+    await closed
+  })
+})
