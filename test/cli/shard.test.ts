@@ -137,6 +137,12 @@ describe('the shard', () => {
       'SLURM_ARRAY_TASK_ID is set without SLURM_ARRAY_TASK_MIN',
     ],
     [
+      'an array of too many tasks',
+      [],
+      slurm(3, 0, 4_999),
+      'SLURM_ARRAY_TASK_COUNT is "5000", expected a whole number of shards from 1 to 1000, or --shard none',
+    ],
+    [
       'an index that is no number',
       [],
       { JOB_COMPLETION_INDEX: '-1' },
@@ -190,6 +196,21 @@ describe('the run group', () => {
   test('is a name that fits on a line', () => {
     expect(problemsOf(['--run-group', 'a b'])[0]).toContain('--run-group is "a b", expected a name of at most 100')
   })
+})
+
+test('a shard keeps no table in a folder, where two could replace one file at once', () => {
+  const expected = expect.stringMatching(
+    /^--table in a shard needs a bucket: .* run `ingest table` when all shards/,
+  ) as string
+  expect(problemsOf(['--table', '--shard', '1/2', '--out', './lake'])).toEqual([expected])
+  expect(problemsOf(['--out', './lake'], { TABLE: 'true', ...slurm(3) })).toEqual([expected])
+  for (const argv of [
+    ['--shard', '1/2'],
+    ['--shard', '1/1', '--out', './lake'],
+    ['--out', './lake'],
+  ]) {
+    expect(resolve(['--table', ...argv]).keepsTables).toBe(true)
+  }
 })
 
 test('the calls of a day need the ledger', () => {

@@ -74,7 +74,9 @@ async function playAll(): Promise<0 | 1> {
   const all = told.map((text) => JSON.parse(text) as Tally).reduce(sumOf)
   const { quietUse, quietStories, leastGap } = all
   console.log(`seeds ${FIRST_SEED} to ${FIRST_SEED + STORIES - 1}: ${all.stories} stories`)
-  console.log(`${all.calls} calls, ${all.deaths} deaths, ${all.lostAnswers} lost answers of ${all.storeRequests} requests`)
+  console.log(
+    `${all.calls} calls, ${all.deaths} deaths, ${all.lostAnswers} lost answers of ${all.storeRequests} requests`,
+  )
   console.log(`least time between two calls: ${leastGap.toFixed(4)} of the interval`)
   if (quietStories > 0) console.log(`mean use of the limit where all works: ${(quietUse / quietStories).toFixed(3)}`)
   console.log(`${all.violations} violations`)

@@ -34,7 +34,7 @@ test('a list that others replace without end is an error that says so', async ()
   await noteRun(run('a'), contextOf(store, NOW))
   const busy = contextOf({ ...store, replace: async () => 'conflict' }, NOW)
   const error = await failureOf(noteRun(run('b'), busy))
-  expect(error.message).toBe('memory/tables/runs/prices.json was replaced by other runs each of 8 times')
+  expect(error.message).toBe('memory/tables/runs/prices.json was replaced by other runs each of 100 times')
 })
 
 test.each(['', 'no JSON', '{"open":1}', '{}'])('a list that is %p counts as a run that was ended', async (text) => {
@@ -56,4 +56,14 @@ describe('a run that began', () => {
   ])('%s is ended or not', (_when, since, isEnded) => {
     expect(endedRuns([run('a', since)], at(NOW)).has('a')).toBe(isEnded)
   })
+})
+
+test('64 runs that note and forget themselves at once lose nothing, and none gives up', async () => {
+  const store = createMemoryStore()
+  const ids = Array.from({ length: 64 }, (_, index) => `shard ${index}`)
+  await Promise.all(ids.map(async (id) => await noteRun(run(id), contextOf(store, NOW))))
+  const noted = await listOpenRuns(contextOf(store, NOW))
+  expect(noted.map(({ id }) => id).toSorted()).toEqual(ids.toSorted())
+  await Promise.all(ids.slice(1).map(async (id) => await forgetRuns(new Set([id]), contextOf(store, NOW))))
+  expect(await listOpenRuns(contextOf(store, NOW))).toEqual([run('shard 0')])
 })

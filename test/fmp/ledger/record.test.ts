@@ -342,7 +342,12 @@ test('the store’s time is asked for again where it is known by the second only
     const fromMs = Math.floor(nowMs / 1_000) * 1_000
     storeTime.observe({ fromMs, toMs: fromMs + 1_000, sentMs: clock.elapsedMs(), receivedMs: clock.elapsedMs() })
   }
-  const record = { locate: String, read: async () => ({ text: undefined, version: '' }), write: async () => true, learnTime }
+  const record = {
+    locate: String,
+    read: async () => ({ text: undefined, version: '' }),
+    write: async () => true,
+    learnTime,
+  }
   const options = { record, storeTime, clock, random: () => 0.5, process: 'a', signal: new AbortController().signal }
   const access = accessLedger(options, newPart())
   await access.look()

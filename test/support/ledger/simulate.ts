@@ -201,7 +201,10 @@ export function createStore(): TestStore {
 let processes = 0
 
 /** The limit of a process on this machine. */
-export function openLimit(machine: Machine, { store, story, time }: Place & { readonly store: TestStore }): SharedLimit {
+export function openLimit(
+  machine: Machine,
+  { store, story, time }: Place & { readonly store: TestStore },
+): SharedLimit {
   const storeTime = createRemoteClock(machine)
   processes += 1
   return createSharedLimit({
