@@ -89,7 +89,7 @@ async function readMonths(
   const listedYears = new Set<number>()
   for (const [symbol, { listedDays, listedYears: ofSymbol, added }] of watched) {
     for (const year of ofSymbol.keys()) listedYears.add(year)
-    for (const date of [...listedDays, ...datesOf(symbol, added.keys(), context)]) {
+    for (const date of [...listedDays, ...added.map(({ row }) => row.date)]) {
       const unit = unitOf(symbol, date, layout)
       if (unit.kind === 'month') wanted.add(unitName(unit, layout))
     }
@@ -109,13 +109,6 @@ async function readMonths(
   return months
 }
 
-function datesOf(symbol: string, keys: Iterable<string>, { dataset }: TableContext): readonly IsoDate[] {
-  return [...keys].flatMap((key) => {
-    const partition = dataset.partitionOf(symbol, key)
-    return partition?.kind === 'day' ? [partition.date] : []
-  })
-}
-
 type Months = Table & { readonly months: ReadonlyMap<string, TableFooter> }
 
 async function findTasks(watched: Watched, table: Months, context: TableContext): Promise<Tasks> {
@@ -128,7 +121,7 @@ async function findTasks(watched: Watched, table: Months, context: TableContext)
   }
   if (behind.length > 0) await findSymbolWork(behind, table, context, readAt)
   for (const [symbol, seen] of watched) {
-    for (const rows of seen.added.values()) addRows({ symbol, rows, seen }, tasks, table)
+    addRows({ symbol, rows: seen.added, seen }, tasks, table)
   }
   return tasks
 }
@@ -169,7 +162,7 @@ function isMonthly(year: number, months: Months['months']): boolean {
 /** The files that the run has changed otherwise than by a new day, and those that lack a day file that was listed. */
 function unitsToRead(symbol: string, seen: WatchedSymbol, table: Months, context: TableContext): readonly Unit[] {
   const { layout, months } = table
-  const added = new Set(datesOf(symbol, seen.added.keys(), context))
+  const added = new Set(seen.added.map(({ row }) => row.date))
   const lacking = [...seen.listedDays]
     .filter((date) => !added.has(date))
     .map((date) => ({ date, unit: unitOf(symbol, date, layout) }))
@@ -187,7 +180,7 @@ function hasDay(footer: TableFooter | undefined, symbol: string, date: IsoDate):
 
 type Added = { readonly symbol: string; readonly rows: readonly StampedRow[]; readonly seen: WatchedSymbol }
 
-/** Adds the rows of a new day file. */
+/** Adds the rows of new day files. */
 function addRows({ symbol, rows, seen }: Added, tasks: Tasks, { layout, months }: Months): void {
   for (const stamped of rows) {
     const { date } = stamped.row
