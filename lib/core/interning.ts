@@ -3,9 +3,9 @@
 import type { IsoDate } from './dates.ts'
 
 /** Returns the set that was first given with these dates in this order. */
-export type InternDates = (dates: Iterable<IsoDate>) => ReadonlySet<IsoDate>
+type InternDates = (dates: Iterable<IsoDate>) => ReadonlySet<IsoDate>
 
-/** Keeps each set that it has returned, with its dates as a text. */
+/** Keeps each set that it has returned, with its dates as a text: it is not for sets that grow date by date. */
 export function createDateInterner(): InternDates {
   const sets = new Map<string, ReadonlySet<IsoDate>>()
   return (dates) => {

@@ -19,7 +19,7 @@ export type SurveyMemory = {
 /** What a run has written of a symbol. */
 type Written = {
   /** The dates of new day files. */
-  readonly newDays: ReadonlySet<IsoDate>
+  readonly newDays: readonly IsoDate[]
   /** Whether any other file was written. */
   readonly isRewritten: boolean
 }
@@ -127,8 +127,8 @@ function createNightPlanner(context: SettledContext): (stored: StoredSessions) =
 }
 
 /** What the survey would have found with these day files too. */
-function withDays(stored: StoredSessions, added: ReadonlySet<IsoDate>): StoredSessions {
-  if (added.size === 0) return stored
+function withDays(stored: StoredSessions, added: readonly IsoDate[]): StoredSessions {
+  if (added.length === 0) return stored
   const newest = [stored.newest ?? [], ...added].flat().toSorted().at(-1)
   return { ...stored, days: new Set([...stored.days, ...added]), newest }
 }

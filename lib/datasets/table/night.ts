@@ -69,7 +69,7 @@ function settledIn(watched: Watched, settledOf: Night['settledOf']): ReadonlyMap
   const settled = new Map<string, string>()
   for (const [symbol, seen] of watched) {
     if (settledOf !== undefined) settled.set(symbol, settledOf(symbol, seen))
-    else if (seen.isRewritten || seen.newDays.size > 0) settled.set(symbol, '')
+    else if (seen.isRewritten || seen.newDays.length > 0) settled.set(symbol, '')
   }
   return settled
 }

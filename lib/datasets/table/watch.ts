@@ -16,7 +16,7 @@ export type WatchedSymbol = {
   /** Keys of other files that were written. */
   readonly changed: Set<string>
   /** The dates of new day files, with or without their bytes. */
-  newDays: ReadonlySet<IsoDate>
+  readonly newDays: IsoDate[]
   /** Whether any other file was written. */
   isRewritten: boolean
   /** The dates of day files that were listed. */
@@ -76,7 +76,7 @@ export function watchStore(
     const partition = dataset.partitionOf(symbol, key)
     const newDay = isNew && partition?.kind === 'day' ? partition.date : undefined
     if (newDay === undefined) seen.isRewritten = true
-    else seen.newDays = intern([...seen.newDays, newDay])
+    else seen.newDays.push(newDay)
     if (newDay !== undefined && keptBytes + bytes.byteLength <= MAX_KEPT_BYTES) {
       keptBytes += bytes.byteLength
       seen.added.push(...(await readStampedRows(bytes, dataset.columns)))
@@ -139,6 +139,6 @@ function tellingStore(store: Store, { sawListed, willWrite, sawWritten }: Tellin
 const NO_DAYS: ReadonlySet<IsoDate> = new Set()
 
 function newlySeen(): WatchedSymbol {
-  const written = { added: [], changed: new Set<string>(), newDays: NO_DAYS, isRewritten: false }
+  const written = { added: [], changed: new Set<string>(), newDays: [], isRewritten: false }
   return { ...written, listedDays: NO_DAYS, listedYears: new Map() }
 }
