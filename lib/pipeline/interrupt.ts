@@ -45,13 +45,20 @@ export function createGracePeriod(interruptible: Interruptible, graceMs: number)
     })
 }
 
-/** Stops waiting for work that only reads as soon as the run is stopped: rejects with the reason of the stop. */
+/**
+ * Stops waiting for work that only reads as soon as the run is stopped: rejects with the reason of the stop. Once the work is
+ * done nothing of it is kept: the signal lives as long as the run, and its listener would keep what the work has read.
+ */
 export async function unlessStopped<T>(work: Promise<T>, { stop }: { readonly stop: AbortController }): Promise<T> {
-  const stopped = new Promise<never>((_resolve, reject) => {
-    const rejectNow = () => reject(stop.signal.reason as Error)
-    if (stop.signal.aborted) rejectNow()
-    else stop.signal.addEventListener('abort', rejectNow, { once: true })
-  })
-  // Promise.race handles a later rejection of `work` as well, so it is never an unhandled one.
-  return await Promise.race([stopped, work])
+  const { signal } = stop
+  const { promise: stopped, reject } = Promise.withResolvers<never>()
+  const rejectNow = () => reject(signal.reason as Error)
+  if (signal.aborted) rejectNow()
+  else signal.addEventListener('abort', rejectNow, { once: true })
+  try {
+    // Promise.race handles a later rejection of `work` as well, so it is never an unhandled one.
+    return await Promise.race([stopped, work])
+  } finally {
+    signal.removeEventListener('abort', rejectNow)
+  }
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { getEventListeners } from 'node:events'
 import { IngestError } from '../../lib/core/errors.ts'
 import { afterGrace, unlessStopped } from '../../lib/pipeline/interrupt.ts'
 import { createFakeClock } from '../support/runs/fake-clock.ts'
@@ -40,4 +41,16 @@ test('work that was begun although the user has had enough may fail unheard', as
   await Bun.sleep(5)
   process.off('unhandledRejection', hear)
   expect(unheard).toEqual([])
+})
+
+test.each([
+  ['is done', async () => 'rows'],
+  ['has failed', async () => await Promise.reject(new Error('No space'))],
+])('work that %s leaves nothing at the signal of the run', async (_, work: () => Promise<string>) => {
+  const stop = new AbortController()
+  const waiting = unlessStopped(work(), { stop })
+  const listeners = () => getEventListeners(stop.signal, 'abort').length
+  expect(listeners()).toBe(1)
+  await waiting.catch(() => undefined)
+  expect(listeners()).toBe(0)
 })

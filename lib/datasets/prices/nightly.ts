@@ -87,9 +87,13 @@ function unanswered(stored: StoredSessions, range: DateRange, calendar: Calendar
     ...stored.unreadYears.map(wholeYear),
   ]
   const earlier = new Set(stored.earlierDays)
-  return calendar
-    .sessions(range)
-    .filter((day) => !stored.days.has(day) && !earlier.has(day) && !answered.some((dates) => isWithin(day, dates)))
+  return calendar.sessions(range).filter((day) => !stored.days.has(day) && !earlier.has(day) && !isInAny(day, answered))
+}
+
+/** A loop, because `some` takes a new function for each session of each symbol: 60 MB of garbage for 5,000 symbols. */
+function isInAny(day: IsoDate, ranges: readonly DateRange[]): boolean {
+  for (const range of ranges) if (isWithin(day, range)) return true
+  return false
 }
 
 /** The sessions that belong to a run of at least `minLength` consecutive ones. */

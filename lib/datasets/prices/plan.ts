@@ -2,15 +2,15 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import { ZERO_COUNTS, withFate, type Counts } from '../../core/outcome.ts'
-import { earlierOf, yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { earlierOf, yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
 import { foreignFileError, type IngestError } from '../../core/errors.ts'
 import type { Period } from '../../core/period.ts'
 import type { StoredSessions } from './survey.ts'
 import { oldestKnown, planNight, type Night } from './nightly.ts'
-import { footersOf, replaceableOf, yearPart, type Replaceable } from './year-files.ts'
+import { footersOf, replaceableOf, type Replaceable } from './year-files.ts'
 import type { SessionDataset, Partition } from './schema.ts'
 import { actionOn, type FileAction } from '../file-action.ts'
-import { addSurveyed, yearsWithStatus, type YearPart } from './year-status.ts'
+import { addSurveyed, yearPartsOf, yearsWithStatus, type YearPart } from './year-status.ts'
 import type { Audit } from './audit.ts'
 import { closedDaysIn, tradesElsewhere, withClosedDays } from './exchange.ts'
 
@@ -83,9 +83,14 @@ const RECENT_SESSIONS = 5
 
 /** One plan per symbol: first symbols without stored sessions, then by newest stored session, oldest first. */
 export function planSessions(surveyed: readonly StoredSessions[], context: PlanContext): readonly SymbolPlan[] {
-  const shared = { ...context, years: yearsOf(context), newDay: createNewDayFiles(context) }
+  return sortPlans(surveyed.map(createPlanner(context)))
+}
+
+/** Plans one symbol after the other; what is the same for all of them is made once. */
+export function createPlanner(context: PlanContext): (stored: StoredSessions) => SymbolPlan {
+  const shared = { ...context, years: yearPartsOf(context), newDay: createNewDayFiles(context) }
   const planOne = context.mode === 'daily' ? planDays : planYears
-  return sortPlans(surveyed.map((stored) => planOne(stored, shared)))
+  return (stored) => planOne(stored, shared)
 }
 
 /** Puts first what is furthest behind; equals keep their order. */
@@ -99,14 +104,6 @@ type PlanningContext = PlanContext & {
   readonly years: readonly YearPart[]
   /** The planned file of a day without a stored file. */
   readonly newDay: (date: IsoDate) => PlannedFile
-}
-
-function yearsOf({ period: { range }, calendar }: PlanContext): readonly YearPart[] {
-  if (range === undefined) return []
-  return yearsIn(range).map((year) => {
-    const part = yearPart(year, range)
-    return { year, part, sessions: calendar.sessions(part) }
-  })
 }
 
 function createNewDayFiles({ calendar, isForced }: PlanContext): PlanningContext['newDay'] {

@@ -5,7 +5,7 @@ import { isIsoDate, type IsoDate } from '../../core/dates.ts'
 import type { Period } from '../../core/period.ts'
 import type { StoredFile } from '../../store/store.ts'
 import { tradesElsewhere } from './exchange.ts'
-import { planSessions, type PlanContext, type SymbolPlan } from './plan.ts'
+import { createPlanner, type PlanContext, type SymbolPlan } from './plan.ts'
 import { surveyListed, type StoredSessions, type SurveyContext } from './survey.ts'
 
 /** What the table of a run knows of the surveys of earlier ones. */
@@ -19,7 +19,7 @@ export type SurveyMemory = {
 /** What a run has written of a symbol. */
 type Written = {
   /** The dates of new day files. */
-  readonly newDays: ReadonlySet<IsoDate>
+  readonly newDays: readonly IsoDate[]
   /** Whether any other file was written. */
   readonly isRewritten: boolean
 }
@@ -71,12 +71,13 @@ export function lineOfListing(
 }
 
 function createLineOf(context: SettledContext): (stored: StoredSessions) => string {
+  const planOf = createNightPlanner(context)
   const planOfLine = createPlanOfLine(context)
   const { lookbackFrom } = context.period
   return (stored) => {
-    const plan = planOf(stored, context)
-    const [newest, first] = [plan?.newest, plan?.storedSpan?.from]
-    if (plan === undefined || plan.calls > 0 || !newest || !first || !lookbackFrom) return ''
+    const plan = planOf(stored)
+    const [newest, first] = [plan.newest, plan.storedSpan?.from]
+    if (plan.calls > 0 || !newest || !first || !lookbackFrom) return ''
     const line = `${newest} ${lookbackFrom} ${first}`
     const told = planOfLine(line)
     return told !== undefined && isSame(planFor(stored.symbol, told), plan) ? line : ''
@@ -90,14 +91,12 @@ function isSame(plan: SymbolPlan, listed: SymbolPlan): boolean {
 
 /** The plan that a line gives for any symbol, made once for each; undefined if it settles none as of this run. */
 function createPlanOfLine(context: SettledContext): (line: string) => SymbolPlan | undefined {
+  const planOf = createNightPlanner(context)
   const plans = new Map<string, SymbolPlan | undefined>()
   return (line) => {
     if (!plans.has(line)) {
       const settled = readLine(line)
-      plans.set(
-        line,
-        settled && isOfRun(settled, context.period) ? planOf(storedOf(settled, context), context) : undefined,
-      )
+      plans.set(line, settled && isOfRun(settled, context.period) ? planOf(storedOf(settled, context)) : undefined)
     }
     return plans.get(line)
   }
@@ -123,13 +122,13 @@ function planFor(symbol: string, plan: SymbolPlan): SymbolPlan {
   return { ...plan, symbol, tradesElsewhere: tradesElsewhere(symbol) }
 }
 
-function planOf(stored: StoredSessions, context: SettledContext): SymbolPlan | undefined {
-  return planSessions([stored], { ...context, mode: 'daily', isForced: false, audit: () => false })[0]
+function createNightPlanner(context: SettledContext): (stored: StoredSessions) => SymbolPlan {
+  return createPlanner({ ...context, mode: 'daily', isForced: false, audit: () => false })
 }
 
 /** What the survey would have found with these day files too. */
-function withDays(stored: StoredSessions, added: ReadonlySet<IsoDate>): StoredSessions {
-  if (added.size === 0) return stored
+function withDays(stored: StoredSessions, added: readonly IsoDate[]): StoredSessions {
+  if (added.length === 0) return stored
   const newest = [stored.newest ?? [], ...added].flat().toSorted().at(-1)
   return { ...stored, days: new Set([...stored.days, ...added]), newest }
 }

@@ -2,6 +2,7 @@
 
 import type { Calendar } from '../../core/calendar.ts'
 import { dateOfDay, dayNumber, isWithin, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { createDateInterner } from '../../core/interning.ts'
 import type { Period } from '../../core/period.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import { packRecent, recentSpan, type RecentFiles } from './recent-files.ts'
@@ -42,7 +43,12 @@ export async function surveySessions(
   symbols: readonly string[],
   context: SurveyContext,
 ): Promise<readonly StoredSessions[]> {
-  return await surveyEach(symbols, async (symbol) => await surveySymbol(symbol, context), context.onSurveyed)
+  const intern = createDateInterner()
+  const survey = async (symbol: string): Promise<StoredSessions> => {
+    const stored = await surveySymbol(symbol, context)
+    return { ...stored, days: intern(stored.days) }
+  }
+  return await surveyEach(symbols, survey, context.onSurveyed)
 }
 
 async function surveySymbol(symbol: string, context: SurveyContext): Promise<StoredSessions> {

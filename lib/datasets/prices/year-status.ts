@@ -1,13 +1,26 @@
 // What a backfill does with each calendar year of its range: fetch it, or count it by what is stored.
 
 import { withFate, type Counts } from '../../core/outcome.ts'
-import { yearOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import { yearOf, yearsIn, type DateRange, type IsoDate } from '../../core/dates.ts'
 import type { Footer } from '../../parquet/parquet.ts'
+import type { PlanContext } from './plan.ts'
 import type { StoredSessions } from './survey.ts'
-import { isFinished, isKnownEmpty, type YearContext } from './year-files.ts'
+import { isFinished, isKnownEmpty, yearPart, type YearContext } from './year-files.ts'
 
 /** A calendar year, the part of it that lies in the range, and the sessions of that part, oldest first. */
 export type YearPart = { readonly year: number; readonly part: DateRange; readonly sessions: readonly IsoDate[] }
+
+/** The years of the range of a run, oldest first. */
+export function yearPartsOf({
+  period: { range },
+  calendar,
+}: Pick<PlanContext, 'period' | 'calendar'>): readonly YearPart[] {
+  if (range === undefined) return []
+  return yearsIn(range).map((year) => {
+    const part = yearPart(year, range)
+    return { year, part, sessions: calendar.sessions(part) }
+  })
+}
 
 /**
  * `fetch`: the year is fetched. `finished`: its stored file is complete. `empty`: the file of another year says that this

@@ -46,8 +46,13 @@ function isWhole(value: unknown): value is number {
 
 /** The file of a row. */
 export function unitOf(symbol: string, date: IsoDate, layout: Layout): Unit {
-  if (layout.baseYear === undefined || yearOf(date) < layout.baseYear) return bucketOf(symbol, layout)
-  return { kind: 'month', month: date.slice(0, 7) }
+  return monthOf(date, layout) ?? bucketOf(symbol, layout)
+}
+
+/** The file of all symbols' rows of a date; undefined if these stand in no month. */
+export function monthOf(date: IsoDate, { baseYear }: Layout): Unit | undefined {
+  const isInMonth = baseYear !== undefined && yearOf(date) >= baseYear
+  return isInMonth ? { kind: 'month', month: date.slice(0, 7) } : undefined
 }
 
 /** The file of a symbol's rows that stand in no month. */

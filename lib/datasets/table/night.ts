@@ -6,7 +6,7 @@ import { yearOf, type IsoDate } from '../../core/dates.ts'
 import type { StampedRow } from '../../parquet/parquet.ts'
 import { compareKeys } from '../../store/store.ts'
 import { dayBit, isNews, type SymbolEntry, type TableFooter } from './footer.ts'
-import { unitName, unitNamed, unitOf, type Layout, type Unit } from './layout.ts'
+import { monthOf, unitName, unitNamed, unitOf, type Layout, type Unit } from './layout.ts'
 import { forgetRuns } from './open-runs.ts'
 import { extentOf, readChange, unitsOf, type Extent } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
@@ -45,7 +45,7 @@ export async function keepTable({ watched, found, settledOf }: Night, context: T
   const { layout, listedMs, rebuiltMs } = footer
   const names = new Set(files.map(({ key }) => key.slice(tableRoot(context).length)))
   refuseStrays(names, layout, context)
-  const table = { ...extentOf(layout, names, context.nowMs), names }
+  const table = { ...extentOf(layout, names, context.nowMs), names, monthFile: createMonthFile(layout) }
   const months = await readMonths(watched, table, context)
   const tasks = await findTasks(watched, { ...table, months }, context)
   const settled = settledIn(watched, settledOf)
@@ -69,12 +69,28 @@ function settledIn(watched: Watched, settledOf: Night['settledOf']): ReadonlyMap
   const settled = new Map<string, string>()
   for (const [symbol, seen] of watched) {
     if (settledOf !== undefined) settled.set(symbol, settledOf(symbol, seen))
-    else if (seen.isRewritten || seen.newDays.size > 0) settled.set(symbol, '')
+    else if (seen.isRewritten || seen.newDays.length > 0) settled.set(symbol, '')
   }
   return settled
 }
 
-type Table = Extent & { readonly names: ReadonlySet<string> }
+type Table = Extent & {
+  readonly names: ReadonlySet<string>
+  /** The file of the month of a date, with its name; undefined if its rows stand in no month. */
+  readonly monthFile: (date: IsoDate) => { readonly unit: Unit; readonly name: string } | undefined
+}
+
+/** Made once for each date: a file for each date of each symbol is 20 MB of garbage for 5,000 symbols and thirty sessions. */
+function createMonthFile(layout: Layout): Table['monthFile'] {
+  const months = new Map<IsoDate, ReturnType<Table['monthFile']>>()
+  return (date) => {
+    if (!months.has(date)) {
+      const unit = monthOf(date, layout)
+      months.set(date, unit && { unit, name: unitName(unit, layout) })
+    }
+    return months.get(date)
+  }
+}
 
 /**
  * The footers of the months of which the run has listed or written day files, and of the last month of each year of which it has
@@ -82,16 +98,16 @@ type Table = Extent & { readonly names: ReadonlySet<string> }
  */
 async function readMonths(
   watched: Watched,
-  { layout, names }: Table,
+  { names, monthFile }: Table,
   context: TableContext,
 ): Promise<ReadonlyMap<string, TableFooter>> {
   const wanted = new Set<string>()
   const listedYears = new Set<number>()
-  for (const [symbol, { listedDays, listedYears: ofSymbol, added }] of watched) {
+  for (const { listedDays, listedYears: ofSymbol, added } of watched.values()) {
     for (const year of ofSymbol.keys()) listedYears.add(year)
-    for (const date of [...listedDays, ...datesOf(symbol, added.keys(), context)]) {
-      const unit = unitOf(symbol, date, layout)
-      if (unit.kind === 'month') wanted.add(unitName(unit, layout))
+    for (const date of [...listedDays, ...added.map(({ row }) => row.date)]) {
+      const month = monthFile(date)
+      if (month !== undefined) wanted.add(month.name)
     }
   }
   for (const year of listedYears) {
@@ -109,13 +125,6 @@ async function readMonths(
   return months
 }
 
-function datesOf(symbol: string, keys: Iterable<string>, { dataset }: TableContext): readonly IsoDate[] {
-  return [...keys].flatMap((key) => {
-    const partition = dataset.partitionOf(symbol, key)
-    return partition?.kind === 'day' ? [partition.date] : []
-  })
-}
-
 type Months = Table & { readonly months: ReadonlyMap<string, TableFooter> }
 
 async function findTasks(watched: Watched, table: Months, context: TableContext): Promise<Tasks> {
@@ -128,7 +137,7 @@ async function findTasks(watched: Watched, table: Months, context: TableContext)
   }
   if (behind.length > 0) await findSymbolWork(behind, table, context, readAt)
   for (const [symbol, seen] of watched) {
-    for (const rows of seen.added.values()) addRows({ symbol, rows, seen }, tasks, table)
+    addRows({ symbol, rows: seen.added, seen }, tasks, table)
   }
   return tasks
 }
@@ -168,12 +177,14 @@ function isMonthly(year: number, months: Months['months']): boolean {
 
 /** The files that the run has changed otherwise than by a new day, and those that lack a day file that was listed. */
 function unitsToRead(symbol: string, seen: WatchedSymbol, table: Months, context: TableContext): readonly Unit[] {
-  const { layout, months } = table
-  const added = new Set(datesOf(symbol, seen.added.keys(), context))
+  const { months, monthFile } = table
+  const added = new Set(seen.added.map(({ row }) => row.date))
   const lacking = [...seen.listedDays]
     .filter((date) => !added.has(date))
-    .map((date) => ({ date, unit: unitOf(symbol, date, layout) }))
-    .filter(({ date, unit }) => unit.kind === 'month' && !hasDay(months.get(unitName(unit, layout)), symbol, date))
+    .flatMap((date) => {
+      const month = monthFile(date)
+      return month === undefined || hasDay(months.get(month.name), symbol, date) ? [] : [month]
+    })
   const changed = [...seen.changed].flatMap((key) => {
     const partition = context.dataset.partitionOf(symbol, key)
     return partition === undefined ? [] : unitsOf(symbol, partition, table)
@@ -187,7 +198,7 @@ function hasDay(footer: TableFooter | undefined, symbol: string, date: IsoDate):
 
 type Added = { readonly symbol: string; readonly rows: readonly StampedRow[]; readonly seen: WatchedSymbol }
 
-/** Adds the rows of a new day file. */
+/** Adds the rows of new day files. */
 function addRows({ symbol, rows, seen }: Added, tasks: Tasks, { layout, months }: Months): void {
   for (const stamped of rows) {
     const { date } = stamped.row

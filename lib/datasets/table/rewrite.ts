@@ -1,5 +1,6 @@
 // A file of a table with some of its symbols changed. Row groups without a change are copied byte by byte.
 
+import { memoryUsage } from 'node:process'
 import type { Column } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
@@ -51,6 +52,7 @@ export async function rewriteFile(
   const entries = new Map<string, SymbolEntry>()
   const next = await createCursor(changes)
   const merging = { next, writer, entries }
+  let merged = 0
   for (const part of partsOf(old)) {
     const change = next.peek()
     const isUnchanged = change === undefined || !isBefore(change.symbol, part.end)
@@ -58,6 +60,8 @@ export async function rewriteFile(
       copyGroup(old, part.group, writer)
       for (const [symbol, entry] of part.entries) entries.set(symbol, entry)
     } else {
+      if (merged % GROUPS_PER_COLLECTION === 0) collectGarbage()
+      merged += 1
       await merge(part, await readPart(part, old, columns), merging)
     }
   }
@@ -68,6 +72,21 @@ export async function rewriteFile(
   const { layout, listedMs, rebuiltMs } = about
   const bytes = writer.finish(footerKeyValues({ layout, listedMs, rebuiltMs, entries }))
   return { bytes, rows: [...entries.values()].reduce((sum, { rows }) => sum + rows, 0) }
+}
+
+/** A group leaves 10 MB of garbage. More collections take more time, fewer more memory. */
+const GROUPS_PER_COLLECTION = 4
+
+/** Below this a collection is not worth its time: no run of 500 symbols takes as much. */
+const WORTHWHILE_BYTES = 200e6
+
+/**
+ * The runtime lets the heap grow to twice what is in use, and a run that comes to its table has much in use. This collection
+ * gives memory back too, unlike that of the store: a night of 5,000 symbols takes 237 MB instead of 254 with that one and
+ * 269 without any.
+ */
+function collectGarbage(): void {
+  if (memoryUsage.rss() > WORTHWHILE_BYTES) Bun.gc(true)
 }
 
 /** The symbols of a row group, some of which may have no rows. */

@@ -3,6 +3,7 @@
 
 import type { Dataset } from '../../core/dataset.ts'
 import type { IsoDate } from '../../core/dates.ts'
+import { createDateInterner } from '../../core/interning.ts'
 import { readStampedRows, type StampedRow } from '../../parquet/parquet.ts'
 import type { Store, StoredFile } from '../../store/store.ts'
 import { valueOfHive } from '../keys.ts'
@@ -10,16 +11,16 @@ import { listingHash } from './lake-rows.ts'
 
 /** What a run has seen and done of one symbol. */
 export type WatchedSymbol = {
-  /** New files of one date each, with their rows. */
-  readonly added: Map<string, readonly StampedRow[]>
+  /** The rows of new day files. */
+  readonly added: StampedRow[]
   /** Keys of other files that were written. */
   readonly changed: Set<string>
   /** The dates of new day files, with or without their bytes. */
-  readonly newDays: Set<IsoDate>
+  readonly newDays: IsoDate[]
   /** Whether any other file was written. */
   isRewritten: boolean
   /** The dates of day files that were listed. */
-  readonly listedDays: Set<IsoDate>
+  listedDays: ReadonlySet<IsoDate>
   /** The hash of each year file whose year was listed; empty for a year without one. */
   readonly listedYears: Map<number, string>
 }
@@ -44,6 +45,7 @@ export function watchStore(
   { datasets, listedFrom, beforeChange }: WatchOptions,
 ): { readonly store: Store; readonly watched: (dataset: Dataset) => Watched } {
   const byDataset = new Map<Dataset, Map<string, WatchedSymbol>>(datasets.map((dataset) => [dataset, new Map()]))
+  const intern = createDateInterner()
   let keptBytes = 0
 
   function watchedAt(
@@ -74,10 +76,10 @@ export function watchStore(
     const partition = dataset.partitionOf(symbol, key)
     const newDay = isNew && partition?.kind === 'day' ? partition.date : undefined
     if (newDay === undefined) seen.isRewritten = true
-    else seen.newDays.add(newDay)
+    else seen.newDays.push(newDay)
     if (newDay !== undefined && keptBytes + bytes.byteLength <= MAX_KEPT_BYTES) {
       keptBytes += bytes.byteLength
-      seen.added.set(key, await readStampedRows(bytes, dataset.columns))
+      seen.added.push(...(await readStampedRows(bytes, dataset.columns)))
     } else {
       seen.changed.add(key)
     }
@@ -90,11 +92,13 @@ export function watchStore(
     // A year of which the listing begins with its folder was listed with the year's own file, which stands first in it.
     const [from, to] = [/year=(\d{4})\/$/.exec(after ?? '')?.[1], /\/year=(\d{4})\//.exec(until ?? '')?.[1]]
     for (let year = Number(from); year <= Number(to ?? from); year += 1) seen.listedYears.set(year, '')
+    const days = new Set(seen.listedDays)
     for (const file of files) {
       const partition = dataset.partitionOf(symbol, file.key)
-      if (partition?.kind === 'day' && partition.date >= listedFrom) seen.listedDays.add(partition.date)
+      if (partition?.kind === 'day' && partition.date >= listedFrom) days.add(partition.date)
       if (partition?.kind === 'year') seen.listedYears.set(partition.year, listingHash([file]))
     }
+    seen.listedDays = intern(days)
   }
 
   return {
@@ -132,7 +136,9 @@ function tellingStore(store: Store, { sawListed, willWrite, sawWritten }: Tellin
   }
 }
 
+const NO_DAYS: ReadonlySet<IsoDate> = new Set()
+
 function newlySeen(): WatchedSymbol {
-  const written = { added: new Map(), changed: new Set<string>(), newDays: new Set<IsoDate>(), isRewritten: false }
-  return { ...written, listedDays: new Set(), listedYears: new Map() }
+  const written = { added: [], changed: new Set<string>(), newDays: [], isRewritten: false }
+  return { ...written, listedDays: NO_DAYS, listedYears: new Map() }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Dataset } from '../../../lib/core/dataset.ts'
-import { watchStore } from '../../../lib/datasets/table/watch.ts'
+import { watchStore, type WatchedSymbol } from '../../../lib/datasets/table/watch.ts'
 import { fileOf } from '../../support/lakes/folder-store.ts'
 import { createMemoryStore } from '../../support/lakes/memory-store.ts'
 import { DATASET, dayKeyOf, handsOf, nightOf, rowOf, yearKeyOf } from '../../support/lakes/table-lake.ts'
@@ -17,6 +17,10 @@ function watch(store = createMemoryStore()) {
     beforeChange: async ({ root }) => void order.push(`${root} with ${store.files.size}`),
   })
   return { ...watching, hands: handsOf(watching.store, NOW), order, inner: store }
+}
+
+function datesAdded(seen: WatchedSymbol | undefined) {
+  return seen?.added.map(({ row }) => row.date)
 }
 
 /** A day file of 20 MiB: nothing stands between its columns and its footer. */
@@ -36,7 +40,7 @@ describe('what a run writes', () => {
     await store.create(FUNDS.root, new Uint8Array(), {})
     const seen = watched(DATASET)
     expect([...seen.keys()]).toEqual(['^GSPC', 'A'])
-    expect([...(seen.get('^GSPC')?.added.keys() ?? [])]).toEqual([dayKeyOf('^GSPC', '2024-02-02')])
+    expect(datesAdded(seen.get('^GSPC'))).toEqual([day('2024-02-02')])
     expect(seen.get('^GSPC')?.changed).toEqual(new Set([dayKeyOf('^GSPC', '2024-02-02')]))
     expect(seen.get('A')?.changed).toEqual(new Set([yearKeyOf('A', 2023)]))
   })
@@ -44,20 +48,19 @@ describe('what a run writes', () => {
   test('and does not come about is not', async () => {
     const { store, hands, watched } = watch()
     await hands.addDay(rowOf('A', '2024-02-02'))
-    const before = watched(DATASET).get('A')?.added.size
+    const before = watched(DATASET).get('A')?.added.length
     expect(await store.create(dayKeyOf('A', '2024-02-02'), new Uint8Array(), {})).toBe('exists')
     expect(await store.replace(dayKeyOf('A', '2024-02-02'), new Uint8Array(), {}, 'of nobody')).toBe('conflict')
-    expect([before, watched(DATASET).get('A')?.added.size, watched(DATASET).get('A')?.changed.size]).toEqual([1, 1, 0])
+    expect([before, watched(DATASET).get('A')?.added.length, watched(DATASET).get('A')?.changed.size]).toEqual([
+      1, 1, 0,
+    ])
   })
 
   test('keeps no more bytes than a night of 20,000 symbols has', async () => {
     const { store, watched } = watch()
     for (const date of ['2024-02-01', '2024-02-02']) await store.create(dayKeyOf('A', date), bigFileOf(date), {})
     const seen = watched(DATASET).get('A')
-    expect([[...(seen?.added.keys() ?? [])], [...(seen?.changed ?? [])]]).toEqual([
-      [dayKeyOf('A', '2024-02-01')],
-      [dayKeyOf('A', '2024-02-02')],
-    ])
+    expect([datesAdded(seen), [...(seen?.changed ?? [])]]).toEqual([[day('2024-02-01')], [dayKeyOf('A', '2024-02-02')]])
   })
 
   test('is announced before it is written, but for what a later run finds by its listing', async () => {
