@@ -20,6 +20,8 @@ def open_spark(master, warehouse, jars, settings=()):
         .config("spark.sql.warehouse.dir", str(warehouse))
         .config("spark.sql.session.timeZone", "America/New_York")
         .config("spark.sql.shuffle.partitions", "4")
+        # Delta reads the log of a table with 50 tasks otherwise, however small it is.
+        .config("spark.databricks.delta.snapshotPartitions", "4")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
     )
