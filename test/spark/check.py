@@ -1,9 +1,12 @@
 """The files of sql/warehouse on Spark with Delta, over lakes that change between the loads.
 
 What has to come out is computed in expected.py.
-Arguments: the folder of the bundle's SQL, the lakes, a folder for Spark's jars, the names of the company statements.
+The content of the tables is written to a file, for lost_workers.py.
+Arguments: the folder of the bundle's SQL, the lakes, a folder for Spark's jars, the file that gets the content of the
+tables, the names of the company statements.
 """
 
+import json
 import pathlib
 import shutil
 import sys
@@ -27,9 +30,10 @@ from expected import (
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from session import CATALOG, DELTA, load_runner, open_spark
+from tables import PRICES, contents, statement_tables
 
-BUNDLE, LAKES, JARS = (pathlib.Path(argument) for argument in sys.argv[1:4])
-KINDS = sys.argv[4:]
+BUNDLE, LAKES, JARS, CONTENTS = (pathlib.Path(argument) for argument in sys.argv[1:5])
+KINDS = sys.argv[5:]
 SQL = BUNDLE / "warehouse"
 STATEMENTS = BUNDLE / "warehouse-statements"
 RUNNER = load_runner(SQL)
@@ -245,11 +249,16 @@ def main():
     spark = open_spark("local[2]", root / "warehouse", JARS)
     print(f"Spark {spark.version}, {DELTA}", flush=True)
     try:
-        for part in [check_prices, check_guard, check_bases, check_ties, check_odd_lakes, check_statements, check_recipes]:
+        check_prices(spark, root)
+        # The parts after it load other prices.
+        found = contents(spark, PRICES)
+        for part in [check_guard, check_bases, check_ties, check_odd_lakes, check_statements, check_recipes]:
             part(spark, root)
+        found |= contents(spark, statement_tables(KINDS))
     finally:
         spark.stop()
         shutil.rmtree(root)
+    CONTENTS.write_text(json.dumps(found))
     print(f"{passed()} checks passed in {time.monotonic() - started:.0f} s")
 
 
