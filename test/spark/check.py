@@ -1,153 +1,46 @@
 """The files of sql/warehouse on Spark with Delta, over lakes that change between the loads.
 
-What has to come out is computed by DuckDB and plain Python from the Parquet files, which know nothing of Spark.
-Arguments: the folder of the bundle's SQL, the lakes, a folder for Spark's jars, the names of the company statements.
+What has to come out is computed in expected.py.
+The content of the tables is written to a file, for lost_workers.py.
+Arguments: the folder of the bundle's SQL, the lakes, a folder for Spark's jars, the file that gets the content of the
+tables, the names of the company statements.
 """
 
-import importlib.util
-import math
+import json
 import pathlib
 import shutil
-import statistics
 import sys
 import tempfile
 import time
 
 import duckdb
+from expected import (
+    COLUMNS,
+    amount_of,
+    check,
+    check_gold,
+    check_statement,
+    newest,
+    number,
+    passed,
+    rows_of,
+    silver,
+    versions_in,
+)
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from session import CATALOG, DELTA, load_runner, open_spark
+from tables import PRICES, contents, statement_tables
 
-BUNDLE, LAKES, JARS = (pathlib.Path(argument) for argument in sys.argv[1:4])
-KINDS = sys.argv[4:]
+BUNDLE, LAKES, JARS, CONTENTS = (pathlib.Path(argument) for argument in sys.argv[1:5])
+KINDS = sys.argv[5:]
 SQL = BUNDLE / "warehouse"
 STATEMENTS = BUNDLE / "warehouse-statements"
-DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
-CATALOG = "spark_catalog"
-COLUMNS = ["symbol", "date", "open", "high", "low", "close", "adjClose", "volume", "ingest_ts"]
-
-
-def load_runner():
-    """The program that ships beside the SQL files."""
-    spec = importlib.util.spec_from_file_location("run", SQL / "run.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.dont_write_bytecode = True
-    spec.loader.exec_module(module)
-    return module
-
-
-RUNNER = load_runner()
-CHECKS = 0
-
-
-def check(what, found, expected=True):
-    global CHECKS
-    CHECKS += 1
-    if found != expected:
-        raise SystemExit(f"FAILED: {what}\n  found    {str(found)[:2000]}\n  expected {str(expected)[:2000]}")
-
-
-def open_spark(warehouse):
-    spark = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.jars.packages", DELTA)
-        .config("spark.jars.ivy", str(JARS))
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-        .config("spark.sql.warehouse.dir", warehouse)
-        .config("spark.sql.session.timeZone", "America/New_York")
-        .config("spark.sql.shuffle.partitions", "4")
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .getOrCreate()
-    )
-    spark.sparkContext.setLogLevel("OFF")
-    return spark
-
-
-def rows_of(relation):
-    """Rows of a DuckDB relation or of a Spark one as plain tuples, instants in microseconds."""
-    return [tuple(row) for row in relation]
-
-
-def versions_in(raw):
-    """Every row of every price file, read by DuckDB."""
-    columns = ", ".join(COLUMNS[:-1])
-    files = f"read_parquet('{raw}/prices/**/*.parquet', hive_partitioning = false)"
-    return rows_of(duckdb.sql(f"SELECT {columns}, epoch_us(ingest_ts) FROM {files}").fetchall())
-
-
-def newest(versions):
-    """By symbol and date, the version with the greatest ingest_ts."""
-    best = {}
-    for version in versions:
-        key = version[:2]
-        if key not in best or best[key][-1] < version[-1]:
-            best[key] = version
-    return sorted(best.values(), key=lambda version: version[:2])
-
-
-def silver(spark):
-    columns = ", ".join(COLUMNS[:-1])
-    found = spark.sql(f"SELECT {columns}, unix_micros(ingest_ts) FROM silver.prices ORDER BY symbol, date").collect()
-    return rows_of(found)
-
-
-def number(spark, sql):
-    return spark.sql(sql).collect()[0][0]
+RUNNER = load_runner(SQL)
 
 
 def commits(spark, table):
     return max(row["version"] for row in spark.sql(f"DESCRIBE HISTORY {table}").collect())
-
-
-def features(rows):
-    """What Gold is to say of one symbol, counted row by row."""
-    adjusted, closes = [row[6] for row in rows], [row[5] for row in rows]
-    returns = [None] + [
-        None if a is None or b is None else math.log(b / a) for a, b in zip(adjusted, adjusted[1:])
-    ]
-
-    def window(values, end, size):
-        part = [value for value in values[max(0, end - size + 1) : end + 1] if value is not None]
-        return part if len(part) == size else None
-
-    out = []
-    for index in range(len(rows)):
-        last_20, last_50, daily, close_20, close_50 = (
-            window(values, index, size)
-            for values, size in [(adjusted, 20), (adjusted, 50), (returns, 20), (closes, 20), (closes, 50)]
-        )
-        out.append(
-            (
-                last_20 and statistics.fmean(last_20),
-                last_50 and statistics.fmean(last_50),
-                daily and statistics.stdev(daily),
-                daily and statistics.stdev(daily) * math.sqrt(252),
-                close_20 and statistics.fmean(close_20),
-                close_50 and statistics.fmean(close_50),
-                close_20 and statistics.stdev(close_20),
-            )
-        )
-    return out
-
-
-def near(a, b):
-    return a is b if a is None or b is None else math.isclose(a, b, rel_tol=1e-9)
-
-
-def check_gold(spark, expected):
-    gold = spark.sql(
-        "SELECT symbol, ma_20, ma_50, volatility_20d, volatility_20d_annualised, ma_20_close, ma_50_close, "
-        "stddev_close_20d FROM gold.price_features ORDER BY symbol, date"
-    ).collect()
-    for symbol in sorted({row[0] for row in expected}):
-        found = [tuple(row)[1:] for row in gold if row[0] == symbol]
-        wanted = features([row for row in expected if row[0] == symbol])
-        check(f"Gold has a row for each of {symbol}", len(found), len(wanted))
-        wrong = [pair for pair in zip(found, wanted) if not all(near(a, b) for a, b in zip(*pair))]
-        check(f"Gold of {symbol} is as computed", wrong, [])
-    check("Gold has values at all", sum(row[2] is not None for row in gold) > 100)
 
 
 def run(spark, raw, folder=SQL):
@@ -320,12 +213,6 @@ def check_odd_lakes(spark, root):
     check("and nothing of it is stored", silver(spark), [])
 
 
-def statement_columns(kind):
-    text = (STATEMENTS / "60_load_statements.sql").read_text()
-    part = text.split(f"VIEW {kind}_files (")[1].split(")")[0]
-    return [tuple(line.strip().rstrip(",").split()) for line in part.strip().splitlines()]
-
-
 def check_statements(spark, root):
     raw = root / "statements/raw"
     for stages in [["statements-1"], ["statements-2", "statements-late"]]:
@@ -335,22 +222,7 @@ def check_statements(spark, root):
     for _ in range(2):
         run(spark, raw, STATEMENTS)
         for kind in KINDS:
-            amount = next(name for name, kind_of in statement_columns(kind) if kind_of == "DOUBLE")
-            found = spark.sql(f"SELECT symbol, period, {amount} FROM silver.{kind} ORDER BY symbol, period").collect()
-            check(f"{kind}: the newest", rows_of(found), [("AAPL", "FY", 4.0), ("AAPL", "Q4", 2.0), ("MSFT", "FY", 3.0)])
-            bronze = number(spark, f"SELECT count(*) FROM bronze.{kind}")
-            # The quarter twice: a restated file is written whole.
-            check(f"{kind}: Bronze has each version once", bronze, 6)
-            for instant, known in [
-                ("2024-10-15", [("MSFT", 9.0)]),
-                ("2024-11-15", [("AAPL", 1.0), ("AAPL", 2.0), ("MSFT", 9.0)]),
-                ("2025-03-01", [("AAPL", 2.0), ("AAPL", 4.0), ("MSFT", 9.0)]),
-            ]:
-                as_of = spark.sql(
-                    f"SELECT symbol, {amount} FROM gold.{kind}_as_of WHERE known_from <= '{instant}' "
-                    f"AND (known_until IS NULL OR known_until > '{instant}') ORDER BY symbol, {amount}"
-                ).collect()
-                check(f"{kind}: as of {instant}", rows_of(as_of), known)
+            check_statement(spark, kind, amount_of(STATEMENTS, kind))
     print("statements: done", flush=True)
 
 
@@ -374,15 +246,20 @@ def check_recipes(spark, root):
 def main():
     started = time.monotonic()
     root = pathlib.Path(tempfile.mkdtemp(prefix="ingest-spark-"))
-    spark = open_spark(str(root / "warehouse"))
+    spark = open_spark("local[2]", root / "warehouse", JARS)
     print(f"Spark {spark.version}, {DELTA}", flush=True)
     try:
-        for part in [check_prices, check_guard, check_bases, check_ties, check_odd_lakes, check_statements, check_recipes]:
+        check_prices(spark, root)
+        # The parts after it load other prices.
+        found = contents(spark, PRICES)
+        for part in [check_guard, check_bases, check_ties, check_odd_lakes, check_statements, check_recipes]:
             part(spark, root)
+        found |= contents(spark, statement_tables(KINDS))
     finally:
         spark.stop()
         shutil.rmtree(root)
-    print(f"{CHECKS} checks passed in {time.monotonic() - started:.0f} s")
+    CONTENTS.write_text(json.dumps(found))
+    print(f"{passed()} checks passed in {time.monotonic() - started:.0f} s")
 
 
 main()

@@ -1,6 +1,7 @@
 // `bun run test:spark` writes the Databricks bundle and tests its SQL. The files of sql/warehouse run on open-source Spark
-// with Delta, over lakes that the program has written; the parser of a newer Spark parses the SQL of the pipelines. The
-// first run makes the Python environments. It needs Python 3 and Java 17.
+// with Delta, over lakes that the program has written, in local mode and then on a cluster that loses workers; the parser
+// of a newer Spark parses the SQL of the pipelines. The first run makes the Python environments. It needs Python 3 and
+// Java 17.
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -19,7 +20,9 @@ const PACKAGES = ['pyspark==4.2.0', 'delta-spark==4.4.0', 'duckdb==2.0.1']
 const PARSER_PACKAGES = ['pyspark==4.3.0']
 
 async function run(command: readonly string[]): Promise<number> {
-  const child = Bun.spawn([...command], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] })
+  // Spark listens where the name of the machine leads, unless it is told another address.
+  const env = { ...process.env, SPARK_LOCAL_IP: '127.0.0.1' }
+  const child = Bun.spawn([...command], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] })
   return await child.exited
 }
 
@@ -43,8 +46,11 @@ async function main(): Promise<number> {
   ])
   if (parsed !== 0) return parsed
   const lakes = await makeStages(join(WORK, 'lakes'))
-  const check = [join(FOLDER, 'check.py'), sql, lakes, join(WORK, 'jars'), ...names]
-  return await run([await python(join(WORK, 'delta'), PACKAGES), ...check])
+  const interpreter = await python(join(WORK, 'delta'), PACKAGES)
+  const places = [sql, lakes, join(WORK, 'jars'), join(WORK, 'contents.json')]
+  const checked = await run([interpreter, join(FOLDER, 'check.py'), ...places, ...names])
+  if (checked !== 0) return checked
+  return await run([interpreter, join(FOLDER, 'lost_workers.py'), ...places, ...names])
 }
 
 process.exitCode = await main().catch((error: unknown) => {
