@@ -1,0 +1,38 @@
+#!/bin/bash
+# A run as eight tasks of a Slurm array. Its arguments are those of the program:
+#   sbatch slurm.sh --env-file /home/me/.config/fmp-ingest.env --tickers-path /home/me/tickers.csv
+# README.md beside this file explains it.
+#SBATCH --job-name=fmp-ingest
+#SBATCH --array=1-8
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=1
+#SBATCH --mem=512M
+#SBATCH --time=06:00:00
+#SBATCH --output=%x-%A-%a.log
+#SBATCH --open-mode=append
+#SBATCH --requeue
+#SBATCH --signal=B:USR1@120
+#SBATCH --export=NONE
+
+# A task that dies whatever is done shall not be started for ever.
+max_restarts=20
+
+/usr/local/bin/ingest --quiet --ledger "$@" &
+program=$!
+
+# Slurm sends SIGTERM to every process of a task that it ends, so to the program itself: this shell only waits for it.
+trap : TERM
+# Two minutes before the time limit Slurm sends SIGUSR1, to this shell alone. The program then finishes its writes.
+out_of_time=false
+trap 'out_of_time=true; kill -TERM "$program"' USR1
+
+# A signal ends a wait, and only the program's end ends the task.
+while wait "$program"; code=$?; kill -0 "$program" 2> /dev/null; do :; done
+
+# Out of time, or killed: the task goes on where it stopped. SIGTERM (143) is the wish of somebody else.
+if [ "$out_of_time" = true ] || { [ "$code" -gt 128 ] && [ "$code" -ne 143 ]; }; then
+  if [ "${SLURM_RESTART_COUNT:-0}" -lt "$max_restarts" ]; then
+    scontrol requeue "$SLURM_JOB_ID"
+  fi
+fi
+exit "$code"
