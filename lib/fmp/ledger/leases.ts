@@ -1,0 +1,220 @@
+// What processes do to a ledger: lease calls, give them back, report a refusal or its end. Each function returns the ledger
+// as it is afterwards and changes nothing; `ledger.ts` stores it, if nobody else has stored another one meanwhile.
+//
+// Invariants, each held by `test/fmp/ledger/`:
+// L1  No two valid blocks overlap, so the starts of calls of different processes are an interval apart, as those of one are.
+// L2  The calls made and those that blocks still allow are never more than the calls of the day.
+// L3  A block lies within the day of its ledger, a margin from both midnights.
+// L4  A process has at most one lease of calls that it has not made: that is what its death costs.
+// L5  After a refusal no block that was leased before it is used for longer than a ledger may be known without a look, and
+//     one call at a time is leased until one is answered.
+// L6  Nothing is counted twice or forgotten when an answer of the store is lost: a change is known by its process and turn.
+
+import { DRIFT, type TimeBounds } from '../../core/remote-clock.ts'
+import { leasedCalls, type Block, type Lease, type LedgerState, type Refusal } from './state.ts'
+
+/** How long a lease is used for, at the set rate. Longer ones cost fewer requests, shorter ones lose less with a process. */
+export const LEASE_MS = 10_000
+
+/** Calls start a little late on a busy machine: a block has so much more time than its calls need. */
+const LATENESS = 1.02
+
+/** How old the known ledger may be when a call starts (L5). */
+export const MAX_AGE_MS = 10_000
+
+/** Clocks of the vendor and of the store may differ by that much without a call of one day being counted on another. */
+export const DAY_MARGIN_MS = 60_000
+
+/** When a lease is folded into the total though its process has not ended it: the process is taken for dead. */
+const FORGOTTEN_MS = 120_000
+
+/** How long after its block a probe may report: a call takes up to 30 s by default. */
+export const PROBE_REPORT_MS = 35_000
+
+/** How long calls are refused without a break before the limit of the day is taken for reached. */
+const DAY_LIMIT_MS = 130_000
+
+/** For how long then: nobody knows when FMP's day begins, so a later run asks again. */
+const LIMITED_MS = 3_600_000
+
+export const MS_PER_DAY = 86_400_000
+
+/** What a process knows when it changes a ledger that it has read and tidied. */
+export type Claim = {
+  readonly process: string
+  /** This change; greater with each attempt. */
+  readonly turn: number
+  /** The calls that the process has made since its lease in the ledger began. */
+  readonly made: number
+  /** What is left of its blocks. */
+  readonly kept: readonly Block[]
+  /** The store's time. */
+  readonly now: TimeBounds
+}
+
+export type LeaseClaim = Claim & {
+  /** How many calls it could use, 1 or more. */
+  readonly wanted: number
+  /** The least time between the starts of two calls; 0 if there is none. */
+  readonly intervalMs: number
+  /** Infinity if there is no limit. */
+  readonly dailyCalls: number
+  /** How long a change of the ledger takes: a block that begins at once has so much time more. */
+  readonly latencyMs: number
+}
+
+export type LeaseOutcome =
+  | { readonly kind: 'leased'; readonly block: Block; readonly isProbe: boolean }
+  /** Nothing can be leased before that time. */
+  | { readonly kind: 'wait'; readonly untilMs: number }
+  /** The calls of the day are made or leased. */
+  | { readonly kind: 'spent' }
+  /** FMP's own limit of the day is taken for reached. */
+  | { readonly kind: 'limited' }
+
+export type Leased = { readonly state: LedgerState; readonly outcome: LeaseOutcome }
+
+/** Leases calls to a process, if there are any. */
+export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
+  const { now, kept, made, wanted, dailyCalls, intervalMs } = claim
+  if (state.limitedUntilMs !== null && now.earliestMs < state.limitedUntilMs) return { state, outcome: { kind: 'limited' } }
+  const { refusal } = state
+  if (refusal !== null && isProbed(refusal, claim)) return waiting(state, now.latestMs + 2_000)
+  const left = dailyCalls - leasedCalls(without(state, claim.process)) - made - callsIn(kept)
+  if (left < 1) return { state, outcome: { kind: 'spent' } }
+  const fromMs = Math.ceil(Math.max(startOf(state, now), dayStart(state.day) + DAY_MARGIN_MS))
+  const calls = refusal === null ? Math.min(wanted, left) : 1
+  const block = blockOf(fromMs, calls, { ...claim, endMs: dayStart(state.day) + MS_PER_DAY - DAY_MARGIN_MS })
+  // The rest of the day holds none: the next day has a ledger of its own.
+  if (block === undefined) return waiting(state, dayStart(state.day) + MS_PER_DAY + DAY_MARGIN_MS)
+  const changed = withLease(state, claim, joined([...kept, block]))
+  return {
+    state: {
+      ...changed,
+      freeFromMs: intervalMs === 0 ? changed.freeFromMs : block.untilMs,
+      refusal: refusal && { ...refusal, probe: { process: claim.process, untilMs: block.untilMs } },
+    },
+    outcome: { kind: 'leased', block, isProbe: refusal !== null },
+  }
+}
+
+function waiting(state: LedgerState, untilMs: number): Leased {
+  return { state, outcome: { kind: 'wait', untilMs } }
+}
+
+/** Whether another process makes the one call of a refusal, or may still report on it. */
+function isProbed({ probe }: Refusal, { process, now }: Claim): boolean {
+  return probe !== null && probe.process !== process && now.earliestMs < probe.untilMs + PROBE_REPORT_MS
+}
+
+/** When the next block may begin. */
+function startOf({ freeFromMs, refusal }: LedgerState, now: TimeBounds): number {
+  if (refusal === null) return Math.max(freeFromMs, now.earliestMs)
+  // Blocks from before the refusal are void for everybody once everybody has looked.
+  const voidFromMs = Math.max(refusal.untilMs, now.latestMs + MAX_AGE_MS)
+  return Math.max(Math.min(freeFromMs, voidFromMs), refusal.untilMs, now.earliestMs)
+}
+
+/** A block of up to so many calls; undefined if not even one fits before `endMs`. */
+function blockOf(
+  fromMs: number,
+  wanted: number,
+  { now, kept, intervalMs, latencyMs, endMs }: LeaseClaim & { readonly endMs: number },
+): Block | undefined {
+  if (intervalMs === 0) {
+    const untilMs = Math.min(Math.ceil(now.latestMs + LEASE_MS), endMs)
+    return untilMs > fromMs ? { fromMs, untilMs, calls: wanted } : undefined
+  }
+  // A block that follows the last one loses no time between them.
+  const isNext = kept.at(-1)?.untilMs === fromMs
+  // At the edges of a block the time is as uncertain as it will be then.
+  const edgesMs = isNext ? 0 : now.latestMs - now.earliestMs + 2 * DRIFT * Math.max(0, fromMs - now.earliestMs)
+  const slackMs = edgesMs + (fromMs <= now.latestMs ? latencyMs : 0)
+  const stepMs = intervalMs * LATENESS
+  const calls = Math.min(wanted, Math.floor((endMs - fromMs - slackMs) / stepMs))
+  return calls < 1 ? undefined : { fromMs, untilMs: Math.ceil(fromMs + calls * stepMs + slackMs), calls }
+}
+
+/** Blocks, with those joined that follow each other without a gap. */
+export function joined(blocks: readonly Block[]): readonly Block[] {
+  return blocks.reduce<readonly Block[]>((done, next) => {
+    const last = done.at(-1)
+    if (last?.untilMs !== next.fromMs) return [...done, next]
+    return [...done.slice(0, -1), { fromMs: last.fromMs, untilMs: next.untilMs, calls: last.calls + next.calls }]
+  }, [])
+}
+
+/** Ends the lease of a process: its calls that were not made are free again. */
+export function endLease(state: LedgerState, claim: Claim & { readonly intervalMs: number }): LedgerState {
+  const { process, made, kept, now, intervalMs } = claim
+  if (leaseOf(state, process) === undefined) return state
+  const last = kept.at(-1)
+  // The last call of this process has started by now.
+  const unusedFromMs = Math.ceil(Math.max(last?.fromMs ?? 0, now.latestMs + intervalMs))
+  const isLast = last?.untilMs === state.freeFromMs
+  return {
+    ...without(state, process),
+    closedCalls: state.closedCalls + made,
+    freeFromMs: isLast ? Math.min(state.freeFromMs, unusedFromMs) : state.freeFromMs,
+  }
+}
+
+export type RefusalClaim = Claim & { readonly pauseMs: (refusals: number) => number }
+
+/** Notes that FMP has refused a call for the call limit, or that it still does. */
+export function noteRefusal(state: LedgerState, claim: RefusalClaim): LedgerState {
+  const { now, process, pauseMs } = claim
+  const { refusal } = state
+  // Calls that were under way together are refused together: one pause serves them all.
+  const isSame = refusal !== null && refusal.probe?.process !== process
+  const count = (refusal?.count ?? 0) + (isSame ? 0 : 1)
+  const sinceMs = refusal?.sinceMs ?? now.earliestMs
+  const untilMs = Math.max(refusal?.untilMs ?? 0, isSame ? 0 : now.latestMs + pauseMs(count))
+  const isLimit = now.earliestMs - sinceMs >= DAY_LIMIT_MS
+  return {
+    ...withLease(state, claim, []),
+    epoch: state.epoch + (isSame ? 0 : 1),
+    refusal: { sinceMs, untilMs, count, probe: isSame ? refusal.probe : null },
+    limitedUntilMs: isLimit ? now.latestMs + LIMITED_MS : state.limitedUntilMs,
+  }
+}
+
+/** Notes that FMP answers again. */
+export function noteAnswer(state: LedgerState, claim: Claim): LedgerState {
+  return { ...withLease(state, claim, claim.kept), refusal: null, limitedUntilMs: null }
+}
+
+/** The lease of a process; undefined if it has none, or none any more. */
+export function leaseOf({ leases }: LedgerState, process: string): Lease | undefined {
+  return leases.find((lease) => lease.process === process)
+}
+
+function withLease(state: LedgerState, { process, turn, made }: Claim, blocks: readonly Block[]): LedgerState {
+  const lease = { process, turn, calls: made + callsIn(blocks), blocks: [...blocks] }
+  return { ...state, leases: [...without(state, process).leases, lease] }
+}
+
+function without(state: LedgerState, process: string): LedgerState {
+  return { ...state, leases: state.leases.filter((lease) => lease.process !== process) }
+}
+
+/** Folds the leases of processes that have long been silent into the total, as if all of their calls had been made. */
+export function tidied(state: LedgerState, now: TimeBounds): LedgerState {
+  const isForgotten = ({ blocks }: Lease) => blocks.every(({ untilMs }) => untilMs + FORGOTTEN_MS < now.earliestMs)
+  const forgotten = state.leases.filter(isForgotten)
+  if (forgotten.length === 0) return state
+  const calls = forgotten.reduce((sum, lease) => sum + lease.calls, 0)
+  return {
+    ...state,
+    closedCalls: state.closedCalls + calls,
+    leases: state.leases.filter((lease) => !isForgotten(lease)),
+  }
+}
+
+function callsIn(blocks: readonly Block[]): number {
+  return blocks.reduce((sum, { calls }) => sum + calls, 0)
+}
+
+function dayStart(day: string): number {
+  return Date.parse(`${day}T00:00:00Z`)
+}

@@ -1,0 +1,135 @@
+// Reads and changes the ledger of the day for one process, and keeps what the process knows of its part in it.
+
+import type { Clock } from '../../core/clock.ts'
+import { utcDate, type IsoDate } from '../../core/dates.ts'
+import type { RemoteClock, TimeBounds } from '../../core/remote-clock.ts'
+import { backoffMs } from '../../core/retry.ts'
+import { leaseOf, tidied, type Claim } from './leases.ts'
+import { formatLedger, parseLedger, type Block, type LedgerState } from './state.ts'
+
+/** The ledgers of one API key, one a day. Its functions throw IngestErrors of kind `store`. */
+export type LedgerRecord = {
+  /** Where the ledger of a day is, as a person would look for it. */
+  locate(day: IsoDate): string
+  /** The newest text and its version; the text is undefined if there is none yet. */
+  read(day: IsoDate): Promise<{ readonly text: string | undefined; readonly version: string }>
+  /** Stores the next version. Resolves to false if another one was stored since, or where that is not known. */
+  write(day: IsoDate, text: string, version: string): Promise<boolean>
+  /** Makes a request, so that the answer tells the store's time. */
+  learnTime(): Promise<void>
+}
+
+export type RecordOptions = {
+  readonly record: LedgerRecord
+  /** The store's time. */
+  readonly storeTime: Pick<RemoteClock, 'now'>
+  readonly clock: Clock
+  /** At least 0 and less than 1. */
+  readonly random: () => number
+  /** A random id of this process. */
+  readonly process: string
+  /** The signal of the run. */
+  readonly signal: AbortSignal
+}
+
+/** The part of this process in the ledger, as it knows it. */
+export type Part = {
+  /** Its blocks with calls that are not made yet, in the order of their times. */
+  held: readonly Block[]
+  /** The calls made since its lease in the ledger began. */
+  made: number
+  /** Until then it reports on the one call of a refusal; in the store's time. */
+  probingUntilMs: number
+  /** When the ledger was last read: when that request was sent. */
+  readMs: number
+  /** How long a change of the ledger takes. */
+  latencyMs: number
+}
+
+export function newPart(): Part {
+  return { held: [], made: 0, probingUntilMs: -Infinity, readMs: -Infinity, latencyMs: 100 }
+}
+
+/** A change of the ledger, and what comes of it. Without a `state` the ledger is left as it is. */
+export type Change<T> = (
+  state: LedgerState,
+  claim: Claim,
+) => { readonly state: LedgerState | undefined; readonly result: T }
+
+export type LedgerAccess = {
+  /** Reads the ledger of the day, and drops from `part` what it does not allow any more. */
+  look(): Promise<Reading>
+  /** Changes the ledger, again and again until nobody else has changed it meanwhile. */
+  change<T>(apply: Change<T>): Promise<T>
+  /** Narrows what is known of the store's time. Takes up to a second. */
+  sharpen(): Promise<void>
+}
+
+type Reading = { readonly state: LedgerState; readonly version: string; readonly day: IsoDate }
+
+/** Other processes change the ledger too: a change is made again soon, and not at the same moments as theirs. */
+const BACKOFF = { baseMs: 50, capMs: 1_000 }
+
+/** One exchange at a time may use it. */
+export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
+  const { record, clock, random, process, signal } = options
+  let known: { readonly day: IsoDate; readonly epoch: number } | undefined
+  let turn = 0
+  const now = async (): Promise<TimeBounds> => await storeTimeOf(options)
+
+  async function look(): Promise<Reading> {
+    const day = utcDate((await now()).earliestMs)
+    const sentMs = clock.elapsedMs()
+    const { text, version } = await record.read(day)
+    const state = tidied(parseLedger(text, day, record.locate(day)), await now())
+    part.readMs = sentMs
+    const isNew = day !== known?.day || leaseOf(state, process) === undefined
+    const isVoid = state.epoch !== known?.epoch
+    if (isNew) part.made = 0
+    if (isNew || isVoid) part.held = []
+    if (isVoid) part.probingUntilMs = -Infinity
+    known = { day, epoch: state.epoch }
+    return { state, version, day }
+  }
+
+  async function change<T>(apply: Change<T>): Promise<T> {
+    const tried = new Map<number, { readonly result: T }>()
+    for (let attempt = 1; ; attempt += 1) {
+      const begunMs = clock.elapsedMs()
+      const { state, version, day } = await look()
+      // The answer to an earlier attempt was lost, and the change is there.
+      const landed = tried.get(leaseOf(state, process)?.turn ?? -1)
+      if (landed !== undefined) return landed.result
+      turn += 1
+      const next = apply(state, { process, turn, made: part.made, kept: part.held, now: await now() })
+      if (next.state === undefined) return next.result
+      tried.set(turn, next)
+      if (await record.write(day, formatLedger(next.state), version)) {
+        part.latencyMs = clock.elapsedMs() - begunMs
+        known = { day, epoch: next.state.epoch }
+        return next.result
+      }
+      signal.throwIfAborted()
+      await clock.sleep(backoffMs(attempt, BACKOFF, random), signal)
+    }
+  }
+
+  return {
+    look,
+    change,
+    async sharpen() {
+      const { earliestMs, latestMs } = await now()
+      // When the middle of the bounds passes from one second to the next, the answer tells which half holds: the header
+      // `Date` has whole seconds.
+      await clock.sleep(1_000 - (((earliestMs + latestMs) / 2) % 1_000), signal)
+      await record.learnTime()
+    },
+  }
+}
+
+async function storeTimeOf({ storeTime, record }: RecordOptions): Promise<TimeBounds> {
+  if (storeTime.now() === undefined) await record.learnTime()
+  const now = storeTime.now()
+  if (now === undefined) throw new Error('No answer of the store has told its time.')
+  return now
+}
