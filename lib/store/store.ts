@@ -24,6 +24,21 @@ export type FileWithMetadata = { readonly bytes: Uint8Array; readonly metadata: 
 /** The last `suffixBytes` of a file, or the whole file if it is shorter. */
 export type ByteRange = { readonly suffixBytes: number }
 
+/** The store's clock showed a time from one to the other while it answered, in milliseconds since 1970. */
+export type StoreTime = { readonly fromMs: number; readonly toMs: number }
+
+/** A small text that several processes change, each only from the version that it has read. */
+export interface SharedText {
+  /** The newest version, and the store's time at the read. The text is undefined if there is none yet. */
+  read(): Promise<{ readonly text: string | undefined; readonly version: string; readonly time: StoreTime }>
+
+  /**
+   * Stores the next version. Resolves to false if `version` is not the newest any more, or where that is not known because
+   * an answer was lost: reading again tells.
+   */
+  write(text: string, version: string): Promise<boolean>
+}
+
 export interface Store {
   /** `key` in the form in which a person would look for it: `s3://bucket/key` or a path. */
   locate(key: string): string
@@ -60,6 +75,9 @@ export interface Store {
 
   /** Replaces whatever is there; with a `tag` only if the file still has it (a file that is gone is a conflict). */
   replace(key: string, bytes: Uint8Array, metadata: Metadata, tag?: string): Promise<'replaced' | 'conflict'>
+
+  /** The text at a key of its own, which no other function of the store is used for. */
+  sharedText(key: string): SharedText
 
   /**
    * Cancels every request in flight and reconnects, so that the metrics are not queued behind writes that hang. Absent if

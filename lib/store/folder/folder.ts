@@ -8,6 +8,7 @@ import { errnoOf, IngestError } from '../../core/errors.ts'
 import type { ByteRange, Store } from '../store.ts'
 import { noHardLinks, toFolderError } from './errors.ts'
 import { listFolder, listLevel, tagOf } from './listing.ts'
+import { sharedTextIn } from './shared-text.ts'
 import {
   prepareTempFolder,
   shareSyncs,
@@ -77,6 +78,7 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
     leftovers: async () => (await staleNames(tempFolder, options.nowMs())).map((name) => `${TEMP_FOLDER}/${name}`),
     create: (key, bytes) => store(paths, key, bytes, createAt),
     replace: (key, bytes, _metadata, tag) => store(paths, key, bytes, (temp, path) => replaceAt(temp, path, tag)),
+    sharedText: (key) => sharedTextIn({ path: pathOf(folder, key.replace(/\.json$/, '')), tempFolder, prepare }),
     recoveredWrites: () => 0,
   }
 }

@@ -18,6 +18,7 @@ import { parseSdkError } from './sdk-error.ts'
 import { putWithTag, type TagForm } from './if-match.ts'
 import { listFiles, listLevel } from './listing.ts'
 import { getFile } from './reads.ts'
+import { sharedTextAt } from './shared-text.ts'
 
 export type S3StoreOptions = ConnectionOptions & {
   /** A random id of this process, to recognise its own writes when a response was lost. */
@@ -91,6 +92,13 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
       (await isStored(upload(key, bytes, metadata), 'absent')) ? 'created' : 'exists',
     replace: async (key, bytes, metadata, tag) =>
       (await isStored(upload(key, bytes, metadata), tag === undefined ? undefined : { tag })) ? 'replaced' : 'conflict',
+    sharedText: (key) =>
+      sharedTextAt(key, {
+        at: () => link.at,
+        put: (file, condition) => link.put(file, condition),
+        upload: (at, bytes) => upload(at, bytes, {}),
+        isUnsafe: () => support.state === 'unsafe',
+      }),
     abortInFlight() {
       link.at.cancel()
       link = openLink()

@@ -72,7 +72,7 @@ function textOf(error: unknown, field: 'name' | 'message'): string {
 
 function headersOf(response: unknown): Record<string, unknown> {
   const headers = (response as { headers?: Record<string, unknown> } | undefined)?.headers
-  return headers === undefined ? {} : { bucketRegion: headers['x-amz-bucket-region'] }
+  return headers === undefined ? {} : { bucketRegion: headers['x-amz-bucket-region'], date: headers['date'] }
 }
 
 const XML_ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' }

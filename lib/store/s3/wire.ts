@@ -14,6 +14,8 @@ export type Read = {
   readonly tag: string | undefined
   readonly bytes: Uint8Array
   readonly metadata: Readonly<Record<string, string>>
+  /** The header `Date`: the store's clock, in whole seconds. */
+  readonly date?: string | undefined
 }
 
 /** Which bytes of a file to read. */
@@ -126,7 +128,8 @@ export function openWire({ client, bucket, fetch, timeoutMs, userAgent, nowMs }:
         const tag = response.headers.get('etag') ?? undefined
         // Without an ETag it is no response of a store, and its body may have any size.
         const bytes = tag === undefined ? await discard(response) : await readBytes(response, part)
-        return { tag, bytes, metadata: metadataIn(response.headers) }
+        const date = response.headers.get('date') ?? undefined
+        return { tag, bytes, metadata: metadataIn(response.headers), date }
       })
     },
     cancel: deadline.cancel,

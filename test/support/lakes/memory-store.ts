@@ -73,6 +73,19 @@ export function createMemoryStore(nowMs: () => number = () => 0): MemoryStore {
       set(key, bytes, metadata)
       return 'replaced'
     },
+    sharedText: (key) => ({
+      read: async () => {
+        const version = String(tags.get(key) ?? '')
+        const bytes = files.get(key)
+        const time = { fromMs: nowMs(), toMs: nowMs() }
+        return { text: bytes && new TextDecoder().decode(bytes), version, time }
+      },
+      write: async (text, version) => {
+        if (version !== String(tags.get(key) ?? '')) return false
+        set(key, new TextEncoder().encode(text), {})
+        return true
+      },
+    }),
     recoveredWrites: () => 0,
   }
 }
