@@ -26,13 +26,12 @@ trap : TERM
 out_of_time=false
 trap 'out_of_time=true; kill -TERM "$program"' USR1
 
-# A signal ends a wait, and only the program's end ends the task.
+# A signal ends a wait; the program's end ends the task.
 while wait "$program"; code=$?; kill -0 "$program" 2> /dev/null; do :; done
 
-# Out of time, or killed: the task goes on where it stopped. SIGTERM (143) is the wish of somebody else.
-if [ "$out_of_time" = true ] || { [ "$code" -gt 128 ] && [ "$code" -ne 143 ]; }; then
-  if [ "${SLURM_RESTART_COUNT:-0}" -lt "$max_restarts" ]; then
-    scontrol requeue "$SLURM_JOB_ID"
-  fi
+# Killed, or out of time: the task goes on where it stopped. Another SIGTERM (143) is somebody's wish.
+if [ "$code" -gt 128 ] && { [ "$code" -ne 143 ] || [ "$out_of_time" = true ]; } &&
+  [ "${SLURM_RESTART_COUNT:-0}" -lt "$max_restarts" ]; then
+  scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$code"

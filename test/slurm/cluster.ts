@@ -16,6 +16,8 @@ const NEEDED = {
   megabytes: 5,
 }
 const START_LIMIT_MS = 60_000
+/** Of the array. */
+export const TASKS = 8
 export const NODES = ['node1', 'node2'] as const
 export type Node = (typeof NODES)[number]
 
@@ -27,9 +29,11 @@ export type Cluster = {
   tasks(arrayId: string): Promise<readonly Task[]>
   /** The processes of running tasks whose program is this file. */
   running(program: string): readonly Process[]
-  /** Ends a node's daemon and all that runs there, as a loss of power does. */
-  loseNode(node: Node): void
-  startNode(node: Node): void
+  /**
+   * Ends a node's daemon and all that runs there, as a loss of power does, and starts the daemon again when the controller
+   * has seen that the node is down. Its tasks are started again elsewhere.
+   */
+  loseNode(node: Node): Promise<void>
   /** Ends all and removes the folder; safe to call twice. */
   stop(): void
 }
@@ -42,6 +46,7 @@ export async function startCluster(): Promise<Cluster> {
   // munge wants every user to reach its socket.
   chmodSync(folder, 0o711)
   const cluster = await describeCluster(folder)
+  process.on('exit', cluster.stop)
   try {
     await cluster.bringUp()
     return cluster
@@ -73,13 +78,15 @@ async function describeCluster(folder: string): Promise<Cluster & { bringUp(): P
     slurm,
     tasks: async (arrayId) => readTasks(await slurm('scontrol', '--oneliner', 'show', 'job', arrayId)),
     running: (program) => ours().filter(({ file }) => file === program),
-    loseNode(node) {
+    async loseNode(node) {
       nodeOf.get(node)?.child.kill('SIGKILL')
       const isThere = ({ env: { NODE_OF_PROOF, SLURMD_NODENAME } }: Process) =>
         NODE_OF_PROOF === node || SLURMD_NODENAME === node
       endAll(ours().filter(isThere))
+      const isDown = async () => (await slurm('sinfo', '--noheader', `--nodes=${node}`, '--format=%T')).startsWith('down')
+      await until(`the loss of ${node}`, isDown, [], folder)
+      startNode(node)
     },
-    startNode,
     async bringUp() {
       await startMunge(folder, daemons)
       daemons.push(spawnDaemon(folder, 'slurmctld', ['-D', '-c', '-i'], { env }))
@@ -102,7 +109,7 @@ async function startMunge(folder: string, daemons: Daemon[]): Promise<void> {
   const paths = ['socket', 'pid-file', 'log-file', 'seed-file'].map((name) => `--${name}=${join(folder, `munge.${name}`)}`)
   const munge = spawnDaemon(folder, 'munged', ['--foreground', `--key-file=${key}`, ...paths])
   daemons.push(munge)
-  await until('munge', async () => await Bun.file(join(folder, 'munge.pid-file')).exists(), [munge], folder)
+  await until('socket of munge', async () => await Bun.file(join(folder, 'munge.pid-file')).exists(), [munge], folder)
 }
 
 async function untilIdle(slurm: Cluster['slurm'], folder: string, daemons: readonly Daemon[]): Promise<void> {
@@ -110,7 +117,7 @@ async function untilIdle(slurm: Cluster['slurm'], folder: string, daemons: reado
     const states = await slurm('sinfo', '--noheader', '--Node', '--format=%T').catch(() => '')
     return states.trim() === 'idle\nidle'
   }
-  await until('Slurm', areIdle, daemons, folder)
+  await until('two idle nodes', areIdle, daemons, folder)
 }
 
 async function until(
@@ -125,7 +132,7 @@ async function until(
     const said = await Bun.file(join(folder, `${dead?.name ?? 'slurmctld'}.out`)).text().catch(() => '')
     if (dead !== undefined) throw new Error(`${dead.name} ended at once: ${said.trim().slice(-1_000)}`)
     if (performance.now() > deadlineMs) {
-      throw new Error(`${what} is not up after ${START_LIMIT_MS / 1_000} s: ${said.trim().slice(-1_000)}`)
+      throw new Error(`No ${what} after ${START_LIMIT_MS / 1_000} s: ${said.trim().slice(-1_000)}`)
     }
     await Bun.sleep(100)
   }
@@ -173,7 +180,7 @@ SchedulerParameters=sched_interval=1
 PropagateResourceLimits=NONE
 JobRequeue=1
 ReturnToService=2
-SlurmdTimeout=10
+SlurmdTimeout=5
 KillWait=5
 ${nodes.join('\n')}
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP

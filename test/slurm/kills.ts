@@ -1,0 +1,74 @@
+// Kills tasks of a running array, one every few seconds, in each of the ways in which a task may die.
+
+import type { Random } from '../support/random.ts'
+import { oneOf } from '../support/random.ts'
+import type { Kill } from './checks.ts'
+import { NODES, TASKS, type Cluster } from './cluster.ts'
+import type { Process } from './processes.ts'
+
+const KILL_EVERY_MS = 3_000
+
+/** How a task dies. */
+type Way = 'SIGKILL of the program' | 'scontrol requeue' | 'the signal before the time limit' | 'loss of a node'
+
+const WAYS: readonly Way[] = ['SIGKILL of the program', 'scontrol requeue', 'the signal before the time limit']
+
+export type Told = Kill & { readonly way: Way }
+
+type Killing = {
+  readonly cluster: Cluster
+  readonly arrayId: string
+  readonly program: string
+  readonly random: Random
+  readonly count: number
+  /** Aborted when the array has ended. */
+  readonly ended: AbortSignal
+}
+
+/** From when all tasks are there, kills so many times, or until the array has ended. The second kill is the loss of a whole node, while others go on. */
+export async function killTasks({ count, ...killing }: Killing): Promise<readonly Told[]> {
+  const areThere = () => killing.cluster.running(killing.program).length >= TASKS
+  while (!areThere() && !killing.ended.aborted) await Bun.sleep(100)
+  const kills: Told[] = []
+  let loss: Promise<Told> | undefined
+  while (kills.length < count && !killing.ended.aborted) {
+    await Bun.sleep(KILL_EVERY_MS)
+    if (kills.length === 1 && loss === undefined) loss = loseNode(killing)
+    else kills.push(...(await killOne(killing)))
+  }
+  return loss === undefined ? kills : [...kills, await loss]
+}
+
+/** None if no task was running. */
+async function killOne({ cluster, arrayId, program, random }: Omit<Killing, 'count'>): Promise<readonly Told[]> {
+  const running = cluster.running(program).filter(({ env }) => env['SLURM_ARRAY_JOB_ID'] === arrayId)
+  if (running.length === 0) return []
+  const victim = oneOf(random, running)
+  const way = oneOf(random, WAYS)
+  const id = `${arrayId}_${victim.env['SLURM_ARRAY_TASK_ID']}`
+  const isHit = await hit(way, id, victim, cluster)
+  if (!isHit) return []
+  console.log(`  ${way}: task ${id}`)
+  return [{ way, ids: [id], isCertain: way !== 'the signal before the time limit' }]
+}
+
+/** Whether the task was still there. */
+async function hit(way: Way, id: string, { pid }: Process, { slurm }: Cluster): Promise<boolean> {
+  try {
+    if (way === 'SIGKILL of the program') process.kill(pid, 'SIGKILL')
+    else if (way === 'scontrol requeue') await slurm('scontrol', 'requeue', id)
+    else await slurm('scancel', '--batch', '--signal=USR1', id)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function loseNode({ cluster, arrayId, random }: Omit<Killing, 'count'>): Promise<Told> {
+  const node = oneOf(random, NODES)
+  const tasks = await cluster.tasks(arrayId)
+  const ids = tasks.filter((task) => task.node === node && task.state === 'RUNNING').map(({ id }) => id)
+  console.log(`  loss of a node: ${node} with tasks ${ids.join(', ')}`)
+  await cluster.loseNode(node)
+  return { way: 'loss of a node', ids, isCertain: false }
+}
