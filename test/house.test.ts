@@ -51,6 +51,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'datasets/prices/verify-symbol.ts': ['datasets/verify-file.test.ts', 'whole symbols with a damaged byte'],
   'datasets/prices/verify-bases.ts': ['commands/inspect/verify.lakes.test.ts', 'mends that were undone'],
   'commands/inspect/verify-sample.ts': ['commands/inspect/verify.lakes.test.ts', 'a sample of whole lakes'],
+  'commands/inspect/verify-beside.ts': ['commands/inspect/verify.test.ts', 'what that command finds of a planted lake'],
   'commands/inspect/verify-table.ts': ['commands/inspect/verify.test.ts', 'the tables of a planted lake'],
   'commands/inspect/verify-walk.ts': ['commands/inspect/verify.test.ts', 'the walk of that command'],
   'datasets/table/raw-units.ts': [

@@ -2,6 +2,7 @@
 // or are unsafe.
 
 import { type Config, FMP_BASE_URL, type LakeConfig, STATEMENT_NAMES } from '../core/config.ts'
+import { isPart } from '../core/shard.ts'
 import { whereTrue } from '../core/text.ts'
 import type { Reader } from './reader.ts'
 import { isBaseUrl } from './schemas.ts'
@@ -24,13 +25,19 @@ export const CONTRADICTIONS = [
 ] as const
 
 /** What flags contradict, each a sentence. */
-export function contradictions(reader: Reader, { dates, dailyCalls, usesLedger }: Config): readonly string[] {
+export function contradictions(reader: Reader, config: Config): readonly string[] {
   const { isGiven } = reader
+  const { dates, dailyCalls, usesLedger, keepsTables, shard, target } = config
   const { fromDate, toDate } = dates
   return [
     ...contradictingPairs(reader),
     ...whereTrue([
       [isGiven('--keys') && !isGiven('--dry-run'), '--keys needs --dry-run: only a plan has keys to show.'],
+      [
+        // Checking a file and replacing it are two steps there: of two shards that do it at once one would lose its rows.
+        keepsTables && isPart(shard) && target.kind === 'folder',
+        '--table in a shard needs a bucket: a folder cannot replace a file for one of several processes only. Leave it out, and run `ingest table` when all shards have ended.',
+      ],
       [
         dailyCalls !== undefined && !usesLedger,
         'DAILY_CALLS needs --ledger: without it no process knows of the calls of others. --max-calls limits those of one run.',

@@ -47,8 +47,8 @@ const prefix = v.pipe(
   v.check((value) => value.split('/')[0] !== '.ingest-tmp', 'another name: .ingest-tmp holds temporary files'),
 )
 
-/** More shards than symbols are no use, and an array of AWS Batch has no more tasks. */
-const MAX_SHARDS = 10_000
+/** Far more than any rate limit can be shared by, and few enough for the names of metrics documents. */
+const MAX_SHARDS = 1_000
 
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 
@@ -189,7 +189,7 @@ function datasetsNamed(words: readonly string[]): readonly DatasetName[] | undef
 /** The shard that `3/8` names; undefined where a text names none. */
 function shardIn(text: string): 'none' | Pick<Shard, 'index' | 'count'> | undefined {
   if (text.toLowerCase() === 'none') return 'none'
-  const [index = 0, count = 0] = (/^(\d{1,5})\/(\d{1,5})$/.exec(text)?.slice(1) ?? []).map(Number)
+  const [index = 0, count = 0] = (/^(\d{1,4})\/(\d{1,4})$/.exec(text)?.slice(1) ?? []).map(Number)
   return index >= 1 && index <= count && count <= MAX_SHARDS ? { index, count } : undefined
 }
 

@@ -8,6 +8,7 @@ import type { Counts, Reject } from '../core/outcome.ts'
 import { COVERAGE } from './coverage.ts'
 import { DOCTOR } from './doctor.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
+import { SHARD } from './shard.ts'
 import { TABLE } from './table.ts'
 import { STATUS } from './status.ts'
 import { VERIFY } from './verify.ts'
@@ -193,6 +194,8 @@ const METRICS = object(
     interrupted: flag('Whether a signal ended the run early'),
     ...PAST_TOTALS,
     held_sessions: HELD_SESSIONS,
+    shard: SHARD,
+    run_group: orNull(text('The name of the runs that are one with this: `ingest status --run-group` adds them up')),
   },
   'The metrics document of a run',
 )
@@ -204,6 +207,7 @@ const DRY_RUN = object(
       'API calls, retries aside; two per ten stored years come in addition for each symbol whose past has changed',
     ),
     seconds: amount('How long these take at the set rate'),
+    shard: SHARD,
   },
   'What a run would do',
 )

@@ -3,11 +3,12 @@
 import type { Reject } from '../core/outcome.ts'
 import { utcDate } from '../core/dates.ts'
 import { IngestError } from '../core/errors.ts'
+import type { Config } from '../core/config.ts'
 import type { Store } from '../store/store.ts'
 import type { Metrics } from './contract.ts'
 import type { RunFacts } from './metrics.ts'
 
-/** The most documents with one start second: far more runs than can start in one. */
+/** The most documents with one start second: far more runs than can start in one, and as many as there may be shards. */
 const MAX_RUNS = 1_000
 
 /** The keys of what was stored, and the error if the rejects file could not be. */
@@ -25,10 +26,10 @@ type StoredMetrics = {
 export async function storeMetrics(
   store: Store,
   metrics: Metrics,
-  { outcomes, startMs }: RunFacts,
+  { outcomes, startMs, config }: RunFacts,
   redact: (text: string) => string,
 ): Promise<StoredMetrics> {
-  const stem = await createFirstFree(store, startMs, encodeDocument(metrics, redact))
+  const stem = await createFirstFree(store, { startMs, shard: config.shard }, encodeDocument(metrics, redact))
   const key = `${stem}.json`
   const rejects = outcomes.flatMap((outcome) => outcome.rejects)
   if (rejects.length === 0) return { key, rejectsKey: undefined, rejectsError: undefined }
@@ -86,7 +87,7 @@ function keyTakenError(message: string): IngestError {
 /** The key prefix of all runs' files. */
 export const RUNS_PREFIX = 'logs/ingest/'
 
-/** The key of a run's files without extension; `number` counts the runs that begin in one second, from 1. */
+/** The key of a run's files without extension; `number` tells the runs apart that begin in one second, from 1. */
 function numberedStem(startMs: number, number: number): string {
   const stem = `${RUNS_PREFIX}date=${utcDate(startMs)}/run-${Math.floor(startMs / 1_000)}`
   return number === 1 ? stem : `${stem}-${number}`
@@ -103,9 +104,17 @@ export function runOfKey(key: string): { readonly startMs: number; readonly numb
   return key === `${numberedStem(run.startMs, run.number)}.json` ? run : undefined
 }
 
-/** Creates the document at the first free key, and returns its stem. */
-async function createFirstFree(store: Store, startMs: number, bytes: Uint8Array): Promise<string> {
-  for (let number = 1; number <= MAX_RUNS; number += 1) {
+/**
+ * Creates the document at the first free key, and returns its stem. Shards start in the same second: each begins at its own
+ * number, else the last of 64 would be refused 63 times, which takes longer than an interrupt leaves.
+ */
+async function createFirstFree(
+  store: Store,
+  { startMs, shard }: Pick<RunFacts, 'startMs'> & Pick<Config, 'shard'>,
+  bytes: Uint8Array,
+): Promise<string> {
+  const { index, count } = shard ?? { index: 1, count: 1 }
+  for (let number = index; number <= MAX_RUNS; number += count) {
     const stem = numberedStem(startMs, number)
     if ((await store.create(`${stem}.json`, bytes, {})) === 'created') return stem
   }

@@ -16,6 +16,7 @@ import { oneLine } from '../core/text.ts'
 import type { DatasetTotals, Findings, Metrics, SymbolResult } from './contract.ts'
 import { runIdOf } from './json-schema.ts'
 import { pastTotals, symbolPast } from './past.ts'
+import { shardFact } from './shard.ts'
 import { endOf, type EndFacts } from './exit-code.ts'
 
 /** Incremented when a field changes its meaning or is removed. */
@@ -100,6 +101,8 @@ export function buildMetrics(facts: RunFacts): Metrics {
     interrupted: facts.interruptCode !== undefined,
     ...pastTotals(outcomes),
     held_sessions: facts.heldSessions,
+    shard: shardFact(config.shard),
+    run_group: config.runGroup ?? null,
   }
 }
 

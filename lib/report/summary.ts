@@ -3,11 +3,11 @@
 import type { DateRange } from '../core/dates.ts'
 import { counted, grouped } from '../core/text.ts'
 import { callIntervalSeconds, type CallPace, type Config } from '../core/config.ts'
-import { isPart } from '../core/shard.ts'
 import type { Ending } from './exit-code.ts'
 import type { DryRun } from './contract.ts'
 import type { Freshness, Job } from '../pipeline/pipeline.ts'
 import { comparedText, pastEntries } from './past.ts'
+import { partText, shardFact } from './shard.ts'
 
 const RULE = '='.repeat(60)
 
@@ -17,25 +17,6 @@ export function planLine(calls: number, intervalSeconds: number): string {
   if (calls === 0) return 'Nothing to fetch: 0 calls'
   if (intervalSeconds === 0) return `${many}, no rate limit`
   return `${many}, one per ${intervalSeconds} s: about ${durationText(calls * intervalSeconds)}`
-}
-
-/**
- * What a run says of its shard before the plan: which it is and why, how to turn that off, and the interval that it keeps for the
- * others' sake. None where one process takes all.
- */
-export function shardNotes(config: Config, symbols: number, listed: number): readonly string[] {
-  const { shard, rateLimitSeconds } = config
-  if (!isPart(shard)) return []
-  const title = `Shard ${shard.index} of ${shard.count}`
-  const [interval, many] = [callIntervalSeconds(config), `${grouped(symbols)} of ${counted(listed, 'symbol')}`]
-  return [
-    `${title} (${shard.source}): ${many}. --shard none takes all of them.`,
-    ...(interval === rateLimitSeconds
-      ? []
-      : [
-          `${title} without --ledger: one call per ${interval} s, so that all together keep one per ${rateLimitSeconds} s.`,
-        ]),
-  ]
 }
 
 /** `45 s`, `12 min`, `4 h 10 min`. */
@@ -60,7 +41,9 @@ export function dryRunText(jobs: readonly Job[], settings: DryRunSettings, inste
   const intervalSeconds = callIntervalSeconds(settings)
   const keys = keysOf(jobs)
   const calls = callsOf(jobs)
+  const part = partText(settings.shard)
   const lines = [
+    ...(part === undefined ? [] : [`Shard: ${part}; what follows is of this shard alone`]),
     `Files: ${grouped(keys.length)}`,
     `Calls: ${grouped(calls)}`,
     `Time: ${planLine(calls, intervalSeconds)}`,
@@ -115,7 +98,7 @@ function insteadLine({ jobs, range }: BackfillInstead, intervalSeconds: number):
 /** The dry run for programs. */
 export function dryRunJson(jobs: readonly Job[], pace: CallPace): DryRun {
   const calls = callsOf(jobs)
-  return { files: keysOf(jobs), calls, seconds: calls * callIntervalSeconds(pace) }
+  return { files: keysOf(jobs), calls, seconds: calls * callIntervalSeconds(pace), shard: shardFact(pace.shard) }
 }
 
 function keysOf(jobs: readonly Job[]): readonly string[] {
@@ -166,12 +149,18 @@ export function summaryEntries(ending: Ending): readonly (readonly [label: strin
     ['📝 Rows written', grouped(metrics.rows_written)],
     ['❌ Errors', grouped(metrics.errors)],
     ...documentEntries(ending),
+    ...shardEntries(metrics),
     ...optional.flatMap(([label, value]) => {
       if (value === 0 || value === '') return []
       return [[label, typeof value === 'number' ? grouped(value) : value] as const]
     }),
     ['⏱️  Duration', `${grouped(metrics.duration_seconds, 1)}s`],
   ]
+}
+
+function shardEntries({ shard }: Ending['metrics']): readonly (readonly [label: string, value: string])[] {
+  const part = partText(shard)
+  return part === undefined ? [] : [['🧩 Shard', part]]
 }
 
 /** The newest stored date, and how many symbols have it: that is not always the newest session asked for. */

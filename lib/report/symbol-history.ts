@@ -2,7 +2,7 @@
 // whether FMP was asked for more than is stored.
 
 import type { Calendar } from '../core/calendar.ts'
-import { newYorkClock, type IsoDate } from '../core/dates.ts'
+import { laterOf, newYorkClock, type IsoDate } from '../core/dates.ts'
 import type { Store } from '../store/store.ts'
 import { readRuns, type RunRecord } from './runs.ts'
 
@@ -27,11 +27,13 @@ export type SymbolHistory = {
 
 export type RunHistory = {
   of(symbol: string): SymbolHistory
+  /** The newest session that any symbol has, as the runs tell. */
+  readonly newestStored: IsoDate | undefined
   /** Whether runs before the given instant are known of: then what is not told since then has not happened. */
   readonly isLongEnough: boolean
 }
 
-/** More than a run an hour over the sessions that are looked at. */
+/** More than a run an hour over the sessions that are looked at; of eight shards two nights of each. */
 const MAX_RUNS = 1_000
 
 /** Of a symbol that no run names. */
@@ -44,12 +46,16 @@ export async function readHistory(
 ): Promise<RunHistory> {
   const symbols = new Map<string, SymbolHistory>()
   let isLongEnough = false
+  let newestStored: IsoDate | undefined
   for await (const run of readRuns(store, MAX_RUNS)) {
     isLongEnough = run.startMs < sinceMs
     if (isLongEnough) break
-    if ('metrics' in run) addRun(symbols, run.metrics, { startMs: run.startMs, calendar })
+    if (!('metrics' in run)) continue
+    addRun(symbols, run.metrics, { startMs: run.startMs, calendar })
+    const { through_date: through } = run.metrics
+    if (through !== undefined && through !== null) newestStored = laterOf(newestStored ?? through, through)
   }
-  return { of: (symbol) => symbols.get(symbol) ?? NOTHING, isLongEnough }
+  return { of: (symbol) => symbols.get(symbol) ?? NOTHING, newestStored, isLongEnough }
 }
 
 type Start = { readonly startMs: number; readonly calendar: Calendar }

@@ -1,6 +1,7 @@
 // What `ingest table` tells: the document of `--json` and the text.
 
 import { counted, grouped, oneLine } from '../core/text.ts'
+import { partText, SHARD } from './shard.ts'
 import { count, flag, list, object, oneOf, orNull, RUN_ID, text, type TypeOf } from './json-schema.ts'
 
 /** Incremented when a field changes its meaning or is removed. */
@@ -43,6 +44,7 @@ export const TABLE = object(
     run_id: RUN_ID,
     target: text('Where the lake is'),
     mode: oneOf(['update', 'rebuild', 'check'], 'What was asked for'),
+    shard: SHARD,
     ok: flag('Whether the tables hold what the stored files hold, as far as was looked'),
     tables: list(DATASET, 'The tables of the lake'),
     findings: list(FINDING, 'What is wrong, found by `--check`'),
@@ -55,14 +57,16 @@ export type TableDocument = TypeOf<typeof TABLE>
 
 /** For people: a line for each table, then each finding with its cure. `command` makes a command of words. */
 export function tableText(
-  { mode, tables, findings, ok }: TableDocument,
+  { mode, tables, findings, ok, shard }: TableDocument,
   command: (words: readonly string[]) => string,
 ): string {
   const lines = tables.map(({ name, files, files_written: written, rows_compared: rows }) => {
     const done = mode === 'check' ? `${grouped(rows)} rows compared` : `${grouped(written)} written`
     return `🗂️  ${name}: ${counted(files, 'file')}, ${done}`
   })
-  return [...lines, ...findings.map((finding) => findingLine(finding, command)), verdict(mode, tables.length, ok)]
+  const part = partText(shard)
+  const end = part === undefined || !ok ? verdict(mode, tables.length, ok) : partVerdict(part, mode, command)
+  return [...lines, ...findings.map((finding) => findingLine(finding, command)), end]
     .map((line) => `${line}\n`)
     .join('')
 }
@@ -82,6 +86,13 @@ function findingLine(
 function cureOf(kind: Finding['kind'], command: (words: readonly string[]) => string): string {
   if (kind === 'table_stray') return 'Move it away.'
   return command(['table', '--rebuild'])
+}
+
+/** What is left to do when all shards have ended: none of them knows of the others. */
+function partVerdict(part: string, mode: TableDocument['mode'], command: (words: readonly string[]) => string): string {
+  return mode === 'check'
+    ? `✅ The files of shard ${part} hold what the stored files hold.`
+    : `✅ The files of shard ${part} are up to date. When all shards have ended, once: ${command(['table', '--shard', 'none'])}`
 }
 
 function verdict(mode: TableDocument['mode'], tables: number, ok: boolean): string {

@@ -16,6 +16,7 @@ import {
   text,
   type TypeOf,
 } from './json-schema.ts'
+import { partText, SHARD } from './shard.ts'
 
 /** Incremented when a field changes its meaning or is removed. */
 export const VERIFY_VERSION = 1
@@ -80,6 +81,7 @@ export const VERIFY = object(
     depth: oneOf(['footers', 'deep'], 'deep with --deep: all bytes and rows were read'),
     as_of: date('The last finished session'),
     ok: flag('Whether nothing but warnings was found'),
+    shard: SHARD,
     symbols: list(SYMBOL, 'Every symbol that was looked at'),
     findings: list(FINDING, 'What is wrong, by symbol and key'),
     counts: countsByName(MEANINGS, 'How many findings there are of each kind that was found'),
@@ -106,7 +108,8 @@ export function verifyText(verified: Verified, stopped: string | undefined): str
   const warnings = findings.filter(({ severity }) => severity === 'warning').length
   const errors = findings.length - warnings
   const files = symbols.reduce((sum, { files: { year, day } }) => sum + year + day, 0)
-  const looked = `${counted(symbols.length, 'symbol')}, ${counted(files, 'price file')}`
+  const part = partText(verified.shard)
+  const looked = `${part === undefined ? '' : `shard ${part}, `}${counted(symbols.length, 'symbol')}, ${counted(files, 'price file')}`
   const found = [
     ...(errors > 0 ? [counted(errors, 'error')] : []),
     ...(warnings > 0 ? [counted(warnings, 'warning')] : []),

@@ -119,16 +119,17 @@ describe('the dry run', () => {
     expect(dryRunText(jobs, config)).not.toContain('Compared')
   })
 
-  test('for programs is one object of exactly three fields', () => {
+  test('for programs is one object of these fields', () => {
     expect(dryRunJson(jobs, config)).toEqual({
       files: ['a.parquet', 'b.parquet', 'c/*.parquet'],
       calls: 4,
       seconds: 60,
+      shard: null,
     })
   })
 
   test('of nothing', () => {
-    expect(dryRunJson([], config)).toEqual({ files: [], calls: 0, seconds: 0 })
+    expect(dryRunJson([], config)).toEqual({ files: [], calls: 0, seconds: 0, shard: null })
     expect(dryRunText([], config)).toContain('Nothing to fetch')
     expect(callsOf([])).toBe(0)
   })

@@ -19,6 +19,7 @@ function documentOf(changes: Partial<TableDocument> = {}): TableDocument {
     run_id: '2024-02-06T12:00:00+00:00',
     target: './lake',
     mode: 'update',
+    shard: null,
     ok: true,
     tables: [{ name: 'prices', files: 28, files_written: 1_234, rows_compared: 0 }],
     findings: [],

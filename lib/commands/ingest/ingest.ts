@@ -10,8 +10,9 @@ import type { Encoder } from '../../parquet/parquet.ts'
 import { resolvePeriod, type Period } from '../../core/period.ts'
 import { ingestAll, type RunResult, type TaskContext } from '../../pipeline/pipeline.ts'
 import { dryRunSummary } from '../../report/step-summary.ts'
+import { shardNotes } from '../../report/shard.ts'
 import { createProgress } from '../../report/progress.ts'
-import { callsOf, dryRunJson, dryRunText, planLine, shardNotes, type BackfillInstead } from '../../report/summary.ts'
+import { callsOf, dryRunJson, dryRunText, planLine, type BackfillInstead } from '../../report/summary.ts'
 import { callIntervalSeconds, type Config, type Target } from '../../core/config.ts'
 import { readSymbols } from '../../cli/ticker-source.ts'
 import { createUploads } from '../../pipeline/uploads.ts'
@@ -65,11 +66,11 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   progress.waiting('Reading the ticker list')
   const options = { skipsBad: config.skipsBadTickers }
   const list = await unlessStopped(readSymbols(config.tickers, { ...effects, openStore }, options), effects)
-  const { duplicates, left } = list
+  const isOwn = (symbol: string) => inShard(symbol, config.shard)
+  const [symbols, duplicates] = [list.symbols.filter(isOwn), list.duplicates.filter(isOwn)]
   if (duplicates.length > 0) progress.note(`Listed more than once and taken once: ${duplicates.join(', ')}.`)
   refuseUnknown(config.accepts, list.symbols)
-  const symbols = list.symbols.filter((symbol) => inShard(symbol, config.shard))
-  for (const cell of left) progress.warn(`Left out of the ticker list: ${cell}.`)
+  for (const cell of list.left) progress.warn(`Left out of the ticker list: ${cell}.`)
   const opened = await openStore(config.target)
   const { version } = effects
   const { runUuid } = storeOptions
@@ -84,6 +85,7 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
     store,
     calendar: XNYS,
     period,
+    listed: list.symbols.length,
     fileSettings: { ingestMs: startMs, version, note: config.fileNote, creator: config.creator },
     unlessStopped: async (work) => await unlessStopped(work, effects),
     onNote: progress.note,

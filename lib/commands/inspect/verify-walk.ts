@@ -1,12 +1,12 @@
 // Walks through a lake for `ingest verify`, symbol by symbol: prices, then statements, then what lies beside them.
 
 import { createLimit } from '../../core/concurrency.ts'
-import { laterOf, type DateRange, type IsoDate } from '../../core/dates.ts'
+import type { DateRange, IsoDate } from '../../core/dates.ts'
 import type { Dataset } from '../../core/dataset.ts'
 import type { Finding } from '../../core/findings.ts'
-import { counted } from '../../core/text.ts'
+import { inShard } from '../../core/shard.ts'
 import { STATEMENTS } from '../../datasets/datasets.ts'
-import { inventory, listSymbols } from '../../datasets/inventory.ts'
+import { inventory, listSymbols, type LakeSymbols } from '../../datasets/inventory.ts'
 import type { SymbolCoverage } from '../../datasets/prices/symbol-coverage.ts'
 import { checkSymbol, type CheckedSymbol } from '../../datasets/prices/verify-symbol.ts'
 import { createStatement } from '../../datasets/statements/schema.ts'
@@ -16,6 +16,7 @@ import type { Encoder } from '../../parquet/parquet.ts'
 import type { RunHistory } from '../../report/symbol-history.ts'
 import { readRunsAt, type RunRecord } from '../../report/runs.ts'
 import type { Lake } from './look.ts'
+import { findingsOfSymbol, hasEnded, newestOf } from './verify-beside.ts'
 import { openTable } from './verify-table.ts'
 
 export type Walk = {
@@ -39,13 +40,23 @@ export type WalkedSymbol = Omit<SymbolCoverage, 'dates' | 'missing' | 'doubled' 
 
 export type Walked = { readonly symbols: readonly WalkedSymbol[]; readonly findings: readonly Finding[] }
 
-/** Looks at everything. Throws an IngestError if the store fails. */
+/** Looks at everything, or at one shard of it: each symbol and each stray key is in one. Throws an IngestError if the store fails. */
 export async function walkLake(lake: Lake, walk: Walk): Promise<Walked> {
   const prices = await walkPrices(lake, walk)
   return {
     symbols: prices.symbols,
     findings: [...prices.findings, ...(await walkStatements(lake, walk)), ...(await findLeftovers(lake))],
   }
+}
+
+/** Those of the names, symbols or keys, that are in the shard. */
+function own(names: readonly string[], { config }: Lake): readonly string[] {
+  return names.filter((name) => inShard(name, config.shard))
+}
+
+/** Of what lies beside the folders of symbols. */
+function strayFindings({ strayFolders, strays }: LakeSymbols, lake: Lake): readonly Finding[] {
+  return own([...strayFolders, ...strays.map(({ key }) => key)], lake).map((key) => strayFinding(key))
 }
 
 /** With --deep the rows of so many symbols are in memory at once: 25 years of one take 3 MB. */
@@ -61,10 +72,8 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
   const table = await openTable(prices, lake, walk)
   const limit = createLimit(isDeep ? SYMBOLS_DEEP : SYMBOLS_AT_ONCE)
   const symbols: WalkedSymbol[] = []
-  const findings: Finding[] = [...level.strayFolders, ...level.strays.map(({ key }) => key)].map((key) =>
-    strayFinding(key),
-  )
-  const checked = inventory(listed ?? level.symbols, { store, dataset: prices }, async (files) => {
+  const findings: Finding[] = [...strayFindings(level, lake)]
+  const checked = inventory(own(listed ?? level.symbols, lake), { store, dataset: prices }, async (files) => {
     const known = {
       mends: history.of(files.symbol).mends,
       hasEnded: (through: IsoDate) => hasEnded(through, files.symbol, lake, walk),
@@ -81,7 +90,7 @@ async function walkPrices(lake: Lake, walk: Walk): Promise<Walked> {
   } finally {
     encoder.close()
   }
-  const lakeWide = symbols.flatMap((symbol) => findingsOfSymbol(symbol, newestOf(symbols, lake), lake, walk))
+  const lakeWide = symbols.flatMap((symbol) => findingsOfSymbol(symbol, newestOf(symbols, lake, walk), lake, walk))
   const ofTable = (await table?.findings()) ?? []
   return { symbols, findings: [...findings, ...lakeWide, ...unlisted(level.symbols, lake), ...ofTable] }
 }
@@ -136,81 +145,15 @@ function kept({ coverage, years, oldestIngestMs, unknownThrough }: CheckedSymbol
   }
 }
 
-/** A bar may come late: only after so many sessions FMP is believed to have none. */
-const LATE_BAR_SESSIONS = 5
-
-function hasEnded(through: IsoDate, symbol: string, { calendar }: Lake, { history }: Walk): boolean {
-  const { asked } = history.of(symbol)
-  return asked !== undefined && asked.through <= through && isLongAfter(asked.upTo, through, calendar)
-}
-
-function isLongAfter(date: IsoDate, through: IsoDate, calendar: Lake['calendar']): boolean {
-  const late = calendar.nthSessionAfter(through, LATE_BAR_SESSIONS)
-  return late !== undefined && date >= late
-}
-
-/** The newest session that any symbol has. */
-function newestOf(symbols: readonly WalkedSymbol[], { calendar }: Lake): IsoDate | undefined {
-  const newest = symbols
-    .flatMap(({ through }) => through ?? [])
-    .reduce<IsoDate | undefined>((a, b) => laterOf(a ?? b, b), undefined)
-  return newest && calendar.sessionsBack(newest, 1)
-}
-
-/** What is wrong with a symbol beside the others. */
-function findingsOfSymbol(
-  symbol: WalkedSymbol,
-  newest: IsoDate | undefined,
-  lake: Lake,
-  walk: Walk,
-): readonly Finding[] {
-  const { symbol: name, files } = symbol
-  if (files.year + files.day === 0) {
-    if (lake.listed === undefined || walk.range !== undefined) return []
-    const words = ['--tickers', name, '--backfill', '--backfill-days', '1825']
-    return [
-      { kind: 'listed_without_files', symbol: name, detail: 'is in the ticker list and has no file', cure: { words } },
-    ]
-  }
-  const stale = staleFinding(symbol, newest, lake)
-  if (stale !== undefined) return [stale]
-  return isNeverCompared(symbol, lake, walk) ? [neverCompared(name)] : []
-}
-
-function staleFinding(
-  { symbol, tradesElsewhere, knownThrough, askedThrough }: WalkedSymbol,
-  newest: IsoDate | undefined,
-  { calendar }: Lake,
-): Finding | undefined {
-  if (knownThrough === undefined || newest === undefined) return undefined
-  const behind = calendar.sessions({ from: knownThrough, to: newest }).filter((date) => date > knownThrough).length
-  // Another exchange may have been closed.
-  if (behind <= (tradesElsewhere ? LATE_BAR_SESSIONS : 0)) return undefined
-  if (askedThrough !== undefined && (askedThrough >= newest || isLongAfter(askedThrough, knownThrough, calendar)))
-    return undefined
-  const detail = `ends ${counted(behind, 'session')} before the newest of the lake, ${newest}`
-  return { kind: 'stale_symbol', symbol, date: knownThrough, detail, cure: { words: ['--tickers', symbol] } }
-}
-
-/** Whether rows are older than the runs that are known of, and none of these compared all of them. */
-function isNeverCompared({ symbol, oldestIngestMs, through }: WalkedSymbol, lake: Lake, walk: Walk): boolean {
-  const { history, sinceMs } = walk
-  const isOld = oldestIngestMs !== undefined && oldestIngestMs < sinceMs
-  if (!history.isLongEnough || !isOld || history.of(symbol).comparedMs !== undefined) return false
-  return through !== undefined && !hasEnded(through, symbol, lake, walk)
-}
-
-function neverCompared(symbol: string): Finding {
-  const detail = 'no run of the last 40 sessions compared all of its rows with FMP'
-  return { kind: 'never_compared', symbol, detail, cure: { words: ['--tickers', symbol, '--audit', '1'] } }
-}
-
 /** Symbols with a folder that a ticker list lacks. Symbols on the command line are a choice and no list. */
-function unlisted(stored: readonly string[], { listed, config }: Lake): readonly Finding[] {
+function unlisted(stored: readonly string[], lake: Lake): readonly Finding[] {
+  const { listed, config } = lake
   if (listed === undefined || config.tickers?.kind === 'flag') return []
   const known = new Set(listed)
   const detail = 'is stored and not in the ticker list'
-  return stored.filter((symbol) => !known.has(symbol)).map((symbol): Finding => ({ kind: 'unlisted', symbol, detail }))
+  return own(stored, lake)
+    .filter((symbol) => !known.has(symbol))
+    .map((symbol): Finding => ({ kind: 'unlisted', symbol, detail }))
 }
 
 async function walkStatements(lake: Lake, walk: Walk): Promise<readonly Finding[]> {
@@ -219,8 +162,9 @@ async function walkStatements(lake: Lake, walk: Walk): Promise<readonly Finding[
   for (const statement of STATEMENTS) {
     const dataset = createStatement(statement, { prefix: config.prefix, creator: prices.creator })
     const level = await listSymbols({ store, dataset })
-    findings.push(...[...level.strayFolders, ...level.strays.map(({ key }) => key)].map((key) => strayFinding(key)))
-    const wanted = listed === undefined ? level.symbols : level.symbols.filter((symbol) => listed.includes(symbol))
+    findings.push(...strayFindings(level, lake))
+    const stored = own(level.symbols, lake)
+    const wanted = listed === undefined ? stored : stored.filter((symbol) => listed.includes(symbol))
     const encoder = openEncoder(lake, { isDeep: walk.isDeep, dataset, symbols: 0 })
     const context = { ...fileContext(lake, walk), dataset, encoder }
     const table = await openTable(dataset, lake, { ...walk, range: undefined })
@@ -234,8 +178,8 @@ async function walkStatements(lake: Lake, walk: Walk): Promise<readonly Finding[
   return findings
 }
 
-async function findLeftovers({ store }: Lake): Promise<readonly Finding[]> {
-  const keys = (await store.leftovers?.()) ?? []
+async function findLeftovers(lake: Lake): Promise<readonly Finding[]> {
+  const keys = own((await lake.store.leftovers?.()) ?? [], lake)
   const detail = 'was left by a run that was killed'
   return keys.map((key): Finding => ({ kind: 'temp_left', key, detail, cure: { removes: key } }))
 }

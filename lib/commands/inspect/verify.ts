@@ -7,6 +7,7 @@ import { FIRST_YEAR, LAST_YEAR, newYorkClock, wholeYear, type DateRange, type Is
 import { FINDING_KINDS, type Cure, type Finding } from '../../core/findings.ts'
 import { shellWord, whereTrue } from '../../core/text.ts'
 import { runIdOf } from '../../report/json-schema.ts'
+import { shardFact } from '../../report/shard.ts'
 import { readHistory, type RunHistory } from '../../report/symbol-history.ts'
 import {
   countKinds,
@@ -53,6 +54,7 @@ async function verify(lake: Lake, own: Values<typeof VERIFY>): Promise<number> {
     depth: own.isDeep ? ('deep' as const) : ('footers' as const),
     as_of: asOf,
     ok,
+    shard: shardFact(config.shard),
     symbols: walked.symbols.map((symbol) => verifiedSymbol(symbol, history)),
     findings,
     counts: countKinds(findings),

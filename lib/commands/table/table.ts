@@ -6,6 +6,8 @@ import { listSymbols } from '../../datasets/inventory.ts'
 import { checkTable, type TableFinding } from '../../datasets/table/check.ts'
 import { listTable, type TableContext } from '../../datasets/table/units.ts'
 import { updateTable } from '../../datasets/table/update.ts'
+import type { Shard } from '../../core/shard.ts'
+import { shardFact } from '../../report/shard.ts'
 import { runIdOf } from '../../report/json-schema.ts'
 import { createProgress } from '../../report/progress.ts'
 import { TABLE_VERSION, tableText, type TableDocument } from '../../report/table.ts'
@@ -69,7 +71,7 @@ async function perform(mode: Mode, look: Look): Promise<TableDocument> {
   const done: Done[] = []
   for (const name of DATASET_NAMES) {
     const context = writtenTable(name, { prefix, creator }, about)
-    if (await hasFiles(context)) done.push(await performOn(name, mode, context))
+    if (await hasFiles(context)) done.push(await performOn(name, { mode, shard: config.shard }, context))
   }
   const findings = done.flatMap((table) => table.findings)
   return {
@@ -77,6 +79,7 @@ async function perform(mode: Mode, look: Look): Promise<TableDocument> {
     run_id: runIdOf(startMs),
     target: targetLocation(config.target),
     mode,
+    shard: shardFact(config.shard),
     ok: findings.length === 0,
     tables: done.map(({ table }) => table),
     findings: findings.map(findingOf),
@@ -92,12 +95,14 @@ async function hasFiles(context: TableContext): Promise<boolean> {
 
 type Done = { readonly table: TableDocument['tables'][number]; readonly findings: readonly TableFinding[] }
 
-async function performOn(name: DatasetName, mode: Mode, context: TableContext): Promise<Done> {
+type Asked = { readonly mode: Mode; readonly shard: Shard | undefined }
+
+async function performOn(name: DatasetName, { mode, shard }: Asked, context: TableContext): Promise<Done> {
   if (mode === 'check') {
-    const { findings, files, rows } = await checkTable(context)
+    const { findings, files, rows } = await checkTable(context, { fileShard: shard })
     return { table: { name, files, files_written: 0, rows_compared: rows }, findings }
   }
-  const { files, filesWritten } = await updateTable(context, { isRebuild: mode === 'rebuild' })
+  const { files, filesWritten } = await updateTable(context, { isRebuild: mode === 'rebuild', shard })
   return { table: { name, files, files_written: filesWritten, rows_compared: 0 }, findings: [] }
 }
 

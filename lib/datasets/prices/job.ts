@@ -9,6 +9,7 @@ import type { FileSettings } from '../../parquet/parquet.ts'
 import type { Job } from '../../pipeline/pipeline.ts'
 import type { Store } from '../../store/store.ts'
 import { tradesElsewhere } from './exchange.ts'
+import { MIN_ANSWERS } from './market.ts'
 import { createMarketGate, marketContext } from './market-gate.ts'
 import { refuseUnheld } from './market-text.ts'
 import { planSessions, sortPlans, type SymbolPlan } from './plan.ts'
@@ -24,6 +25,8 @@ export type PricesContext = {
   readonly store: Store
   readonly calendar: Calendar
   readonly period: Period
+  /** The number of symbols in the list, those of other shards among them. */
+  readonly listed: number
   /** The same for every file of the run. */
   readonly fileSettings: Omit<FileSettings, 'columns'>
   /** Stops waiting for work that only reads as soon as the run is stopped. */
@@ -88,7 +91,7 @@ type Surveyed = { readonly surveyed: readonly StoredSessions[]; readonly plans: 
 async function surveyAndPlan(
   symbols: readonly string[],
   survey: SurveyContext,
-  { config, memory, onSurveyed }: PricesContext,
+  { config, memory, listed: ofList, onSurveyed }: PricesContext,
 ): Promise<Surveyed> {
   const { dataset, calendar, mode, period } = survey
   const { isForced, auditEvery } = config
@@ -99,7 +102,8 @@ async function surveyAndPlan(
   const unsettled = symbols.filter((symbol) => !settled.has(symbol))
   const surveyed = await surveySessions(unsettled, survey)
   if (period.lookbackFrom !== undefined) memory?.remember(lineAfterRun(surveyed, shared))
-  const audit = createAudit(symbols.length, auditEvery, calendar)
+  // By the whole list, so that a shard compares no symbol more often than one process would.
+  const audit = createAudit(ofList, auditEvery, calendar)
   const ofListed = planSessions(surveyed, { ...shared, mode, isForced, audit })
   if (settled.size === 0) return { surveyed, plans: ofListed }
   const bySymbol = new Map([...settled, ...ofListed.map((plan) => [plan.symbol, plan] as const)])
@@ -122,9 +126,16 @@ function storedLine({ symbol, days, years, newest }: StoredSessions, mode: 'dail
   return `${symbol}: ${files} in reach, newest session ${newest ?? 'none'}`
 }
 
-function notesOf(plans: readonly SymbolPlan[], { config, period }: PricesContext): readonly string[] {
+function notesOf(plans: readonly SymbolPlan[], { config, period, listed: ofList }: PricesContext): readonly string[] {
   if (period.range === undefined) return ['There is no finished session in these dates: nothing to fetch.']
-  return [elsewhereNote(plans), newcomersNote(plans, period, config)].filter((note) => note !== undefined)
+  const notes = [elsewhereNote(plans), newcomersNote(plans, period, config), unjudgedNote(plans.length, ofList)]
+  return notes.filter((note) => note !== undefined)
+}
+
+/** A note where a shard has too few symbols to judge the market by, though the list has enough. */
+function unjudgedNote(symbols: number, ofList: number): string | undefined {
+  if (symbols === 0 || symbols >= MIN_ANSWERS || ofList < MIN_ANSWERS) return undefined
+  return `This shard has fewer than ${MIN_ANSWERS} symbols: a session that looks wrong for the whole market is not noticed. Fewer shards notice it.`
 }
 
 /** One note for all symbols of other exchanges: the calendar does not know their sessions. */

@@ -3,6 +3,7 @@
 import { mapAhead } from '../../core/concurrency.ts'
 import { primaryKeyOf } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
+import { inShard, type Shard } from '../../core/shard.ts'
 import type { StampedRow } from '../../parquet/parquet.ts'
 import { compareKeys } from '../../store/store.ts'
 import { inventory, listSymbols } from '../inventory.ts'
@@ -22,28 +23,45 @@ export type TableFinding = {
 
 export type Checked = { readonly findings: readonly TableFinding[]; readonly files: number; readonly rows: number }
 
-/**
- * Reads all rows of the table and of the raw files, or those of some symbols. Rejects with an IngestError if the store
- * fails.
- */
-export async function checkTable(context: TableContext, only?: readonly string[]): Promise<Checked> {
+/** What of a table is compared; nothing given: all. */
+export type CheckOptions = {
+  /** These symbols. */
+  readonly symbols?: readonly string[] | undefined
+  /** Of the symbols those of this shard. */
+  readonly symbolShard?: Shard | undefined
+  /** Of the files those of this shard. */
+  readonly fileShard?: Shard | undefined
+}
+
+/** Reads all rows of the table and of the raw files, or some of them. Rejects with an IngestError if the store fails. */
+export async function checkTable(context: TableContext, options: CheckOptions = {}): Promise<Checked> {
+  const { symbols: only, symbolShard, fileShard } = options
+  const named = only && new Set(only)
+  const isWanted = (symbol: string) => named?.has(symbol) !== false && inShard(symbol, symbolShard)
+  const isOwn = (name: string) => inShard(name, fileShard)
   const findings: TableFinding[] = []
-  const files = await listTable(context)
-  const layout = (await layoutOf(files, context)) ?? chooseLayout(0, context.baseYear)
-  const names = files.map(({ key }) => key.slice(tableRoot(context).length))
-  const symbolsOfRaw = only ?? (await listSymbols(context)).symbols
-  const wanted = await unitsOfRaw(symbolsOfRaw, extentOf(layout, names, context.nowMs), context)
+  const listed = await listTable(context)
+  const layout = (await layoutOf(listed, context)) ?? chooseLayout(0, context.baseYear)
+  const nameOf = (key: string) => key.slice(tableRoot(context).length)
+  const files = listed.filter(({ key }) => isOwn(nameOf(key)))
+  const symbolsOfRaw = (only ?? (await listSymbols(context)).symbols).filter(isWanted)
+  const extent = extentOf(
+    layout,
+    listed.map(({ key }) => nameOf(key)),
+    context.nowMs,
+  )
+  const wanted = await unitsOfRaw(symbolsOfRaw, extent, context)
   for (const { key } of files) {
-    const unit = unitNamed(key.slice(tableRoot(context).length), layout)
+    const unit = unitNamed(nameOf(key), layout)
     if (unit === undefined) findings.push({ kind: 'table_stray', key, symbol: undefined, rows: [] })
     else if (!wanted.has(unitName(unit, layout)) && mayHold(unit, only, layout)) {
       wanted.set(unitName(unit, layout), { unit, symbols: new Set() })
     }
   }
   let rows = 0
-  for (const [name, { unit, symbols }] of wanted) {
+  for (const [name, { unit, symbols }] of [...wanted].filter(([ofUnit]) => isOwn(ofUnit))) {
     const key = `${tableRoot(context)}${name}`
-    const checked = await checkUnit({ unit, symbols, key, only: only && new Set(only) }, layout, context)
+    const checked = await checkUnit({ unit, symbols, key, isWanted }, layout, context)
     findings.push(...checked.findings)
     rows += checked.rows
   }
@@ -97,10 +115,10 @@ async function unitsOfRaw(
 
 type CheckedUnit = { readonly findings: readonly TableFinding[]; readonly rows: number }
 
-type UnitToCheck = Wanted & { readonly key: string; readonly only: ReadonlySet<string> | undefined }
+type UnitToCheck = Wanted & { readonly key: string; readonly isWanted: (symbol: string) => boolean }
 
 async function checkUnit(
-  { unit, symbols, key, only }: UnitToCheck,
+  { unit, symbols, key, isWanted }: UnitToCheck,
   layout: Layout,
   context: TableContext,
 ): Promise<CheckedUnit> {
@@ -109,7 +127,7 @@ async function checkUnit(
   if (stored === undefined) return { findings: [{ kind: 'table_damaged', key, symbol: undefined, rows: [] }], rows: 0 }
   const findings: TableFinding[] = []
   let rows = 0
-  const inTable = [...stored.keys()].filter((symbol) => only?.has(symbol) !== false)
+  const inTable = [...stored.keys()].filter(isWanted)
   const all = [...new Set([...symbols, ...inTable])].toSorted(compareKeys)
   const read = mapAhead(all, MAX_SYMBOLS_AHEAD, async (symbol) => await readChange(symbol, unit, layout, context))
   for await (const change of read) {

@@ -4,7 +4,7 @@
 import { IngestError } from '../../core/errors.ts'
 import { parseInstant } from '../../core/dates.ts'
 import { findFile } from '../stored-file.ts'
-import type { TableContext } from './units.ts'
+import { MAX_ATTEMPTS, type TableContext } from './units.ts'
 
 /** An open run by its id, and when it began, in milliseconds since 1970. */
 export type OpenRun = { readonly id: string; readonly sinceMs: number }
@@ -13,9 +13,6 @@ export type OpenRun = { readonly id: string; readonly sinceMs: number }
 const ENDED_MS = 12 * 3_600_000
 
 const MAX_BYTES = 1_048_576
-
-/** How often a file that others change at the same time is tried. */
-const MAX_ATTEMPTS = 8
 
 /** Notes a run as open. Throws an IngestError if the store fails. */
 export async function noteRun(run: OpenRun, context: TableContext): Promise<void> {

@@ -116,8 +116,11 @@ export type Rewriting = {
   readonly changes: (opened: Opened) => AsyncIterable<Change> | Iterable<Change>
 }
 
-/** How often a file that others change at the same time is tried. */
-const MAX_ATTEMPTS = 8
+/**
+ * How often a file that others change at the same time is tried. Each attempt that fails is one of theirs that did not: so many
+ * others may change it once each, such as the shards of one night.
+ */
+export const MAX_ATTEMPTS = 100
 
 /**
  * Stores the changes of one file. A conflict with another run is solved by doing it again over that run's file. True if a file

@@ -3,6 +3,7 @@
 import { mapAhead } from '../../core/concurrency.ts'
 import type { Dataset } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
+import { inShard, isPart, type Shard } from '../../core/shard.ts'
 import { oneLine } from '../../core/text.ts'
 import { compareKeys, type StoredFile } from '../../store/store.ts'
 import { inventory, type SymbolFiles } from '../inventory.ts'
@@ -23,6 +24,8 @@ export type Work = { readonly unit: Unit; readonly symbols: string[]; rows: numb
 export type Plan = Extent & {
   readonly known: ReadonlyMap<string, Known>
   readonly isRebuild: boolean
+  /** The files of the table that are this update's; undefined: all. */
+  readonly shard?: Shard | undefined
   /** The instant that new files are stamped with: of the rebuild, or of the last one. */
   readonly rebuiltMs: number
 }
@@ -39,17 +42,19 @@ const REBUILD_MS = 86_400_000
 export async function readTable(
   symbols: number,
   context: TableContext,
-  { isRebuild }: Pick<Plan, 'isRebuild'>,
+  { isRebuild, shard }: Pick<Plan, 'isRebuild' | 'shard'>,
 ): Promise<Plan> {
   const footers = await readFooters(await listTable(context), context, isRebuild)
   const names = [...footers.keys()]
   const made = [...footers.values()].find((footer) => footer !== undefined)
   const layout = made?.layout ?? (await newLayout(symbols, context))
   refuseStrays(names, layout, context)
-  const instants = [...footers.values()].map((footer) => footer?.rebuiltMs ?? 0)
+  // Each shard of a rebuild has an instant of its own.
+  const own = [...footers].filter(([name]) => !isRebuild || inShard(name, shard))
+  const instants = own.map(([, footer]) => footer?.rebuiltMs ?? 0)
   const last = Math.max(0, ...instants)
   const rebuiltMs = isRebuild ? rebuildInstant(instants, last, context) : last
-  return { ...extentOf(layout, names, context.nowMs), known: knownOf(footers, layout), isRebuild, rebuiltMs }
+  return { ...extentOf(layout, names, context.nowMs), known: knownOf(footers, layout), isRebuild, shard, rebuiltMs }
 }
 
 /** Nothing is written where there is nothing that a table could be made of. */
@@ -111,7 +116,7 @@ function rebuildInstant(instants: readonly number[], last: number, { nowMs }: Ta
 export type FoundWork = {
   /** The files of which the rows are not those of the raw files, in the order of their names. */
   readonly work: readonly Work[]
-  /** What is settled of each symbol. */
+  /** What is settled of each symbol; nothing of a shard. */
   readonly settled: ReadonlyMap<string, string>
 }
 
@@ -120,13 +125,16 @@ export async function findWork(symbols: readonly string[], plan: Plan, context: 
   const work = new Map<string, Work>()
   const add: AddWork = (unit, symbol, rows) => {
     const name = unitName(unit, plan.layout)
+    if (!inShard(name, plan.shard)) return
     const found = work.get(name) ?? { unit, symbols: [], rows: 0 }
     work.set(name, found)
     if (symbol !== undefined) found.symbols.push(symbol)
     found.rows += rows
   }
   const settled = new Map<string, string>()
-  await addSymbols(symbols, plan, context, { add, settle: (symbol, line) => settled.set(symbol, line) })
+  // Nobody would be told: a shard does not write what is settled.
+  const settle = isPart(plan.shard) ? {} : { settle: (symbol: string, line: string) => void settled.set(symbol, line) }
+  await addSymbols(symbols, plan, context, { add, ...settle })
   addFiles(new Set(symbols), plan, add)
   for (const { symbols: ofUnit } of work.values()) ofUnit.sort(compareKeys)
   const sorted = [...work].toSorted(([a], [b]) => compareKeys(a, b)).map(([, found]) => found)

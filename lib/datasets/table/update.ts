@@ -1,6 +1,7 @@
 // Brings a table up to date with the raw files: lists all of them and reads those that are not what the footers say.
 
 import { mapAhead } from '../../core/concurrency.ts'
+import { inShard, isPart, type Shard } from '../../core/shard.ts'
 import { compareKeys, type StoredFile } from '../../store/store.ts'
 import { listSymbols } from '../inventory.ts'
 import { isNews } from './footer.ts'
@@ -23,12 +24,16 @@ import { findWork, readTable, type FoundWork, type Plan, type Work } from './upd
 export type UpdateOptions = {
   /** Makes every file anew from the raw files alone. One that was ended early goes on where it was. */
   readonly isRebuild: boolean
+  /** Of the table's files only those of this shard; absent: all. */
+  readonly shard?: Shard | undefined
 }
 
 export type Updated = { readonly files: number; readonly filesWritten: number }
 
 /**
- * Brings the table up to date. Memory is bounded by its largest file. Rejects with an IngestError if the store fails, or if a
+ * Brings the table, or a shard of its files, up to date. A shard knows nothing of the other files: it neither says that all raw files
+ * have been listed nor takes ended runs off the list, so the table is relied on only after an update of all files, which finds
+ * nothing left to write. Memory is bounded by the largest file. Rejects with an IngestError if the store fails, or if a
  * file under the table's prefix is none of the table (a damaged one is replaced by a rebuild).
  */
 export async function updateTable(context: TableContext, options: UpdateOptions): Promise<Updated> {
@@ -42,6 +47,11 @@ export async function updateTable(context: TableContext, options: UpdateOptions)
     filesWritten += await writeBatch(batch, plan, { ...context, mayReplace: options.isRebuild })
   }
   const files = await listTable(context)
+  if (isPart(options.shard)) {
+    await forgetRuns(new Set([context.runId]), context)
+    const own = files.filter(({ key }) => inShard(key.slice(tableRoot(context).length), options.shard))
+    return { files: own.length, filesWritten }
+  }
   await stampListed(files, { ...plan, settled }, context)
   await forgetRuns(new Set([context.runId, ...endedRuns(openRuns, context.nowMs)]), context)
   return { files: files.length, filesWritten }

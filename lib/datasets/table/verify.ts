@@ -4,6 +4,7 @@
 import { mapAhead } from '../../core/concurrency.ts'
 import { isWithin, parseIsoDate, type DateRange, type IsoDate } from '../../core/dates.ts'
 import type { Cure, Finding } from '../../core/findings.ts'
+import { inShard, type Shard } from '../../core/shard.ts'
 import { counted, listed, oneLine } from '../../core/text.ts'
 import { checkTable, ignoreDamage, type TableFinding } from './check.ts'
 import type { SymbolEntry, TableFooter } from './footer.ts'
@@ -17,6 +18,8 @@ export type TableLookOptions = {
   readonly isDeep: boolean
   /** Looks at these symbols only. */
   readonly symbols: readonly string[] | undefined
+  /** Of the symbols those of this shard, and of the files that are none of the table likewise. */
+  readonly shard: Shard | undefined
   /** Looks at these dates only. */
   readonly range: DateRange | undefined
 }
@@ -63,10 +66,12 @@ export async function lookAtTable(context: TableContext, options: TableLookOptio
     },
     async findings() {
       const only = options.symbols && new Set(options.symbols)
-      for (const { name, symbol } of unseen(seen, files)) if (only?.has(symbol) !== false) add(name, symbol)
+      const isWanted = (symbol: string) => only?.has(symbol) !== false && inShard(symbol, options.shard)
+      for (const { name, symbol } of unseen(seen, files)) if (isWanted(symbol)) add(name, symbol)
       const found = [...behind].map(([name, symbols]) => behindFinding(`${tableRoot(context)}${name}`, symbols))
+      const chosen = { symbols: options.symbols, symbolShard: options.shard }
       const isTable = options.isDeep && layout !== undefined
-      const compared = isTable ? (await checkTable(context, options.symbols)).findings : []
+      const compared = isTable ? (await checkTable(context, chosen)).findings : []
       const damaged = new Set(faults.map(({ key }) => key))
       // What is known to be behind is read again by an update; all else by a rebuild alone.
       const cureOf = ({ key, symbol = '' }: TableFinding) =>
@@ -74,7 +79,7 @@ export async function lookAtTable(context: TableContext, options: TableLookOptio
       const ofRows = compared
         .filter(({ key }) => !damaged.has(key))
         .flatMap((one) => rowFinding(one, cureOf(one), options.range))
-      return [...faults, ...found, ...ofRows]
+      return [...faults.filter(({ key = '' }) => inShard(key, options.shard)), ...found, ...ofRows]
     },
   }
 }

@@ -318,6 +318,7 @@ describe('a dry run', () => {
       files: ['raw/prices/symbol=AAPL/year=2024/month=09/AAPL-2024-09-13.parquet'],
       calls: 2,
       seconds: 30,
+      shard: null,
     })
   })
 

@@ -22,6 +22,7 @@ async function plan(changes: Partial<Config> = {}, period = WEEK) {
     store,
     calendar: XNYS,
     period,
+    listed: 2,
     fileSettings: { ingestMs: at(NOW), version: '1.2.3' },
     unlessStopped: async (work) => await work,
     onSurveyed: () => undefined,

@@ -34,7 +34,7 @@ test('a list that others replace without end is an error that says so', async ()
   await noteRun(run('a'), contextOf(store, NOW))
   const busy = contextOf({ ...store, replace: async () => 'conflict' }, NOW)
   const error = await failureOf(noteRun(run('b'), busy))
-  expect(error.message).toBe('memory/tables/runs/prices.json was replaced by other runs each of 8 times')
+  expect(error.message).toBe('memory/tables/runs/prices.json was replaced by other runs each of 100 times')
 })
 
 test.each(['', 'no JSON', '{"open":1}', '{}'])('a list that is %p counts as a run that was ended', async (text) => {
