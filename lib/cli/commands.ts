@@ -71,6 +71,7 @@ export const COMMANDS: Readonly<Record<CommandName, Command>> = {
     examples: [
       ['is the lake in the bucket up to date? The exit code says it too', 'ingest status --out s3://my-bucket'],
       ['an alert on Mondays as well, for a script', 'ingest status --out ./lake --max-behind 0 --json'],
+      ['have all the shards of a Slurm array ended well?', 'ingest status --out s3://my-bucket --run-group 4711'],
     ],
   },
   verify: {

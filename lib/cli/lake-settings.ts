@@ -80,6 +80,13 @@ export const STATUS = {
     details:
       'Sessions are counted by the calendar, so a weekend or a holiday is none. A run stores the last session before today: from 18:30 in New York on, the lake is one behind.',
   },
+  runGroup: {
+    flag: '--run-group',
+    hint: 'ID',
+    value: 'runGroup',
+    help: 'instead: add up the runs of a group, and name the shards that are missing or have not finished',
+    details: 'The exit code is 1 if there is such a shard. [More](../commands/inspect/README.md#the-shards-of-a-run)',
+  },
 } as const satisfies Settings
 
 /** Of `ingest why`, before `LAKE`: its arguments come first. */

@@ -12,7 +12,7 @@ export type Shard = {
 }
 
 /** Whether there are other shards: 1 of 1 takes all. */
-export function isPart(shard: Shard | undefined): shard is Shard {
+export function isPart<S extends Pick<Shard, 'count'>>(shard: S | undefined): shard is S {
   return shard !== undefined && shard.count > 1
 }
 
@@ -20,7 +20,7 @@ export function isPart(shard: Shard | undefined): shard is Shard {
  * Whether a name (a symbol, a file of a table) belongs to the shard: always where there is none. It depends on the name and on
  * the number of shards only, so a list may change between two runs.
  */
-export function inShard(name: string, shard: Shard | undefined): boolean {
+export function inShard(name: string, shard: Pick<Shard, 'index' | 'count'> | undefined): boolean {
   return !isPart(shard) || mixed(hashOf(name)) % shard.count === shard.index - 1
 }
 

@@ -12,6 +12,7 @@ import {
   type Said,
   type Told,
 } from './cell-events.ts'
+import { inShard } from '../core/shard.ts'
 import type { StoredRun } from './runs.ts'
 
 /** A run with the reasons why rows of the cell were rejected in it. */
@@ -25,6 +26,8 @@ export function lifeOf(runs: readonly CellRun[], facts: CellFacts): readonly Cel
     if ('problem' in run) continue
     const { metrics, startMs, key } = run
     const { symbol, dataset, date } = facts
+    // Another shard says nothing of the symbol, nor of the market as its own shard saw it.
+    if (metrics.shard && !inShard(symbol, metrics.shard)) continue
     const result = metrics.results.find((one) => one.symbol === symbol && (one.dataset ?? 'prices') === dataset)
     const said = result && saidBy(result, date)
     const found = eventsIn({ metrics, startMs, said, rejects }, known, facts)

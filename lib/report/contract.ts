@@ -4,10 +4,12 @@
 
 import { DATASET_NAMES, MENDINGS } from '../core/config.ts'
 import type { ErrorKind } from '../core/errors.ts'
-import type { Counts, Reject } from '../core/outcome.ts'
+import type { Reject } from '../core/outcome.ts'
+import { countsOf } from './counts.ts'
 import { COVERAGE } from './coverage.ts'
 import { DOCTOR } from './doctor.ts'
 import { HELD_SESSIONS, PAST_TOTALS, SYMBOL_PAST } from './past.ts'
+import { RUN_GROUP } from './run-group.ts'
 import { SHARD } from './shard.ts'
 import { TABLE } from './table.ts'
 import { STATUS } from './status.ts'
@@ -59,20 +61,6 @@ const ERROR_KINDS: Readonly<Record<ErrorKind, true>> = {
   output: true,
   bug: true,
 }
-
-const countsOf = (what: string): Schema<Counts> =>
-  object(
-    {
-      stored: count(`${what} that this run stored`),
-      already_stored: count(`${what} that were stored before, or meanwhile by another run`),
-      no_data: count(`${what} that the vendor has no data for`),
-      missing: count(`${what} without a row, between two that have one`),
-      rejected: count(`${what} whose rows broke a hard rule`),
-      failed: count(`${what} of a symbol, or of a file, that failed`),
-      not_reached: count(`${what} that the run stopped before`),
-    },
-    `How many ${what} ended in each way; each one asked for is counted once`,
-  )
 
 const dataset = oneOf(DATASET_NAMES, 'The dataset')
 
@@ -238,6 +226,7 @@ export const SCHEMA_DOCUMENTS: readonly SchemaDocument[] = [
   schemaDocument('dry-run', 'what --dry-run --json prints', DRY_RUN),
   schemaDocument('rejects', 'one line of the rejects file beside the metrics', REJECT),
   schemaDocument('status', 'what ingest status --json prints', STATUS),
+  schemaDocument('run-group', 'what ingest status --run-group --json prints', RUN_GROUP),
   schemaDocument('verify', 'what ingest verify --json prints', VERIFY),
   schemaDocument('coverage', 'what ingest coverage --json prints', COVERAGE),
   schemaDocument('why', 'what ingest why --json prints', WHY),

@@ -3,7 +3,7 @@
 import { counted, grouped } from '../core/text.ts'
 import { DOUBTED_ROWS, PAST_CHANGE } from './run-log.ts'
 import { count, date, list, object, oneOf, orNull, RUN_ID, text, type TypeOf } from './json-schema.ts'
-import { RUN_STATUS } from './status.ts'
+import { RUN_STATUS } from './run-status.ts'
 
 /** Incremented when a field changes its meaning or is removed. */
 export const COVERAGE_VERSION = 1

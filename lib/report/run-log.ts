@@ -6,7 +6,7 @@ import { stepText } from '../core/outcome.ts'
 import { oneLine } from '../core/text.ts'
 import { count, flag, list, object, RUN_ID, runIdOf, text, type TypeOf } from './json-schema.ts'
 import type { RunRecord, StoredRun } from './runs.ts'
-import { runStatus, type RunStatus } from './status.ts'
+import { runStatus, type RunStatus } from './run-status.ts'
 import { addRun, NOTHING, type SymbolHistory } from './symbol-history.ts'
 
 /** What a run found or changed in the past of a symbol. */
@@ -61,6 +61,8 @@ export async function runLogOf(stored: AsyncIterable<StoredRun>, calendar: Calen
   const changes: PastChange[] = []
   const doubts: DoubtedRows[] = []
   let leftOut = 0
+  // By the newest run that names the symbol: of several shards one may hold a session and another not.
+  const marketHeld = new Map<string, boolean>()
   let isMarketHeld: boolean | undefined
   const keep = <T>(entries: T[], found: readonly T[]) => {
     const kept = found.slice(0, MAX_LISTED - entries.length)
@@ -71,8 +73,12 @@ export async function runLogOf(stored: AsyncIterable<StoredRun>, calendar: Calen
     const { key, problem, ...facts } = runStatus(run)
     runs.push({ ...facts, key: oneLine(key), problem: problem === null ? null : oneLine(problem) })
     if (!('metrics' in run)) continue
-    if (isOfPrices(run.metrics)) isMarketHeld ??= (run.metrics.held_sessions ?? []).length > 0
     const results = run.metrics.results.filter(isOfPrices)
+    if (isOfPrices(run.metrics)) {
+      const holds = (run.metrics.held_sessions ?? []).length > 0
+      isMarketHeld ??= holds
+      for (const { symbol } of results) if (!marketHeld.has(symbol)) marketHeld.set(symbol, holds)
+    }
     const runId = runIdOf(run.startMs)
     keep(
       changes,
@@ -91,7 +97,7 @@ export async function runLogOf(stored: AsyncIterable<StoredRun>, calendar: Calen
     doubts,
     leftOut,
     of: (symbol) => symbols.get(symbol) ?? NOTHING,
-    isHeld: (symbol) => isMarketHeld === true || held.get(symbol) === true,
+    isHeld: (symbol) => (marketHeld.get(symbol) ?? isMarketHeld) === true || held.get(symbol) === true,
   }
 }
 

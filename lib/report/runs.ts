@@ -41,6 +41,7 @@ const Past = v.object({
 
 const Counts = v.object({
   stored: number,
+  already_stored: number,
   no_data: number,
   missing: number,
   rejected: number,
@@ -62,6 +63,14 @@ const Result = v.object({
   past: v.nullish(Past),
 } satisfies Partial<Record<keyof SymbolResult, unknown>>)
 
+const Totals = v.object({
+  dataset: text,
+  unit: text,
+  counts: v.optional(Counts),
+} satisfies Partial<Record<keyof Metrics['datasets'][number], unknown>>)
+
+const Shard = v.object({ index: v.number(), count: v.number() })
+
 /** What is read of a document. Every field may be absent; one of another type makes the document a broken one. */
 const Run = v.object({
   run_id: text,
@@ -73,14 +82,23 @@ const Run = v.object({
   run_uuid: text,
   now_overridden: flag,
   symbols: number,
+  symbols_processed: number,
+  counts: v.optional(Counts),
+  datasets: v.optional(v.array(Totals)),
   files_written: number,
   rows_written: number,
+  table_files_written: number,
   errors: number,
   run_errors: v.optional(v.array(v.string())),
   rejected_rows: number,
   suspect_rows: number,
   calls: number,
+  retries: number,
+  refused_calls: number,
   duration_seconds: number,
+  shard: v.nullish(Shard),
+  run_group: v.nullish(v.string()),
+  first_date: date,
   through_date: date,
   date_range: v.optional(v.object({ from: date, to: date })),
   stopped_by: v.nullish(v.string()),
@@ -123,6 +141,38 @@ export async function* readRuns(store: Store, choice: RunChoice): AsyncGenerator
   const chosen = typeof choice === 'number' ? listed.slice(0, choice) : choice(listed)
   const read = async (run: ListedRun) => await readRun(store, run)
   for await (const run of mapAhead(chosen, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
+}
+
+/** Of shards as many more are read, but no more than these: a document of many symbols takes a second. */
+const MAX_DOCUMENTS = 400
+
+type LastRuns = {
+  /** So many of the newest or, where they are shards, as many of each shard. */
+  readonly runs: number
+  /** Runs that began later are none. In milliseconds since 1970. */
+  readonly untilMs: number
+  /** All that began since then are among them. */
+  readonly sinceMs: number
+}
+
+/** The last runs, newest first, by one listing; taken one by one as by `readRuns`. Throws an IngestError if the store fails. */
+export async function* readLastRuns(
+  store: Store,
+  { runs, untilMs, sinceMs }: LastRuns,
+): AsyncGenerator<StoredRun, void> {
+  const listed = newestRuns(await store.list(RUNS_PREFIX)).filter(({ startMs }) => startMs <= untilMs)
+  let read = 0
+  let wanted = Math.max(runs, listed.filter(({ startMs }) => startMs >= sinceMs).length)
+  while (read < Math.min(wanted, listed.length)) {
+    const chosen = listed.slice(read, wanted)
+    read += chosen.length
+    for await (const run of mapAhead(chosen, MAX_DOCUMENTS_AHEAD, async (one) => await readRun(store, one))) {
+      if (run === undefined) continue
+      const shards = 'metrics' in run ? (run.metrics.shard?.count ?? 1) : 1
+      wanted = Math.max(wanted, Math.min(MAX_DOCUMENTS, runs * shards))
+      yield run
+    }
+  }
 }
 
 /** The runs among listed files, newest first. */

@@ -3,38 +3,12 @@
 import { XNYS } from '../core/calendar.ts'
 import type { IsoDate } from '../core/dates.ts'
 import { counted, grouped, listed, oneLine } from '../core/text.ts'
-import {
-  amount,
-  count,
-  date,
-  flag,
-  instant,
-  list,
-  object,
-  orNull,
-  RUN_ID,
-  runIdOf,
-  text,
-  type TypeOf,
-} from './json-schema.ts'
+import { count, date, flag, instant, list, object, orNull, RUN_ID, text, type TypeOf } from './json-schema.ts'
+import { RUN_STATUS, runLines } from './run-status.ts'
 import { sparkline } from './sparkline.ts'
-import type { StoredRun } from './runs.ts'
 
 /** Incremented when a field changes its meaning or is removed. */
 export const STATUS_VERSION = 1
-
-/** An earlier run, as `runStatus` gives it. */
-export const RUN_STATUS = object(
-  {
-    key: text('The key of its metrics document'),
-    run_id: RUN_ID,
-    exit_code: orNull(count('Its exit code; null where the document does not say so')),
-    calls: orNull(count('API calls made, retries included; null likewise')),
-    duration_seconds: orNull(amount('How long it took; null likewise')),
-    problem: orNull(text('Why the document cannot be read; null where it can')),
-  },
-  'An earlier run',
-)
 
 const HOLE = object(
   { symbol: text('The symbol'), sessions: list(date('A session'), 'The sessions, oldest first') },
@@ -97,20 +71,6 @@ export const STATUS = object(
 )
 
 export type Status = TypeOf<typeof STATUS>
-export type RunStatus = TypeOf<typeof RUN_STATUS>
-
-/** An earlier run by the document's field names. */
-export function runStatus(run: StoredRun): RunStatus {
-  const { exit_code, calls, duration_seconds } = 'metrics' in run ? run.metrics : {}
-  return {
-    key: run.key,
-    run_id: runIdOf(run.startMs),
-    exit_code: exit_code ?? null,
-    calls: calls ?? null,
-    duration_seconds: duration_seconds ?? null,
-    problem: 'problem' in run ? run.problem : null,
-  }
-}
 
 /** The command of this program over the same lake that has these words, to be copied. */
 type CommandFor = (words: readonly string[]) => string
@@ -131,7 +91,7 @@ export function statusText(status: Status, commandFor: CommandFor): string {
     ...staleLine(status, commandFor),
     ...heldLines(status, commandFor),
     `Calls today: ${grouped(status.calls_today)} (UTC)`,
-    ...status.runs.map(runText),
+    ...runLines(status.runs),
     verdictText(status, commandFor([])),
   ]
   return `${lines.join('\n')}\n`
@@ -206,16 +166,6 @@ function heldLines(
 /** None where so many are meant that the line would be too long to be read: then the whole list is. */
 function tickersOf(found: readonly { readonly symbol: string }[]): readonly string[] {
   return found.length > MAX_NAMED ? [] : ['--tickers', found.map(({ symbol }) => oneLine(symbol)).join(',')]
-}
-
-function runText({ key, run_id: id, exit_code: code, calls, duration_seconds: seconds, problem }: RunStatus): string {
-  if (problem !== null) return `Run: ${id}, ${key} ${problem}`
-  const facts = [
-    ...(code === null ? [] : [`exit code ${code}`]),
-    ...(calls === null ? [] : [counted(calls, 'call')]),
-    ...(seconds === null ? [] : [`${grouped(seconds, 1)} s`]),
-  ]
-  return `Run: ${[id, ...facts].join(', ')}`
 }
 
 function verdictText({ ok, sessions_behind: behind, max_behind: most }: Status, cure: string): string {

@@ -66,8 +66,8 @@ describe('the settings of a command that looks at a lake', () => {
   })
 
   test('of its own are read from its table, with their defaults', () => {
-    expect(resolve([]).own).toEqual({ maxBehind: 1 })
-    expect(resolve(['--max-behind', '0']).own).toEqual({ maxBehind: 0 })
+    expect(resolve([]).own).toEqual({ maxBehind: 1, runGroup: undefined })
+    expect(resolve(['--max-behind', '0']).own).toEqual({ maxBehind: 0, runGroup: undefined })
   })
 })
 

@@ -26,7 +26,7 @@ describe('a symbol', () => {
 
 test('without a shard, and in the only one, every symbol is taken', () => {
   expect(SYMBOLS.every((symbol) => inShard(symbol, undefined))).toBe(true)
-  expect(SYMBOLS.every((symbol) => inShard(symbol, { index: 1, count: 1, source: '--shard' }))).toBe(true)
+  expect(SYMBOLS.every((symbol) => inShard(symbol, { index: 1, count: 1 }))).toBe(true)
 })
 
 describe('the symbols of a shard', () => {

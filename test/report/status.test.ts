@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { runStatus, statusText, type Status } from '../../lib/report/status.ts'
+import { runStatus } from '../../lib/report/run-status.ts'
+import { statusText, type Status } from '../../lib/report/status.ts'
 import { schemaErrors } from '../support/json-schema.ts'
 import { at, day } from '../support/values.ts'
 

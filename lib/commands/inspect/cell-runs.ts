@@ -133,17 +133,18 @@ export function whyObject(object: CellObject, { runs, keys }: CellRuns): Why['ob
   }
   const { footer, rows, isCarried, rowsHash, bytesHash, runUuid } = object
   const startMs = secondOf(footer.ingestMs)
-  // Two runs may begin in one second: a bucket keeps whose write it was.
+  // Several runs may begin in one second: a bucket keeps whose write it was. Else it is one that names the symbol.
   const byUuid = runs.find(
     ({ run }) => run.startMs === startMs && 'metrics' in run && run.metrics.run_uuid === (runUuid ?? ''),
   )
+  const named = runs.find(({ run }) => run.startMs === startMs && 'metrics' in run && run.metrics.results.length > 0)
   return {
     ...base,
     problem: null,
     rows,
     is_carried: isCarried,
     ingest_ts: runIdOf(footer.ingestMs),
-    run: byUuid?.run.key ?? keys.get(startMs) ?? null,
+    run: (byUuid ?? named)?.run.key ?? keys.get(startMs) ?? null,
     rows_in_file: footer.rows,
     asked: footer.asked ?? null,
     rows_hash: rowsHash,

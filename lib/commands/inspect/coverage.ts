@@ -12,7 +12,7 @@ import { coverageText, type Coverage } from '../../report/coverage.ts'
 import { coveragePage } from '../../report/coverage-page.ts'
 import { runLogOf } from '../../report/run-log.ts'
 import { toJson } from '../../report/metrics-file.ts'
-import { readRuns } from '../../report/runs.ts'
+import { readLastRuns } from '../../report/runs.ts'
 import { coverageOf, coveredSymbol, type CoverageContext } from './coverage-data.ts'
 import type { LakeCommand } from './inspect.ts'
 import { commandFor, openLake, printFindings, symbolsOf, type Lake } from './look.ts'
@@ -41,7 +41,7 @@ async function coverageIn(lake: Lake): Promise<Coverage> {
     asOf,
     due: calendar.lastSessionBefore(newYorkClock(startMs).date),
     months: monthsUpTo(calendar, FIRST_YEAR, asOf),
-    log: await runLogOf(readRuns(store, RUNS_READ), calendar),
+    log: await runLogOf(readLastRuns(store, { runs: RUNS_READ, untilMs: Infinity, sinceMs: Infinity }), calendar),
   }
   const reading = { store, dataset: prices, calendar }
   const covered = inventory(await symbolsOf(lake), reading, async ({ symbol, files }) =>

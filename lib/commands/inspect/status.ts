@@ -10,20 +10,30 @@ import { inventory } from '../../datasets/inventory.ts'
 import { monthsUpTo, stateOf } from '../../datasets/prices/symbol-state.ts'
 import { heldBack, heldIn, type HeldInRun } from '../../report/held.ts'
 import { runIdOf } from '../../report/json-schema.ts'
-import { readRuns } from '../../report/runs.ts'
-import { runStatus, STATUS_VERSION, statusText, type Status } from '../../report/status.ts'
+import { runGroupText } from '../../report/run-group-text.ts'
+import { readLastRuns } from '../../report/runs.ts'
+import { groupOf, runStatus } from '../../report/run-status.ts'
+import { STATUS_VERSION, statusText, type Status } from '../../report/status.ts'
 import type { LakeCommand } from './inspect.ts'
+import { runGroupOf } from './run-group.ts'
 import { commandFor, nightlyPeriod, openLake, printFindings, symbolsOf, type Lake, type Look } from './look.ts'
 
 export const STATUS_COMMAND: LakeCommand<typeof STATUS> = {
   settings: STATUS,
   failureCode: 3,
-  run: async (look, { maxBehind }) => {
+  problems: (_own, { isGiven }) => (isGiven('--run-group') && isGiven('--max-behind') ? [EITHER] : []),
+  run: async (look, { maxBehind, runGroup }) => {
+    if (runGroup !== undefined) {
+      const group = await runGroupOf(runGroup, await openLake(look))
+      return await printFindings({ document: group, text: runGroupText(group), code: group.ok ? 0 : 1 }, look)
+    }
     const status = await statusOf(await openLake(look), maxBehind)
     const text = statusText(status, (words) => commandFor(words, look.config))
     return await printFindings({ document: status, text, code: status.ok ? 0 : 1 }, look)
   },
 }
+
+const EITHER = '--run-group and --max-behind contradict each other: a group is not judged by how fresh the lake is.'
 
 /** A week of nights. */
 const RUNS_SHOWN = 5
@@ -106,20 +116,19 @@ function sessionsAfter(session: IsoDate, { calendar, asOf }: Look): number {
   return calendar.sessions({ from: addDays(session, 1), to: asOf }).length
 }
 
-/** The last runs up to the instant of the look, and the calls of those of its UTC date. */
+/** The last runs up to the instant of the look, of shards those of each, and the calls of those of its UTC date. */
 async function lastRuns({ store, startMs }: Lake) {
-  const isToday = (run: { readonly startMs: number }) => utcDate(run.startMs) === utcDate(startMs)
-  const shown: Status['runs'][number][] = []
+  const todayMs = Date.parse(utcDate(startMs))
+  const read: Status['runs'][number][] = []
   const held: HeldInRun[] = []
   let callsToday = 0
-  const runs = readRuns(store, (listed) =>
-    listed.filter((run) => run.startMs <= startMs).filter((run, index) => index < RUNS_SHOWN || isToday(run)),
-  )
+  const runs = readLastRuns(store, { runs: RUNS_SHOWN, untilMs: startMs, sinceMs: todayMs })
   for await (const run of runs) {
     const status = runStatus(run)
-    if (isToday(run)) callsToday += status.calls ?? 0
+    if (run.startMs >= todayMs) callsToday += status.calls ?? 0
     held.push(heldIn(run))
-    shown.push(status)
+    read.push(status)
   }
-  return { shown: shown.slice(0, RUNS_SHOWN), held, callsToday }
+  const newest = new Set([...new Set(read.map(groupOf))].slice(0, RUNS_SHOWN))
+  return { shown: read.filter((run) => newest.has(groupOf(run))), held, callsToday }
 }

@@ -22,7 +22,11 @@ function isLongAfter(date: IsoDate, through: IsoDate, calendar: Lake['calendar']
 }
 
 /** The newest session that any symbol has; of the symbols of other shards what the runs tell. */
-export function newestOf(symbols: readonly WalkedSymbol[], { calendar, config }: Lake, walk: Walk): IsoDate | undefined {
+export function newestOf(
+  symbols: readonly WalkedSymbol[],
+  { calendar, config }: Lake,
+  walk: Walk,
+): IsoDate | undefined {
   const told = isPart(config.shard) ? (walk.history.newestStored ?? []) : []
   const newest = symbols
     .flatMap(({ through }) => through ?? [])

@@ -85,11 +85,11 @@ describe('a file that others write at the same time', () => {
   test('and never stop is an error that says what to do', async () => {
     const store = createMemoryStore()
     const context = contextOf(store, NOW)
-    const rival = withRival(store, async () => await rewriteUnit(adding(add('B', '2024-09-03')), context), 99)
+    const rival = withRival(store, async () => await rewriteUnit(adding(add('B', '2024-09-03')), context), 200)
     const error = await failureOf(rewriteUnit(adding(add('C', '2024-09-04')), rival))
     expect(error).toMatchObject({ kind: 'store', scope: 'run' })
     expect(error.message).toBe(
-      `memory/${KEY} was replaced by other runs each of the 8 times that this one tried to change it`,
+      `memory/${KEY} was replaced by other runs each of the 100 times that this one tried to change it`,
     )
     expect(error.hint).toBe('Let the other runs finish, then run `ingest table`.')
   })
