@@ -1,6 +1,9 @@
 // What must be true of an array whose tasks were killed: each check is a function of what was seen.
 
-import { counted, grouped } from '../../lib/core/text.ts'
+import { counted, grouped, whereTrue } from '../../lib/core/text.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
+import type { RunGroup } from '../../lib/report/run-group.ts'
+import { TASKS } from './cluster.ts'
 import type { Task } from './tasks.ts'
 
 export type Check = {
@@ -12,15 +15,6 @@ export type Check = {
 
 /** The files of a lake: a hash of its bytes by key. */
 export type Files = ReadonlyMap<string, string>
-
-/** What a run, or all runs of a group together, made of the sessions that were asked for. */
-export type Totals = {
-  readonly symbols: number
-  readonly sessions: number
-  /** Stored by it or before it: a process that was killed says nothing of what it has stored. */
-  readonly held: number
-  readonly notReached: number
-}
 
 const MS_PER_MINUTE = 60_000
 const MS_PER_DAY = 86_400_000
@@ -104,28 +98,41 @@ export function checkRestarts(tasks: readonly Task[], kills: readonly Kill[]): C
   }
 }
 
-export function checkTotals(group: Totals, one: Totals): Check {
-  const names = ['symbols', 'sessions', 'held', 'notReached'] as const
-  const other = names.filter((name) => group[name] !== one[name])
+/** What `ingest status --run-group` says. */
+type Group = Pick<RunGroup, 'symbols' | 'sessions' | 'present' | 'counts' | 'missing' | 'shards' | 'documents'>
+type One = Pick<Metrics, 'symbols' | 'sessions' | 'counts'>
+
+/** The same with killed runs: they leave no document, and what they have stored is stored already for the next. */
+export function checkTotals(group: Group, one: One): Check {
+  const present = one.counts.stored + one.counts.already_stored
+  const left = (counts: Metrics['counts']) => ({ ...counts, stored: 0, already_stored: 0 })
+  const problems = whereTrue([
+    [group.shards !== TASKS || group.missing.length > 0, `${group.shards} shards without ${group.missing.join(', ')}`],
+    [group.symbols !== one.symbols, `${group.symbols} symbols, ${one.symbols} of one process`],
+    [group.sessions !== one.sessions, `${group.sessions} sessions, ${one.sessions} of one process`],
+    [group.present !== present, `${group.present} sessions present, ${present} of one process`],
+    [!Bun.deepEquals(left(group.counts), left(one.counts)), `counts ${JSON.stringify({ group, one })}`],
+  ])
   return {
     name: 'the totals of the group are those of one process',
-    problem:
-      other.length === 0 ? undefined : listed(other.map((name) => `${name}: ${group[name]} and ${one[name]} of one`)),
-    said: `${counted(group.symbols, 'symbol')}, ${counted(group.sessions, 'session')}, ${grouped(group.held)} held`,
+    problem: problems.length === 0 ? undefined : listed(problems),
+    said: `${counted(group.symbols, 'symbol')}, ${grouped(group.present)} sessions, ${counted(group.documents, 'document')}`,
   }
 }
 
-/** After a quota: what is not reached is said, and nothing is lost on the way. */
-export function checkStopped(group: Totals, one: Totals): Check {
-  const problems = [
-    ...(group.notReached > 0 ? [] : ['nothing is not reached']),
-    ...(group.held + group.notReached === one.held ? [] : ['held and not reached are not what one process holds']),
-    ...(group.symbols === one.symbols ? [] : ['not all symbols']),
-  ]
+/** After a quota: what it has left is said, and nothing is lost. */
+export function checkStopped({ symbols, present, counts }: Group, one: One): Check {
+  const all = one.counts.stored + one.counts.already_stored
+  const { not_reached: notReached } = counts
+  const problems = whereTrue([
+    [notReached === 0, 'no session is not reached'],
+    [present + notReached !== all, `${present} present and ${notReached} not reached are not ${all}`],
+    [symbols !== one.symbols, `${symbols} symbols, ${one.symbols} of one process`],
+  ])
   return {
     name: 'the totals of the group say what the quota has left',
-    problem: problems.length === 0 ? undefined : `${listed(problems)}: ${JSON.stringify({ group, one })}`,
-    said: `${grouped(group.held)} held, ${grouped(group.notReached)} not reached`,
+    problem: problems.length === 0 ? undefined : listed(problems),
+    said: `${grouped(present)} sessions present, ${grouped(notReached)} not reached`,
   }
 }
 

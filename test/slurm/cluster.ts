@@ -83,7 +83,8 @@ async function describeCluster(folder: string): Promise<Cluster & { bringUp(): P
       const isThere = ({ env: { NODE_OF_PROOF, SLURMD_NODENAME } }: Process) =>
         NODE_OF_PROOF === node || SLURMD_NODENAME === node
       endAll(ours().filter(isThere))
-      const isDown = async () => (await slurm('sinfo', '--noheader', `--nodes=${node}`, '--format=%T')).startsWith('down')
+      const isDown = async () =>
+        (await slurm('sinfo', '--noheader', `--nodes=${node}`, '--format=%T')).startsWith('down')
       await until(`the loss of ${node}`, isDown, [], folder)
       startNode(node)
     },
@@ -106,7 +107,9 @@ async function describeCluster(folder: string): Promise<Cluster & { bringUp(): P
 async function startMunge(folder: string, daemons: Daemon[]): Promise<void> {
   const key = join(folder, 'munge.key')
   writeFileSync(key, crypto.getRandomValues(new Uint8Array(128)), { mode: 0o400 })
-  const paths = ['socket', 'pid-file', 'log-file', 'seed-file'].map((name) => `--${name}=${join(folder, `munge.${name}`)}`)
+  const paths = ['socket', 'pid-file', 'log-file', 'seed-file'].map(
+    (name) => `--${name}=${join(folder, `munge.${name}`)}`,
+  )
   const munge = spawnDaemon(folder, 'munged', ['--foreground', `--key-file=${key}`, ...paths])
   daemons.push(munge)
   await until('socket of munge', async () => await Bun.file(join(folder, 'munge.pid-file')).exists(), [munge], folder)
@@ -129,7 +132,9 @@ async function until(
   const deadlineMs = performance.now() + START_LIMIT_MS
   while (!(await isUp())) {
     const dead = daemons.find(({ child }) => child.exitCode !== null || child.signalCode !== null)
-    const said = await Bun.file(join(folder, `${dead?.name ?? 'slurmctld'}.out`)).text().catch(() => '')
+    const said = await Bun.file(join(folder, `${dead?.name ?? 'slurmctld'}.out`))
+      .text()
+      .catch(() => '')
     if (dead !== undefined) throw new Error(`${dead.name} ended at once: ${said.trim().slice(-1_000)}`)
     if (performance.now() > deadlineMs) {
       throw new Error(`No ${what} after ${START_LIMIT_MS / 1_000} s: ${said.trim().slice(-1_000)}`)
@@ -151,7 +156,8 @@ type Settings = {
 function configuration({ folder, controllerPort, nodePorts }: Settings): string {
   const [host = 'localhost'] = hostname().split('.')
   const nodes = NODES.map(
-    (node, index) => `NodeName=${node} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${nodePorts[index]} CPUs=8 RealMemory=8192`,
+    (node, index) =>
+      `NodeName=${node} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${nodePorts[index]} CPUs=8 RealMemory=8192`,
   )
   return `ClusterName=proof
 SlurmctldHost=${host}(127.0.0.1)

@@ -1,17 +1,16 @@
 // Kills tasks of a running array, one every few seconds, in each of the ways in which a task may die.
 
-import type { Random } from '../support/random.ts'
-import { oneOf } from '../support/random.ts'
+import { oneOf, wholeBetween, type Random } from '../support/random.ts'
 import type { Kill } from './checks.ts'
 import { NODES, TASKS, type Cluster } from './cluster.ts'
 import type { Process } from './processes.ts'
 
 const KILL_EVERY_MS = 3_000
 
-/** How a task dies. */
-type Way = 'SIGKILL of the program' | 'scontrol requeue' | 'the signal before the time limit' | 'loss of a node'
+/** How one task dies; each in its turn. */
+const WAYS = ['SIGKILL of the program', 'scontrol requeue', 'the signal before the time limit'] as const
 
-const WAYS: readonly Way[] = ['SIGKILL of the program', 'scontrol requeue', 'the signal before the time limit']
+type Way = (typeof WAYS)[number] | 'loss of a node'
 
 export type Told = Kill & { readonly way: Way }
 
@@ -29,22 +28,25 @@ type Killing = {
 export async function killTasks({ count, ...killing }: Killing): Promise<readonly Told[]> {
   const areThere = () => killing.cluster.running(killing.program).length >= TASKS
   while (!areThere() && !killing.ended.aborted) await Bun.sleep(100)
+  const first = wholeBetween(killing.random, 0, WAYS.length - 1)
   const kills: Told[] = []
   let loss: Promise<Told> | undefined
   while (kills.length < count && !killing.ended.aborted) {
     await Bun.sleep(KILL_EVERY_MS)
     if (kills.length === 1 && loss === undefined) loss = loseNode(killing)
-    else kills.push(...(await killOne(killing)))
+    else kills.push(...(await killOne(WAYS[(first + kills.length) % WAYS.length] ?? WAYS[0], killing)))
   }
   return loss === undefined ? kills : [...kills, await loss]
 }
 
 /** None if no task was running. */
-async function killOne({ cluster, arrayId, program, random }: Omit<Killing, 'count'>): Promise<readonly Told[]> {
+async function killOne(
+  way: Way,
+  { cluster, arrayId, program, random }: Omit<Killing, 'count'>,
+): Promise<readonly Told[]> {
   const running = cluster.running(program).filter(({ env }) => env['SLURM_ARRAY_JOB_ID'] === arrayId)
   if (running.length === 0) return []
   const victim = oneOf(random, running)
-  const way = oneOf(random, WAYS)
   const id = `${arrayId}_${victim.env['SLURM_ARRAY_TASK_ID']}`
   const isHit = await hit(way, id, victim, cluster)
   if (!isHit) return []

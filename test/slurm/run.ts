@@ -16,7 +16,10 @@ function seedsOf(args: readonly string[]): readonly string[] {
 }
 
 async function compile(): Promise<string> {
-  const child = Bun.spawn([process.execPath, 'build.ts', '--outdir', WORK], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = Bun.spawn([process.execPath, 'build.ts', '--outdir', WORK], {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   if ((await child.exited) !== 0) throw new Error('The program could not be compiled.')
   return join(WORK, 'ingest')
 }
@@ -50,7 +53,9 @@ async function main(): Promise<number> {
     if ((await child.exited) !== 0) failed.push(seed)
     console.log(`  ${Math.round((performance.now() - begunMs) / 1_000)} s`)
   }
-  console.log(failed.length === 0 ? 'Every check has passed.' : `Failed: ${failed.map((seed) => `TEST_SEED=${seed}`).join(', ')}`)
+  console.log(
+    failed.length === 0 ? 'Every check has passed.' : `Failed: ${failed.map((seed) => `TEST_SEED=${seed}`).join(', ')}`,
+  )
   return failed.length === 0 && !isStopped ? 0 : 1
 }
 

@@ -25,9 +25,7 @@ export function startCountingVendor(bars: Bars, key: string, { perMinute, perDay
       const nowMs = performance.timeOrigin + atMs
       arrivals.push(nowMs)
       const ofMinute = arrivals.filter((ms) => ms > nowMs - 60_000)
-      return ofMinute.length > perMinute || ofDay(arrivals, nowMs) > perDay()
-        ? recordedError('call-limit')
-        : undefined
+      return ofMinute.length > perMinute || ofDay(arrivals, nowMs) > perDay() ? recordedError('call-limit') : undefined
     },
   })
   return { arrivals, ...serveVendor(vendor) }
