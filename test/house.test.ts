@@ -152,6 +152,8 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'commands/inspect/why-price.ts': ['commands/inspect/why.year.test.ts', 'the command, of every cell of a year'],
   'commands/private-file.ts': ['e2e/elsewhere.test.ts', 'rights to files, and pipes'],
   'report/coverage.ts': ['commands/inspect/coverage.test.ts', 'the document of that command'],
+  'report/run-group-text.ts': ['report/run-group.test.ts', 'the text of the same document'],
+  'report/run-status.ts': ['report/status.test.ts', 'the lines of runs in that text'],
   'report/counts.ts': ['report/contract.test.ts', 'a part of that document’s schema'],
   'report/coverage-tables.ts': ['report/coverage-page.test.ts', 'the tables of that page'],
   'report/markdown.ts': ['report/github.test.ts', 'what a reader sees of a step summary'],

@@ -33,8 +33,8 @@ export type RunHistory = {
   readonly isLongEnough: boolean
 }
 
-/** More than a run an hour over the sessions that are looked at; of eight shards two nights of each. */
-const MAX_RUNS = 1_000
+/** More than a run an hour over the sessions that are looked at, or two nightly runs of 60 shards, whose documents are as small. */
+const MAX_RUNS = 5_000
 
 /** Of a symbol that no run names. */
 export const NOTHING: SymbolHistory = { comparedMs: undefined, mendedMs: undefined, mends: [], asked: undefined }

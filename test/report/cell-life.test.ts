@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
 import { addDays, type IsoDate } from '../../lib/core/dates.ts'
+import { inShard } from '../../lib/core/shard.ts'
 import type { CellWrite } from '../../lib/report/cell-events.ts'
 import { lifeOf, type CellRun } from '../../lib/report/cell-life.ts'
 import type { RunRecord } from '../../lib/report/runs.ts'
@@ -200,4 +201,14 @@ describe('the life of a cell that is not stored', () => {
     expect(lifeWith([late], [])).toEqual(['10-11 no_bar: 3 sessions of the symbol without a bar'])
     expect(lifeWith([runOn('2024-09-11', '2024-09-09', { errors: ['x'] })], [], null)).toEqual([])
   })
+})
+
+test('of several shards only that of the symbol counts: another one saw another part of the market', () => {
+  const placeOf = (index: number) => inShard('AAPL', { index, count: 2 })
+  const [own = 0, other = 0] = placeOf(1) ? [1, 2] : [2, 1]
+  const held = { held_sessions: [{ date: DATE, reason: 'strange' }] }
+  const ofShard = (index: number, results: RunRecord['results'] = []) =>
+    runOn('2024-09-11', '2024-09-10', {}, { ...held, results, shard: { index, count: 2 } })
+  expect(lifeWith([ofShard(other)], [])).toEqual([])
+  expect(lifeWith([ofShard(own)], [])).toEqual(['09-11 session_held: 2024-09-10 and what follows: strange'])
 })

@@ -38,7 +38,18 @@ describe.each(SCHEMA_DOCUMENTS.map((document) => [document.name, document.schema
 
 test('each schema has a name and an address of its own', () => {
   const names = SCHEMA_DOCUMENTS.map(({ name }) => name)
-  expect(names).toEqual(['metrics', 'dry-run', 'rejects', 'status', 'run-group', 'verify', 'coverage', 'why', 'doctor', 'table'])
+  expect(names).toEqual([
+    'metrics',
+    'dry-run',
+    'rejects',
+    'status',
+    'run-group',
+    'verify',
+    'coverage',
+    'why',
+    'doctor',
+    'table',
+  ])
   expect(new Set(SCHEMA_DOCUMENTS.map(({ schema }) => schema['$id'])).size).toBe(SCHEMA_DOCUMENTS.length)
 })
 

@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { IngestError } from '../../lib/core/errors.ts'
 import { createRedactor } from '../../lib/core/text.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
-import { replaceMetrics, storeMetrics } from '../../lib/report/metrics-file.ts'
+import { replaceMetrics, runOfKey, storeMetrics } from '../../lib/report/metrics-file.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { keysIn, openShelf, type Shelf } from '../support/lakes/folder-store.ts'
+import { createMemoryStore } from '../support/lakes/memory-store.ts'
 import { factsOf } from '../support/run-facts.ts'
 import { schemaErrors } from '../support/json-schema.ts'
-import { at, failureOf, outcomeOf } from '../support/values.ts'
+import { at, configOf, failureOf, outcomeOf } from '../support/values.ts'
 
 const OUTCOMES = [
   outcomeOf('AAPL'),
@@ -141,4 +142,31 @@ describe('storeMetrics()', () => {
     const running = storeMetrics({ ...shelf.store, create }, buildMetrics(facts), facts, asItIs)
     expect(await failureOf(running)).toBe(broken)
   })
+})
+
+test('64 shards that begin in one second find their keys at once, and their rejects beside them', async () => {
+  const store = createMemoryStore()
+  let tries = 0
+  const counting: Store = {
+    ...store,
+    create: async (key, bytes, metadata) => {
+      tries += 1
+      return await store.create(key, bytes, metadata)
+    },
+  }
+  const keys = await Promise.all(
+    Array.from({ length: 64 }, async (_, index) => {
+      const config = configOf({ shard: { index: index + 1, count: 64, source: '--shard' } })
+      const rejects = [{ symbol: 'A', dataset: 'prices', date: null, reason: 'x', row: {} }]
+      const own = factsOf({ config, outcomes: [outcomeOf('A', { rejects })] })
+      return await storeMetrics(counting, buildMetrics(own), own, asItIs)
+    }),
+  )
+  expect(new Set(keys.map(({ key }) => key)).size).toBe(64)
+  expect(keys.map(({ key }) => runOfKey(key)?.number)).toEqual(Array.from({ length: 64 }, (_, index) => index + 1))
+  expect(keys.filter(({ key, rejectsKey }) => rejectsKey !== key.replace('.json', '.rejects.jsonl'))).toEqual([])
+  expect(tries).toBe(128)
+  // A shard that is started again within the second does not take the key of another.
+  const again = factsOf({ config: configOf({ shard: { index: 2, count: 64, source: '--shard' } }) })
+  expect(runOfKey((await storeMetrics(store, buildMetrics(again), again, asItIs)).key)?.number).toBe(66)
 })

@@ -88,6 +88,16 @@ describe('runLogOf()', () => {
     expect((await logOf([])).isHeld('ANY')).toBe(false)
   })
 
+  test('a session that one of several shards holds is held of its symbols alone', async () => {
+    const log = await logOf([
+      runAt('2024-09-16T23:00:00Z', [outcomeOf('A')]),
+      holding(runAt('2024-09-16T23:00:00Z', [outcomeOf('B')])),
+      holding(runAt('2024-09-13T23:00:00Z', [outcomeOf('A')])),
+      runAt('2024-09-13T23:00:00Z', [outcomeOf('B')]),
+    ])
+    expect(['A', 'B'].filter((symbol) => log.isHeld(symbol))).toEqual(['B'])
+  })
+
   test('leaves out statements, and the oldest of very many entries', async () => {
     const many = Array.from({ length: 500 }, (_, index) =>
       outcomeOf(`S${index}`, { suspects: 1, past: pastOf({ mendedFiles: 1 }) }),

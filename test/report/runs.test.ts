@@ -3,12 +3,12 @@ import { createRedactor } from '../../lib/core/text.ts'
 import type { Metrics } from '../../lib/report/contract.ts'
 import { buildMetrics } from '../../lib/report/metrics.ts'
 import { runOfKey, storeMetrics } from '../../lib/report/metrics-file.ts'
-import { readRuns, type StoredRun } from '../../lib/report/runs.ts'
+import { readLastRuns, readRuns, type StoredRun } from '../../lib/report/runs.ts'
 import { IngestError } from '../../lib/core/errors.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { createMemoryStore } from '../support/lakes/memory-store.ts'
 import { factsOf, START } from '../support/run-facts.ts'
-import { failureOf, outcomeOf } from '../support/values.ts'
+import { configOf, failureOf, outcomeOf } from '../support/values.ts'
 
 const redact = createRedactor([])
 
@@ -45,6 +45,45 @@ describe('runOfKey()', () => {
     ['logs/ingest/doctor/probe-1727740800.json', undefined],
   ])('%s is %j', (key, run) => {
     expect(runOfKey(key)).toEqual(run)
+  })
+})
+
+describe('readLastRuns()', () => {
+  /** Nights of so many shards each, a day after another; of the first night the newest. */
+  async function storeNights(nights: readonly number[]): Promise<Store> {
+    const store = createMemoryStore()
+    for (const [night, shards] of nights.entries()) {
+      for (let index = 1; index <= shards; index += 1) {
+        const config = configOf({ shard: shards === 1 ? undefined : { index, count: shards, source: '--shard' } })
+        const facts = factsOf({ startMs: START - night * 86_400_000, config })
+        await storeMetrics(store, buildMetrics(facts), facts, redact)
+      }
+    }
+    return store
+  }
+
+  test.each([
+    [[1, 1, 1, 1], 2, 0, 2],
+    [[8, 8, 8, 8], 2, 0, 16],
+    [[8, 1, 1, 1], 2, 0, 11],
+    [[1, 1, 1, 8], 2, 0, 2],
+    // All of the last day and of the one before it.
+    [[3, 3, 1, 1], 1, 1, 6],
+    [[64, 64, 64, 64, 64, 64, 64], 7, 0, 400],
+  ])('of nights of %j runs reads %d of each shard, and all since %d days: %d', async (nights, runs, days, expected) => {
+    const store = await storeNights(nights)
+    const sinceMs = days === 0 ? Infinity : START - days * 86_400_000
+    const read = await Array.fromAsync(readLastRuns(store, { runs, untilMs: START, sinceMs }))
+    expect(read).toHaveLength(expected)
+    const all = await take(store, 1_000)
+    expect(read.map(({ key }) => key)).toEqual(all.slice(0, expected).map(({ key }) => key))
+  })
+
+  test('begins with the instant of the look', async () => {
+    const read = readLastRuns(await storeNights([2, 2]), { runs: 1, untilMs: START - 1, sinceMs: Infinity })
+    expect((await Array.fromAsync(read)).map(({ startMs }) => startMs)).toEqual(
+      [START, START].map((ms) => ms - 86_400_000),
+    )
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { checkTable } from '../../../lib/datasets/table/check.ts'
+import { checkTable, type TableFinding } from '../../../lib/datasets/table/check.ts'
 import type { Unit } from '../../../lib/datasets/table/layout.ts'
 import type { Change } from '../../../lib/datasets/table/rewrite.ts'
 import { rewriteUnit } from '../../../lib/datasets/table/units.ts'
@@ -88,4 +88,27 @@ describe('a check', () => {
     }
     expect((await failureOf(checkTable(contextOf(broken, NOW)))).message).toBe('x')
   })
+})
+
+test('the shards of a comparison find each fault once, by the files of the table', async () => {
+  const lake = createTableLake()
+  const past = lake.past(nightOf('2024-03-01'))
+  for (const symbol of ['A', 'B', 'C']) {
+    for (const date of ['2022-01-03', '2024-01-03', '2024-02-02', '2024-03-01']) await past.addDay(rowOf(symbol, date))
+  }
+  await lake.update(NOW)
+  for (const date of ['2022-01-03', '2024-02-02']) await lake.past(NOW).correct(rowOf('B', date, 5))
+  await lake.store.create('tables/prices/stray.parquet', new Uint8Array(9), {})
+  const whole = await checkTable(contextOf(lake.store, NOW))
+  expect(whole.findings).toHaveLength(3)
+  const shards = await Promise.all(
+    [1, 2, 3].map(async (index) => {
+      const fileShard = { index, count: 3, source: '--shard' }
+      return await checkTable(contextOf(lake.store, NOW), { fileShard })
+    }),
+  )
+  const inOrder = (findings: readonly TableFinding[]) => findings.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  expect(inOrder(shards.flatMap(({ findings }) => findings))).toEqual(inOrder(whole.findings))
+  expect(shards.reduce((sum, { rows }) => sum + rows, 0)).toBe(whole.rows)
+  expect(shards.reduce((sum, { files }) => sum + files, 0)).toBe(whole.files)
 })

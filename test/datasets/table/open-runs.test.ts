@@ -57,3 +57,13 @@ describe('a run that began', () => {
     expect(endedRuns([run('a', since)], at(NOW)).has('a')).toBe(isEnded)
   })
 })
+
+test('64 runs that note and forget themselves at once lose nothing, and none gives up', async () => {
+  const store = createMemoryStore()
+  const ids = Array.from({ length: 64 }, (_, index) => `shard ${index}`)
+  await Promise.all(ids.map(async (id) => await noteRun(run(id), contextOf(store, NOW))))
+  const noted = await listOpenRuns(contextOf(store, NOW))
+  expect(noted.map(({ id }) => id).toSorted()).toEqual(ids.toSorted())
+  await Promise.all(ids.slice(1).map(async (id) => await forgetRuns(new Set([id]), contextOf(store, NOW))))
+  expect(await listOpenRuns(contextOf(store, NOW))).toEqual([run('shard 0')])
+})

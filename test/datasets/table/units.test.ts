@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { SymbolEntry } from '../../../lib/datasets/table/footer.ts'
 import type { Unit } from '../../../lib/datasets/table/layout.ts'
+import { forgetRuns, listOpenRuns, noteRun } from '../../../lib/datasets/table/open-runs.ts'
 import type { Change } from '../../../lib/datasets/table/rewrite.ts'
 import {
   listTable,
@@ -14,7 +15,7 @@ import {
 import { findFile } from '../../../lib/datasets/stored-file.ts'
 import { createMemoryStore, type MemoryStore } from '../../support/lakes/memory-store.ts'
 import { contextOf, nightOf, rowOf, rowsOfTable } from '../../support/lakes/table-lake.ts'
-import { failureOf } from '../../support/values.ts'
+import { at, failureOf } from '../../support/values.ts'
 
 const NOW = nightOf('2024-09-16')
 const LAYOUT = { baseYear: 2024, buckets: 16 }
@@ -240,4 +241,20 @@ test('a file whose key sorts right before that of a unit is not taken for it', a
   await store.create(`${KEY.slice(0, -1)}a`, Buffer.from('x'), {})
   expect(await openUnit(UNIT, LAYOUT, contextOf(store, NOW))).toMatchObject({ stored: undefined })
   expect(await findFile(store, 'tables/prices/', KEY)).toBeUndefined()
+})
+
+test('16 runs that change one file at once lose nothing, and none gives up', async () => {
+  const store = createMemoryStore()
+  const symbols = Array.from({ length: 16 }, (_, index) => `S${String(index).padStart(2, '0')}`)
+  await Promise.all(
+    symbols.map(async (symbol) => {
+      const context = contextOf(store, NOW, { runId: symbol })
+      await noteRun({ id: symbol, sinceMs: at(NOW) }, context)
+      await rewriteUnit(adding(add(symbol, '2024-09-04')), context)
+      await forgetRuns(new Set([symbol]), context)
+    }),
+  )
+  const rows = Object.keys(await rowsOfTable(store, 'tables/prices/')).map((name) => name.slice(0, 3))
+  expect(rows.toSorted()).toEqual(symbols)
+  expect(await listOpenRuns(contextOf(store, NOW))).toEqual([])
 })

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'bun:test'
+import { inShard } from '../../../lib/core/shard.ts'
+import { listOpenRuns, noteRun } from '../../../lib/datasets/table/open-runs.ts'
+import { openTrusted } from '../../../lib/datasets/table/trusted.ts'
 import { updateTable } from '../../../lib/datasets/table/update.ts'
 import { listTable, readFooterOf } from '../../../lib/datasets/table/units.ts'
 import type { Store } from '../../../lib/store/store.ts'
@@ -210,4 +213,85 @@ test('a table is made anew from its raw files, one read of each at a time for a 
   await updateTable(contextOf(store, NOW), { isRebuild: false })
   expect(reads.get(yearKeyOf('A', 2024))).toBe(1)
   expect(Math.max(...[...reads].filter(([key]) => key.startsWith('raw/')).map(([, count]) => count))).toBe(1)
+})
+
+describe('shards of a table', () => {
+  const shardsOf = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ index: index + 1, count, source: '--shard' }))
+
+  /** All shards at once, as the array of a scheduler starts them. */
+  async function updateAll(lake: TableLake, now: string, count: number, isRebuild: boolean) {
+    const done = shardsOf(count).map(async (shard) => {
+      const context = contextOf(lake.store, now, { runId: `shard ${shard.index}` })
+      return await updateTable(context, { isRebuild, shard })
+    })
+    return await Promise.all(done)
+  }
+
+  const tablesOf = ({ store }: TableLake) => new Map([...store.files].filter(([key]) => key.startsWith('tables/')))
+
+  test.each([
+    [2, false],
+    [3, true],
+    [8, false],
+    [8, true],
+    [32, true],
+  ])(
+    '%d at once over a lake without a table (rebuild: %p) make each file once, and one update is enough then',
+    async (count, isRebuild) => {
+      const [lake, one] = [await lakeOf(), await lakeOf()]
+      const done = await updateAll(lake, NOW, count, isRebuild)
+      expect(await lake.findings(NOW)).toEqual([])
+      const { files } = await one.update(NOW, { isRebuild })
+      expect(done.reduce((sum, { filesWritten }) => sum + filesWritten, 0)).toBe(files)
+      expect(done.reduce((sum, shard) => sum + shard.files, 0)).toBeLessThanOrEqual(files)
+      // No shard knows that the others have ended, so nobody relies on the table yet.
+      const context = contextOf(lake.store, NOW)
+      expect(await openTrusted(context)).toBeUndefined()
+      expect(await lake.update(NOW)).toEqual({ files, filesWritten: 0 })
+      expect(await openTrusted(context)).toBeDefined()
+      if (isRebuild) await lake.update(NOW)
+      expect(await lake.rows()).toEqual(await one.rows())
+      expect([...tablesOf(lake).keys()].toSorted()).toEqual([...tablesOf(one).keys()].toSorted())
+    },
+  )
+
+  test('leave the files of a shard that never ran as they are, and the table is not relied on', async () => {
+    const lake = await updated()
+    await lake.past(LATER).correct(rowOf('A', '2024-02-02', 12))
+    await lake.past(LATER).correct(rowOf('A', '2024-03-04', 13))
+    const behind = await lake.findings(LATER)
+    expect(behind).toHaveLength(2)
+    const found: string[] = []
+    for (const shard of shardsOf(8)) {
+      const { filesWritten } = await updateTable(contextOf(lake.store, LATER), { isRebuild: false, shard })
+      if (filesWritten > 0) found.push(...(await lake.findings(LATER)))
+    }
+    // Behind in one file after the first of the two shards, in none after the second; in none at once if one shard has both.
+    expect(found.length).toBeLessThan(2)
+    expect(await lake.findings(LATER)).toEqual([])
+  })
+
+  test('go on each where it was when a rebuild of some was ended', async () => {
+    const lake = await updated()
+    const [first, ...others] = shardsOf(3)
+    await updateTable(contextOf(lake.store, LATER), { isRebuild: true, shard: first })
+    const second = nightOf('2024-03-08')
+    for (const shard of others) await updateTable(contextOf(lake.store, second), { isRebuild: true, shard })
+    const again = await updateTable(contextOf(lake.store, second), { isRebuild: true, shard: first })
+    const own = lake.names().filter((name) => inShard(name, first))
+    // Its rebuild of two days ago has ended: this is another one, of its own files alone.
+    expect(again).toEqual({ files: own.length, filesWritten: own.length })
+    expect(await lake.findings(second)).toEqual([])
+  })
+
+  test('do not take the runs of others off the list', async () => {
+    const lake = await updated()
+    const context = contextOf(lake.store, LATER)
+    await noteRun({ id: 'ended long ago', sinceMs: at('2024-03-01T00:00:00Z') }, context)
+    await updateAll(lake, LATER, 3, false)
+    expect((await listOpenRuns(context)).map(({ id }) => id)).toEqual(['ended long ago'])
+    await lake.update(LATER)
+    expect(await listOpenRuns(context)).toEqual([])
+  })
 })
