@@ -99,25 +99,35 @@ export function checkRestarts(tasks: readonly Task[], kills: readonly Kill[]): C
 }
 
 /** What `ingest status --run-group` says. */
-type Group = Pick<RunGroup, 'symbols' | 'sessions' | 'present' | 'counts' | 'missing' | 'shards' | 'documents'>
+type Group = Pick<
+  RunGroup,
+  'symbols' | 'sessions' | 'present' | 'counts' | 'missing' | 'shards' | 'documents' | 'unfinished'
+>
 type One = Pick<Metrics, 'symbols' | 'sessions' | 'counts'>
 
 /** The same with killed runs: they leave no document, and what they have stored is stored already for the next. */
 export function checkTotals(group: Group, one: One): Check {
   const present = one.counts.stored + one.counts.already_stored
-  const left = (counts: Metrics['counts']) => ({ ...counts, stored: 0, already_stored: 0 })
   const problems = whereTrue([
     [group.shards !== TASKS || group.missing.length > 0, `${group.shards} shards without ${group.missing.join(', ')}`],
+    [group.unfinished.length > 0, `unfinished: ${JSON.stringify(group.unfinished)}`],
     [group.symbols !== one.symbols, `${group.symbols} symbols, ${one.symbols} of one process`],
     [group.sessions !== one.sessions, `${group.sessions} sessions, ${one.sessions} of one process`],
     [group.present !== present, `${group.present} sessions present, ${present} of one process`],
-    [!Bun.deepEquals(left(group.counts), left(one.counts)), `counts ${JSON.stringify({ group, one })}`],
+    [
+      !Bun.deepEquals(withoutPresent(group.counts), withoutPresent(one.counts)),
+      `counts ${JSON.stringify({ group, one })}`,
+    ],
   ])
   return {
     name: 'the totals of the group are those of one process',
     problem: problems.length === 0 ? undefined : listed(problems),
     said: `${counted(group.symbols, 'symbol')}, ${grouped(group.present)} sessions, ${counted(group.documents, 'document')}`,
   }
+}
+
+function withoutPresent(counts: Metrics['counts']): Metrics['counts'] {
+  return { ...counts, stored: 0, already_stored: 0 }
 }
 
 /** After a quota: what it has left is said, and nothing is lost. */

@@ -149,8 +149,8 @@ async function main(): Promise<boolean> {
   const together: Place = { vendor, bucket: shards, rateLimitSeconds: RATE_LIMIT_SECONDS }
   const command = await writeJob(cluster, tickers, story)
   await cluster.slurm('sbatch', '--test-only', ...command)
-  const groupOf = async ({ id }: ArrayRun, code: number) =>
-    JSON.parse(await runProgram(['status', '--json', '--run-group', id], together, [code])) as RunGroup
+  const groupOf = async ({ id }: ArrayRun) =>
+    JSON.parse(await runProgram(['status', '--json', '--run-group', id], together, [0, 1])) as RunGroup
   const array = async (name: string) => {
     writeSettings(cluster, together, quota.calls)
     const ran = await runArray({ cluster, command, program, random, kills: story.kills })
@@ -163,7 +163,7 @@ async function main(): Promise<boolean> {
     checkEnds(stopped.tasks, TASKS, [3, 0]),
     checkRestarts(stopped.tasks, stopped.kills),
     checkDay(vendor.arrivals, quota.calls),
-    checkStopped(await groupOf(stopped, 1), metrics),
+    checkStopped(await groupOf(stopped), metrics),
   ]
   quota.calls = needed * 20
   const ended = await array('array to the end')
@@ -173,7 +173,7 @@ async function main(): Promise<boolean> {
     checkDay(vendor.arrivals, quota.calls),
     checkMinute(vendor.arrivals, CALLS_A_MINUTE),
     checkLakes(await filesOf(shards), await filesOf(one)),
-    checkTotals(await groupOf(ended, 0), metrics),
+    checkTotals(await groupOf(ended), metrics),
   )
   found.forEach(tell)
   const isGood = found.every(({ problem }) => problem === undefined)

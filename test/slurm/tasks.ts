@@ -14,10 +14,10 @@ export type Task = {
   readonly node: string
 }
 
-const ENDED = ['COMPLETED', 'FAILED', 'TIMEOUT', 'CANCELLED', 'NODE_FAIL', 'OUT_OF_MEMORY', 'DEADLINE', 'BOOT_FAIL']
+const ENDED = new Set(['COMPLETED', 'FAILED', 'TIMEOUT', 'CANCELLED', 'NODE_FAIL', 'OUT_OF_MEMORY', 'DEADLINE'])
 
 export function hasEnded({ state }: Task): boolean {
-  return ENDED.includes(state)
+  return ENDED.has(state)
 }
 
 /** Tasks that wait together are one line (`ArrayTaskId=3-8`), and no task here yet. */
