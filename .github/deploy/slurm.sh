@@ -17,17 +17,19 @@
 # A task that dies whatever is done shall not be started for ever.
 max_restarts=20
 
-/usr/local/bin/ingest --quiet --ledger "$@" &
-program=$!
-
 # Slurm sends SIGTERM to every process of a task that it ends, so to the program itself: this shell only waits for it.
 trap : TERM
 # Two minutes before the time limit Slurm sends SIGUSR1, to this shell alone. The program then finishes its writes.
 out_of_time=false
 trap 'out_of_time=true; kill -TERM "$program"' USR1
 
-# A signal ends a wait; the program's end ends the task.
-while wait "$program"; code=$?; kill -0 "$program" 2> /dev/null; do :; done
+/usr/local/bin/ingest --quiet --ledger "$@" &
+program=$!
+
+# A signal ends a wait; the program's end ends the task. Its exit code is that of a wait when it is gone.
+while wait "$program"; kill -0 "$program" 2> /dev/null; do :; done
+wait "$program"
+code=$?
 
 # Killed, or out of time: the task goes on where it stopped. Another SIGTERM (143) is somebody's wish.
 if [ "$code" -gt 128 ] && { [ "$code" -ne 143 ] || [ "$out_of_time" = true ]; } &&

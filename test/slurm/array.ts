@@ -27,14 +27,16 @@ type ArrayOptions = {
   readonly program: string
   readonly random: Random
   readonly kills: number
+  readonly losesNode: boolean
 }
 
-export async function runArray({ cluster, command, program, random, kills }: ArrayOptions): Promise<ArrayRun> {
+export async function runArray({ cluster, command, program, random, ...options }: ArrayOptions): Promise<ArrayRun> {
   const begunMs = performance.now()
   const output = `--output=${join(cluster.folder, '%x-%A-%a.log')}`
   const id = (await cluster.slurm('sbatch', '--parsable', output, ...command)).trim()
   const ended = new AbortController()
-  const killing = killTasks({ cluster, arrayId: id, program, random, count: kills, ended: ended.signal })
+  const { kills: count, losesNode } = options
+  const killing = killTasks({ cluster, arrayId: id, program, random, count, losesNode, ended: ended.signal })
   const allLive: Span[] = []
   let lookedMs = Date.now()
   let wereAllLive = false

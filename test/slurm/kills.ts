@@ -4,6 +4,7 @@ import { oneOf, wholeBetween, type Random } from '../support/random.ts'
 import type { Kill } from './checks.ts'
 import { NODES, TASKS, type Cluster } from './cluster.ts'
 import type { Process } from './processes.ts'
+import { hasEnded } from './tasks.ts'
 
 const KILL_EVERY_MS = 3_000
 
@@ -20,12 +21,16 @@ type Killing = {
   readonly program: string
   readonly random: Random
   readonly count: number
+  /** Whether the second kill is the loss of a whole node, while others go on. */
+  readonly losesNode: boolean
   /** Aborted when the array has ended. */
   readonly ended: AbortSignal
 }
 
-/** From when all tasks are there, kills so many times, or until the array has ended. The second kill is the loss of a whole node, while others go on. */
-export async function killTasks({ count, ...killing }: Killing): Promise<readonly Told[]> {
+type Target = Omit<Killing, 'count' | 'losesNode'>
+
+/** From when all tasks are there, kills so many times, or until the array has ended. */
+export async function killTasks({ count, losesNode, ...killing }: Killing): Promise<readonly Told[]> {
   const areThere = () => killing.cluster.running(killing.program).length >= TASKS
   while (!areThere() && !killing.ended.aborted) await Bun.sleep(100)
   const first = wholeBetween(killing.random, 0, WAYS.length - 1)
@@ -33,17 +38,14 @@ export async function killTasks({ count, ...killing }: Killing): Promise<readonl
   let loss: Promise<Told> | undefined
   while (kills.length < count && !killing.ended.aborted) {
     await Bun.sleep(KILL_EVERY_MS)
-    if (kills.length === 1 && loss === undefined) loss = loseNode(killing)
+    if (losesNode && kills.length === 1 && loss === undefined) loss = loseNode(killing)
     else kills.push(...(await killOne(WAYS[(first + kills.length) % WAYS.length] ?? WAYS[0], killing)))
   }
   return loss === undefined ? kills : [...kills, await loss]
 }
 
 /** None if no task was running. */
-async function killOne(
-  way: Way,
-  { cluster, arrayId, program, random }: Omit<Killing, 'count'>,
-): Promise<readonly Told[]> {
+async function killOne(way: Way, { cluster, arrayId, program, random }: Target): Promise<readonly Told[]> {
   const running = cluster.running(program).filter(({ env }) => env['SLURM_ARRAY_JOB_ID'] === arrayId)
   if (running.length === 0) return []
   const victim = oneOf(random, running)
@@ -66,11 +68,12 @@ async function hit(way: Way, id: string, { pid }: Process, { slurm }: Cluster): 
   }
 }
 
-async function loseNode({ cluster, arrayId, random }: Omit<Killing, 'count'>): Promise<Told> {
+async function loseNode({ cluster, arrayId, random }: Target): Promise<Told> {
   const node = oneOf(random, NODES)
   const tasks = await cluster.tasks(arrayId)
-  const ids = tasks.filter((task) => task.node === node && task.state === 'RUNNING').map(({ id }) => id)
-  console.log(`  loss of a node: ${node} with tasks ${ids.join(', ')}`)
+  // One that was killed a moment ago may be there still.
+  const ids = tasks.filter((task) => task.node === node && !hasEnded(task)).map(({ id }) => id)
+  console.log(`  loss of a node: ${node} with ${ids.join(', ')}`)
   await cluster.loseNode(node)
   return { way: 'loss of a node', ids, isCertain: false }
 }
