@@ -33,10 +33,10 @@ if (obstacle !== undefined) {
 const workflows = [...new Bun.Glob('.github/workflows/*.yml').scanSync({ cwd: ROOT, dot: true })]
 const scripts = ['.github/smoke.sh', '.github/deploy/slurm.sh', '.ci/run']
 const kubernetesChecks = KUBERNETES_FILES.flatMap(({ file, oldest }) =>
-  [oldest, NEWEST_KUBERNETES].map((version) => [
-    ...['kubernetes-validate', '--strict', '--quiet', '--kubernetes-version', version],
-    `.github/deploy/${file}`,
-  ]),
+  [oldest, NEWEST_KUBERNETES].map((version) => {
+    const options = ['--strict', '--quiet', '--kubernetes-version', version]
+    return ['kubernetes-validate', ...options, `.github/deploy/${file}`]
+  }),
 )
 const guide = await Bun.file(join(ROOT, '.github/deploy/README.md')).text()
 /** The commands for AWS Batch that the guide shows. */

@@ -27,6 +27,7 @@ type Action = { readonly version: string; readonly commit: string; readonly inpu
 const KNOWN: ReadonlyMap<string, Action> = new Map(Object.entries(actions))
 const ingest = await readWorkflow('ingest.yml')
 const ingestStep = stepNamed(ingest, 'Ingest')
+const shards = await readWorkflow('ingest-shards.yml')
 
 describe('every workflow', () => {
   test.each(WORKFLOWS)('%s uses actions by the commit of a release, and only inputs that they take', async (file) => {
@@ -234,8 +235,7 @@ describe('the nightly workflow', () => {
   })
 })
 
-describe('the shards', async () => {
-  const shards = await readWorkflow('ingest-shards.yml')
+describe('the shards', () => {
   const { shard: job } = shards.jobs
   const { at_once: atOnce, ...inputs } = shards.on.workflow_dispatch?.inputs ?? {}
 

@@ -81,6 +81,8 @@ const task = (index: number, changes: Partial<Task> = {}): Task => ({
   ...changes,
 })
 
+const ended = (...restarts: readonly number[]) => restarts.map((count, index) => task(index + 1, { restarts: count }))
+
 describe('the tasks', () => {
   test('are read as scontrol prints them, waiting ones aside', () => {
     const text = [
@@ -111,8 +113,6 @@ describe('the tasks', () => {
       { ids: ['7_1'], isCertain: true },
       { ids: ['7_1', '7_2'], isCertain: false },
     ]
-    const ended = (...restarts: readonly number[]) =>
-      restarts.map((count, index) => task(index + 1, { restarts: count }))
     expect(checkRestarts(ended(1, 0, 0), kills).problem).toBeUndefined()
     expect(checkRestarts(ended(2, 1, 0), kills).problem).toBeUndefined()
     expect(checkRestarts(ended(0, 0, 0), kills).problem).toBe('7_1 killed 2 times, restarted 0')
@@ -124,7 +124,13 @@ describe('the tasks', () => {
 describe('the totals of a group', () => {
   const one = { symbols: 5, sessions: 100, counts: { ...ZERO_COUNTS, stored: 90, no_data: 10 } }
   const group = {
-    ...{ symbols: 5, sessions: 100, present: 90, shards: 8, missing: [], unfinished: [], documents: 9 },
+    symbols: 5,
+    sessions: 100,
+    present: 90,
+    shards: 8,
+    missing: [],
+    unfinished: [],
+    documents: 9,
     counts: { ...ZERO_COUNTS, stored: 60, already_stored: 30, no_data: 10 },
   }
 

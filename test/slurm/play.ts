@@ -149,6 +149,7 @@ async function main(): Promise<boolean> {
   const together: Place = { vendor, bucket: shards, rateLimitSeconds: RATE_LIMIT_SECONDS }
   const command = await writeJob(cluster, tickers, story)
   await cluster.slurm('sbatch', '--test-only', ...command)
+  console.log('  sbatch --test-only takes slurm.sh')
   const groupOf = async ({ id }: ArrayRun) =>
     JSON.parse(await runProgram(['status', '--json', '--now', NOW, '--run-group', id], together, [0, 1])) as RunGroup
   const array = async (name: string, losesNode: boolean) => {
