@@ -187,6 +187,9 @@ describe('the array of Slurm', () => {
     expect(slurm).not.toMatch(/KEY|SECRET/)
   })
 
+  /** The last task of an array has the array's own number. */
+  const TASK = { SLURM_JOB_ID: '4711', SLURM_ARRAY_JOB_ID: '4711', SLURM_ARRAY_TASK_ID: '8' }
+
   /** Runs the script; the program is a script of a test, and scontrol one that says what it was asked. */
   async function play(
     program: string,
@@ -203,7 +206,7 @@ describe('the array of Slurm', () => {
     }
     const child = Bun.spawn(['bash', '-c', slurm.replace(PROGRAM, own), 'slurm.sh', '--lookback', '3'], {
       cwd: folder.path,
-      env: { PATH: `${folder.path}:/usr/bin:/bin`, SLURM_JOB_ID: '4713', SLURM_RESTART_COUNT: restarts },
+      env: { PATH: `${folder.path}:/usr/bin:/bin`, ...TASK, SLURM_RESTART_COUNT: restarts },
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'ignore',
@@ -228,13 +231,13 @@ describe('the array of Slurm', () => {
 
   test('is started again when the program was killed, but not for ever', async () => {
     const killed = 'kill -KILL $$'
-    expect(await play(killed)).toEqual({ code: 137, said: 'asked: requeue 4713\n' })
-    expect(await play(killed, { restarts: '19' })).toMatchObject({ said: 'asked: requeue 4713\n' })
+    expect(await play(killed)).toEqual({ code: 137, said: 'asked: requeue 4711_8\n' })
+    expect(await play(killed, { restarts: '19' })).toMatchObject({ said: 'asked: requeue 4711_8\n' })
     expect(await play(killed, { restarts: '20' })).toEqual({ code: 137, said: '' })
   })
 
   test('lets the program finish before the time limit and is then started again', async () => {
-    expect(await play(WAITING, { signal: 'SIGUSR1' })).toEqual({ code: 143, said: 'finished\nasked: requeue 4713\n' })
+    expect(await play(WAITING, { signal: 'SIGUSR1' })).toEqual({ code: 143, said: 'finished\nasked: requeue 4711_8\n' })
   })
 
   test('is not started again when somebody else ends the program', async () => {

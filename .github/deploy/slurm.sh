@@ -34,6 +34,7 @@ code=$?
 # Killed, or out of time: the task goes on where it stopped. Another SIGTERM (143) is somebody's wish.
 if [ "$code" -gt 128 ] && { [ "$code" -ne 143 ] || [ "$out_of_time" = true ]; } &&
   [ "${SLURM_RESTART_COUNT:-0}" -lt "$max_restarts" ]; then
-  scontrol requeue "$SLURM_JOB_ID"
+  # Not by SLURM_JOB_ID: that of one of the tasks is the number of the whole array.
+  scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
 fi
 exit "$code"

@@ -7,6 +7,8 @@ import type { Process } from './processes.ts'
 import { hasEnded } from './tasks.ts'
 
 const KILL_EVERY_MS = 3_000
+/** So long after the submission it begins even if a task has ended already. */
+const BEGIN_MS = 8_000
 
 /** How one task dies; each in its turn. */
 const WAYS = ['SIGKILL of the program', 'scontrol requeue', 'the signal before the time limit'] as const
@@ -31,8 +33,9 @@ type Target = Omit<Killing, 'count' | 'losesNode'>
 
 /** From when all tasks are there, kills so many times, or until the array has ended. */
 export async function killTasks({ count, losesNode, ...killing }: Killing): Promise<readonly Told[]> {
+  const beginMs = performance.now() + BEGIN_MS
   const areThere = () => killing.cluster.running(killing.program).length >= TASKS
-  while (!areThere() && !killing.ended.aborted) await Bun.sleep(100)
+  while (!areThere() && performance.now() < beginMs) await Bun.sleep(100)
   const first = wholeBetween(killing.random, 0, WAYS.length - 1)
   const kills: Told[] = []
   let loss: Promise<Told> | undefined

@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { XNYS } from '../../lib/core/calendar.ts'
+import { mapAhead } from '../../lib/core/concurrency.ts'
 import type { Metrics } from '../../lib/report/contract.ts'
 import type { RunGroup } from '../../lib/report/run-group.ts'
 import { createBucket, type Bucket } from '../conformance/bench.ts'
@@ -95,10 +96,11 @@ async function runProgram(args: readonly string[], place: Place, codes: readonly
 
 async function filesOf({ lake }: Bucket): Promise<Files> {
   const keys = (await lake.keys()).filter((key) => !key.startsWith('logs/'))
-  const entries = keys.map(
-    async (key) => [key, new Bun.CryptoHasher('sha256').update(await lake.bytes(key)).digest('hex')] as const,
-  )
-  return new Map(await Promise.all(entries))
+  const files = new Map<string, string>()
+  const hash = async (key: string) =>
+    [key, new Bun.CryptoHasher('sha256').update(await lake.bytes(key)).digest('hex')] as const
+  for await (const [key, text] of mapAhead(keys, 32, hash)) files.set(key, text)
+  return files
 }
 
 /** Writes what the batch script needs, and returns it with its arguments. */
