@@ -77,7 +77,7 @@ export async function runLogOf(stored: AsyncIterable<StoredRun>, calendar: Calen
     if (isOfPrices(run.metrics)) {
       const holds = (run.metrics.held_sessions ?? []).length > 0
       isMarketHeld ??= holds
-      for (const { symbol } of results) if (!marketHeld.has(symbol)) marketHeld.set(symbol, holds)
+      for (const { symbol } of results) marketHeld.set(symbol, marketHeld.get(symbol) ?? holds)
     }
     const runId = runIdOf(run.startMs)
     keep(

@@ -63,16 +63,16 @@ function runText(run: RunStatus): string {
   return `Run: ${[id, ...facts].join(', ')}`
 }
 
-/** The shards of one run. Its time is that of the longest shard. */
+/** The shards of one run, newest first: how each ended in the end, and the time of the longest. */
 function groupText({ run_id: id, run_group: group, shard }: RunStatus, runs: readonly RunStatus[]): string {
-  const shards = new Set(runs.map((run) => run.shard?.index)).size
-  const codes = [...new Set(runs.flatMap(({ exit_code: code }) => code ?? []))].toSorted((a, b) => a - b)
+  const shards = [...Map.groupBy(runs, (run) => run.shard?.index).values()]
+  const codes = new Set(shards.flatMap(([newest]) => newest?.exit_code ?? []))
   const calls = runs.reduce((sum, run) => sum + (run.calls ?? 0), 0)
   const seconds = Math.max(...runs.map((run) => run.duration_seconds ?? 0))
   const facts = [
     `group ${oneLine(group ?? '')}`,
-    `${grouped(shards)} of ${grouped(shard?.count ?? 0)} shards`,
-    `exit code ${codes.join(' and ')}`,
+    `${grouped(shards.length)} of ${grouped(shard?.count ?? 0)} shards`,
+    ...(codes.size === 0 ? [] : [`exit code ${[...codes].toSorted((a, b) => a - b).join(' and ')}`]),
     counted(calls, 'call'),
     `${grouped(seconds, 1)} s`,
   ]

@@ -7,16 +7,17 @@ import { setStage } from '../support/runs/stage.ts'
 
 const SYMBOLS = Array.from({ length: 12 }, (_, index) => `X${String.fromCharCode(65 + index)}`)
 
+const task = (id: number) => ({
+  SLURM_ARRAY_JOB_ID: '4711',
+  SLURM_ARRAY_TASK_ID: String(id),
+  SLURM_ARRAY_TASK_MIN: '10',
+  SLURM_ARRAY_TASK_MAX: '14',
+  SLURM_ARRAY_TASK_COUNT: '3',
+  SLURM_ARRAY_TASK_STEP: '2',
+})
+
 test('the tasks of an array share the list, and their group is told as one run', async () => {
   await using stage = await setStage({ bars: barsFor(SYMBOLS, '2024-09-03', '2024-09-16') })
-  const task = (id: number) => ({
-    SLURM_ARRAY_JOB_ID: '4711',
-    SLURM_ARRAY_TASK_ID: String(id),
-    SLURM_ARRAY_TASK_MIN: '10',
-    SLURM_ARRAY_TASK_MAX: '14',
-    SLURM_ARRAY_TASK_COUNT: '3',
-    SLURM_ARRAY_TASK_STEP: '2',
-  })
   const args = ['--tickers', SYMBOLS.join(',')]
   const runs = await Promise.all([10, 12].map((id) => stage.spawn(args, { env: task(id), isShared: true }).done))
   expect(runs.map(({ code }) => code)).toEqual([0, 0])

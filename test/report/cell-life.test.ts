@@ -203,8 +203,9 @@ describe('the life of a cell that is not stored', () => {
   })
 })
 
+const placeOf = (index: number) => inShard('AAPL', { index, count: 2 })
+
 test('of several shards only that of the symbol counts: another one saw another part of the market', () => {
-  const placeOf = (index: number) => inShard('AAPL', { index, count: 2 })
   const [own = 0, other = 0] = placeOf(1) ? [1, 2] : [2, 1]
   const held = { held_sessions: [{ date: DATE, reason: 'strange' }] }
   const ofShard = (index: number, results: RunRecord['results'] = []) =>

@@ -48,20 +48,20 @@ describe('runOfKey()', () => {
   })
 })
 
-describe('readLastRuns()', () => {
-  /** Nights of so many shards each, a day after another; of the first night the newest. */
-  async function storeNights(nights: readonly number[]): Promise<Store> {
-    const store = createMemoryStore()
-    for (const [night, shards] of nights.entries()) {
-      for (let index = 1; index <= shards; index += 1) {
-        const config = configOf({ shard: shards === 1 ? undefined : { index, count: shards, source: '--shard' } })
-        const facts = factsOf({ startMs: START - night * 86_400_000, config })
-        await storeMetrics(store, buildMetrics(facts), facts, redact)
-      }
+/** Nights of so many shards each, a day after another; of the first night the newest. */
+async function storeNights(nights: readonly number[]): Promise<Store> {
+  const store = createMemoryStore()
+  for (const [night, shards] of nights.entries()) {
+    for (let index = 1; index <= shards; index += 1) {
+      const config = configOf({ shard: shards === 1 ? undefined : { index, count: shards, source: '--shard' } })
+      const facts = factsOf({ startMs: START - night * 86_400_000, config })
+      await storeMetrics(store, buildMetrics(facts), facts, redact)
     }
-    return store
   }
+  return store
+}
 
+describe('readLastRuns()', () => {
   test.each([
     [[1, 1, 1, 1], 2, 0, 2],
     [[8, 8, 8, 8], 2, 0, 16],

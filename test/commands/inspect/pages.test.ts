@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { XNYS } from '../../../lib/core/calendar.ts'
-import { dayKey, iso, makeBars, type Bar } from '../../support/bars.ts'
+import { barsFor, dayKey, iso, makeBars, type Bar } from '../../support/bars.ts'
 import { ROOT } from '../../support/runs/process.ts'
 import { setStage, type Stage } from '../../support/runs/stage.ts'
 
@@ -51,9 +51,20 @@ async function setPage(): Promise<Stage> {
   return stage
 }
 
+/** A night of 40 symbols in four shards: the second stopped early, the third has left nothing. */
+async function setShards(): Promise<Stage> {
+  const symbols = Array.from({ length: 40 }, (_, index) => `S${10 + index}`)
+  const stage = await setStage({ bars: barsFor(symbols, '2024-09-03', '2024-09-16') })
+  for (const [shard, ...args] of [['1'], ['2', '--max-calls', '8'], ['4']]) {
+    const list = ['--tickers', symbols.join(','), '--shard', `${shard}/4`, '--run-group', '4711']
+    await stage.run([...list, ...args], { now: '2024-09-17T13:00:00Z' })
+  }
+  return stage
+}
+
 describe('the page', () => {
   test.each(shown())('shows what `%s` prints', async (command, output) => {
-    await using stage = await setPage()
+    await using stage = await (command.includes('--run-group') ? setShards() : setPage())
     const [, ...args] = command.split(' ')
     expect(args.slice(-2)).toEqual(['--out', './lake'])
     const run = await stage.run(args.slice(0, -2), { now: '2024-09-17T20:00:00Z' })
@@ -61,8 +72,8 @@ describe('the page', () => {
     expect(run.stdout.replaceAll(stage.lake.out, './lake')).toBe(output)
   })
 
-  test('shows both commands, and the table of commands leads to it', async () => {
-    expect(shown().map(([command]) => command.split(' ')[1])).toEqual(['status', 'why', 'why'])
+  test('shows the commands, and the table of commands leads to it', async () => {
+    expect(shown().map(([command]) => command.split(' ')[1])).toEqual(['status', 'status', 'why', 'why'])
     const table = await Bun.file(join(ROOT, 'lib/commands/README.md')).text()
     expect(table).toContain('(inspect/README.md#')
   })

@@ -48,6 +48,15 @@ const textsOf = (findings: readonly VerifiedFinding[]) => findings.map((finding)
 /** A file of the table that is behind names symbols, and each shard its own. */
 const isBehind = ({ kind }: VerifiedFinding) => kind === 'table_behind'
 
+const behindIn = (findings: readonly VerifiedFinding[]) =>
+  findings.filter(isBehind).flatMap(
+    ({ key, detail }) =>
+      /: ([^:]*)$/
+        .exec(detail)?.[1]
+        ?.split(', ')
+        .map((symbol) => `${key} ${symbol}`) ?? [],
+  )
+
 describe('verify', () => {
   test.each([
     [3, []],
@@ -67,14 +76,6 @@ describe('verify', () => {
     expect(textsOf(found.filter((one) => !isBehind(one)))).toEqual(
       textsOf(whole.findings.filter((one) => !isBehind(one))),
     )
-    const behindIn = (findings: readonly VerifiedFinding[]) =>
-      findings.filter(isBehind).flatMap(
-        ({ key, detail }) =>
-          /: ([^:]*)$/
-            .exec(detail)?.[1]
-            ?.split(', ')
-            .map((symbol) => `${key} ${symbol}`) ?? [],
-      )
     expect(behindIn(found).toSorted()).toEqual(behindIn(whole.findings).toSorted())
     expect(parts.flatMap(({ symbols }) => symbols.map(({ symbol }) => symbol)).toSorted()).toEqual(
       whole.symbols.map(({ symbol }) => symbol).toSorted(),
@@ -89,21 +90,21 @@ describe('verify', () => {
   })
 })
 
-describe('a lake that shards feed', () => {
-  /** Two nights of eight shards each, all of a night at the same second. */
-  async function setFedLake(): Promise<MemoryStage> {
-    const stage = setMemoryStage()
-    Object.assign(stage.bars, barsFor(SYMBOLS, '2023-12-01', '2024-01-31'))
-    const night = async (now: string) => {
-      for (let index = 1; index <= 8; index += 1) {
-        await stage.run([...LIST, '--shard', `${index}/8`, '--run-group', now.slice(0, 10)], now)
-      }
+/** Two nights of eight shards each, all of a night at the same second. */
+async function setFedLake(): Promise<MemoryStage> {
+  const stage = setMemoryStage()
+  Object.assign(stage.bars, barsFor(SYMBOLS, '2023-12-01', '2024-01-31'))
+  const night = async (now: string) => {
+    for (let index = 1; index <= 8; index += 1) {
+      await stage.run([...LIST, '--shard', `${index}/8`, '--run-group', now.slice(0, 10)], now)
     }
-    await night('2024-01-30T13:00:00Z')
-    await night('2024-01-31T13:00:00Z')
-    return stage
   }
+  await night('2024-01-30T13:00:00Z')
+  await night('2024-01-31T13:00:00Z')
+  return stage
+}
 
+describe('a lake that shards feed', () => {
   test('`why` names the document of the symbol’s own shard, though all shards begin in one second', async () => {
     const stage = await setFedLake()
     for (const symbol of SYMBOLS) {

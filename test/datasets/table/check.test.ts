@@ -90,6 +90,8 @@ describe('a check', () => {
   })
 })
 
+const inOrder = (findings: readonly TableFinding[]) => findings.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+
 test('the shards of a comparison find each fault once, by the files of the table', async () => {
   const lake = createTableLake()
   const past = lake.past(nightOf('2024-03-01'))
@@ -107,7 +109,6 @@ test('the shards of a comparison find each fault once, by the files of the table
       return await checkTable(contextOf(lake.store, NOW), { fileShard })
     }),
   )
-  const inOrder = (findings: readonly TableFinding[]) => findings.toSorted((a, b) => (a.key < b.key ? -1 : 1))
   expect(inOrder(shards.flatMap(({ findings }) => findings))).toEqual(inOrder(whole.findings))
   expect(shards.reduce((sum, { rows }) => sum + rows, 0)).toBe(whole.rows)
   expect(shards.reduce((sum, { files }) => sum + files, 0)).toBe(whole.files)

@@ -215,21 +215,21 @@ test('a table is made anew from its raw files, one read of each at a time for a 
   expect(Math.max(...[...reads].filter(([key]) => key.startsWith('raw/')).map(([, count]) => count))).toBe(1)
 })
 
+const shardsOf = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ index: index + 1, count, source: '--shard' }))
+
+const tablesOf = ({ store }: TableLake) => new Map([...store.files].filter(([key]) => key.startsWith('tables/')))
+
+/** All shards at once, as the array of a scheduler starts them. */
+async function updateAll(lake: TableLake, now: string, count: number, isRebuild: boolean) {
+  const done = shardsOf(count).map(async (shard) => {
+    const context = contextOf(lake.store, now, { runId: `shard ${shard.index}` })
+    return await updateTable(context, { isRebuild, shard })
+  })
+  return await Promise.all(done)
+}
+
 describe('shards of a table', () => {
-  const shardsOf = (count: number) =>
-    Array.from({ length: count }, (_, index) => ({ index: index + 1, count, source: '--shard' }))
-
-  /** All shards at once, as the array of a scheduler starts them. */
-  async function updateAll(lake: TableLake, now: string, count: number, isRebuild: boolean) {
-    const done = shardsOf(count).map(async (shard) => {
-      const context = contextOf(lake.store, now, { runId: `shard ${shard.index}` })
-      return await updateTable(context, { isRebuild, shard })
-    })
-    return await Promise.all(done)
-  }
-
-  const tablesOf = ({ store }: TableLake) => new Map([...store.files].filter(([key]) => key.startsWith('tables/')))
-
   test.each([
     [2, false],
     [3, true],
