@@ -15,8 +15,10 @@ export type ArrayRun = {
   readonly id: string
   readonly tasks: readonly Task[]
   readonly kills: readonly Told[]
-  /** When all tasks had their program running: milliseconds since 1970. */
+  /** When all eight tasks had their program running: milliseconds since 1970. */
   readonly allLive: readonly Span[]
+  /** When all those had that had not ended. */
+  readonly noneDead: readonly Span[]
   readonly seconds: number
 }
 
@@ -37,23 +39,24 @@ export async function runArray({ cluster, command, program, random, ...options }
   const ended = new AbortController()
   const { kills: count, losesNode } = options
   const killing = killTasks({ cluster, arrayId: id, program, random, count, losesNode, ended: ended.signal })
-  const allLive: Span[] = []
-  let lookedMs = Date.now()
-  let wereAllLive = false
+  const [allLive, noneDead]: [Span[], Span[]] = [[], []]
+  let before = { atMs: Date.now(), live: 0, isNoneDead: false }
   let tasks: readonly Task[] = []
   while (tasks.length < TASKS || !tasks.every(hasEnded)) {
     if (performance.now() - begunMs > TIME_LIMIT_MS) throw new Error(`${summaryOf(tasks)} after ten minutes`)
     await Bun.sleep(LOOK_EVERY_MS)
-    const nowMs = Date.now()
-    const areAllLive = cluster.running(program).length === TASKS
-    if (wereAllLive && areAllLive) allLive.push({ fromMs: lookedMs, toMs: nowMs })
-    lookedMs = nowMs
-    wereAllLive = areAllLive
     tasks = await cluster.tasks(id)
+    const live = cluster.running(program).length
+    const isNoneDead = live > 0 && live === tasks.filter((task) => !hasEnded(task)).length
+    const now = { atMs: Date.now(), live, isNoneDead }
+    const span = { fromMs: before.atMs, toMs: now.atMs }
+    if (before.live === TASKS && live === TASKS) allLive.push(span)
+    if (before.isNoneDead && isNoneDead) noneDead.push(span)
+    before = now
   }
   ended.abort()
   const told = await killing
-  return { id, tasks, kills: told, allLive, seconds: Math.round((performance.now() - begunMs) / 1_000) }
+  return { id, tasks, kills: told, allLive, noneDead, seconds: Math.round((performance.now() - begunMs) / 1_000) }
 }
 
 function summaryOf(tasks: readonly Task[]): string {

@@ -55,8 +55,8 @@ const random = seededRandom(seed)
 function drawStory(): Story {
   const [quotaShare, kills] = [wholeBetween(random, 25, 50) / 100, wholeBetween(random, 6, 9)]
   if (seed % 2 === 1) {
-    const days = { name: 'days', symbols: 320, from: '2024-09-03', args: ['--lookback', '8'] }
-    return { ...days, quotaShare, kills }
+    const args = ['--from-date', '2024-09-11', '--to-date', '2024-09-16']
+    return { name: 'days', symbols: 320, from: '2024-09-03', args, quotaShare, kills }
   }
   const args = ['--backfill', '--from-date', '2014-01-02', '--to-date', '2024-09-16']
   return { name: 'years', symbols: 160, from: '2014-01-02', args, quotaShare, kills }
@@ -118,13 +118,18 @@ function writeSettings(cluster: Cluster, place: Place, dailyCalls: number): void
   writeFileSync(join(cluster.folder, 'env'), lines.join(''), { mode: 0o600 })
 }
 
-function tellArray(name: string, { id, seconds, kills, tasks, allLive }: ArrayRun, arrivals: readonly number[]): void {
-  const use = useOfRate(arrivals, allLive, RATE_LIMIT_SECONDS * 1_000)
-  const liveSeconds = allLive.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0) / 1_000
+function tellArray(name: string, ran: ArrayRun, arrivals: readonly number[]): void {
+  const { id, seconds, kills, tasks, allLive, noneDead } = ran
   const nodes = [...new Set(tasks.map(({ node }) => node))].toSorted()
   console.log(`  ${name} ${id}: ${seconds} s, ${kills.length} kills, last on ${nodes.join(' and ')}`)
-  if (use === undefined) console.log('  never were all eight live')
-  else console.log(`  all eight live for ${liveSeconds.toFixed(1)} s: ${Math.round(use * 100)} % of the allowed rate`)
+  for (const [when, spans] of [
+    ['all eight live', allLive],
+    ['none dead that had not ended', noneDead],
+  ] as const) {
+    const use = useOfRate(arrivals, spans, RATE_LIMIT_SECONDS * 1_000) ?? 0
+    const spanSeconds = spans.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0) / 1_000
+    console.log(`  ${when} for ${spanSeconds.toFixed(1)} s: ${Math.round(use * 100)} % of the allowed rate`)
+  }
 }
 
 async function main(): Promise<boolean> {
