@@ -64,7 +64,11 @@ export const SCHEMAS = {
   count: wholeNumber('a whole number of at least 1', 1, 1e9),
   countOrNone: wholeNumber('a whole number', 0, 1e9),
   days: wholeNumber('a whole number of days from 1 to 20000', 1, 20_000),
-  shards: wholeNumber(`a whole number of shards from 1 to ${MAX_SHARDS}`, 1, MAX_SHARDS),
+  shards: wholeNumber(
+    `a whole number of shards from 1 to ${MAX_SHARDS}, or --shard none for the whole list`,
+    1,
+    MAX_SHARDS,
+  ),
   shard: v.pipe(
     trimmed,
     v.transform((value) => shardIn(value)),

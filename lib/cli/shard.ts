@@ -93,13 +93,15 @@ function claimOf({ task, size }: (typeof ZERO_BASED)[number], { read }: Reader):
  * Slurm's array task (sbatch, "Output environment variables"); a sentence where the array is no range. The numbers of an
  * array begin where the user says (`--array=1-8`, `--array=0-14:2`).
  */
-function slurmClaim({ read }: Reader): Claim | string | undefined {
-  const [task, first] = [read(VARIABLES.slurmTask), read(VARIABLES.slurmFirst)]
-  const [count, step] = [read(VARIABLES.slurmCount), read(VARIABLES.slurmStep)]
+function slurmClaim({ read, isGiven }: Reader): Claim | string | undefined {
+  const task = read(VARIABLES.slurmTask)
   if (task === undefined) return undefined
-  if (first === undefined || count === undefined) {
+  const [first, step, count] = [read(VARIABLES.slurmFirst), read(VARIABLES.slurmStep), read(VARIABLES.slurmCount)]
+  if (![VARIABLES.slurmFirst, VARIABLES.slurmCount].every(({ variable }) => isGiven(variable))) {
     return `SLURM_ARRAY_TASK_ID is set without SLURM_ARRAY_TASK_MIN and SLURM_ARRAY_TASK_COUNT, which Slurm sets with it: pass them on too, or give --shard none for the whole list.`
   }
+  // A value that cannot be used is a problem already.
+  if (first === undefined || count === undefined) return undefined
   const last = first + (count - 1) * step
   const index = (task - first) / step + 1
   const isRange =

@@ -12,7 +12,7 @@ const SCHEDULERS = {
   },
   slurmFirst: { variable: 'SLURM_ARRAY_TASK_MIN', value: 'countOrNone', details: 'Set by Slurm: the first task.' },
   slurmLast: { variable: 'SLURM_ARRAY_TASK_MAX', value: 'countOrNone', details: 'Set by Slurm: the last task.' },
-  slurmCount: { variable: 'SLURM_ARRAY_TASK_COUNT', value: 'count', details: 'Set by Slurm: the number of tasks.' },
+  slurmCount: { variable: 'SLURM_ARRAY_TASK_COUNT', value: 'shards', details: 'Set by Slurm: the number of tasks.' },
   slurmStep: {
     variable: 'SLURM_ARRAY_TASK_STEP',
     value: 'count',

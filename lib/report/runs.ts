@@ -143,7 +143,7 @@ export async function* readRuns(store: Store, choice: RunChoice): AsyncGenerator
   for await (const run of mapAhead(chosen, MAX_DOCUMENTS_AHEAD, read)) if (run !== undefined) yield run
 }
 
-/** Of shards as many more are read, but no more than these: a document of many symbols takes a second. */
+/** Of shards as many more are read, but no more than these. */
 const MAX_DOCUMENTS = 400
 
 type LastRuns = {

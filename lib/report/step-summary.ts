@@ -11,6 +11,7 @@ import type { Metrics } from './contract.ts'
 import type { Ending } from './exit-code.ts'
 import { commandCode, escaped, section, someOf, symbolSection, table } from './markdown.ts'
 import type { Message } from './messages.ts'
+import { partText } from './shard.ts'
 import { comparedTextOf, headline, planLine, summaryEntries } from './summary.ts'
 
 export type SummaryFacts = {
@@ -104,6 +105,7 @@ export function dryRunSummary({ jobs, config, warnings, redact }: DryRunFacts): 
   const shown = (text: string) => escaped(inActionsWords(redact(text)))
   const errors = jobs.flatMap((job) => job.errors)
   const compared = comparedTextOf(jobs)
+  const part = partText(config.shard)
   const sections = [
     '## 📋 Dry Run: Nothing Was Fetched',
     ...warnings.map((text) => `> ⚠️ ${shown(text)}`),
@@ -115,6 +117,7 @@ export function dryRunSummary({ jobs, config, warnings, redact }: DryRunFacts): 
         ['🗓️ Dates', range === undefined ? 'none' : `${range.from} to ${range.to}`],
         ['📁 Files that could be written', grouped(files)],
         ['⏱️ Time', planLine(calls, callIntervalSeconds(config))],
+        ...(part === undefined ? [] : [['🧩 Shard', part]]),
         ...(compared === '' ? [] : [['🔎 Compared', compared]]),
       ],
     ),

@@ -137,6 +137,12 @@ describe('the shard', () => {
       'SLURM_ARRAY_TASK_ID is set without SLURM_ARRAY_TASK_MIN',
     ],
     [
+      'an array of too many tasks',
+      [],
+      slurm(3, 0, 4_999),
+      'SLURM_ARRAY_TASK_COUNT is "5000", expected a whole number of shards from 1 to 1000, or --shard none',
+    ],
+    [
       'an index that is no number',
       [],
       { JOB_COMPLETION_INDEX: '-1' },

@@ -6,6 +6,15 @@ import { configOf, span } from '../support/values.ts'
 
 const redact = (text: string) => text.replaceAll('hunter2', '[redacted]')
 
+test('a dry run of a shard is of it alone, in files, calls and time', () => {
+  const job = { calls: 20, compared: { symbols: 0, wholly: 0 }, keys: () => [], stored: () => [], range: undefined }
+  const shard = { index: 3, count: 8, source: '--shard 3/8' }
+  const config = configOf({ shard, rateLimitSeconds: 15 })
+  const text = dryRunSummary({ jobs: [{ ...job, notes: [], errors: [] }], config, warnings: [], redact })
+  expect(text).toContain('| 🧩 Shard | 3 of 8 |')
+  expect(text).toContain('20 calls, one per 120 s&#58; about 40 min')
+})
+
 test('a dry run shows mode, dates, files, time, what is stored, and escapes what came from outside', () => {
   const job = {
     calls: 20,

@@ -6,7 +6,9 @@ import { readVariables, secretsOf, unsetEmpty } from '../../cli/resolve.ts'
 import { resolveLake, type OwnSettings, type Values } from '../../cli/resolve-lake.ts'
 import type { Settings } from '../../cli/setting.ts'
 import { describeError, IngestError } from '../../core/errors.ts'
+import { isPart } from '../../core/shard.ts'
 import { createRedactor } from '../../core/text.ts'
+import { shardTitle } from '../../report/shard.ts'
 import { unlessStopped } from '../../pipeline/interrupt.ts'
 import type { Effects } from '../effects.ts'
 import { readPrivateFile } from '../private-file.ts'
@@ -51,6 +53,8 @@ async function perform<S extends Settings>(command: LakeCommand<S>, line: RunLin
     // The AWS SDK takes an empty variable for a set one.
     unsetEmpty(environment)
     const { config, own } = resolveLake(line, environment, command, { isCompiled })
+    if (isPart(config.shard) && !config.isQuiet)
+      effects.printError(`ℹ️  ${shardTitle(config.shard)}: a part of the lake. --shard none takes all of it.\n`)
     return await unlessStopped(command.run(startLook(config, effects), own), effects)
   } catch (error) {
     if (!(error instanceof IngestError)) throw error

@@ -95,6 +95,22 @@ describe('the shards of a night', () => {
     expect(totals).toMatchObject({ ok: true, documents: 6, counts: { stored: 25, already_stored: 0 }, present: 25 })
   })
 
+  test('compare a symbol wholly in its turn of the whole list, however short a shard is', async () => {
+    const turns = async (shards: number) => {
+      const stage = setLake()
+      const symbols = SYMBOLS.slice(5)
+      await runAll(stage, { shards, symbols, now: '2024-09-13T13:00:00Z' })
+      await runAll(stage, { shards, symbols, now: '2024-09-14T13:00:00Z', group: 'night-2' })
+      const ofNight = metricsIn(stage).filter(({ run_group: group }) => group === 'night-2')
+      const wholly = ofNight.flatMap(({ results }) => results.filter(({ past }) => past?.wholly === true))
+      return wholly.map(({ symbol }) => symbol).toSorted()
+    }
+    const expected = await turns(0)
+    expect(expected.length).toBeGreaterThan(0)
+    expect(expected.length).toBeLessThan(25)
+    expect(await turns(5)).toEqual(expected)
+  })
+
   test('lack one that left no document, and what it stored is present all the same', async () => {
     const stage = setLake()
     const symbols = SYMBOLS.slice(5)
@@ -199,6 +215,9 @@ describe('a shard', () => {
     for (const symbol of own) others.delete(symbol)
     expect(run.stdout).toContain(`📊 Symbols: ${own.length}\n`)
     expect(run.stdout).toContain('🧩 Shard: 2 of 3\n')
+    expect(run.stderr).toContain(
+      'This shard has fewer than 20 symbols: a session that looks wrong for the whole market',
+    )
     expect(run.stderr).toContain(
       `Shard 2 of 3 (--shard 2/3): ${own.length} of 25 symbols. --shard none takes all of them.`,
     )

@@ -86,6 +86,7 @@ describe('verify', () => {
   test('in the task of an array looks at its part, and says so', async () => {
     const stage = await setWrongLake()
     const run = await stage.run(['verify', '--shard', '2/3'], '2024-01-31T23:00:00Z')
+    expect(run.stderr).toBe('ℹ️  Shard 2 of 3 (--shard 2/3): a part of the lake. --shard none takes all of it.\n')
     expect(run.stdout).toMatch(/❌ Something is wrong: shard 2 of 3, \d+ symbols?, /)
   })
 })
