@@ -9,8 +9,9 @@ import {
   checkMinute,
   checkRestarts,
   checkStopped,
+  checkTenSeconds,
   checkTotals,
-  mostInAMinute,
+  mostWithin,
   useOfRate,
 } from './checks.ts'
 import { hasEnded, readTasks, type Task } from './tasks.ts'
@@ -45,13 +46,19 @@ describe('the lakes', () => {
 
 describe('the vendor’s count', () => {
   test('of a minute is of any minute, not of the clock’s', () => {
-    expect(mostInAMinute([])).toBe(0)
-    expect(mostInAMinute(calls(61))).toBe(60)
-    expect(mostInAMinute([...calls(40, NOON + 40_000), ...calls(40, NOON + 80_000)])).toBe(60)
+    expect(mostWithin(60_000, [])).toBe(0)
+    expect(mostWithin(60_000, calls(61))).toBe(60)
+    expect(mostWithin(60_000, [...calls(40, NOON + 40_000), ...calls(40, NOON + 80_000)])).toBe(60)
     expect(checkMinute(calls(300), 60).problem).toBeUndefined()
     // One call more, anywhere.
     const more = [...calls(300), NOON + 150_500].toSorted((a, b) => a - b)
     expect(checkMinute(more, 60).problem).toBe('61 calls in a minute, limit 60')
+  })
+
+  test('of ten seconds shows two processes that call at once', () => {
+    expect(checkTenSeconds(calls(300), 10).problem).toBeUndefined()
+    const two = [...calls(300), ...calls(5, NOON + 100_000)].toSorted((a, b) => a - b)
+    expect(checkTenSeconds(two, 10).problem).toBe('15 calls in ten seconds, 11 allowed')
   })
 
   test('of a day is that of the fullest UTC day', () => {

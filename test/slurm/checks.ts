@@ -16,7 +16,6 @@ export type Check = {
 /** The files of a lake: a hash of its bytes by key. */
 export type Files = ReadonlyMap<string, string>
 
-const MS_PER_MINUTE = 60_000
 const MS_PER_DAY = 86_400_000
 
 export function checkLakes(shards: Files, one: Files): Check {
@@ -31,22 +30,34 @@ export function checkLakes(shards: Files, one: Files): Check {
   }
 }
 
-/** The most calls within a minute, wherever it begins. `arrivals` never fall. */
-export function mostInAMinute(arrivals: readonly number[]): number {
+/** The most calls within such a time, wherever it begins. `arrivals` never fall. */
+export function mostWithin(windowMs: number, arrivals: readonly number[]): number {
   let first = 0
   let most = 0
   for (const [index, ms] of arrivals.entries()) {
-    while ((arrivals[first] ?? ms) <= ms - MS_PER_MINUTE) first += 1
+    while ((arrivals[first] ?? ms) <= ms - windowMs) first += 1
     most = Math.max(most, index - first + 1)
   }
   return most
 }
 
 export function checkMinute(arrivals: readonly number[], limit: number): Check {
-  const most = mostInAMinute(arrivals)
+  const most = mostWithin(60_000, arrivals)
   return {
     name: 'no minute has more calls than the limit, by the vendor’s count',
     problem: most > limit ? `${grouped(most)} calls in a minute, limit ${grouped(limit)}` : undefined,
+    said: `${grouped(most)} at most, limit ${grouped(limit)}`,
+  }
+}
+
+/** Two processes that call at once would show here, in a minute that deaths have left half empty. */
+export function checkTenSeconds(arrivals: readonly number[], limit: number): Check {
+  const most = mostWithin(10_000, arrivals)
+  // Calls of a second that were late on their way may come in with those of the next.
+  const allowed = limit * 1.1
+  return {
+    name: 'no ten seconds have more calls than a sixth of it, those of a late second aside',
+    problem: most > allowed ? `${grouped(most)} calls in ten seconds, ${grouped(allowed)} allowed` : undefined,
     said: `${grouped(most)} at most, limit ${grouped(limit)}`,
   }
 }

@@ -23,6 +23,7 @@ import {
   checkMinute,
   checkRestarts,
   checkStopped,
+  checkTenSeconds,
   checkTotals,
   useOfRate,
   type Check,
@@ -56,10 +57,10 @@ function drawStory(): Story {
   const [quotaShare, kills] = [wholeBetween(random, 25, 50) / 100, wholeBetween(random, 6, 9)]
   if (seed % 2 === 1) {
     const args = ['--from-date', '2024-09-11', '--to-date', '2024-09-16']
-    return { name: 'days', symbols: 320, from: '2024-09-03', args, quotaShare, kills }
+    return { name: 'days', symbols: 240, from: '2024-09-03', args, quotaShare, kills }
   }
   const args = ['--backfill', '--from-date', '2014-01-02', '--to-date', '2024-09-16']
-  return { name: 'years', symbols: 160, from: '2014-01-02', args, quotaShare, kills }
+  return { name: 'years', symbols: 120, from: '2014-01-02', args, quotaShare, kills }
 }
 
 function barsOf({ symbols, from }: Story): Bars {
@@ -181,6 +182,7 @@ async function main(): Promise<boolean> {
     checkRestarts(ended.tasks, ended.kills),
     checkDay(vendor.arrivals, quota.calls),
     checkMinute(vendor.arrivals, CALLS_A_MINUTE),
+    checkTenSeconds(vendor.arrivals, CALLS_A_MINUTE / 6),
     checkLakes(await filesOf(shards), await filesOf(one)),
     checkTotals(await groupOf(ended), metrics),
   )
