@@ -27,12 +27,17 @@ type Action = { readonly version: string; readonly commit: string; readonly inpu
 const KNOWN: ReadonlyMap<string, Action> = new Map(Object.entries(actions))
 const ingest = await readWorkflow('ingest.yml')
 const ingestStep = stepNamed(ingest, 'Ingest')
+const shards = await readWorkflow('ingest-shards.yml')
 
 describe('every workflow', () => {
   test.each(WORKFLOWS)('%s uses actions by the commit of a release, and only inputs that they take', async (file) => {
     const text = await workflowText(file)
-    const lines = text.split('\n').filter((line) => /^ *(- )?uses:/.test(line))
-    expect(lines.length).toBeGreaterThan(0)
+    const all = text.split('\n').filter((line) => /^ *(- )?uses:/.test(line))
+    expect(all.length).toBeGreaterThan(0)
+    // Those of this commit.
+    const own = all.filter(isOwn).map((line) => /workflows\/([\w-]+\.yml)/.exec(line)?.[1] ?? line)
+    expect(own.filter((name) => !WORKFLOWS.includes(name))).toEqual([])
+    const lines = all.filter((line) => !isOwn(line))
     for (const line of lines) {
       const [, name = '', commit, version] = /uses: ([\w./-]+)@([0-9a-f]{40}) # (v[\d.]+)$/.exec(line) ?? []
       expect({ line, commit, version }).toMatchObject({
@@ -56,7 +61,8 @@ describe('every workflow', () => {
       expect(workflow.permissions).toEqual({})
       for (const job of Object.values(workflow.jobs)) {
         expect(job.permissions).toBeDefined()
-        expect(job['timeout-minutes']).toBeDefined()
+        // A called workflow limits its own jobs.
+        expect({ job, isLimited: 'timeout-minutes' in job || 'uses' in job }).toMatchObject({ isLimited: true })
       }
       const scripts = stepsOf(workflow).flatMap(({ run }) => run ?? [])
       expect(scripts.filter((script) => script.includes('${{'))).toEqual([])
@@ -64,6 +70,8 @@ describe('every workflow', () => {
     },
   )
 })
+
+const isOwn = (line: string): boolean => line.includes('uses: ./')
 
 /** The settings of a run without a flag, under this environment. */
 function configUnder(environment: Readonly<Record<string, string>>, args: readonly string[] = []): Config {
@@ -86,7 +94,9 @@ describe('the nightly workflow', () => {
       '17 12 * * 0',
       '47 10 * * 2-6',
     ])
-    expect(ingest.concurrency).toEqual({ group: 'stock-data-ingestion', 'cancel-in-progress': false })
+    // Shards would wait for each other, and all but one of those that wait would be dropped.
+    const group = "stock-data-ingestion${{ inputs.shard && format('-{0}', inputs.shard) }}"
+    expect(ingest.concurrency).toEqual({ group, 'cancel-in-progress': false })
     const guide = await Bun.file(join(ROOT, '.github/workflows/README.md')).text()
     const slots = ingest.on.schedule?.map(({ cron }) => cron) ?? []
     expect(slots.filter((cron) => !guide.includes(cron))).toEqual([])
@@ -110,6 +120,9 @@ describe('the nightly workflow', () => {
       'accept',
       'accept_session',
       'dry_run',
+      'shard',
+      'run_group',
+      'ledger',
     ])
     expect(Object.keys(call?.inputs ?? {})).toEqual(Object.keys(dispatch?.inputs ?? {}))
     for (const [name, { type, default: preset }] of inputs) {
@@ -172,8 +185,8 @@ describe('the nightly workflow', () => {
       Object.entries(call?.secrets ?? {}).flatMap(([name, { required }]) => (required ? `secrets.${name}` : [])),
     ).toEqual(names.slice(0, 3))
     const step = stepNamed(ingest, 'Check the set-up')
-    const check = async (set: readonly string[]) => {
-      const env = environmentOf(step, Object.fromEntries(set.map((name) => [name, 'value-of-it'])))
+    const check = async (set: readonly string[], inputs: Readonly<Record<string, string>> = {}) => {
+      const env = environmentOf(step, { ...Object.fromEntries(set.map((name) => [name, 'value-of-it'])), ...inputs })
       expect(Object.values(env)).not.toContain('value-of-it')
       return await startScript(step.run ?? '', { cwd, env: { ...env, GITHUB_OUTPUT: join(cwd, 'output') } }).done
     }
@@ -185,6 +198,9 @@ describe('the nightly workflow', () => {
     await Bun.write(join(cwd, '.fmp-ingest/ingest.ts'), '')
     expect(await check(names)).toMatchObject({ code: 0, stdout: '' })
     expect(await Bun.file(join(cwd, 'output')).text()).toMatch(/^started=\d{8}T\d{6}Z\n$/)
+    await Bun.write(join(cwd, 'output'), '')
+    expect(await check(names, { 'inputs.shard': '3/8' })).toMatchObject({ code: 0, stdout: '' })
+    expect(await Bun.file(join(cwd, 'output')).text()).toMatch(/^started=\d{8}T\d{6}Z-shard-3-of-8\n$/)
     expect(stepNamed(ingest, 'Keep the metrics').with?.['name']).toBe('metrics-${{ steps.setup.outputs.started }}')
     const none = await check([])
     expect(none.code).toBe(2)
@@ -216,6 +232,52 @@ describe('the nightly workflow', () => {
     const keep = stepNamed(ingest, 'Keep the metrics')
     expect(keep.if).toBe('always()')
     expect(keep.with?.['path']).toBe('${{ runner.temp }}/metrics.json')
+  })
+})
+
+describe('the shards', () => {
+  const { shard: job } = shards.jobs
+  const { at_once: atOnce, ...inputs } = shards.on.workflow_dispatch?.inputs ?? {}
+
+  test('are all parts of the list, each a job of its own, in one group and under one limit', () => {
+    const { matrix, ...strategy } = job?.strategy ?? { matrix: {} }
+    expect(matrix.shard).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(strategy).toEqual({ 'fail-fast': false, 'max-parallel': '${{ fromJSON(inputs.at_once) }}' })
+    expect(atOnce?.default).toBe('1')
+    expect(job?.with).toMatchObject({
+      shard: '${{ matrix.shard }}/${{ strategy.job-total }}',
+      run_group: '${{ github.run_id }}',
+      ledger: true,
+    })
+    const values = {
+      'inputs.shard': '3/8',
+      'inputs.run_group': '4711',
+      'inputs.ledger': 'true',
+      'vars.DAILY_CALLS': '250',
+    }
+    const given = { ...values, 'secrets.FMP_API_KEY': 'the-key', 'vars.S3_BUCKET': 'my-bucket' }
+    expect(configUnder(environmentOf(ingestStep, given))).toMatchObject({
+      shard: { index: 3, count: 8 },
+      runGroup: '4711',
+      usesLedger: true,
+      dailyCalls: 250,
+    })
+    expect(environmentOf(ingestStep, { 'vars.LEDGER': 'true' })).toMatchObject({ LEDGER: 'true' })
+  })
+
+  test('hand on every input, each one of the nightly workflow', () => {
+    const { shard: _shard, run_group: _group, ledger: _ledger, ...handed } = job?.with ?? {}
+    expect(handed).toEqual(Object.fromEntries(Object.keys(inputs).map((name) => [name, `\${{ inputs.${name} }}`])))
+    for (const [name, { type, default: preset }] of Object.entries(inputs)) {
+      const called = ingest.on.workflow_call?.inputs[name]
+      expect({ name, type: called?.type, preset: called?.default }).toEqual({ name, type, preset })
+    }
+  })
+
+  test('have the rights and the secrets that the nightly job needs, and no more', () => {
+    expect(job?.permissions).toEqual(ingest.jobs['ingest']?.permissions)
+    const needed = Object.entries(ingest.on.workflow_call?.secrets ?? {}).filter(([, { required }]) => required)
+    expect(job?.secrets).toEqual(Object.fromEntries(needed.map(([name]) => [name, `\${{ secrets.${name} }}`])))
   })
 })
 
@@ -293,7 +355,7 @@ describe('the steps', () => {
   test('of CI check and build on both systems, and start the binary', async () => {
     const { check } = (await readWorkflow('ci.yml')).jobs
     expect(check?.strategy?.matrix.os).toEqual(['ubuntu-24.04', 'macos-15'])
-    expect(check?.steps.flatMap(({ run }) => run ?? [])).toEqual([
+    expect(check?.steps?.flatMap(({ run }) => run ?? [])).toEqual([
       'bun run check',
       'bun run check:workflows --required',
       'bun run test:page --required',
@@ -339,7 +401,7 @@ describe('the steps', () => {
       'Attest what is in them',
       'Release',
     ])
-    expect(publish?.steps[1]?.with).toEqual({ 'subject-checksums': 'dist/SHA256SUMS' })
+    expect(publish?.steps?.[1]?.with).toEqual({ 'subject-checksums': 'dist/SHA256SUMS' })
     const script = stepNamed(release, 'Release').run ?? ''
     expect(script).toMatch(
       /gh release create "\$GITHUB_REF_NAME" --draft --verify-tag .*\n.*upload.*\n.*--draft=false\n$/,

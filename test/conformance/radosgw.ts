@@ -2,10 +2,10 @@
 // No manager, no cluster authentication, loopback only, everything in one temporary folder, gone at the end.
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { installRadosgw } from './install.ts'
+import { installPackages } from '../support/debian-packages.ts'
+import { freePort, runTool, spawnDaemon, type Daemon } from '../support/daemons.ts'
 
 /** What a process needs to know to use the server; handed on to the tests by their environment. */
 export type ServerAddress = { readonly url: string; readonly confPath: string }
@@ -21,11 +21,16 @@ export type Radosgw = ServerAddress & {
 
 const START_LIMIT_MS = 120_000
 
-type Daemon = { readonly name: string; readonly child: Bun.Subprocess }
+const NEEDED = {
+  proof: 'conformance run',
+  packages: ['radosgw', 'ceph-mon', 'ceph-osd'],
+  programs: ['radosgw', 'radosgw-admin', 'ceph-mon', 'ceph-osd', 'ceph', 'monmaptool'],
+  megabytes: 60,
+}
 
 /** Installs the server where it is absent and starts it; answers as soon as the gateway does. */
 export async function startRadosgw(): Promise<Radosgw> {
-  await installRadosgw()
+  await installPackages(NEEDED)
   const startedMs = performance.now()
   const folder = mkdtempSync(join(tmpdir(), 'ingest-radosgw-'))
   const daemons: Daemon[] = []
@@ -50,16 +55,16 @@ async function bringUp(folder: string, daemons: Daemon[]): Promise<ServerAddress
   const [fsid, osdId] = [randomUUID(), randomUUID()]
   for (const name of ['mon', 'osd']) mkdirSync(join(folder, name))
   await Bun.write(confPath, configuration({ folder, fsid, monitorPort, gatewayPort }))
-  const launch = (name: string, ...args: string[]) => daemons.push({ name, child: spawnDaemon(folder, name, args) })
+  const launch = (name: string, ...args: string[]) => daemons.push(spawnDaemon(folder, name, args))
 
   const map = join(folder, 'monmap')
-  await run('monmaptool', '--create', '--fsid', fsid, '--addv', 'a', `[v1:127.0.0.1:${monitorPort}]`, map)
-  await run('ceph-mon', '-c', confPath, '-i', 'a', '--mkfs', '--monmap', map)
+  await runTool('monmaptool', '--create', '--fsid', fsid, '--addv', 'a', `[v1:127.0.0.1:${monitorPort}]`, map)
+  await runTool('ceph-mon', '-c', confPath, '-i', 'a', '--mkfs', '--monmap', map)
   launch('ceph-mon', '-c', confPath, '-i', 'a', '-f')
-  const ceph = (...args: string[]) => run('ceph', '-c', confPath, '--connect-timeout', '30', ...args)
+  const ceph = (...args: string[]) => runTool('ceph', '-c', confPath, '--connect-timeout', '30', ...args)
   await ceph('osd', 'new', osdId)
   await ceph('osd', 'crush', 'add', 'osd.0', '1.0', 'root=default', 'host=localhost')
-  await run('ceph-osd', '-c', confPath, '-i', '0', '--mkfs', '--osd-uuid', osdId)
+  await runTool('ceph-osd', '-c', confPath, '-i', '0', '--mkfs', '--osd-uuid', osdId)
   launch('ceph-osd', '-c', confPath, '-i', '0', '-f')
   launch('radosgw', '-c', confPath, '-n', 'client.rgw', '-f')
   const url = `http://127.0.0.1:${gatewayPort}`
@@ -116,13 +121,6 @@ rgw_enable_quota_threads = false
 `
 }
 
-/** In the foreground as our child; where the system can, it dies with us even if we are killed outright. */
-function spawnDaemon(folder: string, name: string, args: readonly string[]): Bun.Subprocess {
-  const guard = Bun.which('setpriv') === null ? [] : ['setpriv', '--pdeathsig', 'KILL', '--']
-  const output = Bun.file(join(folder, `${name}.out`))
-  return Bun.spawn([...guard, name, ...args], { cwd: folder, stdin: 'ignore', stdout: 'ignore', stderr: output })
-}
-
 async function untilAnswering(url: string, folder: string, daemons: readonly Daemon[]): Promise<void> {
   const deadlineMs = performance.now() + START_LIMIT_MS
   for (;;) {
@@ -145,14 +143,6 @@ async function saidBy({ name }: Daemon, folder: string): Promise<string> {
   return text.trim().slice(-1_000)
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  return port
-}
-
 async function residentMegabytes(daemons: readonly Daemon[]): Promise<number> {
   const pages = await Promise.all(
     daemons.map(async ({ child }) => Number((await Bun.file(`/proc/${child.pid}/statm`).text()).split(' ')[1])),
@@ -162,13 +152,5 @@ async function residentMegabytes(daemons: readonly Daemon[]): Promise<number> {
 
 /** `radosgw-admin` on the server; what it printed. */
 export async function radosgwAdmin({ confPath }: ServerAddress, ...args: readonly string[]): Promise<string> {
-  return await run('radosgw-admin', '-c', confPath, ...args)
-}
-
-/** A command's output; throws, with what it said, where it fails. */
-async function run(...command: readonly string[]): Promise<string> {
-  const child = Bun.spawn([...command], { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
-  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
-  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}: ${stderr.slice(-1_000)}`)
-  return stdout
+  return await runTool('radosgw-admin', '-c', confPath, ...args)
 }

@@ -35,13 +35,20 @@ export type Workflow = {
         readonly 'timeout-minutes'?: number | string
         readonly needs?: string | readonly string[]
         readonly if?: string
+        /** Of a called workflow, in place of steps. */
+        readonly uses?: string
+        readonly with?: Readonly<Record<string, unknown>>
+        readonly secrets?: Readonly<Record<string, string>>
         readonly strategy?: {
+          readonly 'fail-fast'?: boolean
+          readonly 'max-parallel'?: string
           readonly matrix: {
             readonly os?: readonly string[]
+            readonly shard?: readonly number[]
             readonly include?: readonly Readonly<Record<string, string>>[]
           }
         }
-        readonly steps: readonly Step[]
+        readonly steps?: readonly Step[]
       }
     >
   >
@@ -60,7 +67,7 @@ export async function readWorkflow(file: string): Promise<Workflow> {
 }
 
 export function stepsOf(workflow: Workflow): readonly Step[] {
-  return Object.values(workflow.jobs).flatMap(({ steps }) => steps)
+  return Object.values(workflow.jobs).flatMap(({ steps = [] }) => steps)
 }
 
 export function stepNamed(workflow: Workflow, name: string): Step {
