@@ -33,11 +33,11 @@ if (isPart) console.log(JSON.stringify(await playEvery(first, step)))
 else process.exitCode = await playAll()
 
 /** Plays the stories of one core: every so many of them. */
-async function playEvery(first: number, step: number): Promise<Tally> {
+async function playEvery(firstSeed: number, cores: number): Promise<Tally> {
   const tally = emptyTally()
-  for (let seed = first; seed < FIRST_SEED + STORIES; seed += step) {
+  for (let seed = firstSeed; seed < FIRST_SEED + STORIES; seed += cores) {
     await playOne(seed, tally)
-    if (tally.stories % 500 === 0) console.error(`${tally.stories} stories played on core ${first - FIRST_SEED + 1}`)
+    if (tally.stories % 500 === 0) console.error(`${tally.stories} stories played on core ${firstSeed - FIRST_SEED + 1}`)
   }
   return tally
 }
@@ -74,7 +74,9 @@ async function playAll(): Promise<0 | 1> {
   const all = told.map((text) => JSON.parse(text) as Tally).reduce(sumOf)
   const { quietUse, quietStories, leastGap } = all
   console.log(`seeds ${FIRST_SEED} to ${FIRST_SEED + STORIES - 1}: ${all.stories} stories`)
-  console.log(`${all.calls} calls, ${all.deaths} deaths, ${all.lostAnswers} lost answers of ${all.storeRequests} requests`)
+  console.log(
+    `${all.calls} calls, ${all.deaths} deaths, ${all.lostAnswers} lost answers of ${all.storeRequests} requests`,
+  )
   console.log(`least time between two calls: ${leastGap.toFixed(4)} of the interval`)
   if (quietStories > 0) console.log(`mean use of the limit where all works: ${(quietUse / quietStories).toFixed(3)}`)
   console.log(`${all.violations} violations`)

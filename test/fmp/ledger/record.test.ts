@@ -16,7 +16,6 @@ import { day, failureOf } from '../../support/values.ts'
 
 const DAY = day('2026-11-28')
 const NOON_MS = Date.parse(`${DAY}T12:00:00Z`)
-const BLOCK: Block = { fromMs: NOON_MS, untilMs: NOON_MS + 10_000, calls: 10 }
 
 /** What becomes of a write: it is stored and its answer comes; or its answer is lost; or it is lost itself. */
 type Fate = 'told' | 'landed' | 'lost'
@@ -342,7 +341,12 @@ test('the store’s time is asked for again where it is known by the second only
     const fromMs = Math.floor(nowMs / 1_000) * 1_000
     storeTime.observe({ fromMs, toMs: fromMs + 1_000, sentMs: clock.elapsedMs(), receivedMs: clock.elapsedMs() })
   }
-  const record = { locate: String, read: async () => ({ text: undefined, version: '' }), write: async () => true, learnTime }
+  const record = {
+    locate: String,
+    read: async () => ({ text: undefined, version: '' }),
+    write: async () => true,
+    learnTime,
+  }
   const options = { record, storeTime, clock, random: () => 0.5, process: 'a', signal: new AbortController().signal }
   const access = accessLedger(options, newPart())
   await access.look()

@@ -13,7 +13,12 @@ const FULL: LedgerState = {
   freeFromMs: 1_795_867_340_872,
   epoch: 2,
   leases: [
-    { process: 'a', turn: 5, calls: 36, blocks: [{ fromMs: 1_795_867_313_235.5, untilMs: 1_795_867_323_572, calls: 10 }] },
+    {
+      process: 'a',
+      turn: 5,
+      calls: 36,
+      blocks: [{ fromMs: 1_795_867_313_235.5, untilMs: 1_795_867_323_572, calls: 10 }],
+    },
     { process: 'b', turn: 1, calls: 3, blocks: [] },
   ],
   refusal: { sinceMs: 1, untilMs: 2, count: 3, probe: { process: 'b', untilMs: 4 } },

@@ -99,7 +99,7 @@ export async function play(story: Story, store: TestStore = createStore()): Prom
   function mayDie(part: Part): void {
     time.at(time.now() + 1_000 * random(), () => {
       if (isOver) return
-      if (random() >= story.deathChance) return void mayDie(part)
+      if (random() >= story.deathChance) return mayDie(part)
       part.machine.kill()
       living.delete(part)
       deaths += 1
@@ -201,7 +201,10 @@ export function createStore(): TestStore {
 let processes = 0
 
 /** The limit of a process on this machine. */
-export function openLimit(machine: Machine, { store, story, time }: Place & { readonly store: TestStore }): SharedLimit {
+export function openLimit(
+  machine: Machine,
+  { store, story, time }: Place & { readonly store: TestStore },
+): SharedLimit {
   const storeTime = createRemoteClock(machine)
   processes += 1
   return createSharedLimit({
