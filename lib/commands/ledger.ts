@@ -14,7 +14,13 @@ import type { Effects } from './effects.ts'
 type LedgerSettings = Pick<VendorSettings, 'apiKey' | 'usesLedger' | 'dailyCalls'>
 
 /** Where the ledger is, and the process that takes part in it. */
-type LedgerPlace = { readonly store: Store; readonly process: string; readonly effects: Effects }
+type LedgerPlace = {
+  readonly store: Store
+  readonly process: string
+  readonly effects: Effects
+  /** The calls that were made today before, if they are known. */
+  readonly madeToday?: number | undefined
+}
 
 const FOLDER = 'logs/ingest/ledger'
 
@@ -33,7 +39,7 @@ function keyOf(day: IsoDate, apiKey: string): string {
 /** What a command with calls to make needs of the ledger; undefined where it uses none. Nothing is read yet. */
 export function openLedger(
   settings: LedgerSettings,
-  { store, process, effects }: LedgerPlace,
+  { store, process, effects, madeToday }: LedgerPlace,
 ): LedgerOptions | undefined {
   if (!settings.usesLedger) return undefined
   const { clock } = effects
@@ -58,7 +64,7 @@ export function openLedger(
     // Which day it asks for does not matter: this machine's clock may be wrong.
     learnTime: async () => void (await read(utcDate(effects.nowMs))),
   }
-  return { record, storeTime, process, dailyCalls }
+  return { record, storeTime, process, dailyCalls, madeToday }
 }
 
 /** Waits until a call may start, for a command that makes a few. Undefined where it uses no ledger. */
@@ -93,8 +99,14 @@ export async function readCallsToday(
 ): Promise<CallsToday | undefined> {
   const { usesLedger, apiKey, dailyCalls } = settings
   if (!usesLedger || apiKey === '') return undefined
+  const readDay = async (day: IsoDate) => {
+    const key = keyOf(day, apiKey)
+    const { text, time } = await store.sharedText(key).read()
+    return { made: leasedCalls(parseLedger(text, day, store.locate(key))), today: utcDate(time.fromMs) }
+  }
   const day = utcDate(effects.nowMs)
-  const key = keyOf(day, apiKey)
-  const { text } = await store.sharedText(key).read()
-  return { made: leasedCalls(parseLedger(text, day, store.locate(key))), dailyCalls }
+  const found = await readDay(day)
+  // The day is the store's: this machine's clock may be wrong.
+  const { made } = found.today === day ? found : await readDay(found.today)
+  return { made, dailyCalls }
 }

@@ -13,6 +13,8 @@ type VendorOptions = VendorSettings &
     readonly store: Store
     /** A random id of this process. */
     readonly process: string
+    /** The calls that were made today before, if they are known. */
+    readonly madeToday?: number | undefined
     /** Is told when FMP refuses calls for now, and that all wait. */
     readonly onNote: (text: string) => void
   }

@@ -1,5 +1,6 @@
 // The call budget of a run (`--max-calls`), counted in attempts sent to FMP. The calls of a symbol are reserved before the
 // first of them is sent, so that no symbol is left half fetched. Retries are paid from the calls that no symbol has reserved.
+// Where processes share the calls of a day, a symbol begins only if these can pay it too, as far as they are known.
 
 import { IngestError } from '../core/errors.ts'
 import { counted, grouped } from '../core/text.ts'
@@ -33,9 +34,14 @@ export type CallBudget = {
   reserve(symbol: string, calls: number): Reservation | IngestError
 }
 
-/** A budget of `maxCalls` calls for one run; undefined means no limit. */
-export function createCallBudget(maxCalls: number | undefined): CallBudget {
+/**
+ * A budget of `maxCalls` calls for one run; undefined means no limit. `leftToday` tells how many calls the run may still make
+ * today beside those of other processes.
+ */
+export function createCallBudget(maxCalls: number | undefined, leftToday: () => number = () => Infinity): CallBudget {
   let unreserved = maxCalls ?? Infinity
+  /** The calls of each reservation that are not made yet. */
+  const ahead = new Map<Reservation, number>()
 
   function open(symbol: string, calls: number): Reservation {
     let reserved = calls
@@ -68,17 +74,22 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
         unreserved += reserved + setAside
         reserved = 0
         setAside = 0
+        ahead.delete(reservation)
       },
       countMade() {
         made += 1
+        if (ahead.has(reservation)) ahead.set(reservation, Math.max(0, calls - made))
       },
       made: () => made,
     }
+    ahead.set(reservation, calls)
     return reservation
   }
 
   return {
     reserve(symbol, calls) {
+      const today = leftToday() - [...ahead.values()].reduce((sum, number) => sum + number, 0)
+      if (calls > today) return spentToday(symbol, calls, Math.max(0, today))
       if (calls > unreserved) {
         const needed = counted(calls, 'call')
         return budgetError(
@@ -89,6 +100,12 @@ export function createCallBudget(maxCalls: number | undefined): CallBudget {
       return open(symbol, calls)
     },
   }
+}
+
+function spentToday(symbol: string, calls: number, left: number): IngestError {
+  const says = `${symbol} needs ${counted(calls, 'call')} and DAILY_CALLS leaves ${grouped(left)} today: stopped before it.`
+  const hint = 'Run again after midnight UTC: it goes on where it stopped.'
+  return new IngestError(says, { kind: 'budget', scope: 'run', hint })
 }
 
 /** The error that stops a run whose budget is spent. `message` is a sentence that names the call that cannot be paid. */

@@ -25,7 +25,7 @@ export type FmpOptions = Endpoint &
   }
 
 /** What a run shares with others that use its key. */
-export type LedgerOptions = Pick<SharedLimitOptions, 'record' | 'storeTime' | 'process' | 'dailyCalls'>
+export type LedgerOptions = Pick<SharedLimitOptions, 'record' | 'storeTime' | 'process' | 'dailyCalls' | 'madeToday'>
 
 /** FMP for one run. */
 export type Fmp = {
@@ -49,12 +49,12 @@ export type Fmp = {
 
 /** The one connection of a run to FMP: its budget, its rate gate and its calls. */
 export function createFmp(options: FmpOptions): Fmp {
-  const { reserve } = createCallBudget(options.maxCalls)
   const { ledger, plannedCalls = 0, clock, random } = options
   const wanted = (): number => plannedCalls - calls.stats().calls
   const openShared = ledger && ((pacing: Pacing) => createSharedLimit({ ...ledger, ...pacing, clock, random, wanted }))
   const gate = createRateGate({ ...options, openShared })
   const calls = createCalls({ ...options, gate })
+  const { reserve } = createCallBudget(options.maxCalls, gate.leftToday)
   return {
     reserve,
     fetchRows: async (ask, reservation) => {

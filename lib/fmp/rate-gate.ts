@@ -33,6 +33,8 @@ export type RateGate = {
   nextCall(): NextCall
   /** Milliseconds that attempts have waited here, summed over all of them. */
   waitedMs(): number
+  /** How many calls may still be made today beside those of other processes, as far as it is known; Infinity without a limit. */
+  leftToday(): number
   /** Gives back the calls that other processes may make. Throws an IngestError of kind `store` if that fails. */
   giveBack(): Promise<void>
 }
@@ -142,6 +144,7 @@ export function createRateGate({ clock, intervalMs, signal, onPause, openShared 
     nextCall,
     halted,
     waitedMs: () => waitedMs,
+    leftToday: () => shared?.leftToday() ?? Infinity,
     giveBack: async () => await shared?.close(),
   }
 }

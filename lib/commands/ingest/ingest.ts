@@ -103,7 +103,7 @@ async function ingestSymbols({ period, ...start }: Start): Promise<number> {
   const plan = planLine(callsOf(jobs), callIntervalSeconds(config))
   progress.note(`${today === undefined ? plan : `${plan}; ${callsTodayText(today)}`}.`)
   for (const warning of jobLimitWarnings(callsOf(jobs), config)) progress.warn(warning)
-  const { vendorStats, result } = await execute(run)
+  const { vendorStats, result } = await execute({ ...run, today })
   const kept = await keepTables(tables, result, run)
   return await finishRun(result, { ...run, vendorStats, tables: kept })
 }
@@ -178,12 +178,13 @@ async function dryRun(run: PlannedRun, instead: BackfillInstead | undefined): Pr
   return errors.length > 0 ? 1 : 0
 }
 
-async function execute(run: Run): Promise<{ vendorStats: VendorStats; result: RunResult }> {
+async function execute(run: PlannedRun): Promise<{ vendorStats: VendorStats; result: RunResult }> {
   const { config, effects, progress, jobs } = run
   const { clock, stop, interruption } = effects
   const { redact, runUuid: process, store } = run
   const plannedCalls = callsOf(jobs)
-  const fmp = openVendor({ ...config, store, process, plannedCalls, redact, onNote: progress.note }, effects)
+  const plan = { plannedCalls, madeToday: run.today?.made }
+  const fmp = openVendor({ ...config, ...plan, store, process, redact, onNote: progress.note }, effects)
   progress.begin({
     symbols: run.symbols,
     datasets: jobs.length,

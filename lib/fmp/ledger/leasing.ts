@@ -12,10 +12,10 @@ import {
   PROBE_REPORT_MS,
   type LeaseOutcome,
 } from './leases.ts'
-import type { LedgerAccess, Part } from './record.ts'
+import type { LedgerAccess, Part, RecordOptions } from './record.ts'
 import type { LedgerState } from './state.ts'
 
-export type LeasingOptions = {
+export type LeasingOptions = Pick<RecordOptions, 'storeTime'> & {
   /** The least time between the starts of two calls of all processes; 0 if there is none. */
   readonly intervalMs: number
   /** The calls of a UTC day of all processes; undefined if there is no limit. */
@@ -32,8 +32,8 @@ export type Leasing = {
   isLow(isAwaited: boolean): boolean
   /** Until when nothing can be leased, in the store's time; 0 if that is not known. */
   waitsUntilMs(): number
-  /** Leases calls. Returns the error that ends the run if none is left. */
-  renew(): Promise<IngestError | undefined>
+  /** Leases calls. Returns the error that ends the run if somebody waits for a call and none is left. */
+  renew(isAwaited: boolean): Promise<IngestError | undefined>
   /** Notes a refusal for all processes. Returns the error that ends the run if the limit of the day is reached. */
   noteRefusal(retryAfterMs: number | undefined): Promise<IngestError | undefined>
   /** Notes for all processes that FMP answers again. */
@@ -52,7 +52,7 @@ const CALLS_WITHOUT_RATE = 100
 const SHARPENING_MS = 2_000
 
 export function createLeasing(options: LeasingOptions, part: Part, ledger: LedgerAccess): Leasing {
-  const { intervalMs, dailyCalls = Infinity } = options
+  const { intervalMs, storeTime, dailyCalls = Infinity } = options
   const mostCalls = intervalMs === 0 ? CALLS_WITHOUT_RATE : Math.max(2, Math.round(LEASE_MS / intervalMs))
   let waitsUntilMs = 0
 
@@ -70,11 +70,12 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
     })
   }
 
-  function accept(outcome: LeaseOutcome): IngestError | undefined {
-    if (outcome.kind === 'spent') return spentError(dailyCalls)
+  function accept(outcome: LeaseOutcome, isNeeded: boolean): IngestError | undefined {
     if (outcome.kind === 'limited') return limitedError()
-    if (outcome.kind === 'wait') {
-      waitsUntilMs = outcome.untilMs
+    if (outcome.kind === 'spent' && isNeeded) return spentError(dailyCalls)
+    if (outcome.kind !== 'leased') {
+      // Another process may give calls back.
+      waitsUntilMs = outcome.kind === 'wait' ? outcome.untilMs : (storeTime.now()?.latestMs ?? 0) + LEASE_MS
       return undefined
     }
     if (outcome.isProbe) part.probingUntilMs = outcome.block.untilMs + PROBE_REPORT_MS
@@ -88,13 +89,13 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       const calls = callsHeld()
       return calls <= mostCalls * RENEWED_AT && (options.wanted() > calls || (isAwaited && calls === 0))
     },
-    async renew() {
+    async renew(isAwaited) {
       let outcome = await lease()
       while (outcome === 'sharpen') {
         await ledger.sharpen()
         outcome = await lease()
       }
-      return accept(outcome)
+      return accept(outcome, isAwaited && part.held.length === 0)
     },
     async noteRefusal(retryAfterMs) {
       const pauseMs = (refusals: number) => options.pauseMs(refusals, retryAfterMs)

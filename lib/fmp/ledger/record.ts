@@ -5,7 +5,7 @@ import { utcDate, type IsoDate } from '../../core/dates.ts'
 import type { RemoteClock, TimeBounds } from '../../core/remote-clock.ts'
 import { backoffMs } from '../../core/retry.ts'
 import { leaseOf, tidied, type Claim } from './leases.ts'
-import { formatLedger, parseLedger, type Block, type LedgerState } from './state.ts'
+import { formatLedger, leasedCalls, parseLedger, type Block, type LedgerState } from './state.ts'
 
 /** The ledgers of one API key, one a day. Its functions throw IngestErrors of kind `store`. */
 export type LedgerRecord = {
@@ -38,6 +38,8 @@ export type Part = {
   held: readonly Block[]
   /** The calls made since its lease in the ledger began. */
   made: number
+  /** The calls of today that are made or leased and not its own. */
+  othersCalls: number
   /** Until then it reports on the one call of a refusal; in the store's time. */
   probingUntilMs: number
   /** When the ledger was last read: when that request was sent. */
@@ -46,8 +48,8 @@ export type Part = {
   latencyMs: number
 }
 
-export function newPart(): Part {
-  return { held: [], made: 0, probingUntilMs: -Infinity, readMs: -Infinity, latencyMs: 100 }
+export function newPart(othersCalls = 0): Part {
+  return { held: [], made: 0, othersCalls, probingUntilMs: -Infinity, readMs: -Infinity, latencyMs: 100 }
 }
 
 /** A change of the ledger, and what comes of it. Without a `state` the ledger is left as it is. */
@@ -91,6 +93,7 @@ export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
     const state = tidied(parseLedger(text, day, record.locate(day)), await now())
     part.readMs = sentMs
     const isNew = day !== known?.day || leaseOf(state, process) === undefined
+    part.othersCalls = leasedCalls(state) - (leaseOf(state, process)?.calls ?? 0)
     const isVoid = state.epoch !== known?.epoch
     if (isNew) part.made = 0
     if (isNew || isVoid) part.held = []

@@ -7,7 +7,11 @@ import { createLeasing, type Leasing, type LeasingOptions } from './leasing.ts'
 import { MAX_AGE_MS } from './leases.ts'
 import { accessLedger, newPart, type Part, type RecordOptions } from './record.ts'
 
-export type SharedLimitOptions = RecordOptions & LeasingOptions
+export type SharedLimitOptions = RecordOptions &
+  LeasingOptions & {
+    /** The calls that were made today before this process's first; 0 if not known. */
+    readonly madeToday?: number | undefined
+  }
 
 /** The limit that processes share. */
 export type SharedLimit = {
@@ -19,6 +23,8 @@ export type SharedLimit = {
   take(): Promise<void> | undefined
   /** In how many milliseconds the next call may start, as far as it is known. */
   nextInMs(): number
+  /** How many calls may still be made today beside those of other processes, as far as it is known. */
+  leftToday(): number
   /** To be called when FMP has refused a call for the call limit: all processes pause. */
   refused(retryAfterMs: number | undefined): void
   /** To be called when FMP has answered a call. */
@@ -33,14 +39,13 @@ const LOOK_AHEAD_MS = 1_000
 /** The limit of one process. Reads and writes nothing before the first call is asked for. */
 export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
   const { storeTime, clock, signal, intervalMs } = options
-  const part = newPart()
+  const part = newPart(options.madeToday)
   let failure: unknown
   const fail = (error: unknown): void => void (failure ??= error)
   const exchanges = createExchanges({ clock, signal, onFailure: fail })
   const ledger = accessLedger(options, part)
   const leasing = createLeasing(options, part, ledger)
   let startedMs = -Infinity
-  let isClosed = false
 
   const isProbing = (): boolean => (storeTime.now()?.earliestMs ?? 0) < part.probingUntilMs
   const ageMs = (): number => clock.elapsedMs() - part.readMs
@@ -60,7 +65,7 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
     const isDue = leasing.isLow(isAwaited) && !isWaiting && !isProbing()
     // The next call may need the ledger before it is too old.
     const needsLook = part.held.length > 0 && ageMs() > MAX_AGE_MS / 2 && nextInMs(now) <= lookAheadMs()
-    if (isDue) void exchanges.run(async () => fail(await leasing.renew()))
+    if (isDue) void exchanges.run(async () => fail(await leasing.renew(isAwaited)))
     else if (needsLook) void exchanges.run(ledger.look)
     else if (ledger.isBlurred()) void exchanges.run(ledger.sharpen)
   }
@@ -76,7 +81,6 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
   return {
     take() {
       if (failure !== undefined) throw failure
-      if (isClosed) throw new Error('A call was asked for after the end of the run.')
       const now = storeTime.now()
       if (now !== undefined) part.held = part.held.filter(({ untilMs }) => now.latestMs + intervalMs <= untilMs)
       const isTaken = now !== undefined && part.held.length > 0 && ageMs() <= MAX_AGE_MS && nextInMs(now) === 0
@@ -88,6 +92,7 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
       return isTaken ? undefined : exchanges.rest(restMs(now))
     },
     nextInMs: () => nextInMs(storeTime.now()),
+    leftToday: () => (options.dailyCalls ?? Infinity) - part.othersCalls - part.made,
     refused(retryAfterMs) {
       part.held = []
       void exchanges.run(async () => fail(await leasing.noteRefusal(retryAfterMs)))
@@ -96,7 +101,7 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
       if (isProbing()) void exchanges.run(leasing.noteAnswer)
     },
     async close() {
-      isClosed = true
+      fail(new Error('A call was asked for after the end of the run.'))
       // A process that never looked has nothing to give back.
       if (part.readMs !== -Infinity || exchanges.isBusy()) await giveBack(exchanges, leasing)
     },
