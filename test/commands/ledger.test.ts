@@ -144,9 +144,16 @@ describe('the calls of today', () => {
   test('of another day or key are other ones', async () => {
     const world = openWorld()
     await put(world, formatLedger({ ...emptyLedger(DAY), closedCalls: 110 }))
-    const tomorrow = { ...world.effects, nowMs: at('2026-11-29T00:00:00Z') }
-    expect(await readCallsToday(settings, { ...world, effects: tomorrow })).toMatchObject({ made: 0 })
     expect(await readCallsToday({ ...settings, apiKey: 'another' }, world)).toMatchObject({ made: 0 })
+    world.clock.skip(12 * 3_600_000)
+    expect(await readCallsToday(settings, world)).toMatchObject({ made: 0 })
+  })
+
+  test('are those of the store’s day, whatever day this machine has', async () => {
+    const world = openWorld()
+    await put(world, formatLedger({ ...emptyLedger(DAY), closedCalls: 110 }))
+    const effects = { ...world.effects, nowMs: at('2026-11-29T00:00:05Z') }
+    expect(await readCallsToday(settings, { ...world, effects })).toMatchObject({ made: 110 })
   })
 
   test('of a text that is no ledger are an error that names it', async () => {

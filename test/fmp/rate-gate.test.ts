@@ -334,51 +334,58 @@ describe('the call limit', () => {
   })
 })
 
-describe('a limit that is shared', () => {
-  /** A shared limit that the test leads by hand, and what the gate does with it. */
-  function openGate(intervalMs = 0) {
-    const clock = createHeldClock()
-    const stop = new AbortController()
-    const told: string[] = []
-    const limitOf = { free: 0, nextInMs: 0, failure: undefined as unknown, pacing: undefined as Pacing | undefined }
-    const waiting: (() => void)[] = []
-    const shared: SharedLimit = {
-      take() {
-        if (limitOf.failure !== undefined) throw limitOf.failure
-        if (limitOf.free > 0) {
-          limitOf.free -= 1
-          return undefined
-        }
-        return new Promise((resolve) => void waiting.push(resolve))
-      },
-      nextInMs: () => limitOf.nextInMs,
-      refused: (retryAfterMs) => void told.push(`refused ${retryAfterMs}`),
-      answered: () => void told.push('answered'),
-      close: async () => void told.push('closed'),
-    }
-    const openShared = (pacing: Pacing): SharedLimit => {
-      limitOf.pacing = pacing
-      return shared
-    }
-    const gate = createRateGate({ clock, intervalMs, signal: stop.signal, openShared })
-    const sent: string[] = []
-    return {
-      clock,
-      stop,
-      told,
-      limitOf,
-      gate,
-      sent,
-      pass: (name: string) => gate.pass(async (epoch) => ({ epoch, count: sent.push(name) }), false),
-      /** So many calls may start. */
-      grant(calls: number): void {
-        limitOf.free = calls
-        for (const wake of waiting.splice(0)) wake()
-      },
-      waiting: () => waiting.length,
-    }
+/** A shared limit that the test leads by hand, and what the gate does with it. */
+function openGate(intervalMs = 0) {
+  const clock = createHeldClock()
+  const stop = new AbortController()
+  const told: string[] = []
+  const limitOf = {
+    free: 0,
+    nextInMs: 0,
+    leftToday: 0,
+    failure: undefined as unknown,
+    pacing: undefined as Pacing | undefined,
   }
+  const waiting: (() => void)[] = []
+  const shared: SharedLimit = {
+    take() {
+      if (limitOf.failure !== undefined) throw limitOf.failure
+      if (limitOf.free > 0) {
+        limitOf.free -= 1
+        return undefined
+      }
+      return new Promise((resolve) => void waiting.push(resolve))
+    },
+    nextInMs: () => limitOf.nextInMs,
+    leftToday: () => limitOf.leftToday,
+    refused: (retryAfterMs) => void told.push(`refused ${retryAfterMs}`),
+    answered: () => void told.push('answered'),
+    close: async () => void told.push('closed'),
+  }
+  const openShared = (pacing: Pacing): SharedLimit => {
+    limitOf.pacing = pacing
+    return shared
+  }
+  const gate = createRateGate({ clock, intervalMs, signal: stop.signal, openShared })
+  const sent: string[] = []
+  return {
+    clock,
+    stop,
+    told,
+    limitOf,
+    gate,
+    sent,
+    pass: (name: string) => gate.pass(async (epoch) => ({ epoch, count: sent.push(name) }), false),
+    /** So many calls may start. */
+    grant(calls: number): void {
+      limitOf.free = calls
+      for (const wake of waiting.splice(0)) wake()
+    },
+    waiting: () => waiting.length,
+  }
+}
 
+describe('a limit that is shared', () => {
   const refusal = new IngestError('Limit Reach', { kind: 'quota', scope: 'symbol' })
 
   test('lets as many attempts through as it has calls, in the order in which they came', async () => {
@@ -469,6 +476,14 @@ describe('a limit that is shared', () => {
     await pass('1')
     limitOf.nextInMs = 0
     expect(gate.nextCall().inMs).toBeGreaterThan(500)
+  })
+
+  test('tells how many calls are left today; without one there is no end to them', () => {
+    const { gate, limitOf } = openGate()
+    limitOf.leftToday = 131
+    expect(gate.leftToday()).toBe(131)
+    const alone = createRateGate({ clock: createFakeClock(), intervalMs: 0, signal: new AbortController().signal })
+    expect(alone.leftToday()).toBe(Infinity)
   })
 
   test('keeps the interval and the pauses of the gate, and ends with it', () => {

@@ -37,7 +37,8 @@ async function playEvery(firstSeed: number, cores: number): Promise<Tally> {
   const tally = emptyTally()
   for (let seed = firstSeed; seed < FIRST_SEED + STORIES; seed += cores) {
     await playOne(seed, tally)
-    if (tally.stories % 500 === 0) console.error(`${tally.stories} stories played on core ${firstSeed - FIRST_SEED + 1}`)
+    if (tally.stories % 500 === 0)
+      console.error(`${tally.stories} stories played on core ${firstSeed - FIRST_SEED + 1}`)
   }
   return tally
 }

@@ -109,7 +109,8 @@ export async function play(story: Story, store: TestStore = createStore()): Prom
   }
 
   async function work({ machine, limit }: Part): Promise<void> {
-    while (!isOver) {
+    for (;;) {
+      if (isOver) return
       for (let turn = limit.take(); turn !== undefined; turn = limit.take()) {
         await turn
         if (isOver) return
