@@ -117,6 +117,8 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
   'datasets/statements/task.ts': ['e2e/statements.test.ts', 'a whole run over a folder and a bucket'],
   'datasets/statements/write.ts': ['e2e/statements.test.ts', 'a whole run over a folder and a bucket'],
   'datasets/stored-file.ts': ['datasets/prices/survey.test.ts', 'how the survey reads files'],
+  'fmp/pauses.ts': ['fmp/rate-gate.test.ts', 'the pauses of that gate'],
+  'fmp/ledger/leasing.ts': ['fmp/ledger/shared-limit.test.ts', 'what the limit of one process leases, and when'],
   'parquet/reader.ts': ['parquet/parquet.test.ts', 'rows are read back there through the door'],
   'parquet/writer.ts': ['parquet/parquet.test.ts', 'what it writes is read back there'],
   'parquet/worker.ts': ['parquet/encoder.test.ts', 'the other end of its messages'],

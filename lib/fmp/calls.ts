@@ -7,7 +7,8 @@ import type { VendorStats } from '../core/outcome.ts'
 import { backoffMs } from '../core/retry.ts'
 import type { Clock } from '../core/clock.ts'
 import { budgetError, type Reservation } from './call-budget.ts'
-import type { Epoch, RateGate } from './rate-gate.ts'
+import type { Epoch } from './pauses.ts'
+import type { RateGate } from './rate-gate.ts'
 import { sendRequest, type HttpReply, type HttpRequest, type RequestOptions } from './request.ts'
 
 export type CallsOptions = RequestOptions & {

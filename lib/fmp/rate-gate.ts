@@ -7,9 +7,7 @@ import PQueue from 'p-queue'
 import type { Clock } from '../core/clock.ts'
 import { IngestError } from '../core/errors.ts'
 import type { SharedLimit } from './ledger/shared-limit.ts'
-
-/** Counts the pauses so far. Each attempt is sent in an epoch; a refusal from an older epoch says nothing new. */
-export type Epoch = number
+import { createPauses, pauseMs, type Epoch, type Pause } from './pauses.ts'
 
 /** Every attempt passes this one gate, retries included. */
 export type RateGate = {
@@ -71,16 +69,6 @@ export type Pacing = {
 
 /** p-queue's strict intervals are up to 0.9 ms too short, because it reads a clock of whole milliseconds (measured on 10.0.0). */
 const INTERVAL_MARGIN_MS = 5
-
-/**
- * The lengths of successive pauses when the reply has no Retry-After. A limit by the minute passes within the first four;
- * FMP itself has never been seen to send Retry-After.
- */
-const PAUSES_MS = [5_000, 10_000, 20_000, 40_000, 60_000] as const
-const MAX_PAUSE_MS = 60_000
-
-/** A Retry-After of zero would otherwise make a busy loop of refusals. */
-const MIN_PAUSE_MS = 1_000
 
 /** A little more than two whole minutes: a limit that lasts longer is not counted by the minute. */
 const DAY_LIMIT_MS = 130_000
@@ -149,46 +137,6 @@ export function createRateGate({ clock, intervalMs, signal, onPause, openShared 
   }
 }
 
-type PausesOptions = {
-  readonly clock: Clock
-  readonly onPause: RateGateOptions['onPause'] | undefined
-  readonly queue: PQueue
-  readonly halted: AbortSignal
-}
-
-/** The pauses that refusals cause. */
-function createPauses({ clock, queue, halted, onPause }: PausesOptions) {
-  let current: Pause | undefined
-  let epoch: Epoch = 0
-  let inARow = 0
-
-  async function pause(ms: number): Promise<void> {
-    epoch += 1
-    inARow += 1
-    onPause?.(ms)
-    // In this order: a queue that is not paused starts waiting tasks when its concurrency is set.
-    queue.pause()
-    queue.concurrency = 1
-    current = { endsMs: clock.elapsedMs() + ms, over: clock.sleep(ms, halted) }
-    await current.over
-    current = undefined
-    queue.start()
-  }
-
-  return {
-    current: () => current,
-    epoch: () => epoch,
-    /** Pauses the queue, and then lets one attempt through at a time. */
-    begin: (retryAfterMs: number | undefined) => void pause(pauseMs(inARow, retryAfterMs)),
-    /** An attempt was answered: all may go on. */
-    end() {
-      if (inARow === 0) return
-      inARow = 0
-      queue.concurrency = Infinity
-    },
-  }
-}
-
 /** p-queue's options for the interval; none when there is no limit. */
 function queueOptions(intervalMs: number): { interval?: number; intervalCap?: number; strict?: boolean } {
   return intervalMs > 0 ? { interval: intervalMs + INTERVAL_MARGIN_MS, intervalCap: 1, strict: true } : {}
@@ -198,19 +146,6 @@ function queueOptions(intervalMs: number): { interval?: number; intervalCap?: nu
 function pacingOf(intervalMs: number, signal: AbortSignal): Pacing {
   const { interval = 0 } = queueOptions(intervalMs)
   return { intervalMs: interval, signal, pauseMs: (refusals, retryAfterMs) => pauseMs(refusals - 1, retryAfterMs) }
-}
-
-/** The length of the next pause: as Retry-After asks, or by our own steps. */
-function pauseMs(pausesInARow: number, retryAfterMs: number | undefined): number {
-  const stepMs = PAUSES_MS[pausesInARow] ?? MAX_PAUSE_MS
-  return Math.min(Math.max(retryAfterMs ?? stepMs, MIN_PAUSE_MS), MAX_PAUSE_MS)
-}
-
-/** A pause that a refusal causes. */
-type Pause = {
-  readonly endsMs: number
-  /** Resolves at its end. */
-  readonly over: Promise<void>
 }
 
 type SpacerOptions = {

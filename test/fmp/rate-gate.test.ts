@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import type { IngestError } from '../../lib/core/errors.ts'
+import { IngestError } from '../../lib/core/errors.ts'
 import type { Fetch } from '../../lib/core/fetch.ts'
+import type { SharedLimit } from '../../lib/fmp/ledger/shared-limit.ts'
+import { createRateGate, type Pacing } from '../../lib/fmp/rate-gate.ts'
 import { createFakeClock } from '../support/runs/fake-clock.ts'
 import { TEST_KEY } from '../support/servers/vendor.ts'
 import { recordedError } from '../support/recorded.ts'
@@ -329,6 +331,184 @@ describe('the call limit', () => {
     expect(clock.sleepsMs).toEqual([
       5_000, 10_000, 20_000, 40_000, 500, 5_000, 10_000, 20_000, 40_000, 1_000, 5_000, 10_000,
     ])
+  })
+})
+
+/** A shared limit that the test leads by hand, and what the gate does with it. */
+function openGate(intervalMs = 0) {
+  const clock = createHeldClock()
+  const stop = new AbortController()
+  const told: string[] = []
+  const limitOf = {
+    free: 0,
+    nextInMs: 0,
+    leftToday: 0,
+    failure: undefined as unknown,
+    pacing: undefined as Pacing | undefined,
+  }
+  const waiting: (() => void)[] = []
+  const shared: SharedLimit = {
+    take() {
+      if (limitOf.failure !== undefined) throw limitOf.failure
+      if (limitOf.free > 0) {
+        limitOf.free -= 1
+        return undefined
+      }
+      return new Promise((resolve) => void waiting.push(resolve))
+    },
+    nextInMs: () => limitOf.nextInMs,
+    leftToday: () => limitOf.leftToday,
+    refused: (retryAfterMs) => void told.push(`refused ${retryAfterMs}`),
+    answered: () => void told.push('answered'),
+    close: async () => void told.push('closed'),
+  }
+  const openShared = (pacing: Pacing): SharedLimit => {
+    limitOf.pacing = pacing
+    return shared
+  }
+  const gate = createRateGate({ clock, intervalMs, signal: stop.signal, openShared })
+  const sent: string[] = []
+  return {
+    clock,
+    stop,
+    told,
+    limitOf,
+    gate,
+    sent,
+    pass: (name: string) => gate.pass(async (epoch) => ({ epoch, count: sent.push(name) }), false),
+    /** So many calls may start. */
+    grant(calls: number): void {
+      limitOf.free = calls
+      for (const wake of waiting.splice(0)) wake()
+    },
+    waiting: () => waiting.length,
+  }
+}
+
+describe('a limit that is shared', () => {
+  const refusal = new IngestError('Limit Reach', { kind: 'quota', scope: 'symbol' })
+
+  test('lets as many attempts through as it has calls, in the order in which they came', async () => {
+    const { gate: _gate, pass, grant, waiting, sent } = openGate()
+    const passes = ['1', '2', '3'].map(pass)
+    await until(() => waiting() === 3)
+    expect(sent).toEqual([])
+    grant(2)
+    await Promise.all(passes.slice(0, 2))
+    await until(() => waiting() === 1)
+    expect(sent).toEqual(['1', '2'])
+    grant(1)
+    await Promise.all(passes)
+    expect(sent).toEqual(['1', '2', '3'])
+  })
+
+  test('gives an attempt its error, and nothing is sent', async () => {
+    const { pass, limitOf, sent } = openGate()
+    const spent = new IngestError('The calls of this UTC day are made', { kind: 'quota', scope: 'run' })
+    limitOf.failure = spent
+    expect(await failureOf(pass('1'))).toBe(spent)
+    expect(await failureOf(pass('2'))).toBe(spent)
+    expect(sent).toEqual([])
+  })
+
+  test('also one that it has while the attempt waits', async () => {
+    const { pass, limitOf, grant, waiting } = openGate()
+    const lost = new IngestError('out of reach', { kind: 'store', scope: 'run' })
+    const failing = failureOf(pass('1'))
+    await until(() => waiting() === 1)
+    limitOf.failure = lost
+    grant(0)
+    expect(await failing).toBe(lost)
+  })
+
+  test('does not hold an attempt of a run that is stopped, nor of a gate that is closed', async () => {
+    for (const end of ['stop', 'close'] as const) {
+      const { pass, stop, gate, grant, waiting, sent } = openGate()
+      const failing = failureOf(pass('1'))
+      await until(() => waiting() === 1)
+      const why = new IngestError('ended', { kind: 'interrupted', scope: 'run' })
+      if (end === 'stop') stop.abort(why)
+      else gate.close(why)
+      // A shared limit ends its waits when the gate is halted.
+      grant(5)
+      expect(await failing).toBe(why)
+      expect(sent).toEqual([])
+    }
+  })
+
+  test('hears of a refusal once for all attempts of an epoch, and of answers of the same epoch', async () => {
+    const { gate, pass, grant, told, clock } = openGate()
+    grant(9)
+    const { epoch } = await pass('1')
+    gate.answered(epoch)
+    expect(told).toEqual(['answered'])
+    expect(gate.refused(epoch, refusal, 7_000)).toBe(refusal)
+    expect(gate.refused(epoch, refusal, undefined)).toBe(refusal)
+    // Late, from before the pause.
+    gate.answered(epoch)
+    expect(told).toEqual(['answered', 'refused 7000'])
+    const next = pass('2')
+    await until(() => clock.sleepers() === 1)
+    clock.wake()
+    gate.answered((await next).epoch)
+    expect(told).toEqual(['answered', 'refused 7000', 'answered'])
+  })
+
+  test('knows itself for how long all processes are refused: the gate does not take the limit of the day for reached', async () => {
+    const { gate, pass, grant } = openGate()
+    const longAgo = performance.now
+    grant(9)
+    const { epoch } = await pass('1')
+    gate.refused(epoch, refusal, undefined)
+    try {
+      performance.now = () => longAgo.call(performance) + 1e6
+      expect(gate.refused(epoch, refusal, undefined)).toBe(refusal)
+    } finally {
+      performance.now = longAgo
+    }
+  })
+
+  test('tells its time as that of the next call, if it is later than the gate’s own', async () => {
+    const { gate, limitOf, pass, grant } = openGate(1_000)
+    limitOf.nextInMs = 4_000
+    expect(gate.nextCall()).toEqual({ inMs: 4_000, isPaused: false })
+    grant(1)
+    await pass('1')
+    limitOf.nextInMs = 0
+    expect(gate.nextCall().inMs).toBeGreaterThan(500)
+  })
+
+  test('tells how many calls are left today; without one there is no end to them', () => {
+    const { gate, limitOf } = openGate()
+    limitOf.leftToday = 131
+    expect(gate.leftToday()).toBe(131)
+    const alone = createRateGate({ clock: createFakeClock(), intervalMs: 0, signal: new AbortController().signal })
+    expect(alone.leftToday()).toBe(Infinity)
+  })
+
+  test('keeps the interval and the pauses of the gate, and ends with it', () => {
+    const { gate, limitOf } = openGate(250)
+    const { intervalMs, pauseMs, signal } = limitOf.pacing ?? {}
+    expect(intervalMs).toBe(255)
+    expect([1, 2, 3, 4, 5, 6].map((refusals) => pauseMs?.(refusals, undefined))).toEqual([
+      5_000, 10_000, 20_000, 40_000, 60_000, 60_000,
+    ])
+    expect(pauseMs?.(1, 7_000)).toBe(7_000)
+    expect(pauseMs?.(1, 0)).toBe(1_000)
+    expect(signal?.aborted).toBe(false)
+    gate.close(refusal)
+    expect(signal?.aborted).toBe(true)
+    expect(openGate(0).limitOf.pacing?.intervalMs).toBe(0)
+  })
+
+  test('is closed with the gate; without one there is nothing to close', async () => {
+    const { gate, told } = openGate()
+    await gate.giveBack()
+    expect(told).toEqual(['closed'])
+    const alone = createRateGate({ clock: createFakeClock(), intervalMs: 0, signal: new AbortController().signal })
+    await alone.giveBack()
+    expect(await alone.pass(async (epoch) => epoch, false)).toBe(0)
+    expect(alone.nextCall()).toEqual({ inMs: 0, isPaused: false })
   })
 })
 

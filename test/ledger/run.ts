@@ -33,11 +33,12 @@ if (isPart) console.log(JSON.stringify(await playEvery(first, step)))
 else process.exitCode = await playAll()
 
 /** Plays the stories of one core: every so many of them. */
-async function playEvery(first: number, step: number): Promise<Tally> {
+async function playEvery(firstSeed: number, cores: number): Promise<Tally> {
   const tally = emptyTally()
-  for (let seed = first; seed < FIRST_SEED + STORIES; seed += step) {
+  for (let seed = firstSeed; seed < FIRST_SEED + STORIES; seed += cores) {
     await playOne(seed, tally)
-    if (tally.stories % 500 === 0) console.error(`${tally.stories} stories played on core ${first - FIRST_SEED + 1}`)
+    if (tally.stories % 500 === 0)
+      console.error(`${tally.stories} stories played on core ${firstSeed - FIRST_SEED + 1}`)
   }
   return tally
 }

@@ -1,5 +1,5 @@
 // What processes do to a ledger: lease calls, give them back, report a refusal or its end. Each function returns the ledger
-// as it is afterwards and changes nothing; `ledger.ts` stores it, if nobody else has stored another one meanwhile.
+// as it is afterwards and changes nothing; `record.ts` stores it, if nobody else has stored another one meanwhile.
 //
 // Invariants, each held by `test/fmp/ledger/`:
 // L1  No two valid blocks overlap, so the starts of calls of different processes are an interval apart, as those of one are.
@@ -67,7 +67,7 @@ export type LeaseOutcome =
   | { readonly kind: 'leased'; readonly block: Block; readonly isProbe: boolean }
   /** Nothing can be leased before that time. */
   | { readonly kind: 'wait'; readonly untilMs: number }
-  /** The calls of the day are made or leased, and the process has none of them left. */
+  /** The calls of the day are made or leased. */
   | { readonly kind: 'spent' }
   /** FMP's own limit of the day is taken for reached. */
   | { readonly kind: 'limited' }
@@ -82,8 +82,6 @@ export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
   const { refusal } = state
   if (refusal !== null && isProbed(refusal, claim)) return waiting(state, now.latestMs + 2_000)
   const left = dailyCalls - leasedCalls(without(state, claim.process)) - made - callsIn(kept)
-  const last = kept.at(-1)
-  if (left < 1 && last !== undefined) return waiting(state, last.untilMs)
   if (left < 1) return { state, outcome: { kind: 'spent' } }
   const fromMs = Math.ceil(Math.max(startOf(state, claim), dayStart(state.day) + DAY_MARGIN_MS))
   const calls = refusal === null ? Math.min(wanted, left) : 1

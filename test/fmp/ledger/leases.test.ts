@@ -138,13 +138,6 @@ describe('L2: the calls of a day', () => {
     expect(lease(state, { dailyCalls: 13, made: 8, kept: [] }).block.calls).toBe(5)
   })
 
-  test('are not spent for a process that has some of the last ones left: it waits until their time is over', () => {
-    const { state, block } = lease(EMPTY, { dailyCalls: 10 })
-    const kept = [{ ...block, calls: 2 }]
-    expect(outcomeOf(state, { dailyCalls: 10, made: 8, kept })).toEqual({ kind: 'wait', untilMs: block.untilMs })
-    expect(outcomeOf(state, { dailyCalls: 10, made: 10 })).toEqual({ kind: 'spent' })
-  })
-
   test('that were leased and are given back are free again; those made are not', () => {
     const { state, block } = lease(EMPTY)
     const ended = endLease(state, claimOf({ made: 4, kept: [{ ...block, calls: 6 }] }))

@@ -16,7 +16,6 @@ import { day, failureOf } from '../../support/values.ts'
 
 const DAY = day('2026-11-28')
 const NOON_MS = Date.parse(`${DAY}T12:00:00Z`)
-const BLOCK: Block = { fromMs: NOON_MS, untilMs: NOON_MS + 10_000, calls: 10 }
 
 /** What becomes of a write: it is stored and its answer comes; or its answer is lost; or it is lost itself. */
 type Fate = 'told' | 'landed' | 'lost'

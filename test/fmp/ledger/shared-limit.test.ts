@@ -113,12 +113,13 @@ describe('the calls of a day', () => {
   })
 })
 
-describe('refusals', () => {
-  const refusedFor = (random: number, lengthMs: number, changes: Partial<Story> = {}): Story => {
-    const span = { fromMs: START_MS + 20_000, untilMs: START_MS + lengthMs }
-    return storyOf(seededRandom(random), { startMs: START_MS, processes: 4, refusals: [span], ...changes })
-  }
+/** A story in which FMP refuses calls, from its 20th second for so long. */
+const refusedFor = (seed: number, lengthMs: number, changes: Partial<Story> = {}): Story => {
+  const span = { fromMs: START_MS + 20_000, untilMs: START_MS + lengthMs }
+  return storyOf(seededRandom(seed), { startMs: START_MS, processes: 4, refusals: [span], ...changes })
+}
 
+describe('refusals', () => {
   test('of a minute pause all, and cost a few calls', async () => {
     const story = refusedFor(6, 60_000, { lengthMs: 200_000 })
     const played = await play(story)

@@ -285,6 +285,17 @@ export function describeStore(kind: string, openPlace: () => Promise<Place>): vo
   describeSharedText(kind, openPlace)
 }
 
+/** Counts on in a text. Each writer has a count of its own, so that it knows its change again where it was not told of it. */
+async function countTo(own: SharedText, name: string, count: number): Promise<void> {
+  for (;;) {
+    const { text: found = '{}', version } = await own.read()
+    const counts = JSON.parse(found) as Record<string, number>
+    expect(counts[name] ?? 0).toBeGreaterThanOrEqual(count - 1)
+    if (counts[name] === count) return
+    await own.write(JSON.stringify({ ...counts, [name]: count }), version)
+  }
+}
+
 /** Declares the part of the suite that is about texts which several processes change. */
 export function describeSharedText(kind: string, openPlace: () => Promise<Place>): void {
   describe(`a shared text in ${kind}`, () => {
@@ -355,21 +366,11 @@ export function describeSharedText(kind: string, openPlace: () => Promise<Place>
 
     test('that many count on at once loses no count', async () => {
       const [writers, rounds] = [8, 12]
-      // Each writer has a count of its own, so that it knows its change again where it was not told of it.
-      const countTo = async (own: SharedText, name: string, count: number): Promise<void> => {
-        for (;;) {
-          const { text: found = '{}', version } = await own.read()
-          const counts = JSON.parse(found) as Record<string, number>
-          expect(counts[name] ?? 0).toBeGreaterThanOrEqual(count - 1)
-          if (counts[name] === count) return
-          await own.write(JSON.stringify({ ...counts, [name]: count }), version)
-        }
-      }
-      const write = async (_: unknown, writer: number): Promise<void> => {
+      const countOn = async (_: unknown, writer: number): Promise<void> => {
         const own = await openText()
         for (let round = 1; round <= rounds; round += 1) await countTo(own, `writer ${writer}`, round)
       }
-      await Promise.all(Array.from({ length: writers }, write))
+      await Promise.all(Array.from({ length: writers }, countOn))
       const counts = JSON.parse((await text.read()).text ?? '{}') as Record<string, number>
       expect(Object.values(counts)).toEqual(Array.from({ length: writers }, () => rounds))
     })

@@ -99,7 +99,7 @@ export async function play(story: Story, store: TestStore = createStore()): Prom
   function mayDie(part: Part): void {
     time.at(time.now() + 1_000 * random(), () => {
       if (isOver) return
-      if (random() >= story.deathChance) return void mayDie(part)
+      if (random() >= story.deathChance) return mayDie(part)
       part.machine.kill()
       living.delete(part)
       deaths += 1
@@ -109,7 +109,8 @@ export async function play(story: Story, store: TestStore = createStore()): Prom
   }
 
   async function work({ machine, limit }: Part): Promise<void> {
-    while (!isOver) {
+    for (;;) {
+      if (isOver) return
       for (let turn = limit.take(); turn !== undefined; turn = limit.take()) {
         await turn
         if (isOver) return

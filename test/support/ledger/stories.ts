@@ -4,7 +4,7 @@ import { utcDate, type IsoDate } from '../../../lib/core/dates.ts'
 import { DRIFT } from '../../../lib/core/remote-clock.ts'
 import { IngestError } from '../../../lib/core/errors.ts'
 import { LEASE_MS, MAX_AGE_MS } from '../../../lib/fmp/ledger/leases.ts'
-import { leasedCalls, parseLedger, type LedgerState } from '../../../lib/fmp/ledger/state.ts'
+import { leasedCalls, type LedgerState } from '../../../lib/fmp/ledger/state.ts'
 import { oneOf, wholeBetween, type Random } from '../random.ts'
 import { CLOSING_MS, MARGIN_MS, storyOf, type Call, type Played, type Story } from './simulate.ts'
 
@@ -113,7 +113,7 @@ function ledgersOf({ versions, calls }: Played): readonly Ledger[] {
   return days.map((day: IsoDate) => ({
     states: versions
       .filter((version) => version.day === day)
-      .map(({ atMs, text }) => ({ atMs, state: parseLedger(text, day, 'ledger') })),
+      .map(({ atMs, text }) => ({ atMs, state: JSON.parse(text) as LedgerState })),
     calls: calls.filter(({ atMs }) => utcDate(atMs) === day),
   }))
 }

@@ -163,17 +163,21 @@ function clockOf({ skewMs }: State): string {
 }
 
 function reply(response: ServerResponse, { status, headers = {}, body = '' }: Answer, fault: Fault | undefined): void {
-  const { ETag: _etag, ...withoutEtag } = headers
-  const { date: _date, ...withoutDate } = headers
   const bytes = Uint8Array.from(typeof body === 'string' ? Buffer.from(body) : body)
   if (fault?.action === 'corrupt' && bytes.length > 0) bytes[0] = (bytes[0] ?? 0) ^ 1
   const isHead = 'content-length' in headers
   const length = isHead || fault?.action === 'chunked' ? {} : { 'content-length': String(bytes.length) }
-  const sent = fault?.action === 'no-etag' ? withoutEtag : fault?.action === 'no-date' ? withoutDate : headers
-  response.sendDate = fault?.action !== 'no-date'
-  response.writeHead(status, { ...sent, ...length })
+  // Else the server adds one of its own.
+  response.sendDate = false
+  response.writeHead(status, { ...headersUnder(fault, headers), ...length })
   if (fault?.action !== 'truncate') return void response.end(isHead ? undefined : bytes)
   response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
+}
+
+/** The headers of an answer without that which the fault takes away. */
+function headersUnder(fault: Fault | undefined, headers: Record<string, string>): Record<string, string> {
+  const lacking = fault?.action === 'no-etag' ? 'ETag' : fault?.action === 'no-date' ? 'date' : undefined
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== lacking))
 }
 
 async function readBody(incoming: IncomingMessage): Promise<Uint8Array | undefined> {
