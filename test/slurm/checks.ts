@@ -56,7 +56,7 @@ export function checkTenSeconds(arrivals: readonly number[], limit: number): Che
   // Calls of a second that were late on their way may come in with those of the next.
   const allowed = limit * 1.1
   return {
-    name: 'no ten seconds have more calls than a sixth of it, those of a late second aside',
+    name: 'no ten seconds have more calls than 1.1 times their share of the limit',
     problem: most > allowed ? `${grouped(most)} calls in ten seconds, ${grouped(allowed)} allowed` : undefined,
     said: `${grouped(most)} at most, limit ${grouped(limit)}`,
   }

@@ -73,10 +73,10 @@ async function hit(way: Way, id: string, { pid }: Process, { slurm }: Cluster): 
 
 async function loseNode({ cluster, arrayId, random }: Target): Promise<Told> {
   const node = oneOf(random, NODES)
-  const tasks = await cluster.tasks(arrayId)
-  // One that was killed a moment ago may be there still.
-  const ids = tasks.filter((task) => task.node === node && !hasEnded(task)).map(({ id }) => id)
-  console.log(`  loss of a node: ${node} with ${ids.join(', ')}`)
+  const open = (await cluster.tasks(arrayId)).filter((task) => !hasEnded(task))
+  const there = open.filter((task) => task.node === node).map(({ id }) => id)
+  console.log(`  loss of a node: ${node} with ${there.join(', ')}`)
   await cluster.loseNode(node)
-  return { way: 'loss of a node', ids, isCertain: false }
+  // Until the controller has seen it, it may start any task there.
+  return { way: 'loss of a node', ids: open.map(({ id }) => id), isCertain: false }
 }

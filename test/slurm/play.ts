@@ -125,7 +125,7 @@ function tellArray(name: string, ran: ArrayRun, arrivals: readonly number[]): vo
   console.log(`  ${name} ${id}: ${seconds} s, ${kills.length} kills, last on ${nodes.join(' and ')}`)
   for (const [when, spans] of [
     ['all eight live', allLive],
-    ['none dead that had not ended', noneDead],
+    ['all unfinished tasks live', noneDead],
   ] as const) {
     const use = useOfRate(arrivals, spans, RATE_LIMIT_SECONDS * 1_000) ?? 0
     const spanSeconds = spans.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0) / 1_000
@@ -174,8 +174,8 @@ async function main(): Promise<boolean> {
     checkDay(vendor.arrivals, quota.calls),
     checkStopped(await groupOf(stopped), metrics),
   ]
+  // Enough for the calls that die with the leases of killed tasks.
   quota.calls = needed * 20
-  // The calls that the killed tasks have leased are lost.
   const ended = await array('array to the end', true)
   found.push(
     checkEnds(ended.tasks, TASKS, [0]),
