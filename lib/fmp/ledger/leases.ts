@@ -123,7 +123,7 @@ function blockOf(
   { now, kept, intervalMs, latencyMs, endMs }: LeaseClaim & { readonly endMs: number },
 ): Block | undefined {
   if (intervalMs === 0) {
-    const untilMs = Math.min(Math.ceil(now.latestMs + LEASE_MS), endMs)
+    const untilMs = Math.min(Math.ceil(Math.max(fromMs, now.latestMs) + LEASE_MS), endMs)
     return untilMs > fromMs ? { fromMs, untilMs, calls: wanted } : undefined
   }
   // A block that follows the last one loses no time between them.

@@ -101,6 +101,12 @@ describe('L1: the blocks of processes', () => {
     expect(lease(state, { process: 'b', intervalMs: 0 }).block.fromMs).toBe(NOON_MS)
   })
 
+  test('without a rate wait for the blocks of processes that have one, and not for the next day', () => {
+    const { state, block } = lease(EMPTY, { intervalMs: 15_000 })
+    const other = lease(state, { process: 'b', intervalMs: 0 }).block
+    expect(other).toEqual({ fromMs: block.untilMs, untilMs: block.untilMs + 10_000, calls: 10 })
+  })
+
   test('that are given back are free once the last call of their process has started an interval ago', () => {
     const { state, block } = lease(EMPTY)
     const now = { earliestMs: NOON_MS + 3_000, latestMs: NOON_MS + 3_400 }
@@ -216,6 +222,12 @@ describe('L5: after a refusal', () => {
   test('not before its pause is over', () => {
     const long = noteRefusal(both.state, refusalOf({ pauseMs: () => 60_000 }))
     expect(lease(long, { process: 'b' }).block.fromMs).toBe(NOON_MS + 60_000)
+  })
+
+  test('without a rate not before its pause is over, however long that is', () => {
+    const refused = noteRefusal(EMPTY, refusalOf({ pauseMs: () => 60_000 }))
+    const { block } = lease(refused, { process: 'b', intervalMs: 0 })
+    expect(block).toEqual({ fromMs: NOON_MS + 60_000, untilMs: NOON_MS + 70_000, calls: 1 })
   })
 
   test('at once where no older block is left in time', () => {
