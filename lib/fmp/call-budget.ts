@@ -40,13 +40,17 @@ export type CallBudget = {
  */
 export function createCallBudget(maxCalls: number | undefined, leftToday: () => number = () => Infinity): CallBudget {
   let unreserved = maxCalls ?? Infinity
-  /** The calls of each reservation that are not made yet. */
+  /** The calls of each reservation that are not made yet, repeated ones among them. */
   const ahead = new Map<Reservation, number>()
 
   function open(symbol: string, calls: number): Reservation {
     let reserved = calls
     let setAside = 0
     let made = 0
+    const addAhead = (number: number): void => {
+      const before = ahead.get(reservation)
+      if (before !== undefined) ahead.set(reservation, before + number)
+    }
     const reservation: Reservation = {
       spend() {
         if (reserved < 1) throw new Error(`A call was spent beyond the ${calls} that were reserved.`)
@@ -56,6 +60,7 @@ export function createCallBudget(maxCalls: number | undefined, leftToday: () => 
         if (setAside + unreserved < 1) return false
         if (setAside > 0) setAside -= 1
         else unreserved -= 1
+        addAhead(1)
         return true
       },
       forExtraCall: () => ({
@@ -78,7 +83,7 @@ export function createCallBudget(maxCalls: number | undefined, leftToday: () => 
       },
       countMade() {
         made += 1
-        if (ahead.has(reservation)) ahead.set(reservation, Math.max(0, calls - made))
+        addAhead(-1)
       },
       made: () => made,
     }
