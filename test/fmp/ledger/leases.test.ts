@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { MS_PER_DAY } from '../../../lib/core/dates.ts'
 import type { TimeBounds } from '../../../lib/core/remote-clock.ts'
 import {
   DAY_MARGIN_MS,
@@ -7,7 +8,6 @@ import {
   leaseCalls,
   leaseOf,
   MAX_AGE_MS,
-  MS_PER_DAY,
   noteAnswer,
   noteRefusal,
   PROBE_REPORT_MS,
@@ -281,8 +281,19 @@ describe('L5: after a refusal', () => {
     expect(early.limitedUntilMs).toBeNull()
     const atMs = NOON_MS + 130_000
     const limited = noteRefusal(probed, refusalOf({ process: 'b', now: exactly(atMs) }))
-    expect(outcomeOf(limited, { process: 'c', now: exactly(atMs + 3_599_999) })).toEqual({ kind: 'limited' })
+    expect(outcomeOf(limited, { process: 'c', now: exactly(atMs + 3_599_999) })).toEqual({
+      kind: 'limited',
+      untilMs: atMs + 3_600_000,
+    })
     expect(lease(limited, { process: 'c', now: exactly(atMs + 3_600_000) }).block.calls).toBe(1)
+  })
+
+  test('late on a day nobody calls until the next, which has a ledger of its own', () => {
+    const atMs = MIDNIGHT_MS + MS_PER_DAY - 600_000
+    const first = noteRefusal(EMPTY, refusalOf({ now: exactly(atMs - 130_000) }))
+    const probed = lease(first, { now: exactly(atMs - 100_000) }).state
+    const limited = noteRefusal(probed, refusalOf({ now: exactly(atMs) }))
+    expect(limited.limitedUntilMs).toBe(MIDNIGHT_MS + MS_PER_DAY + DAY_MARGIN_MS)
   })
 })
 

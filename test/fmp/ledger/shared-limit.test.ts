@@ -143,6 +143,9 @@ describe('refusals', () => {
     const soon = await play(storyOf(seededRandom(8), { ...later, startMs: lastMs + HOUR_MS - 70_000 }), store)
     expect(soon.calls).toEqual([])
     expect(endOf(soon).kind).toBe('quota')
+    // It has made no call: it is told until when there is none.
+    const { limitedUntilMs } = newestOf(store)
+    expect(endOf(soon).hint).toContain(` before ${new Date(limitedUntilMs ?? 0).toISOString().slice(11, 16)} UTC.`)
     const next = await play(storyOf(seededRandom(9), { ...later, startMs: lastMs + HOUR_MS + 1_000 }), store)
     expect(next.failures).toEqual([])
     expect(next.calls.length).toBeGreaterThan(50)
