@@ -185,7 +185,7 @@ export const FLAGS = {
     flag: '--json',
     ...SWITCH,
     help: 'the metrics document on stdout instead of the summary',
-    details: 'With `--dry-run` one object `{files, calls, seconds, shard}`.',
+    details: 'With `--dry-run` one object `{files, calls, seconds, calls_left_today, shard}`.',
   },
   isQuiet: {
     flag: '--quiet',
