@@ -19,6 +19,9 @@ export const INPUTS: ReadonlyMap<string, 'true' | '…'> = new Map([
   ['--accept', '…'],
   ['--accept-session', '…'],
   ['--dry-run', 'true'],
+  ['--shard', '…'],
+  ['--run-group', '…'],
+  ['--ledger', 'true'],
 ])
 
 /** Flags that are variables of the workflow instead. */
@@ -28,8 +31,8 @@ const BY_VARIABLE: ReadonlyMap<string, string> = new Map([
   ['--audit', 'the variable AUDIT'],
 ])
 
-/** A flag, with a value after it that is no word of the sentence: a symbol, a date, or all. */
-const FLAG_IN_TEXT = /(?<![\w-])(--[a-z][a-z-]*)(?: (all\b|[A-Z^\d][^\s;]*[^\s;.:,]|[A-Z^\d]))?/g
+/** A flag, with a value after it that is no word of the sentence: a symbol, a date, a shard, all or none. */
+const FLAG_IN_TEXT = /(?<![\w-])(--[a-z][a-z-]*)(?: (all\b|none\b|[A-Z^\d][^\s;]*[^\s;.:,]|[A-Z^\d]))?/g
 
 /** The command that starts the same run by hand; a dry run becomes a real one. */
 export function rerunCommand(config: Pick<Config, 'tickers' | 'dates' | 'isForced' | 'datasets' | 'maxCalls'>): string {

@@ -126,6 +126,8 @@ const SETTINGS_SHOWN = object(
     api: oneOf(['stable', 'v3'], 'FMP_API'),
     api_base_url: text('FMP_BASE_URL'),
     rate_limit_seconds: amount('RATE_LIMIT_SECONDS'),
+    ledger: flag('--ledger'),
+    daily_calls: orNull(count('DAILY_CALLS')),
     max_workers: count('MAX_WORKERS'),
     upload_concurrency: count('UPLOAD_CONCURRENCY'),
     api_timeout_seconds: amount('API_TIMEOUT_SECONDS'),

@@ -179,6 +179,8 @@ function settingsOf(config: Config): Metrics['settings'] {
     api: config.api,
     api_base_url: config.apiBaseUrl,
     rate_limit_seconds: config.rateLimitSeconds,
+    ledger: config.usesLedger,
+    daily_calls: config.dailyCalls ?? null,
     max_workers: config.maxWorkers,
     upload_concurrency: config.uploadConcurrency,
     api_timeout_seconds: config.apiTimeoutSeconds,

@@ -31,6 +31,7 @@ describe('a text for people', () => {
     ['Move it away, or replace it with --force.', 'Move it away, or replace it with -f force=true.'],
     ['--max-calls leaves 1.', '-f max_calls=… leaves 1.'],
     ['Check --tickers-path.', 'Check -f tickers_path=….'],
+    ['3 symbols. --shard none takes all of them', '3 symbols. -f shard=none takes all of them'],
     ['add --dry-run, or', 'add -f dry_run=true, or'],
     ['name them with --dataset.', 'name them with -f dataset=….'],
     ['Run with --no-adj-close.', 'Run with the variable NO_ADJ_CLOSE.'],

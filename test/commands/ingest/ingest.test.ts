@@ -317,6 +317,7 @@ describe('a dry run', () => {
     expect(JSON.parse(ran.stdout)).toEqual({
       files: ['raw/prices/symbol=AAPL/year=2024/month=09/AAPL-2024-09-13.parquet'],
       calls: 2,
+      calls_left_today: null,
       seconds: 30,
       shard: null,
     })

@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from 'bun:test'
 import { IngestError } from '../../../lib/core/errors.ts'
+import { MAX_AGE_MS } from '../../../lib/fmp/ledger/leases.ts'
 import type { SharedLimit } from '../../../lib/fmp/ledger/shared-limit.ts'
-import { emptyLedger, leasedCalls, parseLedger, type LedgerState } from '../../../lib/fmp/ledger/state.ts'
+import { emptyLedger, formatLedger, leasedCalls, parseLedger, type LedgerState } from '../../../lib/fmp/ledger/state.ts'
 import { utcDate } from '../../../lib/core/dates.ts'
 import {
   createStore,
@@ -219,6 +220,58 @@ describe('one process', () => {
     await runFor(time, 400)
     expect(limit.nextInMs()).toBe(605)
     expect(limit.take()).toBeInstanceOf(Promise)
+  })
+
+  test('makes no call on a ledger that it has read more than ten seconds ago', async () => {
+    const { time, store, story } = openWorld({ intervalMs: 1_000 })
+    const [hangsFromMs, calls] = [START_MS + 8_500, [] as number[]]
+    let readMs = 0
+    const hanging: TestStore = {
+      ...store,
+      recordFor: (...where) => {
+        const { read, ...others } = store.recordFor(...where)
+        return {
+          ...others,
+          read: async (day) => {
+            if (time.now() > hangsFromMs) return await new Promise(() => undefined)
+            readMs = time.now()
+            return await read(day)
+          },
+        }
+      },
+    }
+    const machine = createMachine(time, 0, 1)
+    const limit = openLimit(machine, { store: hanging, story, time })
+    void callOn({ machine, limit }, () => {
+      calls.push(time.now())
+      return 'answered'
+    })
+    await runFor(time, 60_000)
+    const lastMs = calls.at(-1) ?? 0
+    expect(lastMs - readMs).toBeGreaterThan(8_000)
+    expect(lastMs - readMs).toBeLessThanOrEqual(MAX_AGE_MS)
+    // It has leased more.
+    expect(leasedCalls(newestOf(store))).toBeGreaterThan(calls.length)
+  })
+
+  test('begins no call before its block does, however roughly it knows the time', async () => {
+    await forRandomRuns('first calls of a block', 20, async (random) => {
+      const { time, store, story, open } = openWorld({ random, startMs: START_MS + 1_000 * random() })
+      const freeFromMs = START_MS + 5_000 + 1_000 * random()
+      const other = createMachine(time, 0, 1)
+      const record = store.recordFor(other, () => undefined, { time, story })
+      const day = utcDate(START_MS)
+      void record.write(day, formatLedger({ ...emptyLedger(day), freeFromMs }), '')
+      await runFor(time, 1_000)
+      const calls: number[] = []
+      void callOn(open(), () => {
+        calls.push(time.now())
+        return 'answered'
+      })
+      await runFor(time, 10_000)
+      expect(calls[0]).toBeGreaterThanOrEqual(freeFromMs)
+      expect(calls[0]).toBeLessThan(freeFromMs + 300)
+    })
   })
 
   test('that dies while it finds out whether FMP answers again is waited for, and then another one does', async () => {
