@@ -225,8 +225,8 @@ describe('L5: after a refusal', () => {
   })
 
   test('without a rate not before its pause is over, however long that is', () => {
-    const refused = noteRefusal(EMPTY, refusalOf({ pauseMs: () => 60_000 }))
-    const { block } = lease(refused, { process: 'b', intervalMs: 0 })
+    const paused = noteRefusal(EMPTY, refusalOf({ pauseMs: () => 60_000 }))
+    const { block } = lease(paused, { process: 'b', intervalMs: 0 })
     expect(block).toEqual({ fromMs: NOON_MS + 60_000, untilMs: NOON_MS + 70_000, calls: 1 })
   })
 
@@ -290,8 +290,8 @@ describe('L5: after a refusal', () => {
 
   test('late on a day nobody calls until the next, which has a ledger of its own', () => {
     const atMs = MIDNIGHT_MS + MS_PER_DAY - 600_000
-    const first = noteRefusal(EMPTY, refusalOf({ now: exactly(atMs - 130_000) }))
-    const probed = lease(first, { now: exactly(atMs - 100_000) }).state
+    const early = noteRefusal(EMPTY, refusalOf({ now: exactly(atMs - 130_000) }))
+    const probed = lease(early, { now: exactly(atMs - 100_000) }).state
     const limited = noteRefusal(probed, refusalOf({ now: exactly(atMs) }))
     expect(limited.limitedUntilMs).toBe(MIDNIGHT_MS + MS_PER_DAY + DAY_MARGIN_MS)
   })
