@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../core/clock.ts'
 import { utcDate, type IsoDate } from '../../core/dates.ts'
+import { IngestError } from '../../core/errors.ts'
 import type { RemoteClock, TimeBounds } from '../../core/remote-clock.ts'
 import { backoffMs } from '../../core/retry.ts'
 import { leaseOf, tidied, type Claim } from './leases.ts'
@@ -74,6 +75,9 @@ type Reading = { readonly state: LedgerState; readonly version: string; readonly
 /** Other processes change the ledger too: a change is made again soon, and not at the same moments as theirs. */
 const BACKOFF = { baseMs: 50, capMs: 1_000 }
 
+/** A write may be lost on its way, but not so many in a row of one version: such a store does not know its own tags. */
+const MAX_REFUSALS = 20
+
 /** As uncertain as the store's time is, so long nobody calls between the blocks of two processes. */
 const SHARP_MS = 100
 const MAX_SHARPENINGS = 10
@@ -104,6 +108,7 @@ export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
 
   async function change<T>(apply: Change<T>): Promise<T> {
     const tried = new Map<number, { readonly result: T; readonly epoch: number }>()
+    let unchanged = { version: '', times: 0 }
     for (let attempt = 1; ; attempt += 1) {
       const begunMs = clock.elapsedMs()
       const { state, version, day } = await look()
@@ -119,6 +124,8 @@ export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
         known = { day, epoch: next.state.epoch }
         return next.result
       }
+      unchanged = { version, times: version === unchanged.version ? unchanged.times + 1 : 1 }
+      if (unchanged.times >= MAX_REFUSALS) throw refusedError(record.locate(day))
       // A run that is stopped tries again at once: it gives back its calls, and has little time for that.
       await clock.sleep(backoffMs(attempt, BACKOFF, random), signal)
     }
@@ -140,6 +147,13 @@ export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
       await record.learnTime()
     },
   }
+}
+
+function refusedError(location: string): IngestError {
+  const says = `${location}: the store has refused to replace the ledger ${MAX_REFUSALS} times, though nobody has changed it`
+  const hint =
+    'It does not take its own ETag in If-Match, or a proxy changes one of them: ingest doctor checks it. Use another store, or run without --ledger.'
+  return new IngestError(says, { kind: 'store', scope: 'run', hint })
 }
 
 async function storeTimeOf({ storeTime, record }: RecordOptions): Promise<TimeBounds> {

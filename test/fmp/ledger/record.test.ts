@@ -238,6 +238,30 @@ describe('a change', () => {
     expect(world.clock.elapsedMs() - before).toBe(80)
   })
 
+  test('that a store refuses again and again, though nobody has changed the ledger, fails', async () => {
+    for (const isStopped of [false, true]) {
+      const world = open()
+      if (isStopped) world.stop.abort(new Error('stopped'))
+      world.fates.push(...Array.from({ length: 1_000 }, () => 'lost' as const))
+      const failure = await failureOf(lease(world))
+      expect(failure).toMatchObject({ kind: 'store', scope: 'run' })
+      expect(failure.message).toStartWith('store/2026-11-28.json: the store has refused to replace the ledger 20 times')
+      expect(world.reads()).toBe(20)
+    }
+  })
+
+  test('is tried for as long as others change the ledger first', async () => {
+    const world = open()
+    const { change } = leasing(10)
+    let others = 40
+    await world.ledger.change((state, claim) => {
+      if (others > 0) leaseElsewhere(world, `process ${others}`)
+      others -= 1
+      return change(state, claim)
+    })
+    expect(leaseOf(world.state(), 'a')).toBeDefined()
+  })
+
   test('that fails in the store fails so', async () => {
     const world = open()
     world.put({ ...emptyLedger(day('2026-11-27')) })
