@@ -318,7 +318,7 @@ describe.concurrent('the default day', () => {
     })
     expect({ code, said: JSON.parse(stdout) as unknown }).toEqual({
       code: 0,
-      said: { files: [dayKey('AAPL', date)], calls: 2, seconds: 30 },
+      said: { files: [dayKey('AAPL', date)], calls: 2, seconds: 30, shard: null },
     })
   })
 })

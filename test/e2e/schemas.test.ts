@@ -34,6 +34,7 @@ describe.concurrent('ingest schema', () => {
       'dry-run',
       'rejects',
       'status',
+      'run-group',
       'verify',
       'coverage',
       'why',
@@ -48,7 +49,7 @@ describe.concurrent('ingest schema', () => {
     [['dryrun'], 'unknown schema "dryrun" (did you mean dry-run?)'],
     [
       ['prices'],
-      'unknown schema "prices", expected one of metrics, dry-run, rejects, status, verify, coverage, why, doctor, table.',
+      'unknown schema "prices", expected one of metrics, dry-run, rejects, status, run-group, verify, coverage, why, doctor, table.',
     ],
     [['metrics', 'rejects'], 'unexpected argument "rejects"'],
     [['metrics', '--json'], 'unknown option --json'],

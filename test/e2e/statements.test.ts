@@ -266,6 +266,7 @@ describe('statements', () => {
         files: ['raw/fundamentals/type=income/symbol=AAPL/year=*/docdate=*/*.parquet'],
         calls: 1,
         seconds: 0,
+        shard: null,
       },
     })
   })

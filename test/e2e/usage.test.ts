@@ -161,6 +161,7 @@ describe.concurrent('a dry run', () => {
       files: [yearKey('AAPL', 2024).replace('raw/', 'my/prices/')],
       calls: 1,
       seconds: 15,
+      shard: null,
     })
     expect(await stage.lake.keys()).toEqual(before)
     expect(stage.fmp.requests).toHaveLength(asked)

@@ -118,14 +118,14 @@ describe('a lake that shards feed', () => {
   })
 })
 
-test('eight shards that keep one table in a bucket at once lose no row of it', async () => {
-  await using stage = await setS3Stage({ bars: barsFor(SYMBOLS, '2024-01-02', '2024-01-31') })
+test('shards that keep one table in a bucket at once lose no row of it', async () => {
+  await using stage = await setS3Stage({ bars: barsFor(SYMBOLS, '2024-01-02', '2024-01-30') })
   const shards = async (args: readonly string[], now: string) => {
     const runs = await Promise.all(
       Array.from(
-        { length: 8 },
+        { length: 4 },
         async (_, index) =>
-          await stage.run([...LIST, '--table', '--shard', `${index + 1}/8`, ...args], { now, isShared: true }),
+          await stage.run([...LIST, '--table', '--shard', `${index + 1}/4`, ...args], { now, isShared: true }),
       ),
     )
     expect(runs.map(({ code }) => code)).toEqual(runs.map(() => 0))
@@ -134,6 +134,6 @@ test('eight shards that keep one table in a bucket at once lose no row of it', a
   // On an empty prefix, where each of them makes the layout and every file.
   await shards(['--backfill', '--from-date', '2024-01-01'], '2024-01-29T13:00:00Z')
   expect(await check('2024-01-29T14:00:00Z')).toMatchObject({ code: 0 })
-  for (const date of ['2024-01-30', '2024-01-31']) await shards([], `${date}T13:00:00Z`)
-  expect(await check('2024-01-31T14:00:00Z')).toMatchObject({ code: 0 })
+  await shards([], '2024-01-30T13:00:00Z')
+  expect(await check('2024-01-30T14:00:00Z')).toMatchObject({ code: 0 })
 }, 60_000)
