@@ -70,15 +70,7 @@ export async function play(story: Story): Promise<Played> {
     })
   }
 
-  async function work({
-    machine,
-    limit,
-    process,
-  }: {
-    machine: Machine
-    limit: SharedLimit
-    process: number
-  }): Promise<void> {
+  async function work({ machine, limit, process }: { machine: Machine; limit: SharedLimit; process: number }): Promise<void> {
     for (;;) {
       for (let turn = limit.take(); turn !== undefined; turn = limit.take()) await turn
       const atMs = time.now()

@@ -23,7 +23,7 @@ export function createWorldTime(startMs: number): WorldTime {
 
   function push(event: Event): void {
     heap.push(event)
-    for (let at = heap.length - 1; at > 0;) {
+    for (let at = heap.length - 1; at > 0; ) {
       const parent = (at - 1) >> 1
       if (!isBefore(heap[at] as Event, heap[parent] as Event)) return
       ;[heap[at], heap[parent]] = [heap[parent] as Event, heap[at] as Event]
@@ -36,7 +36,7 @@ export function createWorldTime(startMs: number): WorldTime {
     const last = heap.pop()
     if (first === undefined || last === undefined || heap.length === 0) return first
     heap[0] = last
-    for (let at = 0; ;) {
+    for (let at = 0; ; ) {
       const [left, right] = [2 * at + 1, 2 * at + 2]
       let least = at
       if (left < heap.length && isBefore(heap[left] as Event, heap[least] as Event)) least = left
