@@ -1,7 +1,7 @@
 // What can be wrong with settings that are each right: they contradict each other, belong to another dataset, are missing
 // or are unsafe.
 
-import { type Config, FMP_BASE_URL, type LakeConfig, STATEMENT_NAMES } from '../core/config.ts'
+import { type Config, FMP_BASE_URL, type LakeConfig, STATEMENT_NAMES, type VendorSettings } from '../core/config.ts'
 import { isPart } from '../core/shard.ts'
 import { whereTrue } from '../core/text.ts'
 import type { Reader } from './reader.ts'
@@ -24,10 +24,18 @@ export const CONTRADICTIONS = [
   ['--lookback', '--backfill'],
 ] as const
 
+/** Only a run has the flag; every command that asks FMP has the variable. */
+const DAILY_LIMIT_ALONE =
+  'DAILY_CALLS needs --ledger of a run, LEDGER=true of another command: without it no process knows of the calls of others. --max-calls limits those of one run.'
+
+function isDailyLimitAlone({ dailyCalls, usesLedger }: Pick<VendorSettings, 'dailyCalls' | 'usesLedger'>): boolean {
+  return dailyCalls !== undefined && !usesLedger
+}
+
 /** What flags contradict, each a sentence. */
 export function contradictions(reader: Reader, config: Config): readonly string[] {
   const { isGiven } = reader
-  const { dates, dailyCalls, usesLedger, keepsTables, shard, target } = config
+  const { dates, keepsTables, shard, target } = config
   const { fromDate, toDate } = dates
   return [
     ...contradictingPairs(reader),
@@ -38,10 +46,7 @@ export function contradictions(reader: Reader, config: Config): readonly string[
         keepsTables && isPart(shard) && target.kind === 'folder',
         '--table in a shard needs a bucket: a folder cannot replace a file for one of several processes only. Leave it out, and run `ingest table` when all shards have ended.',
       ],
-      [
-        dailyCalls !== undefined && !usesLedger,
-        'DAILY_CALLS needs --ledger: without it no process knows of the calls of others. --max-calls limits those of one run.',
-      ],
+      [isDailyLimitAlone(config), DAILY_LIMIT_ALONE],
       [isGiven('--to-date') && !isGiven('--from-date') && !isGiven('--backfill-days'), '--to-date needs --from-date.'],
       [
         fromDate !== undefined && toDate !== undefined && fromDate > toDate,
@@ -99,6 +104,7 @@ export function missingForLake(reader: Reader, { vendor, nowMs }: LakeConfig, st
         vendor !== undefined && nowMs !== undefined && isVendor(vendor.apiBaseUrl),
         '--now is for rehearsals: what FMP is asked is asked of today. Point FMP_BASE_URL at a test server.',
       ],
+      [vendor !== undefined && isDailyLimitAlone(vendor), DAILY_LIMIT_ALONE],
     ]),
   ]
 }

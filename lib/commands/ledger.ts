@@ -95,18 +95,18 @@ export function openPace(settings: VendorSettings, place: LedgerPlace): (() => P
  */
 export async function readCallsToday(
   settings: LedgerSettings,
-  { store, effects }: { readonly store: Store; readonly effects: Pick<Effects, 'nowMs'> },
+  { store, effects: { nowMs } }: { readonly store: Store; readonly effects: Pick<Effects, 'nowMs'> },
 ): Promise<CallsToday | undefined> {
   const { usesLedger, apiKey, dailyCalls } = settings
   if (!usesLedger || apiKey === '') return undefined
   const readDay = async (day: IsoDate) => {
     const key = keyOf(day, apiKey)
-    const { text, time } = await store.sharedText(key).read()
-    return { made: leasedCalls(parseLedger(text, day, store.locate(key))), today: utcDate(time.fromMs) }
+    const { text, time } = await store.sharedText(key).look()
+    return { made: leasedCalls(parseLedger(text, day, store.locate(key))), today: utcDate(time?.fromMs ?? nowMs) }
   }
-  const day = utcDate(effects.nowMs)
+  const day = utcDate(nowMs)
   const found = await readDay(day)
-  // The day is the store's: this machine's clock may be wrong.
+  // The day is the store's, where the store tells it: this machine's clock may be wrong.
   const { made } = found.today === day ? found : await readDay(found.today)
   return { made, dailyCalls }
 }

@@ -40,8 +40,7 @@ export type CallBudget = {
  */
 export function createCallBudget(maxCalls: number | undefined, leftToday: () => number = () => Infinity): CallBudget {
   let unreserved = maxCalls ?? Infinity
-  /** The calls of each reservation that are not made yet. */
-  const ahead = new Map<Reservation, number>()
+  const ahead = countAhead()
 
   function open(symbol: string, calls: number): Reservation {
     let reserved = calls
@@ -56,6 +55,7 @@ export function createCallBudget(maxCalls: number | undefined, leftToday: () => 
         if (setAside + unreserved < 1) return false
         if (setAside > 0) setAside -= 1
         else unreserved -= 1
+        ahead.add(reservation, 1)
         return true
       },
       forExtraCall: () => ({
@@ -74,32 +74,46 @@ export function createCallBudget(maxCalls: number | undefined, leftToday: () => 
         unreserved += reserved + setAside
         reserved = 0
         setAside = 0
-        ahead.delete(reservation)
+        ahead.close(reservation)
       },
       countMade() {
         made += 1
-        if (ahead.has(reservation)) ahead.set(reservation, Math.max(0, calls - made))
+        ahead.add(reservation, -1)
       },
       made: () => made,
     }
-    ahead.set(reservation, calls)
+    ahead.open(reservation, calls)
     return reservation
   }
 
   return {
     reserve(symbol, calls) {
-      const today = leftToday() - [...ahead.values()].reduce((sum, number) => sum + number, 0)
+      const today = leftToday() - ahead.sum()
       if (calls > today) return spentToday(symbol, calls, Math.max(0, today))
-      if (calls > unreserved) {
-        const needed = counted(calls, 'call')
-        return budgetError(
-          `${symbol} needs ${needed} and --max-calls leaves ${grouped(unreserved)}: stopped before it.`,
-        )
-      }
+      if (calls > unreserved) return spentByRun(symbol, calls, unreserved)
       unreserved -= calls
       return open(symbol, calls)
     },
   }
+}
+
+/** Counts the calls of the open reservations that are not made yet, repeated ones among them. */
+function countAhead() {
+  const calls = new Map<Reservation, number>()
+  return {
+    open: (reservation: Reservation, number: number) => void calls.set(reservation, number),
+    add(reservation: Reservation, number: number): void {
+      const before = calls.get(reservation)
+      if (before !== undefined) calls.set(reservation, before + number)
+    },
+    close: (reservation: Reservation) => void calls.delete(reservation),
+    sum: () => [...calls.values()].reduce((sum, number) => sum + number, 0),
+  }
+}
+
+function spentByRun(symbol: string, calls: number, left: number): IngestError {
+  const needed = counted(calls, 'call')
+  return budgetError(`${symbol} needs ${needed} and --max-calls leaves ${grouped(left)}: stopped before it.`)
 }
 
 function spentToday(symbol: string, calls: number, left: number): IngestError {

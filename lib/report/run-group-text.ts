@@ -73,5 +73,6 @@ function verdictText({ ok, documents, missing, unfinished, other_documents: othe
     ...(unfinished.length === 0 ? [] : [`${counted(unfinished.length, 'shard')} unfinished`]),
     ...(others === 0 ? [] : ['another number of shards']),
   ]
-  return `❌ Not done: ${parts.join(', ')}. Start these shards again: what is stored is not fetched again`
+  // Not only those: an array of fewer tasks is another division of the list.
+  return `❌ Not done: ${parts.join(', ')}. Start all shards again: what is stored is not fetched again`
 }

@@ -32,6 +32,9 @@ export interface SharedText {
   /** The newest version, and the store's time at the read. The text is undefined if there is none yet. */
   read(): Promise<{ readonly text: string | undefined; readonly version: string; readonly time: StoreTime }>
 
+  /** The newest text for whoever changes nothing: nothing is made either, so a folder does not tell its time. */
+  look(): Promise<{ readonly text: string | undefined; readonly time: StoreTime | undefined }>
+
   /**
    * Stores the next version. Resolves to false if `version` is not the newest any more, or where that is not known because
    * an answer was lost: reading again tells.

@@ -99,6 +99,14 @@ describe('a command that asks FMP', () => {
     expect(config.secrets).toContain(KEY)
   })
 
+  test('knows the calls of a day by a ledger alone', () => {
+    const environment = { ...BUCKET, FMP_API_KEY: KEY, DAILY_CALLS: '250' }
+    expect(problemsOf(asks, environment, ASKING)).toEqual([expect.stringContaining('LEDGER=true of another command')])
+    const { config } = resolve(asks, { ...environment, LEDGER: 'true' }, ASKING)
+    expect(config.vendor).toMatchObject({ usesLedger: true, dailyCalls: 250 })
+    expect(resolve([], environment, ASKING).config.vendor).toBeUndefined()
+  })
+
   test('needs a key, and its own clock with the vendor itself', () => {
     expect(problemsOf(asks, BUCKET, ASKING)).toEqual([expect.stringContaining('FMP_API_KEY is not set')])
     expect(problemsOf(asks, { ...BUCKET, FMP_API_KEY: 'a b' }, ASKING)).toEqual([expect.stringContaining('blanks')])

@@ -1,6 +1,6 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { IngestError } from '../../lib/core/errors.ts'
-import { createCallBudget } from '../../lib/fmp/call-budget.ts'
+import { createCallBudget, type Reservation } from '../../lib/fmp/call-budget.ts'
 import { reserved } from '../support/fmp-client.ts'
 
 test('a reservation is refused when the unreserved rest cannot pay it whole', () => {
@@ -97,4 +97,38 @@ test('without a limit everything is granted', () => {
   expect(reservation.spendExtra()).toBe(true)
   reservation.release()
   reserved(budget, 'B', 1_000_000_000)
+})
+
+describe('with calls of a day that processes share', () => {
+  test('a call that is repeated leaves the others of its symbol to be made', () => {
+    let leftToday = 4
+    const budget = createCallBudget(undefined, () => leftToday)
+    const make = (reservation: Reservation): void => {
+      reservation.countMade()
+      leftToday -= 1
+    }
+    const first = reserved(budget, 'A', 2)
+    first.spend()
+    make(first)
+    expect(first.spendExtra()).toBe(true)
+    make(first)
+    // Two are left, and A still needs one of them.
+    expect(budget.reserve('B', 2)).toMatchObject({
+      kind: 'budget',
+      message: 'B needs 2 calls and DAILY_CALLS leaves 1 today: stopped before it.',
+    })
+    first.spend()
+    make(first)
+    first.release()
+    reserved(budget, 'B', 1)
+  })
+
+  test('a repeated call that waits counts as one to be made', () => {
+    const budget = createCallBudget(undefined, () => 2)
+    const first = reserved(budget, 'A', 1)
+    first.spend()
+    first.countMade()
+    expect(first.spendExtra()).toBe(true)
+    expect(budget.reserve('B', 2)).toBeInstanceOf(IngestError)
+  })
 })

@@ -86,7 +86,7 @@ describe('a group', () => {
     const group = groupOf(runOf(2, 4), runOf(4, 4))
     expect(group).toMatchObject({ ok: false, shards: 4, missing: [1, 3] })
     expect(runGroupText(group)).toContain('Missing: 1, 3: still running, or ended without a document\n')
-    expect(runGroupText(group)).toContain('❌ Not done: 2 shards missing. Start these shards again')
+    expect(runGroupText(group)).toContain('❌ Not done: 2 shards missing. Start all shards again')
   })
 
   test.each(['failed', 'stopped', 'interrupted'])('is not done while the newest run of a shard is %s', (status) => {

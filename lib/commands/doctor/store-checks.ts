@@ -142,8 +142,10 @@ const ledger: Check<Context> = {
   name: 'ledger',
   needs: ['store'],
   run: async (context) => {
+    const unsent = await context.unsent()
+    if (unsent !== undefined) return failureOf(unsent)
     const today = await readCallsToday(context.vendor, { store: await context.store(), effects: context.effects })
-    if (today === undefined) return skip('Without a key nobody knows which ledger is meant.')
+    if (today === undefined) throw new Error('A ledger that a call was taken from is one of a key.')
     const left = callsLeft(today)
     const text = `${callsTodayText(today)}.`
     if (left === undefined) return ok('no limit', `${text} DAILY_CALLS is not set.`)

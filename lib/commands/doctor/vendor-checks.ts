@@ -33,6 +33,9 @@ async function refusalFor(name: string, { full }: Context): Promise<IngestError 
 const vendor: Check<Context> = {
   name: 'vendor',
   run: async (context) => {
+    // The check of the ledger, or of the store that it is in, tells why.
+    if ((await context.unsent()) !== undefined)
+      return skip('FMP was not asked, because no call could be taken from the ledger.')
     const refusal = await refusalFor('vendor', context)
     const { host } = new URL(context.vendor.apiBaseUrl)
     if (refusal === undefined) return ok(host, `FMP answers at ${host}.`)

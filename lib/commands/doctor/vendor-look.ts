@@ -25,6 +25,8 @@ export type VendorLook = {
   readonly adjusted: () => Promise<ProbeReply>
   /** To be asked only where `full` took one call. */
   readonly splits: () => Promise<ProbeReply>
+  /** Why the first call was not even sent: the ledger allows none. Undefined if it was. */
+  readonly unsent: () => Promise<IngestError | undefined>
 }
 
 /** Enough to tell a symbol that trades. */
@@ -58,8 +60,12 @@ export function lookAtVendor({ settings, prices, symbol, fetch, sharedPace }: As
   }
   // Checks come one after the other, and so do the calls.
   const ownPace = paceOf(settings.rateLimitSeconds * 1_000, effects)
+  const pace = async (): Promise<void> => await ((await sharedPace()) ?? ownPace)()
+  const firstTurn = once(pace)
+  let isFirst = true
   const ask = async (one: Ask): Promise<ProbeReply> => {
-    await ((await sharedPace()) ?? ownPace)()
+    await (isFirst ? firstTurn() : pace())
+    isFirst = false
     return await askOnce(one, options)
   }
   const asks = async (isRecent: boolean) => prices.asks(await symbol(), isRecent ? recent : all)
@@ -80,7 +86,13 @@ export function lookAtVendor({ settings, prices, symbol, fetch, sharedPace }: As
       return second === undefined ? reply : await ask(second)
     }),
     splits: once(async () => await ask(prices.splitsAsk(await symbol()))),
+    unsent: once(async () => await firstTurn().then(() => undefined, errorUnlessStopped)),
   }
+}
+
+function errorUnlessStopped(error: unknown): IngestError {
+  if (!(error instanceof IngestError) || error.kind === 'interrupted') throw error
+  return error
 }
 
 /** A plan may refuse a window for its old years, with the words of a symbol that it does not have. */

@@ -10,6 +10,7 @@
 //     one call at a time is leased until one is answered.
 // L6  Nothing is counted twice or forgotten when an answer of the store is lost: a change is known by its process and turn.
 
+import { MS_PER_DAY } from '../../core/dates.ts'
 import { DRIFT, type TimeBounds } from '../../core/remote-clock.ts'
 import { leasedCalls, type Block, type Lease, type LedgerState, type Refusal } from './state.ts'
 
@@ -36,8 +37,6 @@ const DAY_LIMIT_MS = 130_000
 
 /** For how long then: nobody knows when FMP's day begins, so a later run asks again. */
 const LIMITED_MS = 3_600_000
-
-export const MS_PER_DAY = 86_400_000
 
 /** What a process knows when it changes a ledger that it has read and tidied. */
 export type Claim = {
@@ -69,8 +68,8 @@ export type LeaseOutcome =
   | { readonly kind: 'wait'; readonly untilMs: number }
   /** The calls of the day are made or leased. */
   | { readonly kind: 'spent' }
-  /** FMP's own limit of the day is taken for reached. */
-  | { readonly kind: 'limited' }
+  /** FMP's own limit of the day is taken for reached until that time. */
+  | { readonly kind: 'limited'; readonly untilMs: number }
 
 export type Leased = { readonly state: LedgerState; readonly outcome: LeaseOutcome }
 
@@ -78,7 +77,7 @@ export type Leased = { readonly state: LedgerState; readonly outcome: LeaseOutco
 export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
   const { now, kept, made, wanted, dailyCalls, intervalMs } = claim
   if (state.limitedUntilMs !== null && now.earliestMs < state.limitedUntilMs)
-    return { state, outcome: { kind: 'limited' } }
+    return { state, outcome: { kind: 'limited', untilMs: state.limitedUntilMs } }
   const { refusal } = state
   if (refusal !== null && isProbed(refusal, claim)) return waiting(state, now.latestMs + 2_000)
   const left = dailyCalls - leasedCalls(without(state, claim.process)) - made - callsIn(kept)
@@ -87,7 +86,7 @@ export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
   const calls = refusal === null ? Math.min(wanted, left) : 1
   const block = blockOf(fromMs, calls, { ...claim, endMs: dayStart(state.day) + MS_PER_DAY - DAY_MARGIN_MS })
   // The rest of the day holds none: the next day has a ledger of its own.
-  if (block === undefined) return waiting(state, dayStart(state.day) + MS_PER_DAY + DAY_MARGIN_MS)
+  if (block === undefined) return waiting(state, nextDayMs(state))
   const changed = withLease(state, claim, joined([...kept, block]))
   return {
     state: {
@@ -123,7 +122,7 @@ function blockOf(
   { now, kept, intervalMs, latencyMs, endMs }: LeaseClaim & { readonly endMs: number },
 ): Block | undefined {
   if (intervalMs === 0) {
-    const untilMs = Math.min(Math.ceil(now.latestMs + LEASE_MS), endMs)
+    const untilMs = Math.min(Math.ceil(Math.max(fromMs, now.latestMs) + LEASE_MS), endMs)
     return untilMs > fromMs ? { fromMs, untilMs, calls: wanted } : undefined
   }
   // A block that follows the last one loses no time between them.
@@ -179,7 +178,7 @@ export function noteRefusal(state: LedgerState, claim: RefusalClaim): LedgerStat
     ...withLease(state, claim, []),
     epoch: state.epoch + (isSame ? 0 : 1),
     refusal: { sinceMs, untilMs, count, probe: isSame ? refusal.probe : null },
-    limitedUntilMs: isLimit ? now.latestMs + LIMITED_MS : state.limitedUntilMs,
+    limitedUntilMs: isLimit ? Math.min(now.latestMs + LIMITED_MS, nextDayMs(state)) : state.limitedUntilMs,
   }
 }
 
@@ -218,6 +217,11 @@ export function tidied(state: LedgerState, now: TimeBounds): LedgerState {
 
 function callsIn(blocks: readonly Block[]): number {
   return blocks.reduce((sum, { calls }) => sum + calls, 0)
+}
+
+/** When the first block of the next day's ledger may begin. */
+function nextDayMs({ day }: LedgerState): number {
+  return dayStart(day) + MS_PER_DAY + DAY_MARGIN_MS
 }
 
 function dayStart(day: string): number {

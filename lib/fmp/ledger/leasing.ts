@@ -71,7 +71,7 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
   }
 
   function accept(outcome: LeaseOutcome, isNeeded: boolean): IngestError | undefined {
-    if (outcome.kind === 'limited') return limitedError()
+    if (outcome.kind === 'limited') return limitedError(outcome.untilMs)
     if (outcome.kind === 'spent' && isNeeded) return spentError(dailyCalls)
     if (outcome.kind !== 'leased') {
       // Another process may give calls back.
@@ -102,11 +102,11 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       part.probingUntilMs = -Infinity
       // The exchange before this one may have leased calls.
       part.held = []
-      const isLimited = await ledger.change((state, claim) => {
+      const untilMs = await ledger.change((state, claim) => {
         const next = noteRefusal(state, { ...claim, pauseMs })
-        return { state: next, result: next.limitedUntilMs !== null }
+        return { state: next, result: next.limitedUntilMs }
       })
-      return isLimited ? limitedError() : undefined
+      return untilMs === null ? undefined : limitedError(untilMs)
     },
     async noteAnswer() {
       // Another answer was as fast.
@@ -133,8 +133,9 @@ function spentError(dailyCalls: number): IngestError {
   })
 }
 
-function limitedError(): IngestError {
+/** A run may meet it that has made no call itself. */
+function limitedError(untilMs: number): IngestError {
   const says = 'The day limit of your plan is reached: FMP has refused every call of all runs for over two minutes'
-  const hint = 'Run again tomorrow: it goes on where it stopped.'
+  const hint = `Run again tomorrow: it goes on where it stopped. No run with this key makes a call before ${new Date(untilMs).toISOString().slice(11, 16)} UTC.`
   return new IngestError(says, { kind: 'quota', scope: 'run', hint })
 }

@@ -98,7 +98,8 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
       void exchanges.run(async () => fail(await leasing.noteRefusal(retryAfterMs)))
     },
     answered() {
-      if (isProbing()) void exchanges.run(leasing.noteAnswer)
+      // While the one call after a refusal is still to be made, replies are to calls from before it: they tell nothing.
+      if (isProbing() && part.held.length === 0) void exchanges.run(leasing.noteAnswer)
     },
     async close() {
       fail(new Error('A call was asked for after the end of the run.'))

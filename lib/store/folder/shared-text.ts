@@ -30,13 +30,16 @@ export function sharedTextIn({ path, tempFolder, prepare }: Options): SharedText
       try {
         await prepare()
         const time = await timeOf(tempFolder)
-        for (;;) {
-          const newest = (await versionsIn(path)).at(-1)
-          if (newest === undefined) return { text: undefined, version: '0', time }
-          const text = await readVersion(path, newest)
-          // Removed since: there are newer ones.
-          if (text !== undefined) return { text, version: String(newest), time }
-        }
+        return { ...(await readNewest(path)), time }
+      } catch (error) {
+        throw toFolderError(error, path)
+      }
+    },
+
+    async look() {
+      try {
+        const { text } = await readNewest(path)
+        return { text, time: undefined }
       } catch (error) {
         throw toFolderError(error, path)
       }
@@ -76,6 +79,16 @@ async function versionsIn(path: string): Promise<readonly number[]> {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return []
     throw error
+  }
+}
+
+async function readNewest(path: string): Promise<{ readonly text: string | undefined; readonly version: string }> {
+  for (;;) {
+    const newest = (await versionsIn(path)).at(-1)
+    if (newest === undefined) return { text: undefined, version: '0' }
+    const text = await readVersion(path, newest)
+    // Removed since: there are newer ones.
+    if (text !== undefined) return { text, version: String(newest) }
   }
 }
 

@@ -34,6 +34,7 @@ export function sharedTextAt(key: string, { link, upload, support }: Options): S
 
   return {
     read: async () => await readText(link().at, key),
+    look: async () => await readText(link().at, key),
     async write(text, version) {
       const { at, put } = link()
       const file = upload(key, new TextEncoder().encode(text), {})

@@ -3,12 +3,16 @@
 
 import { describe, expect, test } from 'bun:test'
 import { dirname, join } from 'node:path'
+import { fingerprintOf } from '../../../lib/commands/ledger.ts'
+import { MS_PER_DAY, utcDate, type IsoDate } from '../../../lib/core/dates.ts'
+import { emptyLedger, formatLedger } from '../../../lib/fmp/ledger/state.ts'
 import type { CheckResult, Doctor } from '../../../lib/report/doctor.ts'
 import { barsFor, dayKey, iso, sessions, type Bar } from '../../support/bars.ts'
 import { schemaErrors } from '../../support/json-schema.ts'
 import { disposableFolder } from '../../support/lakes/lake.ts'
 import { putPrices, rowsFor } from '../../support/lakes/price-files.ts'
 import { recordedError } from '../../support/recorded.ts'
+import { KEY } from '../../support/runs/in-process.ts'
 import { ROOT } from '../../support/runs/process.ts'
 import { setS3Stage, setStage, type Run, type S3Stage } from '../../support/runs/stage.ts'
 import type { FmpRequestInfo } from '../../support/servers/vendor.ts'
@@ -67,6 +71,21 @@ const refusing = (path: string, name: string) => answering(path, () => recordedE
 const WITHOUT_PRICES = { symbol: 'skip', depth: 'skip', newest: 'skip', adjusted: 'skip', splits: 'skip' } as const
 const WITHOUT_KEY = { ...WITHOUT_PRICES, limit: 'skip' } as const
 const WITHOUT_STORE = { write: 'skip', list: 'skip', read: 'skip', replace: 'skip' } as const
+
+const WITHOUT_VENDOR = { ...WITHOUT_KEY, vendor: 'skip', key: 'skip' } as const
+
+/** Puts the ledger of today, by the clock of the store, whatever its day is by the time the test is done. */
+const withLedger =
+  (textOf: (day: IsoDate) => string): NonNullable<Setup['set']> =>
+  ({ s3 }) => {
+    for (const days of [0, 1]) {
+      const day = utcDate(Date.now() + days * MS_PER_DAY)
+      const key = `logs/ingest/ledger/date=${day}/${fingerprintOf(KEY)}.json`
+      s3.put(key, new TextEncoder().encode(textOf(day)))
+    }
+  }
+
+const LEDGER = { LEDGER: 'true', DAILY_CALLS: '250' }
 
 const metricsDocument = (fields: object) => new TextEncoder().encode(JSON.stringify(fields))
 const runKey = (date: string, seconds: number) => `logs/ingest/date=${date}/run-${seconds}.json`
@@ -152,6 +171,44 @@ const BROKEN: Readonly<Record<string, Setup & { readonly told: Told }>> = {
       detail: /^FMP's answer for AAPL full: the call limit is reached\./,
       cure: /^A limit of the minute is over in a minute: run again then\./,
       rest: WITHOUT_PRICES,
+    },
+  },
+  'calls of the day that are all made': {
+    set: withLedger((day) => formatLedger({ ...emptyLedger(day), closedCalls: 250 })),
+    env: LEDGER,
+    told: {
+      name: 'ledger',
+      status: 'fail',
+      detail: /^The 250 calls of this UTC day \(DAILY_CALLS\) are made, /,
+      cure: /^Run again after midnight UTC/,
+      rest: WITHOUT_VENDOR,
+    },
+  },
+  'a ledger that something else has written': {
+    set: withLedger(() => 'hello'),
+    env: LEDGER,
+    told: {
+      name: 'ledger',
+      status: 'fail',
+      detail: /\.json: this is no ledger of /,
+      cure: /^Use one version of the program/,
+      rest: WITHOUT_VENDOR,
+    },
+  },
+  'a ledger that may not be written': {
+    set: ({ s3 }) => {
+      s3.onRequest = ({ operation, key }) =>
+        operation === 'put' && key.includes('/ledger/')
+          ? { action: 'reply', status: 403, code: 'AccessDenied' }
+          : undefined
+    },
+    env: LEDGER,
+    told: {
+      name: 'ledger',
+      status: 'fail',
+      detail: /\/ledger\/.*: access denied to s3:PutObject/,
+      cure: /s3:PutObject/,
+      rest: WITHOUT_VENDOR,
     },
   },
   'bandwidth that is spent': {

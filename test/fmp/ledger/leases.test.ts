@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { MS_PER_DAY } from '../../../lib/core/dates.ts'
 import type { TimeBounds } from '../../../lib/core/remote-clock.ts'
 import {
   DAY_MARGIN_MS,
@@ -7,7 +8,6 @@ import {
   leaseCalls,
   leaseOf,
   MAX_AGE_MS,
-  MS_PER_DAY,
   noteAnswer,
   noteRefusal,
   PROBE_REPORT_MS,
@@ -99,6 +99,12 @@ describe('L1: the blocks of processes', () => {
     const { state, block } = lease(EMPTY, { intervalMs: 0 })
     expect(block).toMatchObject({ fromMs: NOON_MS, calls: 10 })
     expect(lease(state, { process: 'b', intervalMs: 0 }).block.fromMs).toBe(NOON_MS)
+  })
+
+  test('without a rate wait for the blocks of processes that have one, and not for the next day', () => {
+    const { state, block } = lease(EMPTY, { intervalMs: 15_000 })
+    const other = lease(state, { process: 'b', intervalMs: 0 }).block
+    expect(other).toEqual({ fromMs: block.untilMs, untilMs: block.untilMs + 10_000, calls: 10 })
   })
 
   test('that are given back are free once the last call of their process has started an interval ago', () => {
@@ -218,6 +224,12 @@ describe('L5: after a refusal', () => {
     expect(lease(long, { process: 'b' }).block.fromMs).toBe(NOON_MS + 60_000)
   })
 
+  test('without a rate not before its pause is over, however long that is', () => {
+    const paused = noteRefusal(EMPTY, refusalOf({ pauseMs: () => 60_000 }))
+    const { block } = lease(paused, { process: 'b', intervalMs: 0 })
+    expect(block).toEqual({ fromMs: NOON_MS + 60_000, untilMs: NOON_MS + 70_000, calls: 1 })
+  })
+
   test('at once where no older block is left in time', () => {
     const now = exactly(NOON_MS + 100_000)
     const alone = noteRefusal(first.state, refusalOf({ now, pauseMs: () => 1_000 }))
@@ -269,8 +281,19 @@ describe('L5: after a refusal', () => {
     expect(early.limitedUntilMs).toBeNull()
     const atMs = NOON_MS + 130_000
     const limited = noteRefusal(probed, refusalOf({ process: 'b', now: exactly(atMs) }))
-    expect(outcomeOf(limited, { process: 'c', now: exactly(atMs + 3_599_999) })).toEqual({ kind: 'limited' })
+    expect(outcomeOf(limited, { process: 'c', now: exactly(atMs + 3_599_999) })).toEqual({
+      kind: 'limited',
+      untilMs: atMs + 3_600_000,
+    })
     expect(lease(limited, { process: 'c', now: exactly(atMs + 3_600_000) }).block.calls).toBe(1)
+  })
+
+  test('late on a day nobody calls until the next, which has a ledger of its own', () => {
+    const atMs = MIDNIGHT_MS + MS_PER_DAY - 600_000
+    const early = noteRefusal(EMPTY, refusalOf({ now: exactly(atMs - 130_000) }))
+    const probed = lease(early, { now: exactly(atMs - 100_000) }).state
+    const limited = noteRefusal(probed, refusalOf({ now: exactly(atMs) }))
+    expect(limited.limitedUntilMs).toBe(MIDNIGHT_MS + MS_PER_DAY + DAY_MARGIN_MS)
   })
 })
 

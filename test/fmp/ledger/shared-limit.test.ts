@@ -144,6 +144,9 @@ describe('refusals', () => {
     const soon = await play(storyOf(seededRandom(8), { ...later, startMs: lastMs + HOUR_MS - 70_000 }), store)
     expect(soon.calls).toEqual([])
     expect(endOf(soon).kind).toBe('quota')
+    // It has made no call: it is told until when there is none.
+    const { limitedUntilMs } = newestOf(store)
+    expect(endOf(soon).hint).toContain(` before ${new Date(limitedUntilMs ?? 0).toISOString().slice(11, 16)} UTC.`)
     const next = await play(storyOf(seededRandom(9), { ...later, startMs: lastMs + HOUR_MS + 1_000 }), store)
     expect(next.failures).toEqual([])
     expect(next.calls.length).toBeGreaterThan(50)
@@ -322,6 +325,28 @@ describe('one process', () => {
     await runFor(time, 30_000)
     expect(early).toEqual([])
     expect(newestOf(store).epoch).toBe(1)
+  })
+
+  test('that is to find out whether FMP answers again is not told so by a reply to an earlier call', async () => {
+    const { time, store, open } = openWorld({ intervalMs: 1_000 })
+    const [a, b] = [open(), open()]
+    void callOn(b, () => 'answered')
+    await runFor(time, 5_000)
+    void a.limit.take()
+    await runFor(time, 500)
+    a.limit.refused(undefined)
+    while (newestOf(store).refusal?.probe === undefined || newestOf(store).refusal?.probe === null) {
+      await runFor(time, 100)
+    }
+    const { probe } = newestOf(store).refusal ?? {}
+    await runFor(time, 100)
+    expect(time.now()).toBeLessThan((probe?.untilMs ?? 0) - 1_000)
+    // A call that it made before the refusal is answered only now.
+    b.limit.answered()
+    await runFor(time, 1_000)
+    expect(newestOf(store).refusal).toMatchObject({ probe })
+    await runFor(time, 30_000)
+    expect(newestOf(store).refusal).toBeNull()
   })
 
   test('that is stopped gives its calls back, though another one changes the ledger meanwhile', async () => {

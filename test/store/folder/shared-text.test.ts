@@ -76,10 +76,17 @@ test('nothing temporary is left', async () => {
   expect(await versions()).toHaveLength(2)
 })
 
+test('whoever only looks makes nothing, not even the folder of the lake', async () => {
+  expect(await text.look()).toEqual({ text: undefined, time: undefined })
+  expect(await readdir(temp.path)).toEqual([])
+  await writeTimes(2)
+  expect((await text.look()).text).toBe('text 2')
+})
+
 test('a file where the folder has to be is an error that names it', async () => {
   await text.read()
   await Bun.write(join(lake, FOLDER), 'x')
-  for (const run of [() => text.read(), () => text.write('one', '0')]) {
+  for (const run of [() => text.read(), () => text.look(), () => text.write('one', '0')]) {
     const error = await failureOf(run())
     expect(error.kind).toBe('store')
     expect(error.message).toContain(FOLDER)

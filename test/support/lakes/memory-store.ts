@@ -37,6 +37,11 @@ export function createMemoryStore(nowMs: () => number = () => 0): MemoryStore {
       tag: tagOf(key),
     }))
   }
+  const readText = (key: string) => {
+    const version = String(tags.get(key) ?? '')
+    const bytes = files.get(key)
+    return { text: bytes && new TextDecoder().decode(bytes), version, time: { fromMs: nowMs(), toMs: nowMs() } }
+  }
   return {
     files,
     remove(key) {
@@ -74,12 +79,8 @@ export function createMemoryStore(nowMs: () => number = () => 0): MemoryStore {
       return 'replaced'
     },
     sharedText: (key) => ({
-      read: async () => {
-        const version = String(tags.get(key) ?? '')
-        const bytes = files.get(key)
-        const time = { fromMs: nowMs(), toMs: nowMs() }
-        return { text: bytes && new TextDecoder().decode(bytes), version, time }
-      },
+      read: async () => readText(key),
+      look: async () => readText(key),
       write: async (text, version) => {
         if (version !== String(tags.get(key) ?? '')) return false
         set(key, new TextEncoder().encode(text), {})

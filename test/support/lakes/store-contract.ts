@@ -314,6 +314,7 @@ export function describeSharedText(kind: string, openPlace: () => Promise<Place>
     }
 
     test('that nobody has written is undefined', async () => {
+      expect((await text.look()).text).toBeUndefined()
       expect((await text.read()).text).toBeUndefined()
     })
 
@@ -322,6 +323,7 @@ export function describeSharedText(kind: string, openPlace: () => Promise<Place>
       expect((await text.read()).text).toBe('one\n')
       await write('zwei: ü\n')
       expect((await (await openText()).read()).text).toBe('zwei: ü\n')
+      expect((await (await openText()).look()).text).toBe('zwei: ü\n')
     })
 
     test('has another version after each write', async () => {
