@@ -31,12 +31,14 @@ const BY_VARIABLE: ReadonlyMap<string, string> = new Map([
   ['--audit', 'the variable AUDIT'],
 ])
 
-/** A flag, with a value after it that is no word of the sentence: a symbol, a date, a shard, all or none. */
-const FLAG_IN_TEXT = /(?<![\w-])(--[a-z][a-z-]*)(?: (all\b|none\b|[A-Z^\d][^\s;]*[^\s;.:,]|[A-Z^\d]))?/g
+/** A flag, with a value after it that is no word of the sentence: a symbol, a date, all, none or i/n. */
+const FLAG_IN_TEXT = /(?<![\w-])(--[a-z][a-z-]*)(?: (all\b|none\b|i\/n\b|[A-Z^\d][^\s;]*[^\s;.:,]|[A-Z^\d]))?/g
+
+type Rerun = Pick<Config, 'tickers' | 'dates' | 'isForced' | 'datasets' | 'maxCalls' | 'shard' | 'usesLedger'>
 
 /** The command that starts the same run by hand; a dry run becomes a real one. */
-export function rerunCommand(config: Pick<Config, 'tickers' | 'dates' | 'isForced' | 'datasets' | 'maxCalls'>): string {
-  const { tickers, dates, datasets } = config
+export function rerunCommand(config: Rerun): string {
+  const { tickers, dates, datasets, shard } = config
   const path = tickersLocation(tickers)
   const inputs: readonly (readonly [string, string | number | undefined])[] = [
     ['tickers_path', path === 'tickers.csv' ? undefined : path],
@@ -47,6 +49,8 @@ export function rerunCommand(config: Pick<Config, 'tickers' | 'dates' | 'isForce
     ['force', config.isForced ? 'true' : undefined],
     ['dataset', datasets.join(',') === 'prices' ? undefined : datasets.join(',')],
     ['max_calls', config.maxCalls],
+    ['shard', shard && `${shard.index}/${shard.count}`],
+    ['ledger', config.usesLedger ? 'true' : undefined],
   ]
   return commandOf(inputs.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])))
 }

@@ -36,6 +36,9 @@ describe('a text for people', () => {
     ['name them with --dataset.', 'name them with -f dataset=….'],
     ['Run with --no-adj-close.', 'Run with the variable NO_ADJ_CLOSE.'],
     ['or --allow-unsafe-store', 'or --allow-unsafe-store'],
+    ['--shard none takes all of them.', '-f shard=none takes all of them.'],
+    ['or give --shard i/n.', 'or give -f shard=i/n.'],
+    ['Shard 3 of 8 without --ledger: one', 'Shard 3 of 8 without -f ledger=true: one'],
     ['take it as it is with --accept BRK-B; of a', 'take it as it is with -f accept=BRK-B; of a'],
     ['FMP has it now: --accept all', 'FMP has it now: -f accept=all'],
     ['did this: --accept-session 2019-10-31,2019-11-01.', 'did this: -f accept_session=2019-10-31,2019-11-01.'],
@@ -63,6 +66,7 @@ describe('the command that starts the same run again', () => {
     [{ isForced: true }, ' -f force=true'],
     [{ datasets: ['income', 'balance'] }, ' -f dataset=income,balance'],
     [{ maxCalls: 240 }, ' -f max_calls=240'],
+    [{ shard: { index: 3, count: 8, source: '--shard 3/8' }, usesLedger: true }, ' -f shard=3/8 -f ledger=true'],
     [{ isDryRun: true }, ''],
     [{ tickers: list('a;touch FIRED') }, " -f 'tickers_path=a;touch FIRED'"],
   ])('%j', (changes, inputs) => {

@@ -43,6 +43,7 @@ async function main(): Promise<number> {
     process.on(signal, () => {
       isStopped = true
       child?.kill('SIGTERM')
+      server.stop()
     })
   }
   const failed: string[] = []
@@ -53,9 +54,10 @@ async function main(): Promise<number> {
     if ((await child.exited) !== 0) failed.push(seed)
     console.log(`  ${Math.round((performance.now() - begunMs) / 1_000)} s`)
   }
-  console.log(
-    failed.length === 0 ? 'Every check has passed.' : `Failed: ${failed.map((seed) => `TEST_SEED=${seed}`).join(', ')}`,
-  )
+  server.stop()
+  const words = failed.map((seed) => `TEST_SEED=${seed}`).join(', ')
+  if (failed.length > 0) console.log(`Failed: ${words}`)
+  else console.log(isStopped ? 'Stopped.' : 'Every check has passed.')
   return failed.length === 0 && !isStopped ? 0 : 1
 }
 
