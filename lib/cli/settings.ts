@@ -167,8 +167,9 @@ export const FLAGS = {
     flag: '--ledger',
     variable: 'LEDGER',
     ...SWITCH,
-    help: 'share the rate limit and the calls of a day with all processes that use the key',
-    details: 'Without it each of N shards takes N times `RATE_LIMIT_SECONDS`.',
+    help: 'share the rate limit and the calls of a day (DAILY_CALLS) with all processes that use the key',
+    details:
+      'Without it each of N shards takes N times `RATE_LIMIT_SECONDS`. Other commands that ask FMP take part with `LEDGER=true`.',
   },
   isDryRun: {
     flag: '--dry-run',

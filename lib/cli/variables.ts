@@ -127,8 +127,7 @@ export const VARIABLES = {
   dailyCalls: {
     variable: 'DAILY_CALLS',
     value: 'count',
-    help: 'with --ledger: the most API calls of a UTC day, of all processes that use the key',
-    details: 'Commands other than `ingest` that ask FMP take part in the ledger with `LEDGER=true`.',
+    details: 'With `--ledger`: the most API calls of a UTC day, of all processes with the same key together.',
   },
   shardCount: {
     variable: 'SHARD_COUNT',
