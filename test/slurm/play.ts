@@ -54,7 +54,7 @@ const random = seededRandom(seed)
 
 /** Odd seeds fill days, a file for each symbol and session; even ones years. */
 function drawStory(): Story {
-  const [quotaShare, kills] = [wholeBetween(random, 25, 50) / 100, wholeBetween(random, 6, 9)]
+  const [quotaShare, kills] = [wholeBetween(random, 25, 50) / 100, wholeBetween(random, 15, 25)]
   if (seed % 2 === 1) {
     const args = ['--from-date', '2024-09-11', '--to-date', '2024-09-16']
     return { name: 'days', symbols: 240, from: '2024-09-03', args, quotaShare, kills }

@@ -17,6 +17,18 @@ import { leasedCalls, type Block, type Lease, type LedgerState, type Refusal } f
 /** How long a lease is used for, at the set rate. Longer ones cost fewer requests, shorter ones lose less with a process. */
 export const LEASE_MS = 10_000
 
+/** The same while other processes have calls leased. */
+const SHARED_LEASE_MS = 5_000
+
+/**
+ * A block is leased so long before it begins at the earliest. Processes that wait have nothing leased then, and take no time
+ * with them when they die.
+ */
+export const AHEAD_MS = 3_000
+
+/** The calls of a lease where there is no rate to keep. */
+const CALLS_WITHOUT_RATE = 100
+
 /** Calls start a little late on a busy machine: a block has so much more time than its calls need. */
 const LATENESS = 1.02
 
@@ -73,20 +85,29 @@ export type LeaseOutcome =
 
 export type Leased = { readonly state: LedgerState; readonly outcome: LeaseOutcome }
 
+/** The most calls that a process leases at once. */
+export function callsOfLease({ leases }: LedgerState, { process, now }: Claim, intervalMs: number): number {
+  if (intervalMs === 0) return CALLS_WITHOUT_RATE
+  const isAhead = ({ untilMs }: Block) => untilMs > now.earliestMs
+  const isShared = leases.some((lease) => lease.process !== process && lease.blocks.some(isAhead))
+  return Math.max(2, Math.round((isShared ? SHARED_LEASE_MS : LEASE_MS) / intervalMs))
+}
+
 /** Leases calls to a process, if there are any. */
 export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
   const { now, kept, made, wanted, dailyCalls, intervalMs } = claim
   if (state.limitedUntilMs !== null && now.earliestMs < state.limitedUntilMs)
     return { state, outcome: { kind: 'limited', untilMs: state.limitedUntilMs } }
   const { refusal } = state
-  if (refusal !== null && isProbed(refusal, claim)) return waiting(state, now.latestMs + 2_000)
+  if (refusal !== null && isProbed(refusal, claim)) return waiting(state, claim, now.latestMs + 2_000)
   const left = dailyCalls - leasedCalls(without(state, claim.process)) - made - callsIn(kept)
   if (left < 1) return { state, outcome: { kind: 'spent' } }
   const fromMs = Math.ceil(Math.max(startOf(state, claim), dayStart(state.day) + DAY_MARGIN_MS))
   const calls = refusal === null ? Math.min(wanted, left) : 1
   const block = blockOf(fromMs, calls, { ...claim, endMs: dayStart(state.day) + MS_PER_DAY - DAY_MARGIN_MS })
   // The rest of the day holds none: the next day has a ledger of its own.
-  if (block === undefined) return waiting(state, nextDayMs(state))
+  if (block === undefined) return waiting(state, claim, nextDayMs(state))
+  if (refusal === null && fromMs > now.latestMs + AHEAD_MS) return waiting(state, claim, fromMs - AHEAD_MS)
   const changed = withLease(state, claim, joined([...kept, block]))
   return {
     state: {
@@ -98,8 +119,11 @@ export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
   }
 }
 
-function waiting(state: LedgerState, untilMs: number): Leased {
-  return { state, outcome: { kind: 'wait', untilMs } }
+/** A process that waits gives back the calls whose time has passed: it may wait until it is taken for dead. */
+function waiting(state: LedgerState, claim: Claim, untilMs: number): Leased {
+  const { calls = 0 } = leaseOf(state, claim.process) ?? {}
+  const isSettled = calls === 0 || calls === claim.made + callsIn(claim.kept)
+  return { state: isSettled ? state : withLease(state, claim, claim.kept), outcome: { kind: 'wait', untilMs } }
 }
 
 /** Whether another process makes the one call of a refusal, or may still report on it. */
@@ -125,12 +149,12 @@ function blockOf(
     const untilMs = Math.min(Math.ceil(Math.max(fromMs, now.latestMs) + LEASE_MS), endMs)
     return untilMs > fromMs ? { fromMs, untilMs, calls: wanted } : undefined
   }
-  // A block that follows the last one loses no time between them.
+  // A block that follows the last one loses no time between them, and has what that has left over.
   const isNext = kept.at(-1)?.untilMs === fromMs
   // At the edges of a block the time is as uncertain as it will be then.
   const edgesMs = isNext ? 0 : now.latestMs - now.earliestMs + 2 * DRIFT * Math.max(0, fromMs - now.earliestMs)
   const slackMs = edgesMs + (fromMs <= now.latestMs ? latencyMs : 0)
-  const stepMs = intervalMs * LATENESS
+  const stepMs = intervalMs * (isNext ? 1 : LATENESS)
   const calls = Math.min(wanted, Math.floor((endMs - fromMs - slackMs) / stepMs))
   return calls < 1 ? undefined : { fromMs, untilMs: Math.ceil(fromMs + calls * stepMs + slackMs), calls }
 }

@@ -3,6 +3,8 @@
 import { IngestError } from '../../core/errors.ts'
 import { grouped } from '../../core/text.ts'
 import {
+  AHEAD_MS,
+  callsOfLease,
   endLease,
   joined,
   LEASE_MS,
@@ -15,7 +17,7 @@ import {
 import type { LedgerAccess, Part, RecordOptions } from './record.ts'
 import type { LedgerState } from './state.ts'
 
-export type LeasingOptions = Pick<RecordOptions, 'storeTime'> & {
+export type LeasingOptions = Pick<RecordOptions, 'storeTime' | 'random'> & {
   /** The least time between the starts of two calls of all processes; 0 if there is none. */
   readonly intervalMs: number
   /** The calls of a UTC day of all processes; undefined if there is no limit. */
@@ -45,15 +47,13 @@ export type Leasing = {
 /** A lease is renewed when so small a part of it is left. */
 const RENEWED_AT = 0.25
 
-/** The calls of a lease where there is no rate to keep. */
-const CALLS_WITHOUT_RATE = 100
-
 /** While others call for so long, there is time to find out the store's time. */
 const SHARPENING_MS = 2_000
 
 export function createLeasing(options: LeasingOptions, part: Part, ledger: LedgerAccess): Leasing {
-  const { intervalMs, storeTime, dailyCalls = Infinity } = options
-  const mostCalls = intervalMs === 0 ? CALLS_WITHOUT_RATE : Math.max(2, Math.round(LEASE_MS / intervalMs))
+  const { intervalMs, storeTime, random, dailyCalls = Infinity } = options
+  /** The calls of a lease, as the ledger was last seen. */
+  let mostCalls = 1
   let waitsUntilMs = 0
 
   const callsHeld = (): number => part.held.reduce((sum, { calls }) => sum + calls, 0)
@@ -63,10 +63,11 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       // A block loses less at its edges then.
       const isEarly = state.freeFromMs > claim.now.latestMs + SHARPENING_MS
       if (isEarly && part.held.length === 0 && ledger.isBlurred()) return { state: undefined, result: 'sharpen' }
-      const wanted = Math.min(mostCalls - callsHeld(), Math.max(1, options.wanted() - callsHeld()))
+      mostCalls = callsOfLease(state, claim, intervalMs)
+      const wanted = Math.max(1, Math.min(mostCalls, options.wanted()) - callsHeld())
       const { latencyMs } = part
       const leased = leaseCalls(state, { ...claim, wanted, intervalMs, dailyCalls, latencyMs })
-      return { state: leased.outcome.kind === 'leased' ? leased.state : undefined, result: leased.outcome }
+      return { state: leased.state === state ? undefined : leased.state, result: leased.outcome }
     })
   }
 
@@ -75,7 +76,9 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
     if (outcome.kind === 'spent' && isNeeded) return spentError(dailyCalls)
     if (outcome.kind !== 'leased') {
       // Another process may give calls back.
-      waitsUntilMs = outcome.kind === 'wait' ? outcome.untilMs : (storeTime.now()?.latestMs ?? 0) + LEASE_MS
+      const untilMs = outcome.kind === 'wait' ? outcome.untilMs : (storeTime.now()?.latestMs ?? 0) + LEASE_MS
+      // Processes that wait for the same do not all come at once.
+      waitsUntilMs = untilMs + (random() * AHEAD_MS) / 3
       return undefined
     }
     if (outcome.isProbe) part.probingUntilMs = outcome.block.untilMs + PROBE_REPORT_MS

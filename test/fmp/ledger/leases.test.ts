@@ -2,6 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { MS_PER_DAY } from '../../../lib/core/dates.ts'
 import type { TimeBounds } from '../../../lib/core/remote-clock.ts'
 import {
+  AHEAD_MS,
+  callsOfLease,
   DAY_MARGIN_MS,
   endLease,
   joined,
@@ -36,9 +38,10 @@ function refusalOf(changes: Partial<RefusalClaim> = {}): RefusalClaim {
   return { ...claimOf(), pauseMs: (refusals) => 5_000 * refusals, ...changes }
 }
 
-/** Leases where it is known that there is something to lease. */
+/** Leases where it is known that there is something to lease: a second before the time that is leased already is over. */
 function lease(state: LedgerState, changes: Partial<LeaseClaim> = {}): { state: LedgerState; block: Block } {
-  const leased = leaseCalls(state, claimOf(changes))
+  const now = exactly(Math.max(NOON_MS, state.freeFromMs - 1_000))
+  const leased = leaseCalls(state, claimOf({ now, ...changes }))
   if (leased.outcome.kind !== 'leased') throw new Error(`nothing leased: ${leased.outcome.kind}`)
   return { state: leased.state, block: leased.outcome.block }
 }
@@ -79,7 +82,7 @@ describe('L1: the blocks of processes', () => {
   test('of one process that follow each other become one, without time lost between them', () => {
     const first = lease(EMPTY, { latencyMs: 0 })
     const { state, block } = lease(first.state, { kept: [{ ...first.block, calls: 2 }], made: 8, turn: 2 })
-    expect(block).toMatchObject({ fromMs: first.block.untilMs, untilMs: first.block.untilMs + 10_200 })
+    expect(block).toMatchObject({ fromMs: first.block.untilMs, untilMs: first.block.untilMs + 10_000 })
     expect(leaseOf(state, 'a')?.blocks).toEqual([{ fromMs: NOON_MS, untilMs: block.untilMs, calls: 12 }])
   })
 
@@ -174,7 +177,7 @@ describe('L2: the calls of a day', () => {
 
 describe('L3: a block', () => {
   test('begins a minute after midnight', () => {
-    const { block } = lease(EMPTY, { now: exactly(MIDNIGHT_MS + 1) })
+    const { block } = lease(EMPTY, { now: exactly(MIDNIGHT_MS + DAY_MARGIN_MS - 1_000) })
     expect(block.fromMs).toBe(MIDNIGHT_MS + DAY_MARGIN_MS)
   })
 
@@ -191,6 +194,33 @@ describe('L3: a block', () => {
     expect(lease(EMPTY, { intervalMs: 0, now: exactly(lastMs - 500) }).block.untilMs).toBe(lastMs)
     expect(outcomeOf(EMPTY, { intervalMs: 0, now: exactly(lastMs) }).kind).toBe('wait')
   })
+})
+
+test('L4: what is leased far ahead would be lost with its process, so a process waits until shortly before', () => {
+  const { state, block } = lease(EMPTY)
+  const waits = { kind: 'wait', untilMs: block.untilMs - AHEAD_MS } as const
+  expect(outcomeOf(state, { process: 'b' })).toEqual(waits)
+  expect(outcomeOf(state, { process: 'b', now: exactly(waits.untilMs) })).toMatchObject({ kind: 'leased' })
+})
+
+test('L4: a lease is shorter while others have calls leased', () => {
+  const { state, block } = lease(EMPTY)
+  const most = (process: string, intervalMs: number, nowMs: number) =>
+    callsOfLease(state, claimOf({ process, now: exactly(nowMs) }), intervalMs)
+  expect([100, 1_000, 15_000].map((intervalMs) => most('a', intervalMs, NOON_MS))).toEqual([100, 10, 2])
+  expect([100, 1_000, 15_000].map((intervalMs) => most('b', intervalMs, NOON_MS))).toEqual([50, 5, 2])
+  expect(most('b', 100, block.untilMs)).toBe(100)
+  expect(most('b', 0, NOON_MS)).toBe(100)
+})
+
+test('L4: a process that waits gives back what it could not use', () => {
+  const { state, block } = lease(EMPTY)
+  const other = lease(state, { process: 'b' }).state
+  const waited = leaseCalls(other, claimOf({ made: 9, kept: [], now: exactly(block.untilMs) }))
+  expect(waited.outcome.kind).toBe('wait')
+  expect(leaseOf(waited.state, 'a')?.calls).toBe(9)
+  // There is nothing to give back any more.
+  expect(leaseCalls(waited.state, claimOf({ made: 9, kept: [], now: exactly(block.untilMs) })).state).toBe(waited.state)
 })
 
 test('L4: a process has one lease, however often it leases', () => {
@@ -213,7 +243,7 @@ describe('L5: after a refusal', () => {
   })
 
   test('one call is leased, when every process has seen the refusal and a call from just before is an interval past', () => {
-    const { state, block } = lease(refused, { process: 'b', wanted: 10 })
+    const { state, block } = lease(refused, { process: 'b', wanted: 10, now: exactly(NOON_MS) })
     expect(block.calls).toBe(1)
     expect(block.fromMs).toBe(NOON_MS + MAX_AGE_MS + 1_000)
     expect(state.refusal?.probe).toEqual({ process: 'b', untilMs: block.untilMs })
@@ -393,7 +423,13 @@ class Model {
   #lease(actor: Actor): void {
     const wasRefused = this.#state.refusal
     const { state, outcome } = leaseCalls(this.#state, this.#claim(actor))
-    if (outcome.kind !== 'leased') return expect(state).toBe(this.#state)
+    if (outcome.kind !== 'leased') {
+      // Who waits may have given back what it could not use; nothing else has changed.
+      expect(leasedCalls(state)).toBeLessThanOrEqual(leasedCalls(this.#state))
+      expect({ ...state, leases: [] }).toEqual({ ...this.#state, leases: [] })
+      this.#state = state
+      return
+    }
     const { block, isProbe } = outcome
     // L3, L5
     expect(block.fromMs).toBeGreaterThanOrEqual(MIDNIGHT_MS + DAY_MARGIN_MS)
