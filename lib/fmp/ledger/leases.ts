@@ -12,7 +12,7 @@
 
 import { MS_PER_DAY } from '../../core/dates.ts'
 import { DRIFT, type TimeBounds } from '../../core/remote-clock.ts'
-import { leasedCalls, type Block, type Lease, type LedgerState, type Refusal } from './state.ts'
+import { callsIn, joined, leasedCalls, type Block, type Lease, type LedgerState, type Refusal } from './state.ts'
 
 /** How long a lease is used for, at the set rate. Longer ones cost fewer requests, shorter ones lose less with a process. */
 export const LEASE_MS = 10_000
@@ -159,18 +159,6 @@ function blockOf(
   return calls < 1 ? undefined : { fromMs, untilMs: Math.ceil(fromMs + calls * stepMs + slackMs), calls }
 }
 
-/** Blocks, with those joined that follow each other without a gap. */
-export function joined(blocks: readonly Block[]): readonly Block[] {
-  const done: Block[] = []
-  for (const next of blocks) {
-    const last = done.at(-1)
-    const isNext = last?.untilMs === next.fromMs
-    if (!isNext) done.push(next)
-    else done[done.length - 1] = { fromMs: last.fromMs, untilMs: next.untilMs, calls: last.calls + next.calls }
-  }
-  return done
-}
-
 /** Ends the lease of a process: its calls that were not made are free again. */
 export function endLease(state: LedgerState, claim: Claim & { readonly intervalMs: number }): LedgerState {
   const { process, made, kept, now, intervalMs } = claim
@@ -237,10 +225,6 @@ export function tidied(state: LedgerState, now: TimeBounds): LedgerState {
     closedCalls: state.closedCalls + calls,
     leases: state.leases.filter((lease) => !isForgotten(lease)),
   }
-}
-
-function callsIn(blocks: readonly Block[]): number {
-  return blocks.reduce((sum, { calls }) => sum + calls, 0)
 }
 
 /** When the first block of the next day's ledger may begin. */

@@ -6,7 +6,6 @@ import {
   AHEAD_MS,
   callsOfLease,
   endLease,
-  joined,
   LEASE_MS,
   leaseCalls,
   noteAnswer,
@@ -15,7 +14,7 @@ import {
   type LeaseOutcome,
 } from './leases.ts'
 import type { LedgerAccess, Part, RecordOptions } from './record.ts'
-import type { LedgerState } from './state.ts'
+import { callsIn, joined, type LedgerState } from './state.ts'
 
 export type LeasingOptions = Pick<RecordOptions, 'storeTime' | 'random'> & {
   /** The least time between the starts of two calls of all processes; 0 if there is none. */
@@ -56,7 +55,7 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
   let mostCalls = 1
   let waitsUntilMs = 0
 
-  const callsHeld = (): number => part.held.reduce((sum, { calls }) => sum + calls, 0)
+  const callsHeld = (): number => callsIn(part.held)
 
   async function lease(): Promise<LeaseOutcome | 'sharpen'> {
     return await ledger.change<LeaseOutcome | 'sharpen'>((state, claim) => {

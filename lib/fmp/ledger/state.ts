@@ -73,6 +73,23 @@ export function leasedCalls({ closedCalls, leases }: LedgerState): number {
   return leases.reduce((sum, { calls }) => sum + calls, closedCalls)
 }
 
+/** The calls that blocks still allow. */
+export function callsIn(blocks: readonly Block[]): number {
+  return blocks.reduce((sum, { calls }) => sum + calls, 0)
+}
+
+/** Blocks, with those joined that follow each other without a gap. */
+export function joined(blocks: readonly Block[]): readonly Block[] {
+  const done: Block[] = []
+  for (const next of blocks) {
+    const last = done.at(-1)
+    const isNext = last?.untilMs === next.fromMs
+    if (!isNext) done.push(next)
+    else done[done.length - 1] = { fromMs: last.fromMs, untilMs: next.untilMs, calls: last.calls + next.calls }
+  }
+  return done
+}
+
 export function formatLedger(state: LedgerState): string {
   return `${JSON.stringify(state)}\n`
 }

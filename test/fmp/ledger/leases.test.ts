@@ -6,7 +6,6 @@ import {
   callsOfLease,
   DAY_MARGIN_MS,
   endLease,
-  joined,
   leaseCalls,
   leaseOf,
   MAX_AGE_MS,
@@ -17,7 +16,7 @@ import {
   type LeaseClaim,
   type RefusalClaim,
 } from '../../../lib/fmp/ledger/leases.ts'
-import { emptyLedger, leasedCalls, type Block, type LedgerState } from '../../../lib/fmp/ledger/state.ts'
+import { emptyLedger, joined, leasedCalls, type Block, type LedgerState } from '../../../lib/fmp/ledger/state.ts'
 import { forRandomCases, oneOf, wholeBetween, type Random } from '../../support/random.ts'
 import { day } from '../../support/values.ts'
 
