@@ -113,10 +113,18 @@ export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
     state: {
       ...changed,
       freeFromMs: intervalMs === 0 ? changed.freeFromMs : block.untilMs,
-      refusal: refusal && { ...refusal, probe: { process: claim.process, untilMs: block.untilMs } },
+      refusal: refusal && probedBy(claim, block, refusal, state.limitedUntilMs !== null),
     },
     outcome: { kind: 'leased', block, isProbe: refusal !== null },
   }
+}
+
+/** The refusal that a process finds out about in its block. */
+function probedBy({ process, now }: Claim, { untilMs }: Block, refusal: Refusal, isLimited: boolean): Refusal {
+  // Nobody has asked for so long that nobody knows whether it was unbroken: its runs were over.
+  const isForgotten = !isLimited && now.earliestMs > refusal.untilMs + FORGOTTEN_MS
+  const sinceMs = isForgotten ? now.earliestMs : refusal.sinceMs
+  return { ...refusal, sinceMs, probe: { process, untilMs } }
 }
 
 /** A process that waits gives back the calls whose time has passed: it may wait until it is taken for dead. */

@@ -304,6 +304,14 @@ describe('L5: after a refusal', () => {
     expect(later).toMatchObject({ epoch: probed.epoch, refusal: probed.refusal })
   })
 
+  test('from runs that are long over, the next one counts the two minutes anew', () => {
+    const hour = exactly(NOON_MS + 3_600_000)
+    const { state, block } = lease(refused, { process: 'c', now: hour })
+    expect(state.refusal).toMatchObject({ sinceMs: hour.earliestMs, probe: { process: 'c' } })
+    const again = noteRefusal(state, refusalOf({ process: 'c', made: 1, now: exactly(block.untilMs + 100) }))
+    expect(again.limitedUntilMs).toBeNull()
+  })
+
   test('unbroken for 130 s nobody calls for an hour', () => {
     const probed = lease(refused, { process: 'b' }).state
     const early = noteRefusal(probed, refusalOf({ process: 'b', now: exactly(NOON_MS + 129_999) }))
