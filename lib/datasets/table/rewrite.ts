@@ -74,8 +74,11 @@ export async function rewriteFile(
   return { bytes, rows: [...entries.values()].reduce((sum, { rows }) => sum + rows, 0) }
 }
 
-/** A group leaves 10 MB of garbage. More collections take more time, fewer more memory. */
-const GROUPS_PER_COLLECTION = 4
+/**
+ * A group leaves 10 MB of garbage. More collections take more time, fewer more memory: a night of 5,000 symbols takes 246 to
+ * 252 MB with one after four groups, and 242 with one after two, for a tenth more CPU than without a table either way.
+ */
+const GROUPS_PER_COLLECTION = 2
 
 /** Below this a collection is not worth its time: no run of 500 symbols takes as much. */
 const WORTHWHILE_BYTES = 200e6
