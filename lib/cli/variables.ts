@@ -1,4 +1,4 @@
-// The settings of a run that come from the environment only, in the order of --help. Their form is in settings.ts.
+// The settings of a run that come from the environment only, in the order of --help. Their form is in setting.ts.
 
 import { FMP_BASE_URL } from '../core/config.ts'
 import type { Settings } from './setting.ts'

@@ -111,25 +111,23 @@ test('ingest table touches nothing under raw/, whatever it does and finds', asyn
   expect(await traces(raw)).toEqual(before)
 })
 
-test('DuckDB reads every row once while processes keep the table over the end of a month and of a year', async () => {
+test('a reader that opens each file once reads every row once while processes keep the table over the end of a month and of a year', async () => {
   await using stage = await setStage({ bars: barsFor(SYMBOLS, '2023-11-01', '2025-01-10') })
   const list = ['--tickers', SYMBOLS.join(','), '--table']
   const backfill = [...list, '--backfill', '--from-date', '2023-11-01']
   await stage.run(backfill, { now: '2024-12-27T15:00:00Z' })
   const connection = await (await DuckDBInstance.create()).connect()
-  const state = { isOver: false, stored: 0, reads: 0, wrongs: [] as string[], failures: [] as string[] }
+  // DuckDB itself opens a file more than once, and may meet two versions of it.
+  const tables = async () => (await stage.lake.keys()).filter((key) => key.startsWith('tables/prices/'))
+  await using copy = await copyOf({ keys: tables, bytes: stage.lake.bytes })
+  const state = { isOver: false, stored: 0, reads: 0, wrongs: [] as string[] }
   const read = async () => {
     while (!state.isOver) {
       // What was there before the reader began must be there.
       const atLeast = state.stored
-      const query = `SELECT count(*) AS rows, count(DISTINCT (symbol, date)) AS keys FROM '${stage.lake.out}/tables/prices/*.parquet'`
-      // A DuckDB that reads again and again may fail on a file that is replaced just then (seen once in hundreds of runs). It
-      // says so, and reads rightly the next time: what matters is that it never gives wrong rows.
-      const answer = await connection
-        .runAndReadAll(query)
-        .catch((error: unknown) => void state.failures.push(String(error)))
-      if (answer === undefined) continue
-      const [row] = answer.getRowObjectsJson()
+      const folder = join(await copy.folder(), 'tables', 'prices')
+      const query = `SELECT count(*) AS rows, count(DISTINCT (symbol, date)) AS keys FROM '${folder}/*.parquet'`
+      const [row] = (await connection.runAndReadAll(query)).getRowObjectsJson()
       const [rows, keys] = [Number(row?.['rows']), Number(row?.['keys'])]
       if (rows !== keys || rows < atLeast) state.wrongs.push(`${rows} rows of ${keys} keys, ${atLeast} were stored`)
       state.reads += 1
@@ -151,7 +149,6 @@ test('DuckDB reads every row once while processes keep the table over the end of
   connection.closeSync()
   expect(state.wrongs).toEqual([])
   expect(state.reads).toBeGreaterThan(nights.length)
-  expect(state.failures.length).toBeLessThanOrEqual(state.reads / 10)
   expect(await tableDifferences(stage.lake.out)).toEqual([])
 })
 

@@ -44,6 +44,9 @@ const FORGOTTEN_MS = 120_000
 /** How long after its block a probe may report: a call takes up to 30 s by default. */
 export const PROBE_REPORT_MS = 35_000
 
+/** How often the others look whether FMP answers again. */
+const PROBE_POLL_MS = 2_000
+
 /** How long calls are refused without a break before the limit of the day is taken for reached. */
 const DAY_LIMIT_MS = 130_000
 
@@ -99,7 +102,7 @@ export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
   if (state.limitedUntilMs !== null && now.earliestMs < state.limitedUntilMs)
     return { state, outcome: { kind: 'limited', untilMs: state.limitedUntilMs } }
   const { refusal } = state
-  if (refusal !== null && isProbed(refusal, claim)) return waiting(state, claim, now.latestMs + 2_000)
+  if (refusal !== null && isProbed(refusal, claim)) return waiting(state, claim, now.latestMs + PROBE_POLL_MS)
   const left = dailyCalls - leasedCalls(without(state, claim.process)) - made - callsIn(kept)
   if (left < 1) return { state, outcome: { kind: 'spent' } }
   const fromMs = Math.ceil(Math.max(startOf(state, claim), dayStart(state.day) + DAY_MARGIN_MS))

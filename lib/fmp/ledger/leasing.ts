@@ -47,7 +47,7 @@ export type Leasing = {
 const RENEWED_AT = 0.25
 
 /** While others call for so long, there is time to find out the store's time. */
-const SHARPENING_MS = 2_000
+const REFINEMENT_MS = 2_000
 
 export function createLeasing(options: LeasingOptions, part: Part, ledger: LedgerAccess): Leasing {
   const { intervalMs, storeTime, random, dailyCalls = Infinity } = options
@@ -57,11 +57,11 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
 
   const callsHeld = (): number => callsIn(part.held)
 
-  async function lease(): Promise<LeaseOutcome | 'sharpen'> {
-    return await ledger.change<LeaseOutcome | 'sharpen'>((state, claim) => {
+  async function lease(): Promise<LeaseOutcome | 'refine'> {
+    return await ledger.change<LeaseOutcome | 'refine'>((state, claim) => {
       // A block loses less at its edges then.
-      const isEarly = state.freeFromMs > claim.now.latestMs + SHARPENING_MS
-      if (isEarly && part.held.length === 0 && ledger.isBlurred()) return { state: undefined, result: 'sharpen' }
+      const isEarly = state.freeFromMs > claim.now.latestMs + REFINEMENT_MS
+      if (isEarly && part.held.length === 0 && ledger.isTimeUncertain()) return { state: undefined, result: 'refine' }
       mostCalls = callsOfLease(state, claim, intervalMs)
       const wanted = Math.max(1, Math.min(mostCalls, options.wanted()) - callsHeld())
       const { latencyMs } = part
@@ -93,8 +93,8 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
     },
     async renew(isAwaited) {
       let outcome = await lease()
-      while (outcome === 'sharpen') {
-        await ledger.sharpen()
+      while (outcome === 'refine') {
+        await ledger.refineTime()
         outcome = await lease()
       }
       return accept(outcome, isAwaited && part.held.length === 0)

@@ -65,9 +65,9 @@ export type LedgerAccess = {
   /** Changes the ledger, again and again until nobody else has changed it meanwhile. */
   change<T>(apply: Change<T>): Promise<T>
   /** Whether the store's time is known so roughly that it costs calls, and can be known better. */
-  isBlurred(): boolean
+  isTimeUncertain(): boolean
   /** Narrows what is known of the store's time. Takes up to a second. */
-  sharpen(): Promise<void>
+  refineTime(): Promise<void>
 }
 
 type Reading = { readonly state: LedgerState; readonly version: string; readonly day: IsoDate }
@@ -79,15 +79,15 @@ const BACKOFF = { baseMs: 50, capMs: 1_000 }
 const MAX_REFUSALS = 20
 
 /** As uncertain as the store's time is, so long nobody calls between the blocks of two processes. */
-const SHARP_MS = 100
-const MAX_SHARPENINGS = 10
+const UNCERTAIN_MS = 100
+const MAX_REFINEMENTS = 10
 
 /** One exchange at a time may use it. */
 export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
   const { record, clock, random, process, signal } = options
   let known: { readonly day: IsoDate; readonly epoch: number } | undefined
   let turn = 0
-  let sharpenings = 0
+  let refinements = 0
   const now = async (): Promise<TimeBounds> => await storeTimeOf(options)
 
   async function look(): Promise<Reading> {
@@ -134,12 +134,12 @@ export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
   return {
     look,
     change,
-    isBlurred() {
+    isTimeUncertain() {
       const bounds = options.storeTime.now()
-      return bounds !== undefined && sharpenings < MAX_SHARPENINGS && bounds.latestMs - bounds.earliestMs > SHARP_MS
+      return bounds !== undefined && refinements < MAX_REFINEMENTS && bounds.latestMs - bounds.earliestMs > UNCERTAIN_MS
     },
-    async sharpen() {
-      sharpenings += 1
+    async refineTime() {
+      refinements += 1
       const { earliestMs, latestMs } = await now()
       // When the middle of the bounds passes from one second to the next, the answer tells which half holds: the header
       // `Date` has whole seconds.

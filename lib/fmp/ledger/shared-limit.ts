@@ -67,7 +67,7 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
     const needsLook = part.held.length > 0 && ageMs() > MAX_AGE_MS / 2 && nextInMs(now) <= lookAheadMs()
     if (isDue) void exchanges.run(async () => fail(await leasing.renew(isAwaited)))
     else if (needsLook) void exchanges.run(ledger.look)
-    else if (ledger.isBlurred()) void exchanges.run(ledger.sharpen)
+    else if (ledger.isTimeUncertain()) void exchanges.run(ledger.refineTime)
   }
 
   /** How long nothing happens that the end of an exchange does not tell. */

@@ -343,7 +343,7 @@ describe('a look', () => {
 test('the store’s time that never comes is a defect of the program', async () => {
   const clock = createFakeClock()
   const { ledger } = open()
-  expect(ledger.isBlurred()).toBe(false)
+  expect(ledger.isTimeUncertain()).toBe(false)
   const record: LedgerRecord = {
     locate: String,
     read: async () => ({ text: undefined, version: '' }),
@@ -375,8 +375,8 @@ test('the store’s time is asked for again where it is known by the second only
   const access = accessLedger(options, newPart())
   await access.look()
   let times = 0
-  while (access.isBlurred()) {
-    await access.sharpen()
+  while (access.isTimeUncertain()) {
+    await access.refineTime()
     times += 1
   }
   const { earliestMs = 0, latestMs = 0 } = storeTime.now() ?? {}

@@ -75,6 +75,27 @@ describe('where everything works', () => {
     expect(played.storeRequests).toBeLessThan((300 / 10) * 5 + 15)
   })
 
+  test.each([
+    [8, 160],
+    [32, 550],
+  ])('%i processes make no more than %i requests to the store in a minute', async (processes, most) => {
+    const played = await play(storyOf(seededRandom(1), { processes, workers: 8, storeMs: 40, lengthMs: 300_000 }))
+    expect(played.storeRequests / 5).toBeLessThan(most)
+  })
+
+  test('eight processes of which one is killed every two seconds still make a quarter of the calls', async () => {
+    const killed = { processes: 8, workers: 8, intervalMs: 100, storeMs: 10, deathChance: 1 / 12, lengthMs: 300_000 }
+    const uses = await Promise.all(
+      [1, 2, 3].map(async (seed) => {
+        const story = storyOf(seededRandom(seed), killed)
+        const played = await play(story)
+        expect(played.deaths).toBeGreaterThan(130)
+        return useOf(story, played)
+      }),
+    )
+    expect(Math.min(...uses)).toBeGreaterThan(0.25)
+  })
+
   test('what is left over is given back at the end', async () => {
     const played = await play(storyOf(seededRandom(2), { processes: 3, lengthMs: 33_000 }))
     expect(played.calls.length).toBeGreaterThan(50)
