@@ -9,7 +9,8 @@ import { boundsOf, readMetadata, type FileMetadata } from './metadata.ts'
 import type { Slice } from './thrift.ts'
 
 export type { FileFacts }
-export type { GroupedFile, GroupWriter, SymbolRows } from './row-groups.ts'
+export type { GroupWriter } from './group-writer.ts'
+export type { GroupedFile, SymbolRows } from './row-groups.ts'
 
 export type FileContent = {
   readonly columns: readonly Column[]
@@ -136,8 +137,11 @@ export function readFooter(
   return { createdBy, rows, span: { from, to }, ingestMs, rowsSha256: sha, asked, carried, carriedBy }
 }
 
-/** Files of many row groups: see row-groups.ts, which needs the libraries that decode and encode. */
+/** Files of many row groups: see row-groups.ts, which needs the library that decodes rows. */
 export const loadRowGroups = async () => await import('./row-groups.ts')
+
+/** How they are written: see group-writer.ts, which needs the library that encodes rows. */
+export const loadGroupWriter = async () => await import('./group-writer.ts')
 
 /** What a footer says beyond `Footer`: see facts.ts, which needs the library that decodes rows. */
 export async function readFacts(

@@ -1,10 +1,11 @@
-// A file of a table with some of its symbols changed. Row groups without a change are copied byte by byte.
+// A file of a table with some of its symbols changed. Row groups without a change are kept byte by byte.
 
 import { memoryUsage } from 'node:process'
 import type { Column } from '../../core/dataset.ts'
 import { IngestError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
 import {
+  loadGroupWriter,
   loadRowGroups,
   type GroupedFile,
   type GroupWriter,
@@ -35,6 +36,8 @@ export type FileAbout = Omit<TableFooter, 'entries'> & {
   readonly columns: readonly Column[]
   /** What is `settled` from now on, of symbols of which it is known anew. */
   readonly settled?: ReadonlyMap<string, string>
+  /** The file becomes one without any of the old rows. */
+  readonly isAnew?: boolean
 }
 
 /**
@@ -46,18 +49,18 @@ export async function rewriteFile(
   changes: AsyncIterable<Change> | Iterable<Change>,
   about: FileAbout,
 ): Promise<{ readonly bytes: Uint8Array; readonly rows: number }> {
-  const { createGroupWriter } = await loadRowGroups()
-  const { columns, createdBy } = about
-  const writer = createGroupWriter(columns, createdBy)
+  const { createGroupWriter } = await loadGroupWriter()
+  const { columns, createdBy, isAnew = false } = about
+  const writer = createGroupWriter(columns, createdBy, old?.file)
   const entries = new Map<string, SymbolEntry>()
   const next = await createCursor(changes)
   const merging = { next, writer, entries }
   let merged = 0
-  for (const part of partsOf(old)) {
+  for (const part of partsOf(isAnew ? undefined : old)) {
     const change = next.peek()
     const isUnchanged = change === undefined || !isBefore(change.symbol, part.end)
-    if (old !== undefined && part.group !== undefined && isUnchanged) {
-      copyGroup(old, part.group, writer)
+    if (part.group !== undefined && isUnchanged) {
+      writer.keep(part.group)
       for (const [symbol, entry] of part.entries) entries.set(symbol, entry)
     } else {
       if (merged % GROUPS_PER_COLLECTION === 0) collectGarbage()
@@ -125,16 +128,6 @@ function partsOf(old: OldFile | undefined): readonly Part[] {
     const end = next === undefined ? undefined : entries[next]?.[0]
     return { entries: entries.slice(starts[index], next), group: groups.length > 0 ? index : undefined, end }
   })
-}
-
-function copyGroup({ file, location }: OldFile, group: number, writer: GroupWriter): void {
-  const chunk = file.metadata.row_groups[group]
-  if (chunk === undefined) return
-  try {
-    writer.copy(file, chunk)
-  } catch (error) {
-    throw damagedTableError(location, error)
-  }
 }
 
 /** The rows of a part by symbol. Rejects with an IngestError if they are not what the footer says of them. */

@@ -136,7 +136,7 @@ export async function rewriteUnit(rewriting: Rewriting, context: OpenContext, fi
     const { stored, old } = opened
     const isAnew = isToBeMadeAnew(opened, rewriting)
     const about = aboutFile(isAnew ? undefined : opened.footer, rewriting, context)
-    const file = await rewriteFile(isAnew ? undefined : old, changes(opened), about)
+    const file = await rewriteFile(old, changes(opened), { ...about, isAnew })
     if (stored === undefined && file.rows === 0) return false
     const result =
       stored === undefined

@@ -3,8 +3,9 @@ import { checkTable, type TableFinding } from '../../../lib/datasets/table/check
 import type { Unit } from '../../../lib/datasets/table/layout.ts'
 import type { Change } from '../../../lib/datasets/table/rewrite.ts'
 import { rewriteUnit } from '../../../lib/datasets/table/units.ts'
+import { openGroups } from '../../../lib/parquet/row-groups.ts'
 import { contextOf, createTableLake, nightOf, rowOf, type TableLake } from '../../support/lakes/table-lake.ts'
-import { at, failureOf } from '../../support/values.ts'
+import { at, failureOf, prices } from '../../support/values.ts'
 
 const NOW = nightOf('2024-02-05')
 const LAYOUT = { baseYear: 2024, buckets: 16 }
@@ -68,7 +69,9 @@ describe('a check', () => {
     const lake = await lakeOf()
     await tamper(lake, 'X', () => [{ row: rowOf('X', '2024-02-01'), ingestMs: at(NOW) }])
     expect(await lake.findings(NOW)).toEqual([`table_extra ${KEY} X 2024-02-01`])
-    await lake.store.replace(KEY, (lake.store.files.get(KEY) ?? new Uint8Array()).with(30, 0xff).with(31, 0xff), {})
+    const bytes = lake.store.files.get(KEY) ?? new Uint8Array()
+    const page = openGroups(bytes, prices().columns).groups[0]?.[0]?.start ?? 0
+    await lake.store.replace(KEY, bytes.with(page, 0xff).with(page + 1, 0xff), {})
     expect(await lake.findings(NOW)).toEqual([`table_damaged ${KEY} undefined `])
     lake.remove((key) => key === KEY)
     await lake.store.create('tables/prices/x.parquet', new Uint8Array(), {})

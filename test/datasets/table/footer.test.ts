@@ -9,7 +9,7 @@ import {
   type SymbolEntry,
 } from '../../../lib/datasets/table/footer.ts'
 import type { Layout } from '../../../lib/datasets/table/layout.ts'
-import { createGroupWriter } from '../../../lib/parquet/row-groups.ts'
+import { createGroupWriter } from '../../../lib/parquet/group-writer.ts'
 import { fuzz, FUZZ_TIMEOUT_MS } from '../../support/fuzz.ts'
 import { wholeBetween } from '../../support/random.ts'
 import { at, day, priceRow, prices } from '../../support/values.ts'

@@ -77,14 +77,8 @@ function drawChanges(random: Random, close: number): readonly Change[] {
 }
 
 /** A hash of the pages of each row group. */
-const groupsOf = ({ file: { bytes, metadata } }: OldFile) =>
-  metadata.row_groups.map(({ columns: chunks }) => {
-    const start = Math.min(
-      ...chunks.map(({ meta_data: data }) => Number(data?.dictionary_page_offset ?? data?.data_page_offset)),
-    )
-    const length = chunks.reduce((sum, { meta_data: data }) => sum + Number(data?.total_compressed_size), 0)
-    return Bun.hash(bytes.subarray(start, start + length))
-  })
+const groupsOf = ({ file: { groups } }: OldFile) =>
+  groups.map((pieces) => Bun.hash(pieces.map(({ bytes }) => Bun.hash(bytes)).join(' ')))
 
 describe('rewriteFile()', () => {
   test('any sequence of changes leaves what a plain map of rows would hold', async () => {
@@ -112,15 +106,13 @@ describe('rewriteFile()', () => {
     })
   }, 60_000)
 
-  test('copies the bytes of the groups without a change, and copies a copy to the same bytes', async () => {
+  test('keeps the bytes of the groups without a change', async () => {
     const first = await rewrite(
       undefined,
       ['A', 'B', 'C', 'D'].map((symbol) => changeOf(symbol, () => rowsOf(symbol, 5_000))),
     )
     expect(first.file.metadata.row_groups).toHaveLength(4)
-    // A count of NaN that the library writes and does not read is left out by the first copy.
-    const copied = await rewrite(first, [])
-    expect(Buffer.compare((await rewrite(copied, [])).file.bytes, copied.file.bytes)).toBe(0)
+    expect(groupsOf(await rewrite(await rewrite(first, []), []))).toEqual(groupsOf(first))
     const second = await rewrite(first, [changeOf('B', () => rowsOf('B', 4_999, 2))])
     const [before, after] = [groupsOf(first), groupsOf(second)]
     expect(after.map((hash, index) => hash === before[index])).toEqual([true, false, true, true])
