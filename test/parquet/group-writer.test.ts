@@ -192,6 +192,19 @@ describe('a file that replaces another', () => {
     })
   })
 
+  test('keeps a group in its place where there is no room before it, and else moves it there', () => {
+    const both = generationOf([
+      ['A', rowsOf('A', 6_000)],
+      ['B', rowsOf('B', 5_000)],
+    ])
+    const alone = both.content.slice(1)
+    const first = replace(both, alone)
+    expect(startsOf(first.file)).toEqual(startsOf(both.file).slice(columns.length))
+    const second = replace(first, alone)
+    expect(Math.max(...startsOf(second.file))).toBeLessThan(Math.min(...startsOf(first.file)))
+    expect(startsOf(replace(second, alone).file)).toEqual(startsOf(second.file))
+  })
+
   test('does not grow without end, and is made short again when little of it is in use', () => {
     let last = generationOf(monthOf(1))
     const ratios: number[] = []
