@@ -32,7 +32,7 @@ const settings = configOf({ usesLedger: true, dailyCalls: 250, apiKey: KEY })
 const put = async ({ store }: World, text: string): Promise<void> =>
   void (await store.sharedText(AT).write(text, (await store.sharedText(AT).read()).version))
 
-async function ledgerIn({ store }: World) {
+async function ledgerIn({ store }: Pick<World, 'store'>) {
   return parseLedger((await store.sharedText(AT).read()).text, DAY, AT)
 }
 
@@ -107,6 +107,16 @@ describe('the pace of a command with a few calls', () => {
     const why = new Error('stopped')
     stop.abort(why)
     expect(await pace?.().catch((error: unknown) => error)).toBe(why)
+  })
+
+  test('has as long for the one call of a refusal as the settings give a call', async () => {
+    const world = openWorld()
+    const refusal = { sinceMs: NOON_MS, untilMs: NOON_MS, count: 1, probe: null }
+    await put(world, formatLedger({ ...emptyLedger(DAY), refusal }))
+    const { store, effects } = world
+    await openPace({ ...settings, apiTimeoutSeconds: 90 }, { store, process: 'a', effects })?.()
+    const { refusal: found, leases } = await ledgerIn(world)
+    expect(found?.probe).toEqual({ process: 'a', untilMs: (leases[0]?.blocks[0]?.untilMs ?? 0) + 95_000 })
   })
 
   test('fails where the calls of the day are made', async () => {

@@ -10,7 +10,6 @@ import {
   leaseCalls,
   noteAnswer,
   noteRefusal,
-  PROBE_REPORT_MS,
   type LeaseOutcome,
 } from './leases.ts'
 import type { LedgerAccess, Part, RecordOptions } from './record.ts'
@@ -19,6 +18,8 @@ import { callsIn, joined, type LedgerState } from './state.ts'
 export type LeasingOptions = Pick<RecordOptions, 'storeTime' | 'random'> & {
   /** The least time between the starts of two calls of all processes; 0 if there is none. */
   readonly intervalMs: number
+  /** How long a call may take. */
+  readonly timeoutMs: number
   /** The calls of a UTC day of all processes; undefined if there is no limit. */
   readonly dailyCalls: number | undefined
   /** How many calls the process still wants to make, as far as it knows. */
@@ -50,7 +51,7 @@ const RENEWED_AT = 0.25
 const REFINEMENT_MS = 2_000
 
 export function createLeasing(options: LeasingOptions, part: Part, ledger: LedgerAccess): Leasing {
-  const { intervalMs, storeTime, random, dailyCalls = Infinity } = options
+  const { intervalMs, timeoutMs, storeTime, random, dailyCalls = Infinity } = options
   /** The calls of a lease, as the ledger was last seen. */
   let mostCalls = 1
   let waitsUntilMs = 0
@@ -65,7 +66,7 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       mostCalls = callsOfLease(state, claim, intervalMs)
       const wanted = Math.max(1, Math.min(mostCalls, options.wanted()) - callsHeld())
       const { latencyMs } = part
-      const leased = leaseCalls(state, { ...claim, wanted, intervalMs, dailyCalls, latencyMs })
+      const leased = leaseCalls(state, { ...claim, wanted, intervalMs, timeoutMs, dailyCalls, latencyMs })
       return { state: leased.state === state ? undefined : leased.state, result: leased.outcome }
     })
   }
@@ -80,7 +81,7 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       waitsUntilMs = untilMs + (random() * AHEAD_MS) / 3
       return undefined
     }
-    if (outcome.isProbe) part.probingUntilMs = outcome.block.untilMs + PROBE_REPORT_MS
+    if (outcome.probedUntilMs !== undefined) part.probingUntilMs = outcome.probedUntilMs
     part.held = joined([...part.held, outcome.block])
     return undefined
   }

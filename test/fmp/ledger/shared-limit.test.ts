@@ -188,17 +188,18 @@ function openWorld(changes: Partial<Story> = {}) {
 
 type Answer = 'answered' | 'refused' | 'dead'
 
-/** Makes one call after the other, each answered after 100 ms. Resolves to the error that ends it. */
+/** Makes one call after the other, each answered after `tookMs`. Resolves to the error that ends it. */
 async function callOn(
   { machine, limit }: { machine: Machine; limit: SharedLimit },
   answer: () => Answer,
+  tookMs = () => 100,
 ): Promise<unknown> {
   try {
     for (;;) {
       for (let waited = limit.take(); waited !== undefined; waited = limit.take()) await waited
       const reply = answer()
       if (reply === 'dead') machine.kill()
-      await machine.after(100)
+      await machine.after(tookMs())
       if (reply === 'refused') limit.refused(undefined)
       else limit.answered()
     }
@@ -326,6 +327,26 @@ describe('one process', () => {
     expect(Math.max(...gaps)).toBeLessThan(45_000)
     expect(newestOf(store).refusal).toBeNull()
     expect(times.at(-1)).toBeGreaterThan(START_MS + 98_000)
+  })
+
+  test('that finds out whether FMP answers again calls alone, for as long as a call may take', async () => {
+    const { time, store, open } = openWorld({ intervalMs: 1_000, timeoutMs: 120_000 })
+    const calls: { readonly atMs: number; readonly isProbe: boolean }[] = []
+    const answer = (): Answer => {
+      calls.push({ atMs: time.now(), isProbe: (newestOf(store).refusal?.probe ?? null) !== null })
+      return calls.length === 1 ? 'refused' : 'answered'
+    }
+    for (const one of [open(), open(), open()]) {
+      void callOn(one, answer, () => (calls.at(-1)?.isProbe === true ? 60_000 : 100))
+    }
+    await runFor(time, 120_000)
+    const probes = calls.filter(({ isProbe }) => isProbe)
+    expect(probes).toHaveLength(1)
+    const next = calls[calls.findIndex(({ isProbe }) => isProbe) + 1]
+    expect((next?.atMs ?? 0) - (probes[0]?.atMs ?? 0)).toBeGreaterThan(60_000)
+    // Its answer counts, however late it came.
+    expect(newestOf(store).refusal).toBeNull()
+    expect(calls.length).toBeGreaterThan(20)
   })
 
   test('that is refused while it leases uses nothing of that lease', async () => {

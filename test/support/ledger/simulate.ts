@@ -16,6 +16,8 @@ export type Story = {
   readonly startMs: number
   readonly lengthMs: number
   readonly processes: number
+  /** How long a call may take. */
+  readonly timeoutMs: number
   /** The calls that one process has under way at the most. */
   readonly workers: number
   /** The limit that the processes keep, in milliseconds between two calls; 0 if there is none. */
@@ -39,6 +41,7 @@ export function storyOf(random: Random, changes: Partial<Story> = {}): Story {
     lengthMs: 60_000,
     processes: 1,
     workers: 4,
+    timeoutMs: 30_000,
     intervalMs: 250,
     dailyCalls: undefined,
     storeMs: 20,
@@ -216,6 +219,7 @@ export function openLimit(
     process: `process-${processes}`,
     intervalMs: story.intervalMs === 0 ? 0 : story.intervalMs + MARGIN_MS,
     dailyCalls: story.dailyCalls,
+    timeoutMs: story.timeoutMs,
     wanted: () => 1_000,
     pauseMs: (refusals) => [5_000, 10_000, 20_000, 40_000][refusals - 1] ?? 60_000,
     signal: machine.signal,
