@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { openEffects, type Effects } from '../../lib/commands/effects.ts'
 import { fingerprintOf, openLedger, openPace, readCallsToday } from '../../lib/commands/ledger.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 import { emptyLedger, formatLedger, leasedCalls, parseLedger } from '../../lib/fmp/ledger/state.ts'
 import { createMemoryStore, type MemoryStore } from '../support/lakes/memory-store.ts'
+import { startInProcess } from '../support/runs/in-process.ts'
 import { createVirtualTime, type VirtualTime } from '../support/runs/virtual-time.ts'
 import { at, configOf, day, failureOf } from '../support/values.ts'
 
@@ -125,6 +127,53 @@ describe('the pace of a command with a few calls', () => {
     await put(world, formatLedger({ ...emptyLedger(DAY), closedCalls: 250 }))
     const pace = openPace(settings, { store, process: 'a', effects })
     expect(await failureOf(pace?.() ?? Promise.resolve())).toMatchObject({ kind: 'quota', scope: 'run' })
+  })
+})
+
+/** As if each read of a ledger took so long. */
+function slowed(store: MemoryStore, clock: VirtualTime, ms: number): MemoryStore {
+  const sharedText: MemoryStore['sharedText'] = (key) => {
+    const text = store.sharedText(key)
+    const read = async () => {
+      await clock.sleep(ms)
+      return await text.read()
+    }
+    return { ...text, read }
+  }
+  return { ...store, sharedText }
+}
+
+describe('a store that answers every read too late', () => {
+  const says = `memory/${AT}: the store took 15.0 s for each of the last 20 reads of the ledger`
+
+  test('ends a command with a few calls', async () => {
+    const { store, clock, effects } = openWorld()
+    const pace = openPace(settings, { store: slowed(store, clock, 15_000), process: 'a', effects })
+    const error = await failureOf(pace?.() ?? Promise.resolve())
+    expect(error).toMatchObject({ kind: 'store', scope: 'run' })
+    expect(error.message).toStartWith(says)
+  })
+
+  test('ends a run with exit code 1, and the metrics have the reason', async () => {
+    const { store, clock } = openWorld()
+    const args = ['--tickers', 'AAPL,MSFT', '--out', 'lake', '--ledger']
+    const { done } = startInProcess(args, {
+      env: { FMP_API_KEY: KEY, FMP_BASE_URL: 'http://127.0.0.1:9' },
+      clock,
+      fetch: () => expect.unreachable(),
+      openStore: async () => slowed(store, clock, 15_000),
+      readTextFile: async () => undefined,
+      appendText: async () => undefined,
+    })
+    const { code, stderr } = await done
+    expect(code).toBe(1)
+    expect(stderr).toContain(says)
+    expect(stderr).toContain('Run nearer to the store')
+    const [key = ''] = [...store.files.keys()].filter((one) => /^logs\/ingest\/date=.*\.json$/.test(one))
+    const { run_errors: errors } = JSON.parse(new TextDecoder().decode(store.files.get(key))) as Metrics
+    expect(errors).toEqual([expect.stringContaining(says) as string])
+    // It has given back what it had leased.
+    expect(await ledgerIn({ store })).toMatchObject({ closedCalls: 0, leases: [] })
   })
 })
 

@@ -75,7 +75,7 @@ export type LeaseClaim = Claim & {
   readonly timeoutMs: number
   /** Infinity if there is no limit. */
   readonly dailyCalls: number
-  /** How long a change of the ledger takes: a block that begins at once has so much time more. */
+  /** How soon calls may start after this change: a block that begins before has so much time more. */
   readonly latencyMs: number
 }
 
@@ -156,15 +156,16 @@ function blockOf(
   wanted: number,
   { now, kept, intervalMs, latencyMs, endMs }: LeaseClaim & { readonly endMs: number },
 ): Block | undefined {
+  const lostMs = Math.min(latencyMs, Math.max(0, now.latestMs + latencyMs - fromMs))
   if (intervalMs === 0) {
-    const untilMs = Math.min(Math.ceil(Math.max(fromMs, now.latestMs) + LEASE_MS), endMs)
+    const untilMs = Math.min(Math.ceil(Math.max(fromMs, now.latestMs) + lostMs + LEASE_MS), endMs)
     return untilMs > fromMs ? { fromMs, untilMs, calls: wanted } : undefined
   }
   // A block that follows the last one loses no time between them, and has what that has left over.
   const isNext = kept.at(-1)?.untilMs === fromMs
   // At the edges of a block the time is as uncertain as it will be then.
   const edgesMs = isNext ? 0 : now.latestMs - now.earliestMs + 2 * DRIFT * Math.max(0, fromMs - now.earliestMs)
-  const slackMs = edgesMs + (fromMs <= now.latestMs ? latencyMs : 0)
+  const slackMs = edgesMs + lostMs
   const stepMs = intervalMs * (isNext ? 1 : LATENESS)
   const calls = Math.min(wanted, Math.floor((endMs - fromMs - slackMs) / stepMs))
   return calls < 1 ? undefined : { fromMs, untilMs: Math.ceil(fromMs + calls * stepMs + slackMs), calls }
@@ -196,7 +197,8 @@ export function noteRefusal(state: LedgerState, claim: RefusalClaim): LedgerStat
   const count = (refusal?.count ?? 0) + (isSame ? 0 : 1)
   const sinceMs = refusal?.sinceMs ?? now.earliestMs
   const untilMs = Math.max(refusal?.untilMs ?? 0, isSame ? 0 : now.latestMs + pauseMs(count))
-  const isLimit = now.earliestMs - sinceMs >= DAY_LIMIT_MS
+  // A call from before the pause may be reported long after it.
+  const isLimit = !isSame && now.earliestMs - sinceMs >= DAY_LIMIT_MS
   return {
     ...withLease(state, claim, []),
     epoch: state.epoch + (isSame ? 0 : 1),

@@ -8,6 +8,7 @@ import {
   endLease,
   LEASE_MS,
   leaseCalls,
+  MAX_AGE_MS,
   noteAnswer,
   noteRefusal,
   type LeaseOutcome,
@@ -47,6 +48,9 @@ export type Leasing = {
 /** A lease is renewed when so small a part of it is left. */
 const RENEWED_AT = 0.25
 
+/** The next change of the ledger may take so many times as long as the last one. */
+const LATENCY_SPREAD = 1.5
+
 /** While others call for so long, there is time to find out the store's time. */
 const REFINEMENT_MS = 2_000
 
@@ -65,7 +69,7 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       if (isEarly && part.held.length === 0 && ledger.isTimeUncertain()) return { state: undefined, result: 'refine' }
       mostCalls = callsOfLease(state, claim, intervalMs)
       const wanted = Math.max(1, Math.min(mostCalls, options.wanted()) - callsHeld())
-      const { latencyMs } = part
+      const latencyMs = callableInMs(part)
       const leased = leaseCalls(state, { ...claim, wanted, intervalMs, timeoutMs, dailyCalls, latencyMs })
       return { state: leased.state === state ? undefined : leased.state, result: leased.outcome }
     })
@@ -119,6 +123,12 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
     },
     end: () => ledger.change((state, claim) => unlessSame(state, endLease(state, { ...claim, intervalMs }))),
   }
+}
+
+/** How soon calls may start after a change: when it is written, and the ledger read again where it would be too old then. */
+function callableInMs({ latencyMs, writeMs }: Part): number {
+  const exchangeMs = latencyMs * LATENCY_SPREAD
+  return exchangeMs > MAX_AGE_MS ? exchangeMs : writeMs * LATENCY_SPREAD
 }
 
 /** A change that leaves the ledger alone where it changes nothing. */

@@ -77,6 +77,18 @@ describe('L1: the blocks of processes', () => {
     expect(rough.untilMs - rough.fromMs - (sharp.untilMs - sharp.fromMs)).toBe(700 + 300 - 50)
   })
 
+  test('have time for a change that is known only after they begin, however soon that is', () => {
+    const { state } = lease(EMPTY, { latencyMs: 0 })
+    const lengthIn = (aheadMs: number) => {
+      const { block } = lease(state, { process: 'b', now: exactly(state.freeFromMs - aheadMs), latencyMs: 2_500 })
+      return block.untilMs - block.fromMs
+    }
+    const least = Math.min(...[0, 1_000, 2_000, 2_500, 3_000].map(lengthIn))
+    expect([0, 1_000, 2_000, 2_500, 3_000].map((ms) => Math.round((lengthIn(ms) - least) / 10) * 10)).toEqual([
+      2_500, 1_500, 500, 0, 0,
+    ])
+  })
+
   test('of one process that follow each other become one, without time lost between them', () => {
     const first = lease(EMPTY, { latencyMs: 0 })
     const { state, block } = lease(first.state, { kept: [{ ...first.block, calls: 2 }], made: 8, turn: 2 })
@@ -100,6 +112,9 @@ describe('L1: the blocks of processes', () => {
     const { state, block } = lease(EMPTY, { intervalMs: 0 })
     expect(block).toMatchObject({ fromMs: NOON_MS, calls: 10 })
     expect(lease(state, { process: 'b', intervalMs: 0 }).block.fromMs).toBe(NOON_MS)
+    // Its calls have their time once the change is known.
+    const slow = lease(EMPTY, { intervalMs: 0, latencyMs: 30_000 }).block
+    expect(slow.untilMs - slow.fromMs).toBe(40_000)
   })
 
   test('without a rate wait for the blocks of processes that have one, and not for the next day', () => {
@@ -312,6 +327,14 @@ describe('L5: after a refusal', () => {
     const probed = lease(refused, { process: 'b' }).state
     const later = noteRefusal(probed, refusalOf({ made: 4, now: exactly(NOON_MS + 300) }))
     expect(later).toMatchObject({ epoch: probed.epoch, refusal: probed.refusal })
+  })
+
+  test('a call from before the pause that is reported long after it does not make it the limit of the day', () => {
+    const late = exactly(NOON_MS + 200_000)
+    expect(noteRefusal(refused, refusalOf({ process: 'b', now: late })).limitedUntilMs).toBeNull()
+    const probed = lease(refused, { process: 'b', now: exactly(NOON_MS + 100_000) }).state
+    expect(noteRefusal(probed, refusalOf({ process: 'c', now: late })).limitedUntilMs).toBeNull()
+    expect(noteRefusal(probed, refusalOf({ process: 'b', now: late })).limitedUntilMs).not.toBeNull()
   })
 
   test('from runs that are long over, the next one counts the two minutes anew', () => {
