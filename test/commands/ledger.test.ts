@@ -169,7 +169,7 @@ describe('a store that answers every read too late', () => {
     expect(code).toBe(1)
     expect(stderr).toContain(says)
     expect(stderr).toContain('Run nearer to the store')
-    const [key = ''] = [...store.files.keys()].filter((one) => /^logs\/ingest\/date=.*\.json$/.test(one))
+    const key = [...store.files.keys()].find((one) => /^logs\/ingest\/date=.*\.json$/.test(one)) ?? ''
     const { run_errors: errors } = JSON.parse(new TextDecoder().decode(store.files.get(key))) as Metrics
     expect(errors).toEqual([expect.stringContaining(says) as string])
     // It has given back what it had leased.
