@@ -20,13 +20,17 @@ type World = {
   readonly stop: AbortController
 }
 
+const NEVER = new AbortController()
+
+/** Opened once: it changes the environment of this process each time. */
+const REAL = openEffects({ version: '1.2.3', stop: NEVER, interruption: NEVER.signal, encoderScript: '' })
+
 /** A store whose clock and this machine's show noon, and move on together. */
 function openWorld(nowMs = NOON_MS): World {
   const clock = createVirtualTime()
   const stop = new AbortController()
-  const real = openEffects({ version: '1.2.3', stop, interruption: stop.signal, encoderScript: '' })
   const store = createMemoryStore(() => NOON_MS + clock.elapsedMs())
-  return { store, clock, stop, effects: { ...real, nowMs, clock, random: () => 0.5 } }
+  return { store, clock, stop, effects: { ...REAL, stop, interruption: stop.signal, nowMs, clock, random: () => 0.5 } }
 }
 
 const settings = configOf({ usesLedger: true, dailyCalls: 250, apiKey: KEY })
