@@ -178,7 +178,7 @@ export async function ingestAll(tasks: readonly Task[], effects: PipelineEffects
     // In an object, because a promise would be waited for: the next task begins while this one is stored.
     return { outcome: outcome.then((own) => end(task, own)) }
   })
-  const outcomes = await Promise.all(begun.map(({ outcome }) => outcome))
+  const outcomes = await Promise.all(begun.map(async ({ outcome }) => await outcome))
   const reason = runner.stoppedBy()
   return reason instanceof IngestError
     ? { outcomes, stoppedBy: reason, bug: undefined }
