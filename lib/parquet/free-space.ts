@@ -1,6 +1,4 @@
-// Where the row groups of a new file are put beside those of the file that it replaces, which stay where they are: shadow paging.
-// Most readers open a file more than once, first for its footer and then for its rows. If the file was replaced in between, they
-// find the rows of that footer all the same.
+// The room in a file beside what is in it already.
 
 /** Bytes of a file, and where they start in it. */
 type Placed = { readonly start: number; readonly bytes: { readonly byteLength: number } }
@@ -17,45 +15,46 @@ export const MAGIC_BYTES = 4
  */
 const SLOT_BYTES = 64
 
+/** The first start may be `from`, and none is `before` or later. */
+export type Bounds = { readonly from?: number; readonly before?: number }
+
 export type FreeSpace = {
   /**
-   * Takes room for stretches of so many bytes, one after another, as far to the front as there is. Gives the start of each;
-   * undefined if the first would not start before `limit`.
+   * Takes room for stretches of so many bytes, one after another, as far to the front as the bounds of the first one allow.
+   * Gives the start of each; undefined if there is no such room.
    */
-  take(sizes: readonly number[], limit?: number): readonly number[] | undefined
+  take(sizes: readonly number[], bounds?: Bounds): readonly number[] | undefined
   /** The end of all that is taken. */
   end(): number
 }
 
-/** The room beside what is there, for a new generation; the first one is 0. Throws a RangeError as `gapsBetween` does. */
+/** The room for a new generation, the first of which is 0. Throws a RangeError as `gapsBetween` does. */
 export function createFreeSpace(taken: readonly Placed[], generation: number): FreeSpace {
   const gaps = gapsBetween(taken)
-  let end = gaps.at(-1)?.start ?? MAGIC_BYTES
   const phase = generation % SLOT_BYTES
   return {
-    take(sizes, limit = Infinity) {
-      const bytes = sizes.reduce((sum, size) => sum + wholeSlots(size), 0)
+    take(sizes, { from = 0, before = Infinity } = {}) {
+      const bytes = wholeSlots(sizes)
       for (const [index, gap] of gaps.entries()) {
-        let at = phase + wholeSlots(gap.start - phase)
-        if (at >= limit) return undefined
-        if (at + bytes > gap.end) continue
-        const starts = sizes.map((size) => {
-          const start = at
-          at += wholeSlots(size)
-          return start
-        })
-        gaps[index] = { start: at, end: gap.end }
-        end = Math.max(end, at)
-        return starts
+        const start = phase + wholeSlots([Math.max(gap.start, from) - phase])
+        if (start >= before) return undefined
+        if (start + bytes > gap.end) continue
+        const rest = [
+          { start: gap.start, end: start },
+          { start: start + bytes, end: gap.end },
+        ]
+        gaps.splice(index, 1, ...rest.filter((part) => part.start < part.end))
+        return sizes.map((_size, place) => start + wholeSlots(sizes.slice(0, place)))
       }
       return undefined
     },
-    end: () => end,
+    end: () => gaps.at(-1)?.start ?? MAGIC_BYTES,
   }
 }
 
-function wholeSlots(bytes: number): number {
-  return Math.ceil(bytes / SLOT_BYTES) * SLOT_BYTES
+/** What stretches of so many bytes take, one after another. */
+export function wholeSlots(sizes: readonly number[]): number {
+  return sizes.reduce((sum, size) => sum + Math.ceil(size / SLOT_BYTES) * SLOT_BYTES, 0)
 }
 
 /** What is free in a file, from front to back; the last gap has no end. Throws a RangeError if two take the same place. */

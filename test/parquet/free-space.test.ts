@@ -30,7 +30,21 @@ describe('createFreeSpace()', () => {
 
   test('has nothing before a limit that is before the first gap that is wide enough', () => {
     const space = createFreeSpace([placed(64, 64), placed(256, 64)], 0)
-    expect([space.take([65], 128), space.take([65], 129), space.take([65], 320)]).toEqual([undefined, [128], undefined])
+    expect([
+      space.take([65], { before: 128 }),
+      space.take([65], { before: 129 }),
+      space.take([65], { before: 320 }),
+    ]).toEqual([undefined, [128], undefined])
+  })
+
+  test('starts at or behind a place, and leaves what is free before it', () => {
+    const space = createFreeSpace([placed(1_024, 64)], 0)
+    expect([space.take([64], { from: 500 }), space.take([64], { from: 449 }), space.take([900])]).toEqual([
+      [512],
+      [576],
+      [1_088],
+    ])
+    expect([space.take([300]), space.take([400], { from: 512 }), space.take([128])]).toEqual([[64], [2_048], [384]])
   })
 
   test('refuses two that take the same place, or that of the magic number', () => {

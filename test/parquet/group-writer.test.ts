@@ -3,10 +3,9 @@ import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { join } from 'node:path'
 import { createGroupWriter } from '../../lib/parquet/group-writer.ts'
 import { readKeyValues, type GroupedFile } from '../../lib/parquet/parquet.ts'
-import { openGroups, readGroup } from '../../lib/parquet/row-groups.ts'
-import { columns, CONTENT, CREATED_BY, rowsOf, written, type Content } from '../support/grouped-file.ts'
+import { openGroups } from '../../lib/parquet/row-groups.ts'
+import { columns, CONTENT, CREATED_BY, rowsOf, written } from '../support/grouped-file.ts'
 import { makeTempFolder } from '../support/lakes/temp-folder.ts'
-import { forRandomRuns, oneOf, wholeBetween, type Random } from '../support/random.ts'
 import { at, day, priceRow } from '../support/values.ts'
 
 /** The file that replaces another with all its groups, behind one more. */
@@ -42,6 +41,7 @@ describe('a file of row groups', () => {
         ['table', 'a'],
         ['sources', 'b'],
         ['generation', '0'],
+        ['floor', '393216'],
       ],
     })
     expect(generationIn(withOneMore(withOneMore(bytes)))).toBe('2')
@@ -67,156 +67,6 @@ describe('a file of row groups', () => {
     const [from, to] = [openGroups(written(CONTENT), columns), openGroups(withOneMore(written(CONTENT)), columns)]
     expect(withoutPlaces(to).slice(1)).toEqual(withoutPlaces(from))
     expect(pagesOf(to).slice(1)).toEqual(pagesOf(from))
-  })
-})
-
-type Generation = { readonly bytes: Uint8Array; readonly file: GroupedFile; readonly content: Content }
-
-function generationOf(content: Content): Generation {
-  const bytes = written(content)
-  return { bytes, file: openGroups(bytes, columns), content }
-}
-
-const begin = (random: Random) => generationOf(changed([], random, 0))
-
-/** So many days of 300 symbols. */
-function monthOf(days: number): Content {
-  return Array.from({ length: 300 }, (_, index) => {
-    const symbol = `S${String(index).padStart(3, '0')}`
-    return [symbol, rowsOf(symbol, days, { close: index / 7 + days })]
-  })
-}
-
-/** A content with some symbols changed, some gone and some new. */
-function changed(content: Content, random: Random, step: number): Content {
-  const next = new Map(content)
-  for (let count = oneOf(random, [0, 1, 1, 3, 12]); count > 0; count -= 1) {
-    const symbol = `S${String(wholeBetween(random, 0, 11)).padStart(2, '0')}`
-    if (random() < 0.2) next.delete(symbol)
-    // Often the same number of rows: equal sizes are what a reader with an old footer could take for its own.
-    else next.set(symbol, rowsOf(symbol, oneOf(random, [40, 40, 40, 2_600]), { close: step, open: 1 / (step + 1) }))
-  }
-  return [...next].toSorted(bySymbol)
-}
-
-/** Replaces the file: groups of which nothing has changed are kept. */
-function replace({ file, content: old }: Generation, content: Content): Generation {
-  const groups = file.groups.map((_pieces, index) => readGroup(file, index, columns).map(({ symbol }) => symbol))
-  const [before, after] = [new Map(old), new Map(content)]
-  const isKept = (symbols: readonly string[]) => symbols.every((symbol) => before.get(symbol) === after.get(symbol))
-  const writer = createGroupWriter(columns, CREATED_BY, file)
-  const kept = new Map(groups.flatMap((symbols, index) => (isKept(symbols) ? [[symbols[0], index] as const] : [])))
-  const ofKept = new Set([...kept.values()].flatMap((index) => groups[index] ?? []))
-  for (const [symbol, rows] of content) {
-    const group = kept.get(symbol)
-    if (group !== undefined) writer.keep(group)
-    else if (!ofKept.has(symbol)) writer.add({ symbol, rows })
-  }
-  const bytes = writer.finish({ table: 'a', sources: 'b' })
-  return { bytes, file: openGroups(bytes, columns), content }
-}
-
-/** The rows that a reader finds who has the footer of one file and the bytes of another. */
-function readBy(footerOf: GroupedFile, bytes: Uint8Array): Content {
-  const file = { ...footerOf, bytes }
-  return footerOf.metadata.row_groups
-    .flatMap((_group, index) => readGroup(file, index, columns).map(({ symbol, rows }) => [symbol, rows] as const))
-    .toSorted(bySymbol)
-}
-
-const bySymbol = ([a]: Content[number], [b]: Content[number]) => (a < b ? -1 : 1)
-
-const startsOf = ({ groups }: GroupedFile) => groups.flat().map(({ start }) => start)
-
-function isLong({ bytes, file: { groups, end } }: Generation): boolean {
-  return bytes.byteLength > 6 * [...groups.flat(), end].reduce((sum, piece) => sum + piece.bytes.byteLength, 0)
-}
-
-describe('a file that replaces another', () => {
-  test('gives a reader with the old footer the old rows, and one with the old length the old file', async () => {
-    await forRandomRuns('generations of a file', 3, async (random) => {
-      let last: Generation = begin(random)
-      let [long, made] = [0, 0]
-      for (let step = 1; step <= 30; step += 1) {
-        const next = replace(last, changed(last.content, random, step))
-        expect(readBy(next.file, next.bytes)).toEqual(next.content)
-        expect(readBy(last.file, next.bytes)).toEqual(last.content)
-        // Where the file has become six times as long as what is in it, its footer need not stay.
-        if (isLong(last)) long += 1
-        else {
-          const front = next.bytes.subarray(0, last.bytes.byteLength)
-          expect(readBy(openGroups(front, columns), front)).toEqual(last.content)
-        }
-        made += 1
-        last = next
-      }
-      expect(long).toBeLessThan(made / 4)
-    })
-  })
-
-  test('gives a reader with an older footer an error, or the rows of that footer', async () => {
-    await forRandomRuns('older generations of a file', 3, async (random) => {
-      const generations: Generation[] = [begin(random)]
-      for (let step = 1; step <= 24; step += 1) {
-        const last = generations.at(-1)
-        if (last !== undefined) generations.push(replace(last, changed(last.content, random, step)))
-      }
-      const newest = generations.at(-1)
-      let errors = 0
-      for (const { file, content } of generations) {
-        let found: Content | undefined
-        try {
-          found = newest && readBy(file, newest.bytes)
-        } catch {
-          errors += 1
-          continue
-        }
-        expect(found).toEqual(content)
-      }
-      expect(errors).toBeGreaterThan(0)
-    })
-  })
-
-  test('has no column where one of an older file was, unless it is that one', async () => {
-    await forRandomRuns('columns of generations', 3, async (random) => {
-      const found = new Map<number, number | bigint>()
-      let last = begin(random)
-      for (let step = 1; step <= 60; step += 1) {
-        for (const { start, bytes } of last.file.groups.flat()) {
-          const hash = Bun.hash(bytes)
-          expect(found.get(start) ?? hash).toBe(hash)
-          found.set(start, hash)
-        }
-        last = replace(last, changed(last.content, random, step))
-      }
-    })
-  })
-
-  test('keeps a group in its place where there is no room before it, and else moves it there', () => {
-    const both = generationOf([
-      ['A', rowsOf('A', 6_000)],
-      ['B', rowsOf('B', 5_000)],
-    ])
-    const alone = both.content.slice(1)
-    const first = replace(both, alone)
-    expect(startsOf(first.file)).toEqual(startsOf(both.file).slice(columns.length))
-    const second = replace(first, alone)
-    expect(Math.max(...startsOf(second.file))).toBeLessThan(Math.min(...startsOf(first.file)))
-    expect(startsOf(replace(second, alone).file)).toEqual(startsOf(second.file))
-  })
-
-  test('does not grow without end, and is made short again when little of it is in use', () => {
-    let last = generationOf(monthOf(1))
-    const ratios: number[] = []
-    for (let session = 2; session <= 23; session += 1) {
-      last = replace(last, monthOf(session))
-      ratios.push(last.bytes.byteLength / written(monthOf(session)).byteLength)
-    }
-    expect(Math.max(...ratios)).toBeLessThan(7)
-    const few = last.content.slice(0, 3)
-    for (let step = 0; step < 4; step += 1) last = replace(last, few)
-    expect(last.bytes.byteLength).toBeLessThan(7 * written(few).byteLength)
-    expect(Math.max(...startsOf(last.file))).toBeLessThan(2 * written(few).byteLength)
   })
 })
 

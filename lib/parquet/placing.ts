@@ -1,0 +1,136 @@
+// Where the row groups of a file are put, so that a reader in the middle of a query does not notice that the file is replaced.
+// Nobody tells a reader of plain files that one was replaced, and most open a file more than once: they list it with its
+// length, read its footer, and read its rows.
+
+import type { ColumnChunk, RowGroup } from 'hyparquet'
+import { createFreeSpace, wholeSlots, type FreeSpace } from './free-space.ts'
+import type { GroupedFile, Piece, Placed } from './row-groups.ts'
+
+/** A row group with the bytes of its columns, which are in the replaced file or wherever it was encoded. */
+export type Group = { readonly group: RowGroup; readonly pieces: readonly Piece[]; readonly isKept: boolean }
+
+export type Placing = {
+  /** The groups, with their places in the file. */
+  readonly groups: RowGroup[]
+  /** All that is before the footer. */
+  readonly placed: readonly Placed[]
+  /** Where the footer starts. */
+  readonly end: number
+  /** What the next placing needs to know. */
+  readonly keyValues: Readonly<Record<string, string>>
+}
+
+/** The key-value that says how many files this one has replaced, one after another. */
+const GENERATION = 'generation'
+
+/**
+ * Puts the groups into a file.
+ *
+ * - The groups and the footer of the replaced file stay where they are: a reader that has its footer, or its length, finds it
+ *   as it was (shadow paging).
+ * - A group's middle is before a floor that no file of the same name was ever shorter than. Spark reads the newest footer, but
+ *   of its groups only those of which the middle is in the length that it listed: others would be missing in silence. To it
+ *   the middle is the start of the first column and half the size of the group (parquet-mr, `filterFileMetaDataByMidpoint`).
+ *   So first columns are in the first half of the floor, and no group is larger than it.
+ */
+export function placeGroups(groups: readonly Group[], replaced?: GroupedFile): Placing {
+  return placeBelow(floorFor(groups, replaced), groups, replaced)
+}
+
+function placeBelow(floor: number, groups: readonly Group[], replaced: GroupedFile | undefined): Placing {
+  const generation = replaced === undefined ? 0 : numberIn(replaced, GENERATION) + 1
+  const staying = replaced === undefined ? [] : stayingOf(replaced)
+  const space = createFreeSpace(staying, generation)
+  const moved = groups.map(({ group, pieces, isKept }) => {
+    const places = isKept ? placesOfKept(pieces, space, floor / 2) : placesOfNew(pieces, space, floor / 2)
+    return places && { group, pieces: pieces.map((piece, index) => movedTo(piece, places[index] ?? piece.start)) }
+  })
+  const all = moved.filter((found) => found !== undefined)
+  // The gaps between first columns were too small for one: seldom, since there is room for those of four files.
+  if (all.length < groups.length) return placeBelow(floor * 2, groups, replaced)
+  return {
+    groups: all.map(({ group, pieces }) => ({ ...group, columns: pieces.map(({ chunk }) => chunk) })),
+    placed: [...staying, ...all.flatMap(({ pieces }) => pieces)],
+    end: Math.max(space.end(), floor),
+    keyValues: { [GENERATION]: String(generation), [FLOOR]: String(floor) },
+  }
+}
+
+/** The key-value with the length in bytes that no file of the same name was ever shorter than. */
+const FLOOR = 'floor'
+
+/** More than the values of a group take that are not compressed: 45,000 with eight bytes each. */
+const LEAST_FLOOR_BYTES = 384 * 1_024
+
+const FLOOR_STEP_BYTES = 128 * 1_024
+
+/**
+ * The floor of the replaced file, if the groups fit below it. Else, and in the first file, one for four times the first columns
+ * and half as much again as the largest group: a Spark that has listed the file before the floor rises can miss rows.
+ */
+function floorFor(groups: readonly Group[], replaced: GroupedFile | undefined): number {
+  const firsts = wholeSlots(groups.map(({ pieces }) => pieces[0]?.bytes.byteLength ?? 0))
+  const largest = groups.reduce((most, { pieces }) => Math.max(most, bytesOf(pieces)), 0)
+  const before = replaced === undefined ? 0 : numberIn(replaced, FLOOR)
+  if (before > 0 && before >= 4 * firsts && before >= largest) return before
+  const wanted = Math.max(8 * firsts, 1.5 * largest)
+  return Math.max(before, LEAST_FLOOR_BYTES, Math.ceil(wanted / FLOOR_STEP_BYTES) * FLOOR_STEP_BYTES)
+}
+
+function placesOfNew(pieces: readonly Piece[], space: FreeSpace, head: number): readonly number[] | undefined {
+  const [first = 0, ...rest] = pieces.map(({ bytes }) => bytes.byteLength)
+  const [start] = space.take([first], { before: head }) ?? []
+  return start === undefined ? undefined : [start, ...(space.take(rest, { from: head }) ?? [])]
+}
+
+/** Nearer to the front where there is room, so that the file ends no later than it must. */
+function placesOfKept(
+  [first, ...rest]: readonly Piece[],
+  space: FreeSpace,
+  head: number,
+): readonly number[] | undefined {
+  if (first === undefined) return []
+  const isInHead = first.start < head
+  const [start] = isInHead ? [first.start] : (space.take([first.bytes.byteLength], { before: head }) ?? [])
+  if (start === undefined) return undefined
+  const sizes = rest.map(({ bytes }) => bytes.byteLength)
+  const nearer = space.take(sizes, { from: head, before: rest[0]?.start ?? 0 })
+  return [start, ...(nearer ?? rest.map((piece) => piece.start))]
+}
+
+/** A file with so many times the bytes of its groups and footer is made shorter. */
+const MAX_GROWTH = 6
+
+/**
+ * What a reader of a file may still look for after it was replaced: its groups, and, where it keeps the length, its footer.
+ * Because of it each file is longer than the one before, by a footer at least. Where that has become much, the footer does not
+ * stay: a reader that keeps the length fails that once.
+ */
+function stayingOf(file: GroupedFile): readonly Placed[] {
+  const pieces = file.groups.flat()
+  const most = MAX_GROWTH * Math.max(bytesOf([...pieces, file.end]), numberIn(file, FLOOR))
+  return file.bytes.byteLength > most ? pieces : [...pieces, file.end]
+}
+
+function bytesOf(all: readonly Placed[]): number {
+  return all.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
+}
+
+/** 0 if the file does not have it. */
+function numberIn({ metadata }: GroupedFile, name: string): number {
+  const value = Number(metadata.key_value_metadata?.find(({ key }) => key === name)?.value)
+  return Number.isSafeInteger(value) && value >= 0 ? value : 0
+}
+
+function movedTo({ start: from, bytes, chunk }: Piece, start: number): Piece {
+  return { start, bytes, chunk: movedBy(chunk, BigInt(start - from)) }
+}
+
+function movedBy(chunk: ColumnChunk, bytes: bigint): ColumnChunk {
+  const { meta_data: data, file_offset: place } = chunk
+  if (data === undefined) return chunk
+  const { data_page_offset: page, dictionary_page_offset: dictionary } = data
+  const moved = { ...data, data_page_offset: page + bytes }
+  if (dictionary !== undefined) moved.dictionary_page_offset = dictionary + bytes
+  return { ...chunk, file_offset: place + bytes, meta_data: moved }
+}
