@@ -85,7 +85,8 @@ export const STATUS = {
     hint: 'ID',
     value: 'runGroup',
     help: 'instead: add up the runs of a group, and name the shards that are missing or have not finished',
-    details: 'The exit code is 1 if there is such a shard. [More](../commands/inspect/README.md#the-shards-of-a-run)',
+    details:
+      'The exit code is 1 if there is such a shard, or a document that cannot be read. [More](../commands/inspect/README.md#the-shards-of-a-run)',
   },
 } as const satisfies Settings
 

@@ -77,6 +77,7 @@ export function openPace(settings: VendorSettings, place: LedgerPlace): (() => P
     clock,
     random,
     intervalMs: settings.rateLimitSeconds * 1_000,
+    timeoutMs: settings.apiTimeoutSeconds * 1_000,
     wanted: () => 0,
     pauseMs: () => 0,
     signal: stop.signal,

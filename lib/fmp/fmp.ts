@@ -49,9 +49,10 @@ export type Fmp = {
 
 /** The one connection of a run to FMP: its budget, its rate gate and its calls. */
 export function createFmp(options: FmpOptions): Fmp {
-  const { ledger, plannedCalls = 0, clock, random } = options
+  const { ledger, plannedCalls = 0, clock, random, timeoutMs } = options
   const wanted = (): number => plannedCalls - calls.stats().calls
-  const openShared = ledger && ((pacing: Pacing) => createSharedLimit({ ...ledger, ...pacing, clock, random, wanted }))
+  const openShared =
+    ledger && ((pacing: Pacing) => createSharedLimit({ ...ledger, ...pacing, clock, random, timeoutMs, wanted }))
   const gate = createRateGate({ ...options, openShared })
   const calls = createCalls({ ...options, gate })
   const { reserve } = createCallBudget(options.maxCalls, gate.leftToday)

@@ -2,6 +2,7 @@
 
 import type { Counts } from '../core/outcome.ts'
 import { counted, grouped, listed, oneLine } from '../core/text.ts'
+import { RUNS_PREFIX } from './metrics-file.ts'
 import type { RunGroup } from './run-group.ts'
 
 /** So many shards are named; `--json` has all of them. */
@@ -22,7 +23,7 @@ export function runGroupText(group: RunGroup): string {
     ...(group.other_documents === 0
       ? []
       : [`Another number of shards: ${counted(group.other_documents, 'document')}. Give each run a group of its own`]),
-    ...group.unreadable.map((key) => `Cannot be read: ${oneLine(key)}`),
+    ...group.unreadable.map(({ key, problem }) => `Unreadable: ${oneLine(key)} ${oneLine(problem)}`),
     ...(documents === 0 ? [] : totalLines(group)),
     ...datasets.flatMap(({ dataset, unit, counts, present }) =>
       unit === 'sessions' ? [] : [`${dataset}: ${countsText(counts, present)}`],
@@ -65,14 +66,18 @@ function countsText(counts: Counts, present: number): string {
   return [there, ...shown].join(', ')
 }
 
-function verdictText({ ok, documents, missing, unfinished, other_documents: others }: RunGroup): string {
+function verdictText({ ok, documents, missing, unfinished, unreadable, other_documents: others }: RunGroup): string {
   if (ok) return '✅ All shards have ended, and nothing failed'
-  if (documents === 0) return '❌ No run of the last 30 days has this group'
+  const isReadable = unreadable.length === 0
+  if (documents === 0 && isReadable) return '❌ No run of the last 30 days has this group'
   const parts = [
+    ...(documents === 0 ? ['no document of this group found'] : []),
     ...(missing.length === 0 ? [] : [`${counted(missing.length, 'shard')} missing`]),
     ...(unfinished.length === 0 ? [] : [`${counted(unfinished.length, 'shard')} unfinished`]),
     ...(others === 0 ? [] : ['another number of shards']),
+    ...(isReadable ? [] : [`${counted(unreadable.length, 'document')} unreadable, perhaps of this group`]),
   ]
+  const start = isReadable ? 'Start' : `Move what is unreadable out of ${RUNS_PREFIX}, then start`
   // Not only those: an array of fewer tasks is another division of the list.
-  return `❌ Not done: ${parts.join(', ')}. Start all shards again: what is stored is not fetched again`
+  return `❌ Not done: ${parts.join(', ')}. ${start} all shards again: what is stored is not fetched again`
 }

@@ -7,7 +7,7 @@ import { count, date, flag, instant, list, object, orNull, RUN_ID, runIdOf, text
 import type { RunRecord } from './runs.ts'
 
 /** Incremented when a field changes its meaning or is removed. */
-const RUN_GROUP_VERSION = 1
+const RUN_GROUP_VERSION = 2
 
 const UNFINISHED = object(
   {
@@ -17,6 +17,14 @@ const UNFINISHED = object(
     exit_code: orNull(count('Its exit code; null where the document does not say so')),
   },
   'A shard whose newest run failed, stopped or was interrupted',
+)
+
+const UNREADABLE = object(
+  {
+    key: text('The key of the document'),
+    problem: text("Why it cannot be read: a sentence's end, after the key"),
+  },
+  'A metrics document that cannot be read',
 )
 
 const DATASET = object(
@@ -36,14 +44,17 @@ export const RUN_GROUP = object(
     target: text('The folder, or s3://bucket'),
     run_group: text('The name of the group'),
     ok: flag(
-      'Whether every shard has a document, and the newest of each says that nothing failed and nothing was left',
+      'Whether every shard has a document, the newest of each says that nothing failed and nothing was left, and no document is unreadable',
     ),
     shards: count('The number of shards; 1 for runs that are no shard, 0 where there is no document'),
     missing: list(count('Which shard, counted from 1'), 'Shards without a document: still running, or killed'),
     unfinished: list(UNFINISHED, 'By shard'),
     documents: count('Metrics documents of the group'),
     other_documents: count('Those of them with another number of shards than the newest one has; ok is then false'),
-    unreadable: list(text('A key'), 'Metrics documents of the same days that cannot be read: they may be of the group'),
+    unreadable: list(
+      UNREADABLE,
+      'Metrics documents of the same days that cannot be read: they may be of the group, so ok is then false',
+    ),
     started: orNull(instant('When the first run began; null where there is no document')),
     ended: orNull(instant('When the last one ended, in whole seconds; null likewise')),
     symbols: count('Symbols of the list'),
@@ -114,7 +125,7 @@ export function addUp(runs: readonly GroupRun[], about: About): RunGroup {
   return {
     schema_version: RUN_GROUP_VERSION,
     ...about,
-    ok: runs.length > 0 && runs.length === ofCount.length && missing.length === 0 && unfinished.length === 0,
+    ok: runs.length > 0 && runs.length === ofCount.length && [missing, unfinished, about.unreadable].every(isEmpty),
     shards: shardsIn(runs),
     missing,
     unfinished,
@@ -141,6 +152,10 @@ export function addUp(runs: readonly GroupRun[], about: About): RunGroup {
     retries: done(({ retries }) => retries),
     refused_calls: done((metrics) => metrics.refused_calls),
   }
+}
+
+function isEmpty({ length }: readonly unknown[]): boolean {
+  return length === 0
 }
 
 function sumOf<T>(items: readonly T[], of: (item: T) => number | undefined): number {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { openEffects, type Effects } from '../../lib/commands/effects.ts'
 import { fingerprintOf, openLedger, openPace, readCallsToday } from '../../lib/commands/ledger.ts'
+import type { Metrics } from '../../lib/report/contract.ts'
 import { emptyLedger, formatLedger, leasedCalls, parseLedger } from '../../lib/fmp/ledger/state.ts'
 import { createMemoryStore, type MemoryStore } from '../support/lakes/memory-store.ts'
+import { startInProcess } from '../support/runs/in-process.ts'
 import { createVirtualTime, type VirtualTime } from '../support/runs/virtual-time.ts'
 import { at, configOf, day, failureOf } from '../support/values.ts'
 
@@ -18,13 +20,17 @@ type World = {
   readonly stop: AbortController
 }
 
+const NEVER = new AbortController()
+
+/** Opened once: it changes the environment of this process each time. */
+const REAL = openEffects({ version: '1.2.3', stop: NEVER, interruption: NEVER.signal, encoderScript: '' })
+
 /** A store whose clock and this machine's show noon, and move on together. */
 function openWorld(nowMs = NOON_MS): World {
   const clock = createVirtualTime()
   const stop = new AbortController()
-  const real = openEffects({ version: '1.2.3', stop, interruption: stop.signal, encoderScript: '' })
   const store = createMemoryStore(() => NOON_MS + clock.elapsedMs())
-  return { store, clock, stop, effects: { ...real, nowMs, clock, random: () => 0.5 } }
+  return { store, clock, stop, effects: { ...REAL, stop, interruption: stop.signal, nowMs, clock, random: () => 0.5 } }
 }
 
 const settings = configOf({ usesLedger: true, dailyCalls: 250, apiKey: KEY })
@@ -32,7 +38,7 @@ const settings = configOf({ usesLedger: true, dailyCalls: 250, apiKey: KEY })
 const put = async ({ store }: World, text: string): Promise<void> =>
   void (await store.sharedText(AT).write(text, (await store.sharedText(AT).read()).version))
 
-async function ledgerIn({ store }: World) {
+async function ledgerIn({ store }: Pick<World, 'store'>) {
   return parseLedger((await store.sharedText(AT).read()).text, DAY, AT)
 }
 
@@ -109,12 +115,69 @@ describe('the pace of a command with a few calls', () => {
     expect(await pace?.().catch((error: unknown) => error)).toBe(why)
   })
 
+  test('has as long for the one call of a refusal as the settings give a call', async () => {
+    const world = openWorld()
+    const refusal = { sinceMs: NOON_MS, untilMs: NOON_MS, count: 1, probe: null }
+    await put(world, formatLedger({ ...emptyLedger(DAY), refusal }))
+    const { store, effects } = world
+    await openPace({ ...settings, apiTimeoutSeconds: 90 }, { store, process: 'a', effects })?.()
+    const { refusal: found, leases } = await ledgerIn(world)
+    expect(found?.probe).toEqual({ process: 'a', untilMs: (leases[0]?.blocks[0]?.untilMs ?? 0) + 95_000 })
+  })
+
   test('fails where the calls of the day are made', async () => {
     const world = openWorld()
     const { store, effects } = world
     await put(world, formatLedger({ ...emptyLedger(DAY), closedCalls: 250 }))
     const pace = openPace(settings, { store, process: 'a', effects })
     expect(await failureOf(pace?.() ?? Promise.resolve())).toMatchObject({ kind: 'quota', scope: 'run' })
+  })
+})
+
+/** As if each read of a ledger took so long. */
+function slowed(store: MemoryStore, clock: VirtualTime, ms: number): MemoryStore {
+  const sharedText: MemoryStore['sharedText'] = (key) => {
+    const text = store.sharedText(key)
+    const read = async () => {
+      await clock.sleep(ms)
+      return await text.read()
+    }
+    return { ...text, read }
+  }
+  return { ...store, sharedText }
+}
+
+describe('a store that answers every read too late', () => {
+  const says = `memory/${AT}: the store took 15.0 s for each of the last 20 reads of the ledger`
+
+  test('ends a command with a few calls', async () => {
+    const { store, clock, effects } = openWorld()
+    const pace = openPace(settings, { store: slowed(store, clock, 15_000), process: 'a', effects })
+    const error = await failureOf(pace?.() ?? Promise.resolve())
+    expect(error).toMatchObject({ kind: 'store', scope: 'run' })
+    expect(error.message).toStartWith(says)
+  })
+
+  test('ends a run with exit code 1, and the metrics have the reason', async () => {
+    const { store, clock } = openWorld()
+    const args = ['--tickers', 'AAPL,MSFT', '--out', 'lake', '--ledger']
+    const { done } = startInProcess(args, {
+      env: { FMP_API_KEY: KEY, FMP_BASE_URL: 'http://127.0.0.1:9' },
+      clock,
+      fetch: () => expect.unreachable(),
+      openStore: async () => slowed(store, clock, 15_000),
+      readTextFile: async () => undefined,
+      appendText: async () => undefined,
+    })
+    const { code, stderr } = await done
+    expect(code).toBe(1)
+    expect(stderr).toContain(says)
+    expect(stderr).toContain('Run nearer to the store')
+    const key = [...store.files.keys()].find((one) => /^logs\/ingest\/date=.*\.json$/.test(one)) ?? ''
+    const { run_errors: errors } = JSON.parse(new TextDecoder().decode(store.files.get(key))) as Metrics
+    expect(errors).toEqual([expect.stringContaining(says) as string])
+    // It has given back what it had leased.
+    expect(await ledgerIn({ store })).toMatchObject({ closedCalls: 0, leases: [] })
   })
 })
 

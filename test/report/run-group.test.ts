@@ -148,6 +148,24 @@ describe('a group', () => {
     expect(group).toMatchObject({ ok: true, shards: 1, documents: 2, calls: 5 })
   })
 
+  test.each([
+    [
+      [runOf(1, 1)],
+      'Not done: 1 document unreadable, perhaps of this group. Move what is unreadable out of logs/ingest/',
+    ],
+    [[runOf(1, 2)], 'Not done: 1 shard missing, 1 document unreadable, perhaps of this group. Move what is'],
+    [[], 'Not done: no document of this group found, 1 document unreadable, perhaps of this group. Move what is'],
+  ] as const)('is not known to be done while a document is unreadable: %#', (runs, says) => {
+    const unreadable = [{ key: 'logs/ingest/run-1-2.json', problem: 'is no JSON' }]
+    const group = addUp(runs, { ...ABOUT, unreadable })
+    expect(schemaErrors('run-group', group)).toEqual([])
+    expect(group).toMatchObject({ ok: false, unreadable, documents: runs.length })
+    const text = runGroupText(group)
+    expect(text).toContain('Unreadable: logs/ingest/run-1-2.json is no JSON\n')
+    expect(text).toContain(`❌ ${says}`)
+    expect(text).toEndWith(', then start all shards again: what is stored is not fetched again\n')
+  })
+
   test('without a document is not done', () => {
     const group = groupOf()
     expect(group).toMatchObject({ ok: false, shards: 0, documents: 0, started: null, ended: null, through_date: null })

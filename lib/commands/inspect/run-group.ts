@@ -16,13 +16,13 @@ const MAX_GAP_MS = 2 * MS_PER_DAY
 /** The runs of a group up to the instant of the look, added up. Throws an IngestError if the store fails. */
 export async function runGroupOf(id: string, { store, config, startMs }: Lake): Promise<RunGroup> {
   const runs: GroupRun[] = []
-  const unreadable: string[] = []
+  const unreadable: RunGroup['unreadable'][number][] = []
   const stored = readRuns(store, (listed) =>
     listed.filter((run) => run.startMs <= startMs && run.startMs > startMs - MAX_AGE_MS),
   )
   for await (const run of stored) {
     if (isWhole(runs) && run.startMs < (runs.at(-1)?.startMs ?? 0) - MAX_GAP_MS) break
-    if ('problem' in run) unreadable.push(run.key)
+    if ('problem' in run) unreadable.push({ key: run.key, problem: run.problem })
     else if (run.metrics.run_group === id) {
       const { results: _results, ...metrics } = run.metrics
       runs.push({ key: run.key, startMs: run.startMs, metrics })

@@ -41,8 +41,8 @@ export const DAY_MARGIN_MS = 60_000
 /** When a lease is folded into the total though its process has not ended it: the process is taken for dead. */
 const FORGOTTEN_MS = 120_000
 
-/** How long after its block a probe may report: a call takes up to 30 s by default. */
-export const PROBE_REPORT_MS = 35_000
+/** How long a process may take to report how the one call of a refusal has ended. */
+const REPORT_MS = 5_000
 
 /** How often the others look whether FMP answers again. */
 const PROBE_POLL_MS = 2_000
@@ -71,14 +71,17 @@ export type LeaseClaim = Claim & {
   readonly wanted: number
   /** The least time between the starts of two calls; 0 if there is none. */
   readonly intervalMs: number
+  /** How long a call may take. */
+  readonly timeoutMs: number
   /** Infinity if there is no limit. */
   readonly dailyCalls: number
-  /** How long a change of the ledger takes: a block that begins at once has so much time more. */
+  /** How soon calls may start after this change: a block that begins before has so much time more. */
   readonly latencyMs: number
 }
 
 export type LeaseOutcome =
-  | { readonly kind: 'leased'; readonly block: Block; readonly isProbe: boolean }
+  /** `probedUntilMs`: until when it is reported how the one call of a refusal has ended; undefined where there is none. */
+  | { readonly kind: 'leased'; readonly block: Block; readonly probedUntilMs: number | undefined }
   /** Nothing can be leased before that time. */
   | { readonly kind: 'wait'; readonly untilMs: number }
   /** The calls of the day are made or leased. */
@@ -112,22 +115,19 @@ export function leaseCalls(state: LedgerState, claim: LeaseClaim): Leased {
   if (block === undefined) return waiting(state, claim, nextDayMs(state))
   if (refusal === null && fromMs > now.latestMs + AHEAD_MS) return waiting(state, claim, fromMs - AHEAD_MS)
   const changed = withLease(state, claim, joined([...kept, block]))
+  const probed = refusal && probedBy(claim, block, refusal, state.limitedUntilMs !== null)
   return {
-    state: {
-      ...changed,
-      freeFromMs: intervalMs === 0 ? changed.freeFromMs : block.untilMs,
-      refusal: refusal && probedBy(claim, block, refusal, state.limitedUntilMs !== null),
-    },
-    outcome: { kind: 'leased', block, isProbe: refusal !== null },
+    state: { ...changed, freeFromMs: intervalMs === 0 ? changed.freeFromMs : block.untilMs, refusal: probed },
+    outcome: { kind: 'leased', block, probedUntilMs: probed?.probe.untilMs },
   }
 }
 
-/** The refusal that a process finds out about in its block. */
-function probedBy({ process, now }: Claim, { untilMs }: Block, refusal: Refusal, isLimited: boolean): Refusal {
+/** The refusal that a process finds out about in its block. Its call may begin last in the block, and take its whole time. */
+function probedBy({ process, now, timeoutMs }: LeaseClaim, block: Block, refusal: Refusal, isLimited: boolean) {
   // Nobody has asked for so long that nobody knows whether it was unbroken: its runs were over.
   const isForgotten = !isLimited && now.earliestMs > refusal.untilMs + FORGOTTEN_MS
   const sinceMs = isForgotten ? now.earliestMs : refusal.sinceMs
-  return { ...refusal, sinceMs, probe: { process, untilMs } }
+  return { ...refusal, sinceMs, probe: { process, untilMs: block.untilMs + timeoutMs + REPORT_MS } }
 }
 
 /** A process that waits gives back the calls whose time has passed: it may wait until it is taken for dead. */
@@ -139,7 +139,7 @@ function waiting(state: LedgerState, claim: Claim, untilMs: number): Leased {
 
 /** Whether another process makes the one call of a refusal, or may still report on it. */
 function isProbed({ probe }: Refusal, { process, now }: Claim): boolean {
-  return probe !== null && probe.process !== process && now.earliestMs < probe.untilMs + PROBE_REPORT_MS
+  return probe !== null && probe.process !== process && now.earliestMs < probe.untilMs
 }
 
 /** When the next block may begin. */
@@ -156,15 +156,16 @@ function blockOf(
   wanted: number,
   { now, kept, intervalMs, latencyMs, endMs }: LeaseClaim & { readonly endMs: number },
 ): Block | undefined {
+  const lostMs = Math.min(latencyMs, Math.max(0, now.latestMs + latencyMs - fromMs))
   if (intervalMs === 0) {
-    const untilMs = Math.min(Math.ceil(Math.max(fromMs, now.latestMs) + LEASE_MS), endMs)
+    const untilMs = Math.min(Math.ceil(Math.max(fromMs, now.latestMs) + lostMs + LEASE_MS), endMs)
     return untilMs > fromMs ? { fromMs, untilMs, calls: wanted } : undefined
   }
   // A block that follows the last one loses no time between them, and has what that has left over.
   const isNext = kept.at(-1)?.untilMs === fromMs
   // At the edges of a block the time is as uncertain as it will be then.
   const edgesMs = isNext ? 0 : now.latestMs - now.earliestMs + 2 * DRIFT * Math.max(0, fromMs - now.earliestMs)
-  const slackMs = edgesMs + (fromMs <= now.latestMs ? latencyMs : 0)
+  const slackMs = edgesMs + lostMs
   const stepMs = intervalMs * (isNext ? 1 : LATENESS)
   const calls = Math.min(wanted, Math.floor((endMs - fromMs - slackMs) / stepMs))
   return calls < 1 ? undefined : { fromMs, untilMs: Math.ceil(fromMs + calls * stepMs + slackMs), calls }
@@ -196,7 +197,8 @@ export function noteRefusal(state: LedgerState, claim: RefusalClaim): LedgerStat
   const count = (refusal?.count ?? 0) + (isSame ? 0 : 1)
   const sinceMs = refusal?.sinceMs ?? now.earliestMs
   const untilMs = Math.max(refusal?.untilMs ?? 0, isSame ? 0 : now.latestMs + pauseMs(count))
-  const isLimit = now.earliestMs - sinceMs >= DAY_LIMIT_MS
+  // A call from before the pause may be reported long after it.
+  const isLimit = !isSame && now.earliestMs - sinceMs >= DAY_LIMIT_MS
   return {
     ...withLease(state, claim, []),
     epoch: state.epoch + (isSame ? 0 : 1),

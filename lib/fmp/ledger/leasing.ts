@@ -8,9 +8,9 @@ import {
   endLease,
   LEASE_MS,
   leaseCalls,
+  MAX_AGE_MS,
   noteAnswer,
   noteRefusal,
-  PROBE_REPORT_MS,
   type LeaseOutcome,
 } from './leases.ts'
 import type { LedgerAccess, Part, RecordOptions } from './record.ts'
@@ -19,6 +19,8 @@ import { callsIn, joined, type LedgerState } from './state.ts'
 export type LeasingOptions = Pick<RecordOptions, 'storeTime' | 'random'> & {
   /** The least time between the starts of two calls of all processes; 0 if there is none. */
   readonly intervalMs: number
+  /** How long a call may take. */
+  readonly timeoutMs: number
   /** The calls of a UTC day of all processes; undefined if there is no limit. */
   readonly dailyCalls: number | undefined
   /** How many calls the process still wants to make, as far as it knows. */
@@ -46,11 +48,14 @@ export type Leasing = {
 /** A lease is renewed when so small a part of it is left. */
 const RENEWED_AT = 0.25
 
+/** The next change of the ledger may take so many times as long as the last one. */
+const LATENCY_SPREAD = 1.5
+
 /** While others call for so long, there is time to find out the store's time. */
 const REFINEMENT_MS = 2_000
 
 export function createLeasing(options: LeasingOptions, part: Part, ledger: LedgerAccess): Leasing {
-  const { intervalMs, storeTime, random, dailyCalls = Infinity } = options
+  const { intervalMs, timeoutMs, storeTime, random, dailyCalls = Infinity } = options
   /** The calls of a lease, as the ledger was last seen. */
   let mostCalls = 1
   let waitsUntilMs = 0
@@ -64,8 +69,8 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       if (isEarly && part.held.length === 0 && ledger.isTimeUncertain()) return { state: undefined, result: 'refine' }
       mostCalls = callsOfLease(state, claim, intervalMs)
       const wanted = Math.max(1, Math.min(mostCalls, options.wanted()) - callsHeld())
-      const { latencyMs } = part
-      const leased = leaseCalls(state, { ...claim, wanted, intervalMs, dailyCalls, latencyMs })
+      const latencyMs = callableInMs(part)
+      const leased = leaseCalls(state, { ...claim, wanted, intervalMs, timeoutMs, dailyCalls, latencyMs })
       return { state: leased.state === state ? undefined : leased.state, result: leased.outcome }
     })
   }
@@ -80,7 +85,7 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
       waitsUntilMs = untilMs + (random() * AHEAD_MS) / 3
       return undefined
     }
-    if (outcome.isProbe) part.probingUntilMs = outcome.block.untilMs + PROBE_REPORT_MS
+    if (outcome.probedUntilMs !== undefined) part.probingUntilMs = outcome.probedUntilMs
     part.held = joined([...part.held, outcome.block])
     return undefined
   }
@@ -118,6 +123,12 @@ export function createLeasing(options: LeasingOptions, part: Part, ledger: Ledge
     },
     end: () => ledger.change((state, claim) => unlessSame(state, endLease(state, { ...claim, intervalMs }))),
   }
+}
+
+/** How soon calls may start after a change: when it is written, and the ledger read again where it would be too old then. */
+function callableInMs({ latencyMs, writeMs }: Part): number {
+  const exchangeMs = latencyMs * LATENCY_SPREAD
+  return exchangeMs > MAX_AGE_MS ? exchangeMs : writeMs * LATENCY_SPREAD
 }
 
 /** A change that leaves the ledger alone where it changes nothing. */

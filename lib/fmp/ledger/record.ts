@@ -5,6 +5,7 @@ import { utcDate, type IsoDate } from '../../core/dates.ts'
 import { IngestError } from '../../core/errors.ts'
 import type { RemoteClock, TimeBounds } from '../../core/remote-clock.ts'
 import { backoffMs } from '../../core/retry.ts'
+import { createLateReads } from './late-reads.ts'
 import { leaseOf, tidied, type Claim } from './leases.ts'
 import { formatLedger, leasedCalls, parseLedger, type Block, type LedgerState } from './state.ts'
 
@@ -45,12 +46,14 @@ export type Part = {
   probingUntilMs: number
   /** When the ledger was last read: when that request was sent. */
   readMs: number
-  /** How long a change of the ledger takes. */
+  /** How long the last change of the ledger took: to read it and to write it. */
   latencyMs: number
+  /** How long it took to write it. */
+  writeMs: number
 }
 
 export function newPart(othersCalls = 0): Part {
-  return { held: [], made: 0, othersCalls, probingUntilMs: -Infinity, readMs: -Infinity, latencyMs: 100 }
+  return { held: [], made: 0, othersCalls, probingUntilMs: -Infinity, readMs: -Infinity, latencyMs: 100, writeMs: 100 }
 }
 
 /** A change of the ledger, and what comes of it. Without a `state` the ledger is left as it is. */
@@ -64,6 +67,8 @@ export type LedgerAccess = {
   look(): Promise<Reading>
   /** Changes the ledger, again and again until nobody else has changed it meanwhile. */
   change<T>(apply: Change<T>): Promise<T>
+  /** The error that ends the run once no read has been in time for a call for too long; undefined before. */
+  lateError(): IngestError | undefined
   /** Whether the store's time is known so roughly that it costs calls, and can be known better. */
   isTimeUncertain(): boolean
   /** Narrows what is known of the store's time. Takes up to a second. */
@@ -86,14 +91,15 @@ const MAX_REFINEMENTS = 10
 export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
   const { record, clock, random, process, signal } = options
   let known: { readonly day: IsoDate; readonly epoch: number } | undefined
+  const lateReads = createLateReads()
   let turn = 0
-  let refinements = 0
   const now = async (): Promise<TimeBounds> => await storeTimeOf(options)
 
   async function look(): Promise<Reading> {
     const day = utcDate((await now()).earliestMs)
     const sentMs = clock.elapsedMs()
     const { text, version } = await record.read(day)
+    lateReads.note(clock.elapsedMs() - sentMs, record.locate(day))
     const state = tidied(parseLedger(text, day, record.locate(day)), await now())
     part.readMs = sentMs
     const isNew = day !== known?.day || leaseOf(state, process) === undefined
@@ -119,7 +125,9 @@ export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
       const next = apply(state, { process, turn, made: part.made, kept: part.held, now: await now() })
       if (next.state === undefined) return next.result
       tried.set(turn, { result: next.result, epoch: next.state.epoch })
+      const sentMs = clock.elapsedMs()
       if (await record.write(day, formatLedger(next.state), version)) {
+        part.writeMs = clock.elapsedMs() - sentMs
         part.latencyMs = clock.elapsedMs() - begunMs
         known = { day, epoch: next.state.epoch }
         return next.result
@@ -134,13 +142,22 @@ export function accessLedger(options: RecordOptions, part: Part): LedgerAccess {
   return {
     look,
     change,
+    lateError: lateReads.error,
+    ...createRefinement(options),
+  }
+}
+
+function createRefinement(options: RecordOptions): Pick<LedgerAccess, 'isTimeUncertain' | 'refineTime'> {
+  const { record, storeTime, clock, signal } = options
+  let refinements = 0
+  return {
     isTimeUncertain() {
-      const bounds = options.storeTime.now()
+      const bounds = storeTime.now()
       return bounds !== undefined && refinements < MAX_REFINEMENTS && bounds.latestMs - bounds.earliestMs > UNCERTAIN_MS
     },
     async refineTime() {
       refinements += 1
-      const { earliestMs, latestMs } = await now()
+      const { earliestMs, latestMs } = await storeTimeOf(options)
       // When the middle of the bounds passes from one second to the next, the answer tells which half holds: the header
       // `Date` has whole seconds.
       await clock.sleep(1_000 - (((earliestMs + latestMs) / 2) % 1_000), signal)

@@ -18,7 +18,7 @@ export type SharedLimit = {
   /**
    * Takes a call if one may start now, and returns undefined. Else returns a promise that resolves when it is worth asking
    * again. Throws an IngestError of the run: of kind `quota` if no call is left today, of kind `store` if the ledger cannot
-   * be read or written.
+   * be read or written, or comes too late for a call for minutes.
    */
   take(): Promise<void> | undefined
   /** In how many milliseconds the next call may start, as far as it is known. */
@@ -73,13 +73,13 @@ export function createSharedLimit(options: SharedLimitOptions): SharedLimit {
   /** How long nothing happens that the end of an exchange does not tell. */
   function restMs(now: TimeBounds | undefined): number {
     const hasNone = part.held.length === 0
-    if (isProbing() && hasNone) return MAX_AGE_MS
-    if (exchanges.isBusy() && (hasNone || ageMs() > MAX_AGE_MS)) return MAX_AGE_MS
-    return cutAtLook(nextInMs(now), lookAheadMs())
+    const needsAnswer = exchanges.isBusy() && (hasNone || ageMs() > MAX_AGE_MS)
+    return needsAnswer || (isProbing() && hasNone) ? MAX_AGE_MS : cutAtLook(nextInMs(now), lookAheadMs())
   }
 
   return {
     take() {
+      fail(ledger.lateError())
       if (failure !== undefined) throw failure
       const now = storeTime.now()
       if (now !== undefined) part.held = part.held.filter(({ untilMs }) => now.latestMs + intervalMs <= untilMs)

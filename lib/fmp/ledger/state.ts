@@ -30,7 +30,7 @@ const Refusal = v.object({
   /** No call starts before. */
   untilMs: Ms,
   count: Count,
-  /** Who makes the one call, and until when; null while nobody does. */
+  /** Who makes the one call, and until when its end may be reported; null while nobody does. */
   probe: v.nullable(v.object({ process: v.string(), untilMs: Ms })),
 })
 

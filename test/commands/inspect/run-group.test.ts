@@ -127,6 +127,43 @@ describe('the shards of a night', () => {
     expect(group.counts.already_stored).toBeGreaterThan(0)
   })
 
+  test('are not known to be done while a document is unreadable that may be of one of them', async () => {
+    const stage = setLake()
+    const symbols = SYMBOLS.slice(5)
+    await runAll(stage, { shards: 3, symbols })
+    const [key = '', bytes = new Uint8Array()] =
+      [...stage.store.files].find(([at, found]) => at.startsWith('logs/') && isOfSecond(found)) ?? []
+    // It was cut while somebody copied it.
+    await stage.store.replace(key, bytes.slice(0, 100), {})
+    const unreadable = [{ key, problem: 'is no JSON' }]
+    expect(await groupOf(stage)).toMatchObject({ ok: false, missing: [2], unfinished: [], unreadable })
+    // Nor where the shard ran again: the unreadable run may be the later one.
+    await stage.run(shardArgs(2, { shards: 3, symbols }), '2024-09-17T12:00:00Z')
+    expect(await groupOf(stage)).toMatchObject({ ok: false, missing: [], unfinished: [], unreadable })
+    const { stdout, code } = await stage.run(['status', '--run-group', 'night-1'], LOOK)
+    expect(code).toBe(1)
+    expect(stdout).toContain(`Unreadable: ${key} is no JSON\n`)
+    expect(stdout).toContain(
+      '❌ Not done: 1 document unreadable, perhaps of this group. Move what is unreadable out of',
+    )
+    stage.store.remove(key)
+    expect(await groupOf(stage)).toMatchObject({ ok: true, unreadable: [] })
+  })
+
+  test('are done whatever document is unreadable of a run more than two days before them', async () => {
+    const stage = setLake()
+    await runAll(stage, { shards: 3, symbols: SYMBOLS.slice(5) })
+    const putBroken = async (instant: string) => {
+      const key = `logs/ingest/date=${instant.slice(0, 10)}/run-${Date.parse(instant) / 1_000}.json`
+      await stage.store.replace(key, new TextEncoder().encode('{}}'), {})
+      return key
+    }
+    await putBroken('2024-09-15T12:59:59Z')
+    expect(await groupOf(stage)).toMatchObject({ ok: true, unreadable: [] })
+    const key = await putBroken('2024-09-15T13:00:00Z')
+    expect(await groupOf(stage)).toMatchObject({ ok: false, unreadable: [{ key, problem: 'is no JSON' }] })
+  })
+
   test('are found among other nights, whose lists may be others', async () => {
     const stage = setLake()
     Object.assign(stage.bars, barsFor(SYMBOLS.slice(5), '2024-08-01', '2024-09-20'))

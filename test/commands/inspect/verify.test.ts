@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { FINDING_KINDS } from '../../../lib/core/findings.ts'
 import type { Row } from '../../../lib/core/dataset.ts'
 import { readFooter, readRows, rowsSha256, type FileContent } from '../../../lib/parquet/parquet.ts'
+import { openGroups } from '../../../lib/parquet/row-groups.ts'
 import { encodeParquet } from '../../../lib/parquet/writer.ts'
 import type { Verified } from '../../../lib/report/verify.ts'
 import packageJson from '../../../package.json' with { type: 'json' }
@@ -465,7 +466,8 @@ const TABLE_CASES: readonly Case[] = [
     [`table_damaged ${APRIL} -`],
     async ({ lake }) => {
       const bytes = (await lake.bytes(APRIL)).slice()
-      bytes[30] = (bytes[30] ?? 0) ^ 0xff
+      const page = openGroups(bytes, prices().columns).groups[0]?.[2]?.start ?? 0
+      bytes[page] = (bytes[page] ?? 0) ^ 0xff
       await lake.put(APRIL, bytes)
     },
     ['--deep'],

@@ -11,7 +11,6 @@ import {
   MAX_AGE_MS,
   noteAnswer,
   noteRefusal,
-  PROBE_REPORT_MS,
   tidied,
   type LeaseClaim,
   type RefusalClaim,
@@ -29,7 +28,7 @@ const exactly = (ms: number): TimeBounds => ({ earliestMs: ms, latestMs: ms })
 
 /** What process `a` asks for at noon; a test says what is special about its own claim. */
 function claimOf(changes: Partial<LeaseClaim> = {}): LeaseClaim {
-  const asked = { wanted: 10, intervalMs: 1_000, dailyCalls: Infinity, latencyMs: 50 }
+  const asked = { wanted: 10, intervalMs: 1_000, timeoutMs: 30_000, dailyCalls: Infinity, latencyMs: 50 }
   return { process: 'a', turn: 1, made: 0, kept: [], now: exactly(NOON_MS), ...asked, ...changes }
 }
 
@@ -78,6 +77,18 @@ describe('L1: the blocks of processes', () => {
     expect(rough.untilMs - rough.fromMs - (sharp.untilMs - sharp.fromMs)).toBe(700 + 300 - 50)
   })
 
+  test('have time for a change that is known only after they begin, however soon that is', () => {
+    const { state } = lease(EMPTY, { latencyMs: 0 })
+    const lengthIn = (aheadMs: number) => {
+      const { block } = lease(state, { process: 'b', now: exactly(state.freeFromMs - aheadMs), latencyMs: 2_500 })
+      return block.untilMs - block.fromMs
+    }
+    const least = Math.min(...[0, 1_000, 2_000, 2_500, 3_000].map(lengthIn))
+    expect([0, 1_000, 2_000, 2_500, 3_000].map((ms) => Math.round((lengthIn(ms) - least) / 10) * 10)).toEqual([
+      2_500, 1_500, 500, 0, 0,
+    ])
+  })
+
   test('of one process that follow each other become one, without time lost between them', () => {
     const first = lease(EMPTY, { latencyMs: 0 })
     const { state, block } = lease(first.state, { kept: [{ ...first.block, calls: 2 }], made: 8, turn: 2 })
@@ -101,6 +112,9 @@ describe('L1: the blocks of processes', () => {
     const { state, block } = lease(EMPTY, { intervalMs: 0 })
     expect(block).toMatchObject({ fromMs: NOON_MS, calls: 10 })
     expect(lease(state, { process: 'b', intervalMs: 0 }).block.fromMs).toBe(NOON_MS)
+    // Its calls have their time once the change is known.
+    const slow = lease(EMPTY, { intervalMs: 0, latencyMs: 30_000 }).block
+    expect(slow.untilMs - slow.fromMs).toBe(40_000)
   })
 
   test('without a rate wait for the blocks of processes that have one, and not for the next day', () => {
@@ -245,7 +259,7 @@ describe('L5: after a refusal', () => {
     const { state, block } = lease(refused, { process: 'b', wanted: 10, now: exactly(NOON_MS) })
     expect(block.calls).toBe(1)
     expect(block.fromMs).toBe(NOON_MS + MAX_AGE_MS + 1_000)
-    expect(state.refusal?.probe).toEqual({ process: 'b', untilMs: block.untilMs })
+    expect(state.refusal?.probe).toEqual({ process: 'b', untilMs: block.untilMs + 35_000 })
   })
 
   test('not before its pause is over', () => {
@@ -265,11 +279,22 @@ describe('L5: after a refusal', () => {
     expect(lease(alone, { process: 'b', now }).block.fromMs).toBe(NOON_MS + 101_000)
   })
 
-  test('nobody else leases while that call is under way, until its process has had time to tell', () => {
-    const { state, block } = lease(refused, { process: 'b' })
-    const lastMs = block.untilMs + PROBE_REPORT_MS
-    expect(outcomeOf(state, { now: exactly(lastMs - 1) }).kind).toBe('wait')
-    expect(lease(state, { now: exactly(lastMs) }).block.calls).toBe(1)
+  test.each([1_000, 30_000, 3_600_000])(
+    'nobody else leases while that call may be under way, of up to %i ms, and its process may tell of it',
+    (timeoutMs) => {
+      const { state, block } = lease(refused, { process: 'b', timeoutMs })
+      const lastMs = block.untilMs + timeoutMs + 5_000
+      // Whatever time the others give their own calls.
+      expect(outcomeOf(state, { now: exactly(lastMs - 1), timeoutMs: 100 }).kind).toBe('wait')
+      expect(lease(state, { now: exactly(lastMs), timeoutMs: 100 }).block.calls).toBe(1)
+    },
+  )
+
+  test('its process is told until when it may tell', () => {
+    const leased = outcomeOf(refused, { process: 'b', timeoutMs: 60_000 })
+    if (leased.kind !== 'leased') throw new Error(leased.kind)
+    expect(leased.probedUntilMs).toBe(leased.block.untilMs + 65_000)
+    expect(outcomeOf(EMPTY)).toMatchObject({ kind: 'leased', probedUntilMs: undefined })
   })
 
   test('that call answered, all go on', () => {
@@ -281,7 +306,7 @@ describe('L5: after a refusal', () => {
 
   test('an answer that comes after the next process has begun to find out tells nothing', () => {
     const { state, block } = lease(refused, { process: 'b' })
-    const later = lease(state, { process: 'c', now: exactly(block.untilMs + PROBE_REPORT_MS) }).state
+    const later = lease(state, { process: 'c', now: exactly(block.untilMs + 35_000) }).state
     expect(noteAnswer(later, claimOf({ process: 'b', made: 1 }))).toBe(later)
     // Nor does one after the next refusal.
     const again = noteRefusal(later, refusalOf({ process: 'c', made: 1 }))
@@ -302,6 +327,14 @@ describe('L5: after a refusal', () => {
     const probed = lease(refused, { process: 'b' }).state
     const later = noteRefusal(probed, refusalOf({ made: 4, now: exactly(NOON_MS + 300) }))
     expect(later).toMatchObject({ epoch: probed.epoch, refusal: probed.refusal })
+  })
+
+  test('a call from before the pause that is reported long after it does not make it the limit of the day', () => {
+    const late = exactly(NOON_MS + 200_000)
+    expect(noteRefusal(refused, refusalOf({ process: 'b', now: late })).limitedUntilMs).toBeNull()
+    const probed = lease(refused, { process: 'b', now: exactly(NOON_MS + 100_000) }).state
+    expect(noteRefusal(probed, refusalOf({ process: 'c', now: late })).limitedUntilMs).toBeNull()
+    expect(noteRefusal(probed, refusalOf({ process: 'b', now: late })).limitedUntilMs).not.toBeNull()
   })
 
   test('from runs that are long over, the next one counts the two minutes anew', () => {
@@ -422,7 +455,7 @@ class Model {
 
   #claim({ name, made, held }: Actor): LeaseClaim {
     this.#turn += 1
-    const limits = { intervalMs: this.#intervalMs, dailyCalls: this.#dailyCalls }
+    const limits = { intervalMs: this.#intervalMs, timeoutMs: 30_000, dailyCalls: this.#dailyCalls }
     const asked = { wanted: wholeBetween(this.#random, 1, 20), latencyMs: 100 * this.#random() }
     return { process: name, turn: this.#turn, made, kept: held, now: this.#now(), ...limits, ...asked }
   }
@@ -437,7 +470,8 @@ class Model {
       this.#state = state
       return
     }
-    const { block, isProbe } = outcome
+    const { block, probedUntilMs } = outcome
+    const isProbe = probedUntilMs !== undefined
     // L3, L5
     expect(block.fromMs).toBeGreaterThanOrEqual(MIDNIGHT_MS + DAY_MARGIN_MS)
     expect(block.untilMs).toBeLessThanOrEqual(MIDNIGHT_MS + MS_PER_DAY - DAY_MARGIN_MS)

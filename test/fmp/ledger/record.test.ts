@@ -92,7 +92,7 @@ function leasing(wanted: number): { readonly change: Change<Block | undefined>; 
     tries: 0,
     change: ((state, claim) => {
       told.tries += 1
-      const limits = { wanted, intervalMs: 10, dailyCalls: Infinity, latencyMs: 100 }
+      const limits = { wanted, intervalMs: 10, timeoutMs: 30_000, dailyCalls: Infinity, latencyMs: 100 }
       const leased = leaseCalls(state, { ...claim, ...limits })
       const { outcome } = leased
       return { state: leased.state, result: outcome.kind === 'leased' ? outcome.block : undefined }
@@ -110,7 +110,7 @@ async function lease({ ledger, part }: World, wanted = 10): Promise<Block> {
 
 /** Another process leases calls. */
 function leaseElsewhere(world: World, process = 'b'): void {
-  const limits = { wanted: 10, intervalMs: 10, dailyCalls: Infinity, latencyMs: 100 }
+  const limits = { wanted: 10, intervalMs: 10, timeoutMs: 30_000, dailyCalls: Infinity, latencyMs: 100 }
   const now = { earliestMs: NOON_MS, latestMs: NOON_MS }
   world.put(leaseCalls(world.state(), { process, turn: 1, made: 0, kept: [], now, ...limits }).state)
 }

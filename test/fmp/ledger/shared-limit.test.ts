@@ -15,13 +15,22 @@ import {
   type Story,
   type TestStore,
 } from '../../support/ledger/simulate.ts'
-import { drawQuietStory, drawStory, leastGapMs, useOf, violationsIn } from '../../support/ledger/stories.ts'
+import {
+  drawQuietStory,
+  drawSlowStory,
+  drawStory,
+  excessIn,
+  leastGapMs,
+  useOf,
+  violationsIn,
+} from '../../support/ledger/stories.ts'
 import { createMachine, createWorldTime, type Machine, type WorldTime } from '../../support/ledger/world.ts'
 import { forRandomRuns, seededRandom } from '../../support/random.ts'
 import { errorOf } from '../../support/values.ts'
 
 const STORIES = Number(Bun.env['LEDGER_STORIES'] ?? 150)
 const QUIET_STORIES = 12
+const SLOW_STORIES = 25
 
 const START_MS = Date.UTC(2026, 10, 28, 12)
 const HOUR_MS = 3_600_000
@@ -112,6 +121,83 @@ describe('where everything works', () => {
   })
 })
 
+/** A store whose answers take so long, from the first second to `untilMs` after the start. */
+const slowFor = (tookMs: number, untilMs = Infinity): Partial<Story> => ({
+  startMs: START_MS,
+  addedMs: (_request, nowMs) => (nowMs < START_MS + untilMs ? tookMs : 0),
+})
+
+describe('where the store is slow', () => {
+  test.each([
+    [1, 0.9],
+    [8, 0.85],
+  ])('and takes a second for each answer, %i processes still use %f of the limit', async (processes, least) => {
+    const story = storyOf(seededRandom(15), { ...slowFor(1_000), processes, lengthMs: 600_000 })
+    const played = await play(story)
+    expect(excessIn(story, played)).toEqual([])
+    expect(useOf(story, played)).toBeGreaterThan(least)
+  })
+
+  test(`but answers reads within nine seconds, calls go on, in ${SLOW_STORIES} stories`, async () => {
+    await forRandomRuns('stories of a slow store', SLOW_STORIES, async (random) => {
+      const story = drawSlowStory(random)
+      const played = await play(story)
+      expect(excessIn(story, played)).toEqual([])
+      expect(played.failures).toEqual([])
+      const lastMs = Math.max(...played.calls.map(({ atMs }) => atMs))
+      expect(lastMs).toBeGreaterThan(story.startMs + story.lengthMs - 400_000)
+    })
+  })
+
+  test('after a refusal the one call is made in time, though the ledger must be read anew first', async () => {
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const refusals = [{ fromMs: START_MS + 100_000, untilMs: START_MS + 120_000 }]
+      const slow = { addedMs: (request: 'read' | 'write') => (request === 'read' ? 8_500 : 3_800) }
+      const story = storyOf(seededRandom(seed), { startMs: START_MS, processes: 2, intervalMs: 100, refusals, ...slow })
+      const { calls } = await play({ ...story, lengthMs: 400_000 })
+      const lastMs = Math.max(...calls.filter(({ isRefused }) => isRefused).map(({ atMs }) => atMs))
+      const next = calls.find(({ atMs }) => atMs > lastMs)
+      // Two turns of a process that finds out would be 130 s.
+      expect((next?.atMs ?? Infinity) - lastMs).toBeLessThan(100_000)
+    }
+  })
+
+  test.each([
+    [1, 11_000],
+    [4, 11_000],
+    [1, 60_000],
+    [4, 60_000],
+  ])('and answers no read in time, %i processes end with the reason: %i ms', async (processes, tookMs) => {
+    const story = storyOf(seededRandom(11), { ...slowFor(tookMs), processes, lengthMs: 900_000 })
+    const played = await play(story)
+    expect(played.calls).toEqual([])
+    expect(played.failures).toHaveLength(processes * story.workers)
+    for (const error of played.failures) expect(error).toMatchObject({ kind: 'store', scope: 'run' })
+    expect(String(played.failures[0])).toContain(`store/2026-11-28.json: the store took ${tookMs / 1_000}.0 `)
+  })
+
+  test.each([1, 4])(
+    'for four minutes again and again, %i processes go on each time that it recovers',
+    async (processes) => {
+      const cycleMs = 300_000
+      const isSlow = (nowMs: number) => (nowMs - START_MS) % cycleMs < 240_000
+      const addedMs = (_request: unknown, nowMs: number) => (isSlow(nowMs) ? 12_000 : 0)
+      const story = storyOf(seededRandom(12), { startMs: START_MS, addedMs, processes, lengthMs: 4 * cycleMs })
+      const played = await play(story)
+      expect(played.failures).toEqual([])
+      const cycles = Object.groupBy(played.calls, ({ atMs }) => Math.floor((atMs - START_MS) / cycleMs))
+      for (const cycle of [0, 1, 2, 3]) expect(cycles[cycle]?.length).toBeGreaterThan(50)
+    },
+  )
+
+  test('no longer than a run waits, the next calls are as fast as ever', async () => {
+    const story = storyOf(seededRandom(13), { ...slowFor(20_000, 200_000), lengthMs: 500_000 })
+    const played = await play(story)
+    expect(played.failures).toEqual([])
+    expect(played.calls.filter(({ atMs }) => atMs > START_MS + 400_000).length).toBeGreaterThan(380)
+  })
+})
+
 describe('the calls of a day', () => {
   test.each([1, 5, 43, 250])('that are %d are all made, and no more', async (dailyCalls) => {
     for (const processes of [1, 4]) {
@@ -188,17 +274,18 @@ function openWorld(changes: Partial<Story> = {}) {
 
 type Answer = 'answered' | 'refused' | 'dead'
 
-/** Makes one call after the other, each answered after 100 ms. Resolves to the error that ends it. */
+/** Makes one call after the other, each answered after `tookMs`. Resolves to the error that ends it. */
 async function callOn(
   { machine, limit }: { machine: Machine; limit: SharedLimit },
   answer: () => Answer,
+  tookMs = () => 100,
 ): Promise<unknown> {
   try {
     for (;;) {
       for (let waited = limit.take(); waited !== undefined; waited = limit.take()) await waited
       const reply = answer()
       if (reply === 'dead') machine.kill()
-      await machine.after(100)
+      await machine.after(tookMs())
       if (reply === 'refused') limit.refused(undefined)
       else limit.answered()
     }
@@ -326,6 +413,26 @@ describe('one process', () => {
     expect(Math.max(...gaps)).toBeLessThan(45_000)
     expect(newestOf(store).refusal).toBeNull()
     expect(times.at(-1)).toBeGreaterThan(START_MS + 98_000)
+  })
+
+  test('that finds out whether FMP answers again calls alone, for as long as a call may take', async () => {
+    const { time, store, open } = openWorld({ intervalMs: 1_000, timeoutMs: 120_000 })
+    const calls: { readonly atMs: number; readonly isProbe: boolean }[] = []
+    const answer = (): Answer => {
+      calls.push({ atMs: time.now(), isProbe: (newestOf(store).refusal?.probe ?? null) !== null })
+      return calls.length === 1 ? 'refused' : 'answered'
+    }
+    for (const one of [open(), open(), open()]) {
+      void callOn(one, answer, () => (calls.at(-1)?.isProbe === true ? 60_000 : 100))
+    }
+    await runFor(time, 120_000)
+    const probes = calls.filter(({ isProbe }) => isProbe)
+    expect(probes).toHaveLength(1)
+    const next = calls[calls.findIndex(({ isProbe }) => isProbe) + 1]
+    expect((next?.atMs ?? 0) - (probes[0]?.atMs ?? 0)).toBeGreaterThan(60_000)
+    // Its answer counts, however late it came.
+    expect(newestOf(store).refusal).toBeNull()
+    expect(calls.length).toBeGreaterThan(20)
   })
 
   test('that is refused while it leases uses nothing of that lease', async () => {

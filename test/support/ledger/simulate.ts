@@ -16,6 +16,8 @@ export type Story = {
   readonly startMs: number
   readonly lengthMs: number
   readonly processes: number
+  /** How long a call may take. */
+  readonly timeoutMs: number
   /** The calls that one process has under way at the most. */
   readonly workers: number
   /** The limit that the processes keep, in milliseconds between two calls; 0 if there is none. */
@@ -23,6 +25,8 @@ export type Story = {
   readonly dailyCalls: number | undefined
   /** How long the way to the store takes at the most, and the way back; one in a hundred takes 20 times as long. */
   readonly storeMs: number
+  /** How much longer a request that is sent now takes, half of it on the way to the store. */
+  readonly addedMs: (request: 'read' | 'write', nowMs: number) => number
   /** The chance that the answer to a write is lost; as often the write is, or comes late. */
   readonly lossChance: number
   /** The chance that a process dies within a second. Another one starts in its place. */
@@ -39,9 +43,11 @@ export function storyOf(random: Random, changes: Partial<Story> = {}): Story {
     lengthMs: 60_000,
     processes: 1,
     workers: 4,
+    timeoutMs: 30_000,
     intervalMs: 250,
     dailyCalls: undefined,
     storeMs: 20,
+    addedMs: () => 0,
     lossChance: 0,
     deathChance: 0,
     refusals: [],
@@ -155,7 +161,7 @@ export function createStore(): TestStore {
     versions,
     requests: () => requests,
     lostAnswers: () => lostAnswers,
-    recordFor(machine, observe, { time, story: { random, storeMs, lossChance } }) {
+    recordFor(machine, observe, { time, story: { random, storeMs, addedMs, lossChance } }) {
       const wayMs = (): number => (random() < 0.01 ? 20 * storeMs : storeMs) * random()
 
       function setIf(day: IsoDate, text: string, version: string): boolean {
@@ -166,14 +172,15 @@ export function createStore(): TestStore {
       }
 
       /** Sends a request, and reads the clock of the answer. */
-      async function send<T>(serve: () => T): Promise<T> {
+      async function send<T>(request: 'read' | 'write', serve: () => T): Promise<T> {
         requests += 1
         const sentMs = machine.elapsedMs()
+        const halfMs = addedMs(request, time.now()) / 2
         const { value, secondMs } = await new Promise<{ value: T; secondMs: number }>((resolve) => {
-          time.at(time.now() + wayMs(), () => {
+          time.at(time.now() + wayMs() + halfMs, () => {
             const reply = { value: serve(), secondMs: Math.floor(time.now() / 1_000) * 1_000 }
             // The request of a machine that died on the way arrives all the same.
-            void machine.after(wayMs()).then(() => resolve(reply))
+            void machine.after(wayMs() + halfMs).then(() => resolve(reply))
           })
         })
         observe({ fromMs: secondMs, toMs: secondMs + 1_000, sentMs, receivedMs: machine.elapsedMs() })
@@ -182,18 +189,18 @@ export function createStore(): TestStore {
 
       return {
         locate: (day) => `store/${day}.json`,
-        read: (day) => send(() => ({ text: newest.get(day)?.text, version: versionOf(day) })),
+        read: (day) => send('read', () => ({ text: newest.get(day)?.text, version: versionOf(day) })),
         async write(day, text, version) {
           const fate = random()
-          if (fate >= 2 * lossChance) return await send(() => setIf(day, text, version))
+          if (fate >= 2 * lossChance) return await send('write', () => setIf(day, text, version))
           lostAnswers += 1
           // The answer is lost; or the request is; or it arrives long after its process has given it up.
-          if (fate >= lossChance) await send(() => setIf(day, text, version))
-          else await send(() => undefined)
+          if (fate >= lossChance) await send('write', () => setIf(day, text, version))
+          else await send('write', () => undefined)
           if (fate < lossChance / 2) time.at(time.now() + 5_000 * random(), () => void setIf(day, text, version))
           return false
         },
-        learnTime: () => send(() => undefined),
+        learnTime: () => send('read', () => undefined),
       }
     },
   }
@@ -216,6 +223,7 @@ export function openLimit(
     process: `process-${processes}`,
     intervalMs: story.intervalMs === 0 ? 0 : story.intervalMs + MARGIN_MS,
     dailyCalls: story.dailyCalls,
+    timeoutMs: story.timeoutMs,
     wanted: () => 1_000,
     pauseMs: (refusals) => [5_000, 10_000, 20_000, 40_000][refusals - 1] ?? 60_000,
     signal: machine.signal,
