@@ -1,6 +1,8 @@
 // Files of a table in the versions that follow one another, as the program writes them in place of each other, and as one
 // would write them who knows nothing of the file before.
 
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { readTableFooter } from '../../lib/datasets/table/footer.ts'
 import { rewriteFile, type Change, type OldFile } from '../../lib/datasets/table/rewrite.ts'
 import type { StampedRow } from '../../lib/parquet/parquet.ts'
@@ -10,7 +12,7 @@ import { seededRandom, type Random } from '../support/random.ts'
 import { at, priceRow } from '../support/values.ts'
 
 /** `kept`: what readers of the replaced file look for stays. `naive`: nothing of it stays. */
-export const WAYS = ['kept', 'naive'] as const
+const WAYS = ['kept', 'naive'] as const
 export type Way = (typeof WAYS)[number]
 
 export type VersionedFile = {
@@ -29,6 +31,23 @@ export async function makeVersionedFiles(seed: number): Promise<readonly Version
     await versionsOf('closed-2026-01-of-16.parquet', closed('B', random), () => closed('B', random)),
     await versionsOf('month-2026-01.parquet', month(1, random), (version) => month(version + 1, random)),
   ]
+}
+
+/** Writes every version into `folder`, which is emptied before. */
+export async function storeVersions(folder: string, files: readonly VersionedFile[]): Promise<void> {
+  await rm(folder, { recursive: true, force: true })
+  for (const { name, versions } of files) {
+    for (const way of WAYS) {
+      for (const [version, bytes] of versions[way].entries()) {
+        await Bun.write(versionPath(folder, way, name, version), bytes)
+      }
+    }
+  }
+}
+
+/** Where `storeVersions` writes a version. */
+export function versionPath(folder: string, way: Way, name: string, version: number): string {
+  return join(folder, way, `${version}-${name}`)
 }
 
 /** By symbol the rows that are added to it, or that it has from now on. */

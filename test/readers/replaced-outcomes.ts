@@ -17,7 +17,10 @@ export type Reader = (typeof READERS)[number]
 
 /** In a folder these fail over naive files. The others open a file once, or are right by luck. */
 const CONTROLS = new Set<Reader>(['DuckDB', 'polars, read', 'polars, scan', 'DataFusion'])
-/** In a bucket these compare ETags, and refuse an object that has changed. */
+/**
+ * In a bucket these compare ETags, and refuse an object that has changed. (DuckDB's error has the body of the answer, which
+ * Python cannot decode.)
+ */
 const COMPARING_TAGS = new Set<Reader>(['DuckDB', 'ClickHouse', 'Spark'])
 
 export type Counts = { plays: number; readonly errors: string[]; readonly wrong: string[] }

@@ -5,7 +5,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FakeS3 } from '../support/servers/fake-s3.ts'
 import type { Answering } from './answering.ts'
-import type { VersionedFile, Way } from './replaced-files.ts'
+import { versionPath, type VersionedFile, type Way } from './replaced-files.ts'
 
 /** What a reader got: the version of each file by its name, or what is wrong with its rows, or its error. */
 export type Answer = {
@@ -30,16 +30,11 @@ export type Played = {
   readonly replacements: number
 }
 
-/** Where tables are. `read` queries the one at a place. */
-export type Scene = (play: Play, read: (place: string) => Promise<Answer>) => Promise<Played>
+/** Makes a table, queries it with `read`, which is told its place, and removes it. */
+export type RunPlay = (play: Play, read: (place: string) => Promise<Answer>) => Promise<Played>
 
-/** The file of a version, of those that `storeVersions` wrote. */
-export function versionPath(folder: string, way: Way, name: string, version: number): string {
-  return join(folder, way, `${version}-${name}`)
-}
-
-/** Tables in folders of `work`; `opens` is a process of `replaced_opens.py`. */
-export function folderScene(work: string, files: readonly VersionedFile[], opens: Answering): Scene {
+/** Tables are folders of `work`, where the versions are stored; `opens` is a process of `replaced_opens.py`. */
+export function inFolder(work: string, files: readonly VersionedFile[], opens: Answering): RunPlay {
   let tables = 0
   return async ({ way, file, from, at }, read) => {
     const place = join(work, `table-${tables++}`)
@@ -56,8 +51,8 @@ export function folderScene(work: string, files: readonly VersionedFile[], opens
   }
 }
 
-/** Tables in the bucket. */
-export function bucketScene(s3: FakeS3, files: readonly VersionedFile[]): Scene {
+/** Tables are prefixes of the bucket. */
+export function inBucket(s3: FakeS3, files: readonly VersionedFile[]): RunPlay {
   let tables = 0
   return async ({ way, file, from, at }, read) => {
     const table = `table-${tables++}`

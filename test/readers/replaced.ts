@@ -1,22 +1,13 @@
 // What every reader sees of a table of which a file is replaced in the middle of its query: at each moment once, and at some
 // twice. The same over naive files, of which nothing stays in the next one, as a control.
 
-import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seededRandom, wholeBetween, type Random } from '../support/random.ts'
 import { startFakeS3, type FakeS3 } from '../support/servers/fake-s3.ts'
 import { startAnswering, type Answering } from './answering.ts'
-import { makeVersionedFiles, WAYS, type VersionedFile, type Way } from './replaced-files.ts'
+import { makeVersionedFiles, storeVersions, versionPath, type VersionedFile, type Way } from './replaced-files.ts'
 import { faultsOf, READERS, samplesOf, tableOf, type Counts, type Outcome, type Reader } from './replaced-outcomes.ts'
-import {
-  bucketScene,
-  folderScene,
-  versionPath,
-  type Answer,
-  type Play,
-  type Played,
-  type Scene,
-} from './replaced-plays.ts'
+import { inBucket, inFolder, type Answer, type Play, type Played, type RunPlay } from './replaced-plays.ts'
 import { submitArguments, type Tools } from './tables.ts'
 
 /** So many versions of each file are drawn, in which a query is played with a replacement at each of its moments. */
@@ -24,9 +15,9 @@ const ROUNDS = { kept: 2, naive: 1 }
 /** So many queries with two replacements are drawn for each of these versions. */
 const DOUBLES = 4
 
-type Stage = {
+type Setup = {
   readonly files: readonly VersionedFile[]
-  readonly scene: Scene
+  readonly runPlay: RunPlay
   readonly read: (place: string) => Promise<Answer>
   readonly random: Random
 }
@@ -48,22 +39,10 @@ export async function checkReplaced(tools: Tools): Promise<number> {
   return faults.length === 0 ? 0 : 1
 }
 
-type About = Pick<Stage, 'files' | 'random'> & {
+type About = Pick<Setup, 'files' | 'random'> & {
   readonly tools: Tools
   readonly work: string
   readonly readers: readonly Reader[]
-}
-
-async function storeVersions(work: string, files: readonly VersionedFile[]): Promise<void> {
-  await rm(work, { recursive: true, force: true })
-  await mkdir(work, { recursive: true })
-  for (const { name, versions } of files) {
-    for (const way of WAYS) {
-      for (const [version, bytes] of versions[way].entries()) {
-        await Bun.write(versionPath(work, way, name, version), bytes)
-      }
-    }
-  }
 }
 
 async function playFolder(about: About): Promise<readonly Outcome[]> {
@@ -74,30 +53,39 @@ async function playFolder(about: About): Promise<readonly Outcome[]> {
   const { tools, work, files, readers } = about
   const command = [tools.interpreter, join(import.meta.dir, 'replaced_opens.py')] as const
   const opens = startAnswering(command, { env: {}, log: join(work, 'opens.log') })
-  const scene = folderScene(work, files, opens)
+  const runPlay = inFolder(work, files, opens)
   const outcomes: Outcome[] = []
-  for (const reader of readers) outcomes.push(await playReader(reader, about, scene))
-  await opens.end()
+  try {
+    for (const reader of readers) outcomes.push(await playReader(reader, about, runPlay))
+  } finally {
+    await opens.end()
+  }
   return outcomes
 }
 
 async function playBucket(about: About): Promise<readonly Outcome[]> {
   const s3 = await startFakeS3({ bucket: 'my-bucket' })
-  const scene = bucketScene(s3, about.files)
+  const runPlay = inBucket(s3, about.files)
   const outcomes: Outcome[] = []
-  for (const reader of about.readers) outcomes.push(await playReader(reader, about, scene, s3))
-  await s3.stop()
+  try {
+    for (const reader of about.readers) outcomes.push(await playReader(reader, about, runPlay, s3))
+  } finally {
+    await s3.stop()
+  }
   return outcomes
 }
 
-async function playReader(reader: Reader, about: About, scene: Scene, s3?: FakeS3): Promise<Outcome> {
+async function playReader(reader: Reader, about: About, runPlay: RunPlay, s3?: FakeS3): Promise<Outcome> {
   const { files, random } = about
-  const process = await startReader(reader, about, s3)
-  const stage = { files, scene, random, read: (place: string) => process.ask<Answer>(place) }
-  const one = { kept: await playRounds(stage, 'kept', 1), naive: await playRounds(stage, 'naive', 1) }
-  const two = await playRounds(stage, 'kept', 2)
-  await process.end()
-  return { reader, place: s3 === undefined ? 'folder' : 'bucket', one, two }
+  const answering = await startReader(reader, about, s3)
+  const setup = { files, runPlay, random, read: (place: string) => answering.ask<Answer>(place) }
+  try {
+    const one = { kept: await playRounds(setup, 'kept', 1), naive: await playRounds(setup, 'naive', 1) }
+    const two = await playRounds(setup, 'kept', 2)
+    return { reader, place: s3 === undefined ? 'folder' : 'bucket', one, two }
+  } finally {
+    await answering.end()
+  }
 }
 
 async function startReader(reader: Reader, { tools, work, files }: About, s3?: FakeS3): Promise<Answering> {
@@ -124,14 +112,14 @@ async function startReader(reader: Reader, { tools, work, files }: About, s3?: F
 }
 
 /** Queries with one replacement, at each of their moments, or with two, at drawn ones. */
-async function playRounds(stage: Stage, way: Way, replacements: 1 | 2): Promise<Counts> {
+async function playRounds(setup: Setup, way: Way, replacements: 1 | 2): Promise<Counts> {
   const counts: Counts = { plays: 0, errors: [], wrong: [] }
-  for (const file of stage.files) {
+  for (const file of setup.files) {
     for (let round = 0; round < ROUNDS[way]; round += 1) {
-      const from = wholeBetween(stage.random, 0, file.versions[way].length - 1 - replacements)
-      const moments = await countMoments(stage, { way, file, from, at: [] })
-      for (const at of replacements === 1 ? eachOf(moments) : drawPairs(moments, stage.random)) {
-        await playInto(counts, stage, { way, file, from, at })
+      const from = wholeBetween(setup.random, 0, file.versions[way].length - 1 - replacements)
+      const moments = await countMoments(setup, { way, file, from, at: [] })
+      for (const at of replacements === 1 ? eachOf(moments) : drawPairs(moments, setup.random)) {
+        await playInto(counts, setup, { way, file, from, at })
       }
     }
   }
@@ -150,21 +138,21 @@ function drawPairs(moments: number, random: Random): readonly (readonly number[]
 }
 
 /** How many moments the query has. Nothing is replaced in it, so its rows must be right. */
-async function countMoments({ scene, read, files }: Stage, play: Play): Promise<number> {
-  const played = await scene(play, read)
+async function countMoments({ runPlay, read, files }: Setup, play: Play): Promise<number> {
+  const played = await runPlay(play, read)
   const fault = played.answer.error ?? wrongIn(played, play, files)
   if (fault !== undefined) throw new Error(`Nothing was replaced, and yet: ${fault}`)
   return played.moments
 }
 
-async function playInto(counts: Counts, { scene, read, files }: Stage, play: Play): Promise<void> {
-  const played = await scene(play, read)
+async function playInto(counts: Counts, { runPlay, read, files }: Setup, play: Play): Promise<void> {
+  const played = await runPlay(play, read)
   // This query had fewer moments than the one in which they were counted.
   if (played.replacements < play.at.length) return
   counts.plays += 1
   const { error } = played.answer
   const wrong = wrongIn(played, play, files)
-  const words = `${play.file.name}, version ${play.from}, at ${play.at.join(' and ')}`
+  const words = `${play.file.name}, version ${play.from}, at moment ${play.at.join(' and ')}`
   if (error !== undefined) counts.errors.push(`${words}: ${error}`)
   else if (wrong !== undefined) counts.wrong.push(`${words}: ${wrong}`)
 }

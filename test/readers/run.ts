@@ -45,7 +45,8 @@ async function main(): Promise<number> {
   if (code !== 0) return code
   const duckdbS3 = await python(join(WORK, 'duckdb-s3'), DUCKDB_S3_PACKAGES)
   const tools = { work: WORK, interpreter, duckdbS3, hasJava }
-  return (await checkTables(tools)) || (await checkReplaced(tools))
+  const overTables = await checkTables(tools)
+  return overTables === 0 ? await checkReplaced(tools) : overTables
 }
 
 async function checkRecipes(interpreter: string): Promise<number> {
