@@ -1,6 +1,6 @@
 // Runs all tasks, several at once: each is fetched, stored and ends with an outcome. An error of the run stops them all.
 
-import { createLimit } from '../core/concurrency.ts'
+import { mapLimit } from '../core/concurrency.ts'
 import type { Ask, RawRow } from '../core/dataset.ts'
 import { IngestError } from '../core/errors.ts'
 import type { HeldSession, SymbolOutcome } from '../core/outcome.ts'
@@ -154,27 +154,26 @@ export type RunResult = {
  * files of another are stored, so that neither the vendor nor the store waits for the other.
  */
 export async function ingestAll(tasks: readonly Task[], effects: PipelineEffects): Promise<RunResult> {
-  const workers = createLimit(effects.maxWorkers)
   const runner = createTaskRunner(effects)
-
-  const ingest = async (task: Task): Promise<SymbolOutcome> => {
-    const surveyed = task.outcomeWithoutFetch()
-    if (surveyed !== undefined) return surveyed
-    const { outcome } = await workers.run(async () => {
-      const slot = await effects.admit(task.rows)
-      return await runner.start(task, slot)
-    })
-    return await outcome
+  const ended = (task: Task, outcome: SymbolOutcome): SymbolOutcome => {
+    task.ended?.()
+    effects.onOutcome(outcome)
+    return outcome
   }
 
-  const outcomes = await Promise.all(
-    tasks.map(async (task) => {
-      const outcome = await ingest(task)
-      task.ended?.()
-      effects.onOutcome(outcome)
-      return outcome
-    }),
-  )
+  const surveyed = tasks.map((task) => {
+    const outcome = task.outcomeWithoutFetch()
+    return outcome && ended(task, outcome)
+  })
+  const open = tasks.filter((_task, index) => surveyed[index] === undefined)
+  const begun = await mapLimit(open, effects.maxWorkers, async (task) => {
+    const slot = await effects.admit(task.rows)
+    const { outcome } = await runner.start(task, slot)
+    // In an object, because a promise would be waited for: the next task begins while this one is stored.
+    return { outcome: outcome.then((own) => ended(task, own)) }
+  })
+  const fetched = (await Promise.all(begun.map(async ({ outcome }) => await outcome))).values()
+  const outcomes = surveyed.flatMap((outcome) => outcome ?? [...fetched.take(1)])
   const reason = runner.stoppedBy()
   return reason instanceof IngestError
     ? { outcomes, stoppedBy: reason, bug: undefined }

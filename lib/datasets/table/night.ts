@@ -9,7 +9,7 @@ import { dayBit, isNews, type SymbolEntry, type TableFooter } from './footer.ts'
 import { monthOf, unitName, unitNamed, unitOf, type Layout, type Unit } from './layout.ts'
 import { forgetRuns } from './open-runs.ts'
 import { extentOf, readChange, unitsOf, type Extent } from './raw-units.ts'
-import type { Change } from './rewrite.ts'
+import { collectGarbage, type Change } from './rewrite.ts'
 import { openTrusted, type TrustedTable } from './trusted.ts'
 import { readFooterOf, rewriteUnit, tableRoot, type TableContext } from './units.ts'
 import { updateTable, type Updated } from './update.ts'
@@ -38,6 +38,8 @@ export type Night = {
  * wholly. Rejects with an IngestError if the store fails or a file of the table is damaged.
  */
 export async function keepTable({ watched, found, settledOf }: Night, context: TableContext): Promise<Updated> {
+  // What the run leaves is not to pile up with what the table takes.
+  collectGarbage()
   // Where the run has seen nothing but the table there is nothing to do, and nothing to ask.
   const trusted = watched.size === 0 && found !== undefined ? found : await openTrusted(context)
   if (trusted === undefined) return await updateTable(context, { isRebuild: false })
