@@ -52,7 +52,7 @@ function cells({ plays, errors, wrong }: Counts): readonly string[] {
 
 /** One of the errors that one replacement gives. */
 export function samplesOf({ reader, place, one }: Outcome): readonly string[] {
-  return one.kept.errors.slice(0, 1).map((error) => `${reader}, ${place}: ${error.replaceAll('\n', ' ').slice(0, 300)}`)
+  return one.kept.errors.slice(0, 1).map((error) => `${reader}, ${place}: ${error}`)
 }
 
 /** Where a reader gave wrong rows, or an error that it must not give, or where nothing was proved. */

@@ -153,7 +153,8 @@ async function playInto(counts: Counts, { runPlay, read, files }: Setup, play: P
   const { error } = played.answer
   const wrong = wrongIn(played, play, files)
   const words = `${play.file.name}, version ${play.from}, at moment ${play.at.join(' and ')}`
-  if (error !== undefined) counts.errors.push(`${words}: ${error}`)
+  // Errors of readers have bytes of files in them.
+  if (error !== undefined) counts.errors.push(`${words}: ${JSON.stringify(error).slice(0, 300)}`)
   else if (wrong !== undefined) counts.wrong.push(`${words}: ${wrong}`)
 }
 
