@@ -1,6 +1,6 @@
 // `bun run test:readers`: the Python recipes of the documents, but for Spark's, over a lake of the program's own
-// making, and what people type first; then tables by every reader's default line, and what `ingest sql` prints. Makes its
-// Python environments the first time. Without Python it is skipped with a word, and so is Spark without Java;
+// making, and what people type first; then tables by every reader's default line, what `ingest sql` prints, and files that
+// are replaced in the middle of a query. Makes its Python environments the first time. Without Python it is skipped with a word, and so is Spark without Java;
 // `--required` makes that an error.
 
 import { mkdir, rm } from 'node:fs/promises'
@@ -9,6 +9,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { python } from '../spark/python.ts'
 import { knownOn, makeReadingLake } from './lake.ts'
 import { readRecipes } from './recipes.ts'
+import { checkReplaced } from './replaced.ts'
 import { makeTables } from './table-lake.ts'
 import { checkTables } from './tables.ts'
 
@@ -43,7 +44,9 @@ async function main(): Promise<number> {
   const code = await checkRecipes(interpreter)
   if (code !== 0) return code
   const duckdbS3 = await python(join(WORK, 'duckdb-s3'), DUCKDB_S3_PACKAGES)
-  return await checkTables({ work: WORK, interpreter, duckdbS3, hasJava })
+  const tools = { work: WORK, interpreter, duckdbS3, hasJava }
+  const overTables = await checkTables(tools)
+  return overTables === 0 ? await checkReplaced(tools) : overTables
 }
 
 async function checkRecipes(interpreter: string): Promise<number> {

@@ -9,7 +9,7 @@ import { startFakeS3, type FakeS3 } from '../support/servers/fake-s3.ts'
 import { knownOn } from './lake.ts'
 import { checksumOf, countingRows, makeTableLake, makeTables } from './table-lake.ts'
 
-type Tools = {
+export type Tools = {
   /** Where lakes and tasks are made. */
   readonly work: string
   /** Python with the readers, and with a DuckDB that has its extensions for S3. */
@@ -86,16 +86,19 @@ async function perform(
   env: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   await Bun.write(path, JSON.stringify(task))
-  // Spark fetches its S3 client the first time.
-  const settings = [
-    `spark.jars.ivy=${join(path, '../jars')}`,
-    'spark.ui.enabled=false',
-    'spark.ui.showConsoleProgress=false',
-  ]
-  const spark = [...settings.map((setting) => `--conf ${setting}`), 'pyspark-shell'].join(' ')
   const child = Bun.spawn([interpreter, join(import.meta.dir, name), path], {
-    env: { ...process.env, PYSPARK_SUBMIT_ARGS: spark, ...env },
+    env: { ...process.env, PYSPARK_SUBMIT_ARGS: submitArguments(join(path, '..')), ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   return await child.exited
+}
+
+/** How Spark starts from Python. It fetches its S3 client the first time, into a folder of `work`. */
+export function submitArguments(work: string): string {
+  const settings = [
+    `spark.jars.ivy=${join(work, 'jars')}`,
+    'spark.ui.enabled=false',
+    'spark.ui.showConsoleProgress=false',
+  ]
+  return [...settings.map((setting) => `--conf ${setting}`), 'pyspark-shell'].join(' ')
 }

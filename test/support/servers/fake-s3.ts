@@ -284,6 +284,10 @@ function getObject(fake: State, request: FakeRequest): Answer {
     const isHidden = fake.denied.has('s3:ListBucket')
     return refuse(request, isHidden ? { status: 403, code: 'AccessDenied' } : { status: 404, code: 'NoSuchKey' })
   }
+  const match = request.headers['if-match']
+  if (match !== undefined && match.replaceAll('"', '') !== object.etag) {
+    return refuse(request, { status: 412, code: 'PreconditionFailed' })
+  }
   const { bytes, etag, modifiedMs, metadata } = object
   const range = fake.ignoreRanges ? undefined : rangeOf(request.headers['range'], bytes.length)
   if (range === 'unsatisfiable') return refuse(request, { status: 416, code: 'InvalidRange' })
