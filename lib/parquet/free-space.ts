@@ -9,9 +9,9 @@ type Gap = { readonly start: number; readonly end: number }
 export const MAGIC_BYTES = 4
 
 /**
- * What is put into a file starts at a multiple of so many bytes and the number of its generation. So it never starts where
- * something of the last generations has started: a reader with a footer that is too old finds no page there and fails. It
- * does not read rows that are not of its footer.
+ * What is put into a file starts at a multiple of so many bytes plus the number of its generation. So it never starts where
+ * something that was put into one of the 63 files before has started: a reader with a footer that is too old finds no page
+ * there and fails. It does not read rows that are not of its footer.
  */
 const SLOT_BYTES = 64
 

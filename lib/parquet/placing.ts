@@ -71,7 +71,7 @@ const FLOOR_STEP_BYTES = 128 * 1_024
 function floorFor(groups: readonly Group[], replaced: GroupedFile | undefined): number {
   const firsts = wholeSlots(groups.map(({ pieces }) => pieces[0]?.bytes.byteLength ?? 0))
   const largest = groups.reduce((most, { pieces }) => Math.max(most, bytesOf(pieces)), 0)
-  const before = replaced === undefined ? 0 : numberIn(replaced, FLOOR)
+  const before = replaced === undefined ? 0 : floorOf(replaced)
   if (before > 0 && before >= 4 * firsts && before >= largest) return before
   const wanted = Math.max(8 * firsts, 1.5 * largest)
   return Math.max(before, LEAST_FLOOR_BYTES, Math.ceil(wanted / FLOOR_STEP_BYTES) * FLOOR_STEP_BYTES)
@@ -108,12 +108,18 @@ const MAX_GROWTH = 6
  */
 function stayingOf(file: GroupedFile): readonly Placed[] {
   const pieces = file.groups.flat()
-  const most = MAX_GROWTH * Math.max(bytesOf([...pieces, file.end]), numberIn(file, FLOOR))
+  const most = MAX_GROWTH * Math.max(bytesOf([...pieces, file.end]), floorOf(file))
   return file.bytes.byteLength > most ? pieces : [...pieces, file.end]
 }
 
 function bytesOf(all: readonly Placed[]): number {
   return all.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
+}
+
+/** 0 if the file has none, or a damaged one: every file is longer than its floor. */
+function floorOf(file: GroupedFile): number {
+  const floor = numberIn(file, FLOOR)
+  return floor < file.bytes.byteLength ? floor : 0
 }
 
 /** 0 if the file does not have it. */

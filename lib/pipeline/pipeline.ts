@@ -155,25 +155,30 @@ export type RunResult = {
  */
 export async function ingestAll(tasks: readonly Task[], effects: PipelineEffects): Promise<RunResult> {
   const runner = createTaskRunner(effects)
-  const ended = (task: Task, outcome: SymbolOutcome): SymbolOutcome => {
-    task.ended?.()
-    effects.onOutcome(outcome)
+  const end = (task: Task, outcome: SymbolOutcome): SymbolOutcome => {
+    try {
+      task.ended?.()
+      effects.onOutcome(outcome)
+    } catch (error) {
+      // Nobody waits for this outcome before all tasks have begun: a rejection would end the process without a report.
+      effects.stop.abort(error)
+    }
     return outcome
   }
 
   const surveyed = tasks.map((task) => {
     const outcome = task.outcomeWithoutFetch()
-    return outcome && ended(task, outcome)
+    return outcome && end(task, outcome)
   })
-  const open = tasks.filter((_task, index) => surveyed[index] === undefined)
-  const begun = await mapLimit(open, effects.maxWorkers, async (task) => {
+  const begun = await mapLimit([...tasks.entries()], effects.maxWorkers, async ([index, task]) => {
+    const known = surveyed[index]
+    if (known !== undefined) return { outcome: known }
     const slot = await effects.admit(task.rows)
     const { outcome } = await runner.start(task, slot)
     // In an object, because a promise would be waited for: the next task begins while this one is stored.
-    return { outcome: outcome.then((own) => ended(task, own)) }
+    return { outcome: outcome.then((own) => end(task, own)) }
   })
-  const fetched = (await Promise.all(begun.map(async ({ outcome }) => await outcome))).values()
-  const outcomes = surveyed.flatMap((outcome) => outcome ?? [...fetched.take(1)])
+  const outcomes = await Promise.all(begun.map(async ({ outcome }) => await outcome))
   const reason = runner.stoppedBy()
   return reason instanceof IngestError
     ? { outcomes, stoppedBy: reason, bug: undefined }

@@ -151,6 +151,22 @@ describe('a file that replaces another', () => {
     expect(Math.max(...middlesOf(next.file))).toBeLessThan(floorOf(next.file))
   })
 
+  test.each(['1e15', '9007199254740991', '1000000000', '396000', '-1', 'NaN', '', '1.5'])(
+    'takes a floor of "%s", which its file cannot have, for none',
+    (value) => {
+      const { file, content } = withKeyValue('floor', value)
+      const next = replace({ bytes: file.bytes, file, content }, content)
+      expect(floorOf(next.file)).toBe(393_216)
+      expect(next.bytes.byteLength).toBeLessThan(400_000)
+    },
+  )
+
+  test.each(['1e300', 'NaN', '-1', '9007199254740991'])('is placed behind one of generation "%s" too', (value) => {
+    const { file, content } = withKeyValue('generation', value)
+    const next = replace({ bytes: file.bytes, file, content }, changed(content, seededRandom(1), 1))
+    expect(readBy(file, next.bytes)).toEqual(content)
+  })
+
   test('has a floor from the first file on, though that has no row', () => {
     expect(generationOf([]).bytes.byteLength).toBeGreaterThan(393_216)
     expect(floorOf(generationOf([]).file)).toBe(393_216)
@@ -195,6 +211,16 @@ describe('a file that replaces another', () => {
     expect(lengths[2]).toBeLessThan(floorOf(last.file) + 5_000)
   })
 })
+
+/** A file of which the footer says something else. */
+function withKeyValue(name: string, value: string): Pick<Generation, 'file' | 'content'> {
+  const { file, content } = generationOf([['A', rowsOf('A', 10)]])
+  const others = file.metadata.key_value_metadata?.filter(({ key }) => key !== name) ?? []
+  return {
+    file: { ...file, metadata: { ...file.metadata, key_value_metadata: [...others, { key: name, value }] } },
+    content,
+  }
+}
 
 /** Prices that do not compress. */
 function noiseOf(symbol: string, count: number): readonly StampedRow[] {

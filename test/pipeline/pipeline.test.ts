@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { XNYS } from '../../lib/core/calendar.ts'
 import type { RawRow } from '../../lib/core/dataset.ts'
 import { addDays, isWithin, parseIsoDate, type DateRange } from '../../lib/core/dates.ts'
+import type { SymbolOutcome } from '../../lib/core/outcome.ts'
 import { readFooter } from '../../lib/parquet/parquet.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { keysIn, openShelf, putDays, type Shelf } from '../support/lakes/folder-store.ts'
@@ -226,6 +227,22 @@ describe('a defect', () => {
     const ran = await ingest({ symbols: ['A', 'B'], bars: ALL, store: { ...shelf.store, create } })
     expect(ran.bug).toBe(defect)
     expect(ran.outcomes.map(({ counts }) => counts.not_reached)).toEqual([5, 5])
+  })
+
+  test.each([
+    ['D', 'is stored already', 0],
+    ['A', 'is fetched', 5],
+  ])('where the outcome of %s is told, which %s, comes back as the bug', async (symbol, _how, stored) => {
+    await putDays(
+      shelf,
+      WEEK_DATES.map((date) => priceRow(date, { symbol: 'D' })),
+    )
+    const onOutcome = (outcome: SymbolOutcome) => {
+      if (outcome.symbol === symbol) throw defect
+    }
+    const ran = await ingest({ symbols: ['A', 'B', 'C', 'D'], bars: ALL, maxWorkers: 1, onOutcome })
+    expect(ran).toMatchObject({ stoppedBy: undefined, bug: defect })
+    expect(outcomeOf(ran, 'A').counts.stored).toBe(stored)
   })
 })
 

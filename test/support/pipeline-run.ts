@@ -102,7 +102,6 @@ export async function ingestOver(
   }
   const steps: PipelineEffects = {
     onFetched: () => undefined,
-    onOutcome: (outcome) => ended.push(outcome),
     maxWorkers: 3,
     admit: createUploads({
       clock: createFakeClock(),
@@ -113,6 +112,10 @@ export async function ingestOver(
     }).admit,
     ...changes,
     stop,
+    onOutcome: (outcome) => {
+      ended.push(outcome)
+      changes.onOutcome?.(outcome)
+    },
     fmp: {
       reserve: createCallBudget(maxCalls).reserve,
       fetchRows: async (ask, reservation) => {
