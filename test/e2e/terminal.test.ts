@@ -204,22 +204,24 @@ async function shell(
   return { code: child.exitCode ?? 128, stderr }
 }
 
+/** The command begins when its reader is gone. */
+const toNobody = (command: string) =>
+  `GATE="$(mktemp -u)" && mkfifo "$GATE" && { read -r < "$GATE"; ${command}; } | { exec 0<&-; echo > "$GATE"; rm "$GATE"; }; exit \${PIPESTATUS[0]}`
+
 describe.concurrent('a reader that goes away', () => {
-  const GONE = '| exec 0<&-; exit ${PIPESTATUS[0]}'
   const PLAN = `$INGEST --dry-run --tickers A --out /nonexistent/lake --now ${NOW}`
 
   test.each([
-    ['--help', `$INGEST --help ${GONE}`],
-    ['--version', `$INGEST --version ${GONE}`],
-    ['--help of a command', `$INGEST demo --help ${GONE}`],
-    ['a dry run', `${PLAN} ${GONE}`],
+    ['--help', toNobody('$INGEST --help')],
+    ['--version', toNobody('$INGEST --version')],
+    ['--help of a command', toNobody('$INGEST demo --help')],
+    ['a dry run', toNobody(PLAN)],
     ['a dry run with its keys', `${PLAN} --keys --from-date 1990-01-01 | head -1 > /dev/null; exit \${PIPESTATUS[0]}`],
     ['a dry run as JSON', `${PLAN} --json --from-date 1990-01-01 | head -c 1 > /dev/null; exit \${PIPESTATUS[0]}`],
-    ['the bundle for Databricks', `cd "$FOLDER" && $INGEST databricks ${GONE}`],
-    ['the demo', `cd "$FOLDER" && $INGEST demo ${GONE}`],
+    ['the bundle for Databricks', toNobody('cd "$FOLDER" && $INGEST databricks')],
+    ['the demo', toNobody('cd "$FOLDER" && $INGEST demo')],
   ])('of %s ends it quietly, with the code that shells give', async (_, line) => {
     await using folder = await disposableFolder()
-    // The reader must be gone before the program writes: a pipe takes 64 KiB that nobody reads.
     const { code, stderr } = await shell(line, { FOLDER: folder.path })
     expect({ code, stderr: stderr.replaceAll(/^ℹ️.*\n/gm, '') }).toEqual({ code: 141, stderr: '' })
   })
@@ -231,19 +233,19 @@ describe.concurrent('a reader that goes away', () => {
     await using stage = await setStage({ bars: barsFor(['A', 'B'], DAY, DAY) })
     await using folder = await disposableFolder()
     const run = `$INGEST --tickers A,B ${flag} --now ${NOW} --out ${folder.path}`
-    const { code, stderr } = await shell(`${run} ${GONE}`, vendorOf(stage))
+    const { code, stderr } = await shell(toNobody(run), vendorOf(stage))
     expect(code).toBe(0)
     expect(stderr).not.toMatch(/❌|💥|EPIPE/)
     const lake = folderLake(folder.path)
     expect(await priceKeys(lake)).toHaveLength(2)
     expect((await lake.keys()).filter((key) => key.startsWith('logs/'))).toHaveLength(1)
-    const failed = await shell(`${run.replace('A,B', 'A,NONE')} ${GONE}`, vendorOf(stage))
+    const failed = await shell(toNobody(run.replace('A,B', 'A,NONE')), vendorOf(stage))
     expect(failed.code).toBe(1)
     expect(failed.stderr).toMatch(/^❌ NONE: /m)
   })
 
   test('of a usage error leaves its code', async () => {
-    expect((await shell('$INGEST --nonsense 2>&1 | exec 0<&-; exit ${PIPESTATUS[0]}')).code).toBe(2)
+    expect((await shell(toNobody('$INGEST --nonsense 2>&1'))).code).toBe(2)
   })
 })
 
