@@ -20,6 +20,9 @@ const SHARE_OF_READ = 0.25
 /** Below this a collection is not worth its 10 ms: the program takes 110 MB when it is loaded and at work. */
 const WORTHWHILE_BYTES = 125e6
 
+/** Above this a collection also gives memory back. No run of 500 symbols takes as much. */
+const LARGE_BYTES = 200e6
+
 /** The store with a full collection after every 500 listings and writes or 2,000 reads, if that much memory is in use. */
 export function withGcTrigger(store: Store): Store {
   let operations = 0
@@ -30,7 +33,9 @@ export function withGcTrigger(store: Store): Store {
       operations += share
       if (operations >= OPERATIONS_PER_COLLECTION) {
         operations = 0
-        if (memoryUsage.rss() > WORTHWHILE_BYTES) fullGC()
+        const bytes = memoryUsage.rss()
+        if (bytes > LARGE_BYTES) Bun.gc(true)
+        else if (bytes > WORTHWHILE_BYTES) fullGC()
       }
     }
   }
