@@ -40,14 +40,14 @@ export function midnightDay(text: string): IsoDate | undefined {
 
 /**
  * Days since 1970-01-01, as Parquet's DATE counts them. By arithmetic, in years that begin in March (Howard Hinnant,
- * "chrono-Compatible Low-Level Date Algorithms"): `Date.parse` takes ten times as long, and what it gives for the days of all
- * years 3 MB to keep.
+ * "chrono-Compatible Low-Level Date Algorithms"). `Date.parse` is slow, and a map of its results for the days of all years takes
+ * 3 MB.
  */
 export function dayNumber(date: IsoDate): number {
   const month = numberAt(date, 5, 2)
-  const isNextYears = month <= 2
-  const year = numberAt(date, 0, 4) - (isNextYears ? 1 : 0)
-  const dayOfYear = Math.floor((153 * (month + (isNextYears ? 9 : -3)) + 2) / 5) + numberAt(date, 8, 2) - 1
+  const isBeforeMarch = month <= 2
+  const year = numberAt(date, 0, 4) - (isBeforeMarch ? 1 : 0)
+  const dayOfYear = Math.floor((153 * (month + (isBeforeMarch ? 9 : -3)) + 2) / 5) + numberAt(date, 8, 2) - 1
   const leapDays = Math.floor(year / 4) - Math.floor(year / 100) + Math.floor(year / 400)
   return year * 365 + leapDays + dayOfYear - DAYS_BEFORE_1970
 }

@@ -1,7 +1,7 @@
 // The room in a file beside what is in it already.
 
 /** Bytes of a file, and where they start in it. */
-type Placed = { readonly start: number; readonly bytes: { readonly byteLength: number } }
+export type Placed = { readonly start: number; readonly bytes: Uint8Array }
 
 type Gap = { readonly start: number; readonly end: number }
 

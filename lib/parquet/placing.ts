@@ -1,10 +1,9 @@
-// Where the row groups of a file are put, so that a reader in the middle of a query does not notice that the file is replaced.
-// Nobody tells a reader of plain files that one was replaced, and most open a file more than once: they list it with its
-// length, read its footer, and read its rows.
+// Where the row groups of a file are put, so that a reader in the middle of a query gets the rows of one version when the file is
+// replaced. Most readers open a file more than once: they list it with its length, read its footer, and read its rows.
 
 import type { ColumnChunk, RowGroup } from 'hyparquet'
-import { createFreeSpace, wholeSlots, type FreeSpace } from './free-space.ts'
-import type { GroupedFile, Piece, Placed } from './row-groups.ts'
+import { createFreeSpace, wholeSlots, type FreeSpace, type Placed } from './free-space.ts'
+import type { GroupedFile, Piece } from './row-groups.ts'
 
 /** A row group with the bytes of its columns, which are in the replaced file or wherever it was encoded. */
 export type Group = { readonly group: RowGroup; readonly pieces: readonly Piece[]; readonly isKept: boolean }
@@ -28,10 +27,10 @@ const GENERATION = 'generation'
  *
  * - The groups and the footer of the replaced file stay where they are: a reader that has its footer, or its length, finds it
  *   as it was (shadow paging).
- * - A group's middle is before a floor that no file of the same name was ever shorter than. Spark reads the newest footer, but
- *   of its groups only those of which the middle is in the length that it listed: others would be missing in silence. To it
- *   the middle is the start of the first column and half the size of the group (parquet-mr, `filterFileMetaDataByMidpoint`).
- *   So first columns are in the first half of the floor, and no group is larger than it.
+ * - Spark reads the newest footer, but only those groups whose middle is within the length that it has listed. It skips others
+ *   without an error. It takes the start of the first column plus half the size of the group for the middle (parquet-mr,
+ *   `filterFileMetaDataByMidpoint`). So the file has a floor: a length that no file of the same name was ever shorter than.
+ *   First columns are in the first half of the floor, and no group is larger than the floor.
  */
 export function placeGroups(groups: readonly Group[], replaced?: GroupedFile): Placing {
   return placeBelow(floorFor(groups, replaced), groups, replaced)
@@ -42,11 +41,11 @@ function placeBelow(floor: number, groups: readonly Group[], replaced: GroupedFi
   const staying = replaced === undefined ? [] : stayingOf(replaced)
   const space = createFreeSpace(staying, generation)
   const moved = groups.map(({ group, pieces, isKept }) => {
-    const places = isKept ? placesOfKept(pieces, space, floor / 2) : placesOfNew(pieces, space, floor / 2)
-    return places && { group, pieces: pieces.map((piece, index) => movedTo(piece, places[index] ?? piece.start)) }
+    const starts = isKept ? startsOfKept(pieces, space, floor / 2) : startsOfNew(pieces, space, floor / 2)
+    return starts && { group, pieces: pieces.map((piece, index) => movedTo(piece, starts[index] ?? Number.NaN)) }
   })
   const all = moved.filter((found) => found !== undefined)
-  // The gaps between first columns were too small for one: seldom, since there is room for those of four files.
+  // The gaps between first columns were too small for one. That is rare, because there is room for those of four files.
   if (all.length < groups.length) return placeBelow(floor * 2, groups, replaced)
   return {
     groups: all.map(({ group, pieces }) => ({ ...group, columns: pieces.map(({ chunk }) => chunk) })),
@@ -56,17 +55,18 @@ function placeBelow(floor: number, groups: readonly Group[], replaced: GroupedFi
   }
 }
 
-/** The key-value with the length in bytes that no file of the same name was ever shorter than. */
+/** The key-value with the floor in bytes. */
 const FLOOR = 'floor'
 
-/** More than the values of a group take that are not compressed: 45,000 with eight bytes each. */
+/** More than 45,000 values of eight bytes, so that a group that does not compress fits too. */
 const LEAST_FLOOR_BYTES = 384 * 1_024
 
 const FLOOR_STEP_BYTES = 128 * 1_024
 
 /**
- * The floor of the replaced file, if the groups fit below it. Else, and in the first file, one for four times the first columns
- * and half as much again as the largest group: a Spark that has listed the file before the floor rises can miss rows.
+ * The floor of the replaced file, if the groups fit below it. Else, and for the first file, a floor that has room for the first
+ * columns four times and for a group that is half as large again as the largest. A Spark that has listed the file before its
+ * floor rises can miss rows.
  */
 function floorFor(groups: readonly Group[], replaced: GroupedFile | undefined): number {
   const firsts = wholeSlots(groups.map(({ pieces }) => pieces[0]?.bytes.byteLength ?? 0))
@@ -77,14 +77,14 @@ function floorFor(groups: readonly Group[], replaced: GroupedFile | undefined): 
   return Math.max(before, LEAST_FLOOR_BYTES, Math.ceil(wanted / FLOOR_STEP_BYTES) * FLOOR_STEP_BYTES)
 }
 
-function placesOfNew(pieces: readonly Piece[], space: FreeSpace, head: number): readonly number[] | undefined {
+function startsOfNew(pieces: readonly Piece[], space: FreeSpace, head: number): readonly number[] | undefined {
   const [first = 0, ...rest] = pieces.map(({ bytes }) => bytes.byteLength)
   const [start] = space.take([first], { before: head }) ?? []
   return start === undefined ? undefined : [start, ...(space.take(rest, { from: head }) ?? [])]
 }
 
 /** Nearer to the front where there is room, so that the file ends no later than it must. */
-function placesOfKept(
+function startsOfKept(
   [first, ...rest]: readonly Piece[],
   space: FreeSpace,
   head: number,
@@ -102,9 +102,9 @@ function placesOfKept(
 const MAX_GROWTH = 6
 
 /**
- * What a reader of a file may still look for after it was replaced: its groups, and, where it keeps the length, its footer.
- * Because of it each file is longer than the one before, by a footer at least. Where that has become much, the footer does not
- * stay: a reader that keeps the length fails that once.
+ * What a reader of a file may still look for after it was replaced: its groups, and its footer if the reader has kept the
+ * length. With the footer each file is longer than the one before. When a file has become too long, its footer does not stay: a
+ * query that has kept its length then fails.
  */
 function stayingOf(file: GroupedFile): readonly Placed[] {
   const pieces = file.groups.flat()

@@ -5,7 +5,7 @@ import type { Column } from '../core/dataset.ts'
 import type { StampedRow } from './parquet.ts'
 import { readColumns, type NamedChunk } from './columns.ts'
 import { schemaProblemOf } from './facts.ts'
-import { gapsBetween } from './free-space.ts'
+import { gapsBetween, type Placed } from './free-space.ts'
 import { stampedRows } from './reader.ts'
 
 /** All rows of one symbol in a file, in the file's order. */
@@ -20,9 +20,6 @@ export type GroupedFile = {
   /** The footer with all that comes behind it. */
   readonly end: Placed
 }
-
-/** Bytes, and where they start in the file. */
-export type Placed = { readonly start: number; readonly bytes: Uint8Array }
 
 /** The pages of a column in a group. */
 export type Piece = Placed & { readonly chunk: ColumnChunk }

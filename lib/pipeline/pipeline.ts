@@ -160,7 +160,7 @@ export async function ingestAll(tasks: readonly Task[], effects: PipelineEffects
       task.ended?.()
       effects.onOutcome(outcome)
     } catch (error) {
-      // Nobody waits for this outcome before all tasks have begun: a rejection would end the process without a report.
+      // Nobody awaits this outcome before all tasks have begun: until then a rejection would end the process without a report.
       effects.stop.abort(error)
     }
     return outcome
@@ -175,7 +175,7 @@ export async function ingestAll(tasks: readonly Task[], effects: PipelineEffects
     if (known !== undefined) return { outcome: known }
     const slot = await effects.admit(task.rows)
     const { outcome } = await runner.start(task, slot)
-    // In an object, because a promise would be waited for: the next task begins while this one is stored.
+    // In an object, because a promise would be awaited here. The next task is to begin while this one is stored.
     return { outcome: outcome.then((own) => end(task, own)) }
   })
   const outcomes = await Promise.all(begun.map(async ({ outcome }) => await outcome))

@@ -20,7 +20,10 @@ const SHARE_OF_READ = 0.25
 /** Below this a collection is not worth its 10 ms: the program takes 110 MB when it is loaded and at work. */
 const WORTHWHILE_BYTES = 125e6
 
-/** Above this a collection also gives memory back. No run of 500 symbols takes as much. */
+/**
+ * Above this a collection also gives memory back. A night of 5,000 symbols that keeps a table on S3 takes 246 MB (one run) instead
+ * of 252 (median of 3). No run of 500 symbols takes as much.
+ */
 const LARGE_BYTES = 200e6
 
 /** The store with a full collection after every 500 listings and writes or 2,000 reads, if that much memory is in use. */

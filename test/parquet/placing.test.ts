@@ -131,7 +131,7 @@ describe('a file that replaces another', () => {
     })
   })
 
-  test('has them so over a month of many symbols too', () => {
+  test('has it there over a month of many symbols too', () => {
     let last = generationOf(monthOf(1))
     let shortest = last.bytes.byteLength
     for (let session = 2; session <= 23; session += 1) {
@@ -172,7 +172,7 @@ describe('a file that replaces another', () => {
     expect(floorOf(generationOf([]).file)).toBe(393_216)
   })
 
-  test('rises its floor for a larger group, and never lowers it', () => {
+  test('raises its floor for a larger group, and never lowers it', () => {
     const small = generationOf([['A', rowsOf('A', 10)]])
     const large = replace(small, [['A', noiseOf('A', 12_000)]])
     const again = replace(large, small.content)

@@ -15,13 +15,13 @@ export const READERS = [
 ] as const
 export type Reader = (typeof READERS)[number]
 
-/** In a folder these fail over naive files. The others open a file once, or are right by luck. */
+/** In a folder these fail over naive files; the others do not. */
 const CONTROLS = new Set<Reader>(['DuckDB', 'polars, read', 'polars, scan', 'DataFusion'])
 /**
- * In a bucket these compare ETags, and refuse an object that has changed. (DuckDB's error has the body of the answer, which
- * Python cannot decode.)
+ * In a bucket these notice that an object has changed, and fail. ClickHouse and Spark ask for one ETag. How DuckDB notices it is
+ * not known: Python cannot decode its error.
  */
-const COMPARING_TAGS = new Set<Reader>(['DuckDB', 'ClickHouse', 'Spark'])
+const NOTICING_CHANGES = new Set<Reader>(['DuckDB', 'ClickHouse', 'Spark'])
 
 export type Counts = { plays: number; readonly errors: string[]; readonly wrong: string[] }
 export type Outcome = {
@@ -57,7 +57,7 @@ export function samplesOf({ reader, place, one }: Outcome): readonly string[] {
 
 /** Where a reader gave wrong rows, or an error that it must not give, or where nothing was proved. */
 export function faultsOf({ reader, place, one: { kept, naive }, two }: Outcome): readonly string[] {
-  const mayFail = place === 'bucket' && COMPARING_TAGS.has(reader)
+  const mayFail = place === 'bucket' && NOTICING_CHANGES.has(reader)
   const faults = [...kept.wrong, ...two.wrong, ...(mayFail ? [] : kept.errors)]
   if (kept.plays === 0 || two.plays === 0) faults.push('no file was replaced')
   const isControl = place === 'folder' && CONTROLS.has(reader)

@@ -1,7 +1,7 @@
 // `bun run test:readers`: the Python recipes of the documents, but for Spark's, over a lake of the program's own
 // making, and what people type first; then tables by every reader's default line, what `ingest sql` prints, and files that
-// are replaced in the middle of a query. Makes its Python environments the first time. Without Python it is skipped with a word, and so is Spark without Java;
-// `--required` makes that an error.
+// are replaced in the middle of a query. Makes its Python environments the first time. Without Python it is skipped with a
+// word, and so is Spark without Java; `--required` makes that an error.
 
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -38,7 +38,7 @@ export type Night = {
  * wholly. Rejects with an IngestError if the store fails or a file of the table is damaged.
  */
 export async function keepTable({ watched, found, settledOf }: Night, context: TableContext): Promise<Updated> {
-  // What the run leaves is not to pile up with what the table takes.
+  // Else what the run has left is still in memory while the table takes its own.
   collectGarbage()
   // Where the run has seen nothing but the table there is nothing to do, and nothing to ask.
   const trusted = watched.size === 0 && found !== undefined ? found : await openTrusted(context)

@@ -36,7 +36,7 @@ export type FileAbout = Omit<TableFooter, 'entries'> & {
   readonly columns: readonly Column[]
   /** What is `settled` from now on, of symbols of which it is known anew. */
   readonly settled?: ReadonlyMap<string, string>
-  /** The file becomes one without any of the old rows. */
+  /** Whether the new file has none of the old rows. */
   readonly isAnew?: boolean
 }
 
@@ -83,10 +83,7 @@ const GROUPS_PER_COLLECTION = 4
 /** Below this a collection is not worth its time: no run of 500 symbols takes as much. */
 const WORTHWHILE_BYTES = 200e6
 
-/**
- * The runtime lets the heap grow to twice what is in use, and a run that comes to its table has much in use. This collection
- * gives memory back too, unlike that of the store.
- */
+/** The runtime lets the heap grow to twice what is in use, and a run that comes to its table has much in use. */
 export function collectGarbage(): void {
   if (memoryUsage.rss() > WORTHWHILE_BYTES) Bun.gc(true)
 }
