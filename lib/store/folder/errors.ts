@@ -24,6 +24,14 @@ export function noHardLinks(path: string, error: unknown): IngestError {
   })
 }
 
+/** The error of a lock that cannot be taken, whatever SQLite says of it. */
+export function noLocks(path: string, error: unknown): IngestError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  const message = `${oneLine(path)}: the file cannot be locked, which a safe replacement needs (${code})`
+  const hint = `Choose a folder on a file system with locks, and give this user write access to ${oneLine(path)}.`
+  return new IngestError(message, { kind: 'store', scope: 'run', hint, cause: error })
+}
+
 type Explain = (path: string) => [what: string, hint: string]
 
 const full: Explain = () => ['the disk is full', 'Make room and run again: it goes on where it stopped.']

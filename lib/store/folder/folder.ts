@@ -8,8 +8,10 @@ import { errnoOf, IngestError } from '../../core/errors.ts'
 import type { ByteRange, Store } from '../store.ts'
 import { noHardLinks, toFolderError } from './errors.ts'
 import { listFolder, listLevel, tagOf } from './listing.ts'
+import { createReplaceLock } from './replace-lock.ts'
 import { sharedTextIn } from './shared-text.ts'
 import {
+  LOCK_NAME,
   prepareTempFolder,
   shareSyncs,
   staleNames,
@@ -63,6 +65,7 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
   if (options.mustExist === true) await refuseMissing(folder)
   // Each file that is read is open, and a process may have few open files.
   const reads = createLimit(options.concurrency ?? 32)
+  const replaceLock = createReplaceLock(join(tempFolder, LOCK_NAME))
   const paths: FolderPaths = { folder, tempFolder, prepare, sync }
   return {
     locate: (key) => oneLine(join(options.folder, key)),
@@ -77,7 +80,8 @@ export async function openFolderStore(options: FolderStoreOptions): Promise<Stor
       }),
     leftovers: async () => (await staleNames(tempFolder, options.nowMs())).map((name) => `${TEMP_FOLDER}/${name}`),
     create: (key, bytes) => store(paths, key, bytes, createAt),
-    replace: (key, bytes, _metadata, tag) => store(paths, key, bytes, (temp, path) => replaceAt(temp, path, tag)),
+    replace: (key, bytes, _metadata, tag) =>
+      store(paths, key, bytes, (temp, path) => replaceLock.run(async () => await replaceAt(temp, path, tag))),
     sharedText: (key) => sharedTextIn({ path: pathOf(folder, key.replace(/\.json$/, '')), tempFolder, prepare }),
     recoveredWrites: () => 0,
   }

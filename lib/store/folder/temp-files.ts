@@ -10,6 +10,9 @@ import { oneLine } from '../../core/text.ts'
 
 export const TEMP_FOLDER = '.ingest-tmp'
 
+/** The file in it that all processes lock (see `replace-lock.ts`). It stays: a second one would be another lock. */
+export const LOCK_NAME = 'replace.lock'
+
 const MS_PER_DAY = 86_400_000
 
 /** The path of a new temporary file in `tempFolder`. The name holds process and host. */
@@ -31,7 +34,7 @@ export async function prepareTempFolder(
     const made = await mkdir(tempFolder, { recursive: true })
     if (made !== undefined) await syncUpwards(dirname(tempFolder), dirname(made), sync)
     if (!(await lstat(tempFolder)).isDirectory()) throw notAFolder(tempFolder)
-    for (const name of await readdir(tempFolder)) {
+    for (const name of await namesIn(tempFolder)) {
       const path = join(tempFolder, name)
       if (await isStale(path, name, nowMs)) await rm(path, { force: true })
     }
@@ -44,7 +47,7 @@ export async function prepareTempFolder(
 /** The names in `tempFolder` of files that no run can still need: stale ones, and those that no run has named so. */
 export async function staleNames(tempFolder: string, nowMs: number): Promise<readonly string[]> {
   try {
-    const names = await readdir(tempFolder)
+    const names = await namesIn(tempFolder)
     const found = await Promise.all(
       names.map(async (name) => !TEMP_NAME.test(name) || (await isStale(join(tempFolder, name), name, nowMs))),
     )
@@ -65,6 +68,11 @@ function notAFolder(path: string): IngestError {
 
 /** What `tempPath` gives: process, host and a random part. */
 const TEMP_NAME = /^(\d+)\.(.+)\.[0-9a-f-]{36}$/
+
+/** The names of the files in it, without the lock. */
+async function namesIn(tempFolder: string): Promise<readonly string[]> {
+  return (await readdir(tempFolder)).filter((name) => name !== LOCK_NAME)
+}
 
 async function isStale(path: string, name: string, nowMs: number): Promise<boolean> {
   const info = await lstat(path).catch(absent)

@@ -91,7 +91,9 @@ describe('temporary files', () => {
     await store.replace('p/a', ONE, {}, 'stale')
     await mkdir(join(lake, 'p/folder/inside'), { recursive: true })
     expect((await failureOf(store.replace('p/folder', ONE, {}))).message).toContain(join(lake, 'p/folder'))
-    expect(await paths()).toEqual(['.ingest-tmp', 'p', 'p/a', 'p/folder', 'p/folder/inside'])
+    const lock = '.ingest-tmp/replace.lock'
+    expect(await paths()).toEqual(['.ingest-tmp', lock, 'p', 'p/a', 'p/folder', 'p/folder/inside'])
+    expect(await store.leftovers?.()).toEqual([])
   })
 
   test('of a killed process are removed by the next run, its file stays unseen', async () => {
@@ -123,6 +125,7 @@ describe('temporary files', () => {
       [`${gone}.other.example.${crypto.randomUUID()}`, 25],
       ['of somebody else', 1],
       ['of somebody else, old', 25],
+      ['replace.lock', 25],
     ]
     for (const [name, hours] of ages) {
       const path = join(lake, '.ingest-tmp', name)
@@ -132,7 +135,12 @@ describe('temporary files', () => {
     }
     await store.create('p/a', ONE, {})
     const left = (await readdir(join(lake, '.ingest-tmp'))).toSorted()
-    const kept = [`${process.pid}.${hostname()}.${ownUuid}`, `${gone}.other.example.${ownUuid}`, 'of somebody else']
+    const kept = [
+      `${process.pid}.${hostname()}.${ownUuid}`,
+      `${gone}.other.example.${ownUuid}`,
+      'of somebody else',
+      'replace.lock',
+    ]
     expect(left).toEqual(kept.toSorted())
   })
 

@@ -8,6 +8,7 @@ import { parquetMetadata } from 'hyparquet'
 import type { FakeS3 } from '../servers/fake-s3.ts'
 import { makeTempFolder } from './temp-folder.ts'
 import { STATEMENTS } from '../../../lib/datasets/datasets.ts'
+import { LOCK_NAME } from '../../../lib/store/folder/temp-files.ts'
 import type { Bar } from '../bars.ts'
 
 /** Where a run stores, seen from outside. Keys are relative, as in the design's layout. */
@@ -34,7 +35,8 @@ export function folderLake(folder: string): Lake {
     out: folder,
     async keys() {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-      const files = entries.filter((entry) => entry.isFile())
+      // The lock of all processes stays for the next one.
+      const files = entries.filter((entry) => entry.isFile() && entry.name !== LOCK_NAME)
       return files.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1)).toSorted()
     },
     bytes: async (key) => await Bun.file(join(folder, key)).bytes(),

@@ -255,6 +255,21 @@ export function describeStore(kind: string, openPlace: () => Promise<Place>): vo
         expect(await textOf(store, 'p/b')).toBeUndefined()
       })
 
+      test('of 12 racing writers with one tag lets one win, 40 times, and its bytes stay', async () => {
+        const writers = await Promise.all(Array.from({ length: 12 }, () => place.open()))
+        const race = async (key: string) => {
+          await store.create(key, bytesOf('first'), {})
+          const { tag } = await fileAt(store, key)
+          const outcomes = await Promise.all(
+            writers.map((writer, index) => writer.replace(key, bytesOf(`${index}`), {}, tag)),
+          )
+          const winners = outcomes.flatMap((outcome, index) => (outcome === 'replaced' ? [String(index)] : []))
+          return { key, winners, text: await textOf(store, key) }
+        }
+        const races = await Promise.all(Array.from({ length: 40 }, (_, index) => race(`p/${index}`)))
+        expect(races.filter(({ winners, text }) => winners.length !== 1 || winners[0] !== text)).toEqual([])
+      })
+
       test('by racing writers leaves one whole file', async () => {
         const whole = Array.from({ length: 12 }, (_, index) => String.fromCodePoint(97 + index).repeat(20_000))
         await Promise.all(whole.map((text) => store.replace('p/a', bytesOf(text), {})))

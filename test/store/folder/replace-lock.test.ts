@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openFolderStore } from '../../../lib/store/folder/folder.ts'
+import { createReplaceLock } from '../../../lib/store/folder/replace-lock.ts'
+import { makeTempFolder } from '../../support/lakes/temp-folder.ts'
+import { ROOT } from '../../support/runs/process.ts'
+import { failureOf } from '../../support/values.ts'
+
+let temp: Awaited<ReturnType<typeof makeTempFolder>>
+let path: string
+
+beforeEach(async () => {
+  temp = await makeTempFolder()
+  path = join(temp.path, 'replace.lock')
+})
+
+afterEach(async () => await temp.remove())
+
+const LIB = JSON.stringify(join(ROOT, 'lib/store/folder'))
+
+/** A process of its own, whose first line of output is awaited. */
+async function start(script: string) {
+  const child = Bun.spawn([process.execPath, '--eval', script], { stdout: 'pipe', stderr: 'inherit' })
+  const reader = child.stdout.getReader()
+  return { child, firstLine: async () => new TextDecoder().decode((await reader.read()).value).trim() }
+}
+
+/** A process that takes the lock and keeps it. */
+async function startHolder() {
+  const { child, firstLine } = await start(`
+    const { createReplaceLock } = await import(${LIB} + '/replace-lock.ts')
+    await createReplaceLock(${JSON.stringify(path)}).run(async () => {
+      console.log('held')
+      await new Promise((resolve) => setTimeout(resolve, 600_000))
+    })`)
+  expect(await firstLine()).toBe('held')
+  return child
+}
+
+test('processes that add to one file at the same time lose nothing', async () => {
+  const [processes, additions] = [4, 40]
+  const store = await openFolderStore({ folder: temp.path, nowMs: Date.now })
+  await store.create('p/count', Buffer.from('0'), {})
+  const script = `
+    const { openFolderStore } = await import(${LIB} + '/folder.ts')
+    const store = await openFolderStore({ folder: ${JSON.stringify(temp.path)}, nowMs: Date.now })
+    for (let left = ${additions}; left > 0; ) {
+      const [{ tag }] = await store.list('p/')
+      const count = Number(Buffer.from(await store.read('p/count', undefined, 99)).toString())
+      const result = await store.replace('p/count', Buffer.from(String(count + 1)), {}, tag)
+      if (result === 'replaced') left -= 1
+    }
+    console.log('done')`
+  const started = await Promise.all(Array.from({ length: processes }, async () => await start(script)))
+  expect(await Promise.all(started.map(async ({ firstLine }) => await firstLine()))).toEqual(
+    Array.from({ length: processes }, () => 'done'),
+  )
+  const bytes = await store.read('p/count', undefined, 99)
+  expect(Buffer.from(bytes ?? []).toString()).toBe(String(processes * additions))
+})
+
+test('a process that is killed releases the lock', async () => {
+  const holder = await startHolder()
+  const lock = createReplaceLock(path)
+  const taken = lock.run(async () => 'taken')
+  holder.kill('SIGKILL')
+  expect(await taken).toBe('taken')
+})
+
+test('a lock that another process does not release is named with its cure', async () => {
+  const holder = await startHolder()
+  const error = await failureOf(createReplaceLock(path, 2).run(async () => 'taken'))
+  holder.kill('SIGKILL')
+  expect(error.message).toBe(`${path}: another process has held this lock for 0.01 seconds, so no file can be replaced`)
+  expect(error.hint).toBe(`Let that process go on, or end it (fuser ${path} gives its id). Then run again.`)
+})
+
+test('what fails under the lock releases it', async () => {
+  const lock = createReplaceLock(path)
+  const problem = new Error('no space')
+  expect(await lock.run(async () => await Promise.reject(problem)).catch((error: unknown) => error)).toBe(problem)
+  expect(await createReplaceLock(path, 1).run(async () => 'taken')).toBe('taken')
+})
+
+test('a file that cannot be locked is named with its cure, and can be locked once it is mended', async () => {
+  await mkdir(path)
+  const lock = createReplaceLock(path)
+  const error = await failureOf(lock.run(async () => 'taken'))
+  expect(error.message).toBe(`${path}: the file cannot be locked, which a safe replacement needs (SQLITE_CANTOPEN)`)
+  expect(error.hint).toBe(`Choose a folder on a file system with locks, and give this user write access to ${path}.`)
+  await temp.remove()
+  await mkdir(temp.path)
+  expect(await lock.run(async () => 'taken')).toBe('taken')
+})
