@@ -62,8 +62,7 @@ async function force(at: At, play: Play, { symbols, session }: Night): Promise<v
   const ended = await run(keepsTable ? [...args, '--table'] : args, at, play)
   count(play, 'forcedRuns')
   if (!keepsTable) fallBehind(play, 'hidden', at.nowMs)
-  // It sees its own symbols only.
-  else if (ended !== undefined) expectAfterRun({ ...at, trouble: { kind: 'twice' } }, 'a forced run', play)
+  else if (ended !== undefined) expectAfterRun({ ...at, isOfSome: true }, 'a forced run', play)
 }
 
 async function deleteTableFile({ nowMs }: At, play: Play): Promise<void> {

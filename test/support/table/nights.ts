@@ -114,7 +114,7 @@ async function playNight(night: Night, stored: IsoDate, play: Play): Promise<voi
   else await playTrouble(own, { ...at, trouble }, play)
   if (backfill === undefined) return
   const args = ['--tickers', backfill, '--backfill', '--from-date', stored]
-  await runWithTable(args, { ...at, nowMs: at.nowMs + 2 * HOUR_MS }, play)
+  await runWithTable(args, { ...at, nowMs: at.nowMs + 2 * HOUR_MS, isOfSome: true }, play)
 }
 
 /** The night as the story tells it. */
