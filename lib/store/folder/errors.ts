@@ -24,13 +24,21 @@ export function noHardLinks(path: string, error: unknown): IngestError {
   })
 }
 
-/** The error of a lock that cannot be taken, whatever SQLite says of it. */
-export function noLocks(path: string, error: unknown): IngestError {
+/** The error of a file that SQLite cannot lock. */
+export function noLock(path: string, error: unknown): IngestError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-  const message = `${oneLine(path)}: the file cannot be locked, which a safe replacement needs (${code})`
-  const hint = `Choose a folder on a file system with locks, and give this user write access to ${oneLine(path)}.`
+  const message = `${oneLine(path)}: this file cannot be locked, which a safe replacement of others needs (${code})`
+  const hint = LOCK_HINTS.get(code) ?? 'Choose a folder on a file system with locks.'
   return new IngestError(message, { kind: 'store', scope: 'run', hint, cause: error })
 }
+
+const inTheWay = 'Remove what stands there while no run goes on: the next run makes an empty file.'
+
+const LOCK_HINTS: ReadonlyMap<string, string> = new Map([
+  ['SQLITE_READONLY', 'Give this user write access to it.'],
+  ['SQLITE_CANTOPEN', `${inTheWay} Or give this user write access to it.`],
+  ['SQLITE_NOTADB', inTheWay],
+])
 
 type Explain = (path: string) => [what: string, hint: string]
 

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createLimit } from '../../core/concurrency.ts'
 import { IngestError } from '../../core/errors.ts'
 import { oneLine } from '../../core/text.ts'
-import { noLocks } from './errors.ts'
+import { noLock } from './errors.ts'
 
 export type ReplaceLock = {
   /** Does `act` while neither this process nor another one replaces a file. Rejects with an IngestError if that cannot be had. */
@@ -32,7 +32,10 @@ export function createReplaceLock(path: string, maxTries = MAX_TRIES): ReplaceLo
         await delay(RETRY_MS)
       }
     } catch (error) {
-      throw error instanceof IngestError ? error : noLocks(path, error)
+      // Another file may have its name by the next time.
+      opened?.close()
+      opened = undefined
+      throw error instanceof IngestError ? error : noLock(path, error)
     }
   }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openFolderStore } from '../../../lib/store/folder/folder.ts'
 import { createReplaceLock } from '../../../lib/store/folder/replace-lock.ts'
@@ -83,13 +83,17 @@ test('what fails under the lock releases it', async () => {
   expect(await createReplaceLock(path, 1).run(async () => 'taken')).toBe('taken')
 })
 
-test('a file that cannot be locked is named with its cure, and can be locked once it is mended', async () => {
-  await mkdir(path)
+const IN_THE_WAY = 'Remove what stands there while no run goes on: the next run makes an empty file.'
+
+test.each([
+  ['a folder', async () => await mkdir(path), 'SQLITE_CANTOPEN', `${IN_THE_WAY} Or give this user write access to it.`],
+  ['a foreign file', async () => await Bun.write(path, 'x'.repeat(5_000)), 'SQLITE_NOTADB', IN_THE_WAY],
+])('%s in place of the lock is named with its cure, which helps', async (_what, put, code, hint) => {
+  await put()
   const lock = createReplaceLock(path)
   const error = await failureOf(lock.run(async () => 'taken'))
-  expect(error.message).toBe(`${path}: the file cannot be locked, which a safe replacement needs (SQLITE_CANTOPEN)`)
-  expect(error.hint).toBe(`Choose a folder on a file system with locks, and give this user write access to ${path}.`)
-  await temp.remove()
-  await mkdir(temp.path)
+  expect(error.message).toBe(`${path}: this file cannot be locked, which a safe replacement of others needs (${code})`)
+  expect(error.hint).toBe(hint)
+  await rm(path, { recursive: true })
   expect(await lock.run(async () => 'taken')).toBe('taken')
 })
