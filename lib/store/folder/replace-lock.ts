@@ -72,6 +72,9 @@ function isTaken(database: Database): boolean {
 
 function heldTooLong(path: string, seconds: number): IngestError {
   const message = `${oneLine(path)}: another process has held this lock for ${seconds} seconds, so no file can be replaced`
-  const hint = `Let that process go on, or end it (fuser ${oneLine(path)} gives its id). Then run again.`
+  // SQLite says the same where there are no locks (ENOLCK).
+  const hint =
+    `Let that process go on, or end it (fuser ${oneLine(path)} gives its id), and run again. ` +
+    'If there is none, the file system has no locks: choose another folder.'
   return new IngestError(message, { kind: 'store', scope: 'run', hint })
 }

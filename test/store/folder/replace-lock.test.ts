@@ -73,7 +73,7 @@ test('a lock that another process does not release is named with its cure', asyn
   const error = await failureOf(createReplaceLock(path, 2).run(async () => 'taken'))
   holder.kill('SIGKILL')
   expect(error.message).toBe(`${path}: another process has held this lock for 0.01 seconds, so no file can be replaced`)
-  expect(error.hint).toBe(`Let that process go on, or end it (fuser ${path} gives its id). Then run again.`)
+  expect(error.hint).toStartWith(`Let that process go on, or end it (fuser ${path} gives its id), and run again. If `)
 })
 
 test('what fails under the lock releases it', async () => {
