@@ -58,6 +58,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, readonly [test: string, why: st
     'datasets/table/update.test.ts',
     'which raw files give which rows, through the updates',
   ],
+  'datasets/table/night-tasks.ts': ['datasets/table/night.test.ts', 'the first half of a night'],
   'datasets/table/update-plan.ts': ['datasets/table/update.test.ts', 'the first half of an update'],
   'commands/tables.ts': ['datasets/table/night.test.ts', 'puts together the nights that are played there'],
   'report/symbol-history.ts': [

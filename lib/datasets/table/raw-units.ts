@@ -106,6 +106,14 @@ export async function readChanges(symbol: string, units: readonly Unit[], layout
   })
 }
 
+/**
+ * Whether another run has replaced the year file of a month since its hash was this one. By that hash a later run knows that a symbol is
+ * behind, so no file may take a new one before the files of older years have what was replaced with it.
+ */
+export function isReplaced(change: Pick<Change, 'yearFile'>, yearFile: string | undefined): boolean {
+  return change.yearFile !== '' && change.yearFile !== yearFile
+}
+
 /** The days of the day files among the raw files of a month. */
 export function dayBits(files: readonly RawFile[], unit: Unit): number {
   const days = files.map(({ partition }) => (partition.kind === 'day' ? dayBit(partition.date) : 0))

@@ -11,14 +11,17 @@ import { decideLayout } from './new-layout.ts'
 import type { TableFooter } from './footer.ts'
 import { listingHash } from './lake-rows.ts'
 import { bucketOf, chooseLayout, unitName, unitNamed, type Layout, type Unit } from './layout.ts'
-import { extentOf, filesByUnit, type Extent, type UnitFiles } from './raw-units.ts'
+import { extentOf, filesByUnit, yearFileHash, type Extent, type UnitFiles } from './raw-units.ts'
 import { listTable, readFooterOf, tableRoot, type TableContext } from './units.ts'
 
 /** A file of the table as its footer says; `footer` is undefined if it is damaged and made anew. */
 type Known = { readonly unit: Unit; readonly footer: TableFooter | undefined }
 
-/** A file of the table that has to change, and the symbols whose rows do, in their order. */
-export type Work = { readonly unit: Unit; readonly symbols: string[]; rows: number }
+/**
+ * A file of the table that has to change, and the symbols whose rows do, each with the hash of its year file when it was listed (see
+ * `isReplaced`). `rows` is an estimate.
+ */
+export type Work = { readonly unit: Unit; readonly symbols: Map<string, string>; rows: number }
 
 /** What an update knows before it reads a row. */
 export type Plan = Extent & {
@@ -122,44 +125,47 @@ export type FoundWork = {
 
 /** What there is to do, found by listings alone, and by what the dataset reads to settle a symbol. */
 export async function findWork(symbols: readonly string[], plan: Plan, context: TableContext): Promise<FoundWork> {
-  const work = new Map<string, Work>()
-  const add: AddWork = (unit, symbol, rows) => {
-    const name = unitName(unit, plan.layout)
-    if (!inShard(name, plan.shard)) return
-    const found = work.get(name) ?? { unit, symbols: [], rows: 0 }
-    work.set(name, found)
-    if (symbol !== undefined) found.symbols.push(symbol)
-    found.rows += rows
-  }
+  const { add, work } = createWork(plan)
   const settled = new Map<string, string>()
   // Nobody would be told: a shard does not write what is settled.
   const settle = isPart(plan.shard) ? {} : { settle: (symbol: string, line: string) => void settled.set(symbol, line) }
   await addSymbols(symbols, plan, context, { add, ...settle })
   addFiles(new Set(symbols), plan, add)
-  for (const { symbols: ofUnit } of work.values()) ofUnit.sort(compareKeys)
-  const sorted = [...work].toSorted(([a], [b]) => compareKeys(a, b)).map(([, found]) => found)
-  return { work: sorted, settled }
+  return { work: work(), settled }
 }
 
-/** Calls `add` for each file in which one of these symbols has other rows than its raw files. The other files are not read. */
+/** What there is to do for these symbols alone. The footers are read again, of those files that may hold rows of theirs. */
 export async function findSymbolWork(
   symbols: readonly string[],
-  { names, ...extent }: Extent & { readonly names: ReadonlySet<string> },
+  { layout, shard }: Pick<Plan, 'layout' | 'shard'>,
   context: TableContext,
-  add: (unit: Unit, symbol: string) => void,
-): Promise<void> {
-  const { layout } = extent
+): Promise<readonly Work[]> {
   const buckets = new Set(symbols.map((symbol) => unitName(bucketOf(symbol, layout), layout)))
-  const files = [...names]
-    .filter((name) => buckets.has(name) || unitNamed(name, layout)?.kind === 'month')
-    .map((name) => ({ key: `${tableRoot(context)}${name}` }))
-  const known = knownOf(await readFooters(files, context), layout)
-  const plan = { ...extent, known, isRebuild: false, rebuiltMs: 0 }
-  await addSymbols(symbols, plan, context, {
-    add: (unit, symbol) => {
-      if (symbol !== undefined) add(unit, symbol)
-    },
+  const files = (await listTable(context)).filter(({ key }) => {
+    const name = key.slice(tableRoot(context).length)
+    return buckets.has(name) || unitNamed(name, layout)?.kind === 'month'
   })
+  const known = knownOf(await readFooters(files, context), layout)
+  const plan = { ...extentOf(layout, known.keys(), context.nowMs), known, isRebuild: false, shard, rebuiltMs: 0 }
+  const { add, work } = createWork(plan)
+  await addSymbols(symbols, plan, context, { add })
+  return work()
+}
+
+/** Collects what there is to do, of a shard only what is its own. `work` gives it in the order of the files' names. */
+function createWork({ layout, shard }: Plan): { readonly add: AddWork; readonly work: () => readonly Work[] } {
+  const byName = new Map<string, Work>()
+  return {
+    add(unit, { symbol, yearFile }, rows) {
+      const name = unitName(unit, layout)
+      if (!inShard(name, shard)) return
+      const found = byName.get(name) ?? { unit, symbols: new Map<string, string>(), rows: 0 }
+      byName.set(name, found)
+      if (symbol !== undefined) found.symbols.set(symbol, yearFile)
+      found.rows += rows
+    },
+    work: () => [...byName].toSorted(([a], [b]) => compareKeys(a, b)).map(([, found]) => found),
+  }
 }
 
 type Adding = {
@@ -184,25 +190,29 @@ async function addSymbols(
 }
 
 /** Without a symbol the file is written though none of its symbols changes. */
-type AddWork = (unit: Unit, symbol: string | undefined, rows: number) => void
+type AddWork = (
+  unit: Unit,
+  of: { readonly symbol: string | undefined; readonly yearFile: string },
+  rows: number,
+) => void
 
 /** Adds the files in which a symbol has other rows than its raw files, of which `units` are those with rows of each file. */
 function addSymbol(symbol: string, units: ReadonlyMap<string, UnitFiles>, plan: Plan, add: AddWork): void {
   for (const [name, { unit, files, rows }] of units) {
     const footer = plan.known.get(name)?.footer
     const isKnown = footer?.entries.get(symbol)?.listing === listingHash(files) && !isToRebuild(footer, plan)
-    if (!isKnown) add(unit, symbol, rows)
+    if (!isKnown) add(unit, { symbol, yearFile: yearFileHash(files, unit) }, rows)
   }
   for (const [name, { unit, footer }] of plan.known) {
-    if (footer?.entries.has(symbol) === true && !units.has(name)) add(unit, symbol, 0)
+    if (footer?.entries.has(symbol) === true && !units.has(name)) add(unit, { symbol, yearFile: '' }, 0)
   }
 }
 
 /** Adds files with symbols that have no raw files, and those that are made anew whatever is in them. */
 function addFiles(symbols: ReadonlySet<string>, plan: Plan, add: AddWork): void {
   for (const { unit, footer } of plan.known.values()) {
-    for (const symbol of footer?.entries.keys() ?? []) if (!symbols.has(symbol)) add(unit, symbol, 0)
-    if (footer === undefined || isToRebuild(footer, plan)) add(unit, undefined, 0)
+    for (const symbol of footer?.entries.keys() ?? []) if (!symbols.has(symbol)) add(unit, { symbol, yearFile: '' }, 0)
+    if (footer === undefined || isToRebuild(footer, plan)) add(unit, { symbol: undefined, yearFile: '' }, 0)
   }
 }
 

@@ -5,9 +5,9 @@ import { inShard, isPart, type Shard } from '../../core/shard.ts'
 import { compareKeys, type StoredFile } from '../../store/store.ts'
 import { listSymbols } from '../inventory.ts'
 import { isNews } from './footer.ts'
-import { unitNamed, type Layout, type Unit } from './layout.ts'
+import { unitNamed, type Unit } from './layout.ts'
 import { endedRuns, forgetRuns, listOpenRuns, noteRun } from './open-runs.ts'
-import { readChange, readChanges } from './raw-units.ts'
+import { isReplaced, readChanges } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
 import {
   isToBeMadeAnew,
@@ -19,7 +19,7 @@ import {
   type Rewriting,
   type TableContext,
 } from './units.ts'
-import { findWork, readTable, type FoundWork, type Plan, type Work } from './update-plan.ts'
+import { findSymbolWork, findWork, readTable, type FoundWork, type Plan, type Work } from './update-plan.ts'
 
 export type UpdateOptions = {
   /** Makes every file anew from the raw files alone. One that was ended early goes on where it was. */
@@ -42,10 +42,7 @@ export async function updateTable(context: TableContext, options: UpdateOptions)
   const plan = await readTable(symbols.length, context, options)
   const { work, settled } = await findWork(symbols, plan, context)
   if (work.length > 0) await noteRun({ id: context.runId, sinceMs: context.nowMs }, context)
-  let filesWritten = 0
-  for (const batch of batchesOf(work)) {
-    filesWritten += await writeBatch(batch, plan, { ...context, mayReplace: options.isRebuild })
-  }
+  const filesWritten = await writeWork(work, plan, { ...context, mayReplace: options.isRebuild })
   const files = await listTable(context)
   if (isPart(options.shard)) {
     await forgetRuns(new Set([context.runId]), context)
@@ -77,18 +74,40 @@ function batchesOf(work: readonly Work[]): readonly (readonly Work[])[] {
   return batches
 }
 
-const MAX_SYMBOLS_AHEAD = 16
+type WriteContext = TableContext & { readonly mayReplace?: boolean }
 
-async function writeBatch(
-  batch: readonly Work[],
-  plan: Plan,
-  context: TableContext & { readonly mayReplace: boolean },
+/**
+ * Writes all work, and then that of the symbols whose years another run has replaced since they were listed. Each further round is
+ * caused by another write of another run. Resolves to the number of files written; rejects as `updateTable` does.
+ */
+export async function writeWork(work: readonly Work[], plan: WorkPlan, context: WriteContext): Promise<number> {
+  const postponed = new Set<string>()
+  let written = 0
+  for (const batch of batchesOf(work)) written += await writeBatch(batch, { ...plan, postponed }, context)
+  return written + (await writePostponed(postponed, plan, context))
+}
+
+/** Finds and writes the work of symbols that were postponed, if there are any. */
+export async function writePostponed(
+  symbols: ReadonlySet<string>,
+  plan: Omit<WorkPlan, 'isRebuild'>,
+  context: WriteContext,
 ): Promise<number> {
-  const { layout } = plan
+  if (symbols.size === 0) return 0
+  return await writeWork(await findSymbolWork([...symbols], plan, context), { ...plan, isRebuild: false }, context)
+}
+
+type WorkPlan = Pick<Plan, 'layout' | 'shard' | 'isRebuild' | 'rebuiltMs'>
+
+/** `postponed` takes the symbols whose years another run has replaced since they were listed. */
+type Writing = WorkPlan & { readonly postponed: Set<string> }
+
+async function writeBatch(batch: readonly Work[], writing: Writing, context: WriteContext): Promise<number> {
+  const { layout } = writing
   // Before any raw file of theirs is read: see `openUnit`.
   const opened = await Promise.all(batch.map(async ({ unit }) => await openUnit(unit, layout, context)))
-  const wanted = batch.map((work, index) => ({ ...work, symbols: symbolsOf(work, opened[index], plan) }))
-  const collected = batch.length > 1 ? await collect(wanted, layout, context) : undefined
+  const wanted = batch.map((work, index) => wantedOf(work, opened[index], writing))
+  const collected = batch.length > 1 ? await collect(wanted, writing, context) : undefined
   let written = 0
   for (const [index, work] of batch.entries()) {
     const { unit } = work
@@ -97,47 +116,77 @@ async function writeBatch(
       const first = ahead
       // After a conflict the raw files are read again.
       ahead = undefined
-      return first ?? changesOf({ unit, symbols: symbolsOf(work, found, plan) }, layout, context)
+      return first ?? changesOf(wantedOf(work, found, writing), writing, context)
     }
-    if (await rewriteUnit({ unit, changes, ...rewritingOf(plan) }, context, opened[index])) written += 1
+    if (await rewriteUnit({ unit, changes, ...rewritingOf(writing) }, context, opened[index])) written += 1
   }
   return written
 }
 
-function rewritingOf({ layout, isRebuild, rebuiltMs }: Plan): Pick<Rewriting, 'layout' | 'isRebuild' | 'about'> {
+function rewritingOf({ layout, isRebuild, rebuiltMs }: WorkPlan): Pick<Rewriting, 'layout' | 'isRebuild' | 'about'> {
   return { layout, isRebuild, about: { listedMs: 0, rebuiltMs } }
 }
 
-/** The symbols to read for a file, in their order. Of a file that is made anew also those that have come into it meanwhile. */
-function symbolsOf({ symbols }: Work, opened: Opened | undefined, plan: Plan): readonly string[] {
-  if (opened?.footer === undefined || !isToBeMadeAnew(opened, rewritingOf(plan))) return symbols
-  return [...new Set([...symbols, ...opened.footer.entries.keys()])].toSorted(compareKeys)
+/** What is read for a file: its symbols in their order, each with the hash of its year file if it was listed. */
+type Wanted = { readonly unit: Unit; readonly symbols: ReadonlyMap<string, string | undefined> }
+
+/** Of a file that is made anew also the symbols that have come into it meanwhile. */
+function wantedOf({ unit, symbols }: Work, opened: Opened | undefined, plan: WorkPlan): Wanted {
+  const isAnew = opened?.footer !== undefined && isToBeMadeAnew(opened, rewritingOf(plan))
+  const names = new Set([...symbols.keys(), ...(isAnew ? (opened.footer?.entries.keys() ?? []) : [])])
+  return { unit, symbols: new Map([...names].toSorted(compareKeys).map((name) => [name, symbols.get(name)])) }
 }
 
-type Wanted = { readonly unit: Unit; readonly symbols: readonly string[] }
+const MAX_SYMBOLS_AHEAD = 16
 
 /** The changes of several files by one reading of each symbol. */
 async function collect(
   batch: readonly Wanted[],
-  layout: Layout,
+  writing: Writing,
   context: TableContext,
 ): Promise<ReadonlyMap<Unit, readonly Change[]>> {
-  const unitsOfSymbol = new Map<string, Unit[]>()
-  for (const { unit, symbols } of batch) {
-    for (const symbol of symbols) unitsOfSymbol.set(symbol, [...(unitsOfSymbol.get(symbol) ?? []), unit])
+  const wantedBySymbol = new Map<string, Wanted[]>()
+  for (const wanted of batch) {
+    for (const symbol of wanted.symbols.keys()) {
+      wantedBySymbol.set(symbol, [...(wantedBySymbol.get(symbol) ?? []), wanted])
+    }
   }
   const changes = new Map<Unit, Change[]>(batch.map(({ unit }) => [unit, []]))
-  const symbols = [...unitsOfSymbol.keys()].toSorted(compareKeys)
-  const read = mapAhead(symbols, MAX_SYMBOLS_AHEAD, async (symbol) => {
-    return await readChanges(symbol, unitsOfSymbol.get(symbol) ?? [], layout, context)
+  const sorted = [...wantedBySymbol].toSorted(([a], [b]) => compareKeys(a, b))
+  const read = mapAhead(sorted, MAX_SYMBOLS_AHEAD, async ([symbol, wanted]) => {
+    return await readInOrder(symbol, wanted, writing, context)
   })
   for await (const ofSymbol of read) for (const { unit, change } of ofSymbol) changes.get(unit)?.push(change)
   return changes
 }
 
 /** The changes of one file, read while they are taken. */
-function changesOf({ unit, symbols }: Wanted, layout: Layout, context: TableContext): AsyncGenerator<Change, void> {
-  return mapAhead(symbols, MAX_SYMBOLS_AHEAD, async (symbol) => await readChange(symbol, unit, layout, context))
+async function* changesOf(wanted: Wanted, writing: Writing, context: TableContext): AsyncGenerator<Change, void> {
+  const read = mapAhead([...wanted.symbols.keys()], MAX_SYMBOLS_AHEAD, async (symbol) => {
+    return await readInOrder(symbol, [wanted], writing, context)
+  })
+  for await (const ofSymbol of read) for (const { change } of ofSymbol) yield change
+}
+
+/**
+ * The changes of a symbol in some files. There are none of a symbol that is postponed: its newer rows would be on a newer base than
+ * those of older files. A file that is made anew has to have them nevertheless.
+ */
+async function readInOrder(
+  symbol: string,
+  wanted: readonly Wanted[],
+  { layout, postponed, isRebuild }: Writing,
+  context: TableContext,
+) {
+  const isLeft = () => postponed.has(symbol) && !isRebuild
+  if (isLeft()) return []
+  const units = wanted.map(({ unit }) => unit)
+  const changes = await readChanges(symbol, units, layout, context)
+  for (const [index, { change }] of changes.entries()) {
+    const listed = wanted[index]?.symbols.get(symbol)
+    if (listed !== undefined && isReplaced(change, listed)) postponed.add(symbol)
+  }
+  return isLeft() ? [] : changes
 }
 
 /** Says in the last file by name, which the next run reads, that all raw files have been listed and what is settled. */

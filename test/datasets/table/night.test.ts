@@ -39,6 +39,16 @@ const write = (hands: RawHands, symbol: string, years: readonly number[], close:
     await hands.putYear(yearOf(symbol, year, close))
   }, Promise.resolve())
 
+/** The store, and the files of the table that are replaced through it, in their order. */
+function recording(inner: Store): { readonly store: Store; readonly written: readonly string[] } {
+  const written: string[] = []
+  const replace: Store['replace'] = async (key, ...rest) => {
+    if (key.startsWith('tables/prices/')) written.push(key)
+    return await inner.replace(key, ...rest)
+  }
+  return { store: { ...inner, replace }, written }
+}
+
 async function expectEqual(lake: TableLake, now: string): Promise<void> {
   expect(await lake.findings(now)).toEqual([])
   // Throws where a key comes twice.
@@ -108,6 +118,22 @@ describe('a night brings into the table', () => {
     await write(lake.past(nightOf('2024-02-06')), 'A', OLD, 5)
     const now = nightOf('2024-02-07')
     await lake.night(now, SYMBOLS, async (hands) => await write(hands, 'A', [2024], 5))
+    await expectEqual(lake, now)
+  })
+
+  test('a mend by another run since the listing, older files first and not the one that it reads alone', async () => {
+    const lake = await lakeOf()
+    await lake.past(nightOf('2024-02-06')).addDay(rowOf('A', '2024-02-06', 11))
+    const { store, written } = recording(lake.store)
+    const now = nightOf('2024-02-07')
+    const run = await beginNight(store, now, SYMBOLS)
+    await handsOf(run.store, now).addDay(rowOf('B', '2024-02-07', 11))
+    await write(lake.past('2024-02-07T23:31:00Z'), 'A', [2022, 2023, 2024], 5)
+    const { filesWritten } = await run.keep()
+    const [month2, month1] = ['tables/prices/month-2024-02.parquet', 'tables/prices/month-2024-01.parquet']
+    // The first time for B.
+    expect(written).toEqual([month2, 'tables/prices/closed-2024-12-of-16.parquet', month1, month2])
+    expect(filesWritten).toBe(4)
     await expectEqual(lake, now)
   })
 
@@ -181,21 +207,14 @@ describe('a night reads and writes little:', () => {
 
   test('a mend writes older files first', async () => {
     const lake = await lakeOf()
-    const written: string[] = []
-    const store: Store = {
-      ...lake.store,
-      replace: async (key, ...rest) => {
-        written.push(key)
-        return await lake.store.replace(key, ...rest)
-      },
-    }
+    const { store, written } = recording(lake.store)
     const now = nightOf('2024-02-06')
     const run = await beginNight(store, now, SYMBOLS)
     const hands = handsOf(run.store, now)
     await hands.addDay(rowOf('B', '2024-02-06', 11))
     await write(hands, 'A', [2022, 2023, 2024], 5)
     await run.keep()
-    expect(written.filter((key) => key.startsWith('tables/prices/'))).toEqual([
+    expect(written).toEqual([
       'tables/prices/closed-2024-12-of-16.parquet',
       'tables/prices/month-2024-01.parquet',
       'tables/prices/month-2024-02.parquet',

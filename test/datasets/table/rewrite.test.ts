@@ -216,11 +216,14 @@ describe('a file whose rows are not what its footer says', () => {
     async () => {
       const { bytes } = await three()
       const expected = JSON.stringify(await readRows(bytes), plain)
+      // Nearly all bytes of so small a file are the reserve behind its rows.
+      const used = [...bytes.keys()].filter((at) => at >= 4 && bytes[at] !== 0)
       let errors = 0
       await fuzz('damaged files of a table', 400, async (random) => {
         const damaged = new Uint8Array(bytes)
         for (let count = wholeBetween(random, 1, 3); count > 0; count -= 1) {
-          damaged[wholeBetween(random, 4, damaged.length - 1)] = wholeBetween(random, 0, 255)
+          const at = random() < 0.9 ? oneOf(random, used) : wholeBetween(random, 4, damaged.length - 1)
+          damaged[at] = wholeBetween(random, 0, 255)
         }
         let file: OldFile
         try {
@@ -238,7 +241,7 @@ describe('a file whose rows are not what its footer says', () => {
         if (result === undefined) errors += 1
         else expect(JSON.stringify(await readRows(result.bytes), plain)).toBe(expected)
       })
-      expect(errors).toBeGreaterThan(0)
+      expect(errors).toBeGreaterThan(100)
     },
     FUZZ_TIMEOUT_MS,
   )

@@ -200,6 +200,29 @@ test('a rebuild keeps what another run adds between its listing and its reading'
   expect(await lake.findings(LATER)).toEqual([])
 })
 
+test.each([false, true])(
+  'a mend by another run since the listing is brought in whole (rebuild: %p)',
+  async (isRebuild) => {
+    const lake = await updated()
+    await lake.past(nightOf('2024-03-05')).addDay(rowOf('A', '2024-03-05'))
+    let mend: Promise<unknown> | undefined
+    const mendAll = async () => {
+      const past = lake.past('2024-03-06T23:31:00Z')
+      await past.putYear([rowOf('A', '2022-03-01', 5), rowOf('A', '2022-01-03', 5)])
+      await past.putYear([rowOf('A', '2024-03-04', 5), rowOf('A', '2024-02-01', 5), rowOf('A', '2024-01-03', 5)])
+    }
+    const store: Store = {
+      ...lake.store,
+      list: async (...range) => {
+        if (range[0] === 'tables/prices/') await (mend ??= mendAll())
+        return await lake.store.list(...range)
+      },
+    }
+    await updateTable(contextOf(store, LATER), { isRebuild })
+    expect(await lake.findings(LATER)).toEqual([])
+  },
+)
+
 test('a table is made anew from its raw files, one read of each at a time for a few files', async () => {
   const lake = await lakeOf()
   const reads = new Map<string, number>()

@@ -165,9 +165,9 @@ async function race(args: readonly string[], at: At, play: Play): Promise<void> 
     run([...args, '--table'], { ...at, turns }, play),
     run(other, { ...at, nowMs: at.nowMs + oneOf(random, [0, 1, 7_000]), turns, ...ownDeath }, play),
   ]
-  witness.isUpdatedBeside = kind === 'update' || kind === 'rebuild'
+  witness.isRace = true
   await turns.play(runs)
-  witness.isUpdatedBeside = false
+  witness.isRace = false
   const ended = await Promise.all(runs)
   count(play, `races:${kind}`)
   for (const one of ended) if (one?.said.includes('tables/') === true) tell(at, `a race was told of: ${one.said}`, play)

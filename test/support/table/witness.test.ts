@@ -127,6 +127,31 @@ describe('a witness', () => {
     expect(wrongs[0]).toMatch(wrong)
   })
 
+  test('counts what a race leaves out of order, and holds it against no later run', async () => {
+    const witness = await witnessOf(...WHOLE, [
+      yearKey('A', 2024),
+      ['2024-09-03', 20.5, SECOND],
+      ['2024-10-01', 21, SECOND],
+    ])
+    witness.isRace = true
+    await witness.wrote(monthKey('10'), fileOf([['2024-10-01', 21, SECOND]]))
+    witness.isRace = false
+    await witness.wrote(CLOSED, fileOf([OLD]))
+    await witness.wrote(monthKey('10'), fileOf([['2024-10-01', 21, SECOND]]))
+    await witness.wrote(monthKey('09'), fileOf([['2024-09-03', 20.5, SECOND]]))
+    expect({ wrongs: witness.wrongs, disorder: witness.counts.disorder }).toEqual({ wrongs: [], disorder: 1 })
+    // In order again, and now a run that is alone.
+    await witness.wrote(
+      yearKey('A', 2024),
+      fileOf([
+        ['2024-09-03', 10, THIRD],
+        ['2024-10-01', 11, THIRD],
+      ]),
+    )
+    await witness.wrote(monthKey('10'), fileOf([['2024-10-01', 11, THIRD]]))
+    expect(witness.wrongs[0]).toMatch(/A has newer rows on a newer base than older ones, from .*10.parquet on/)
+  })
+
   test('counts the moments of a mend that passes from older files to newer ones', async () => {
     const { wrongs, counts, differences } = await witnessOf(
       ...WHOLE,

@@ -25,10 +25,10 @@ export type Witness = {
   /** The files of the table by key, for readers. */
   readonly table: Table
   /**
-   * Whether `ingest table` runs beside a night that mends: it may store a newer month before the night stores the older ones.
-   * What is out of order meanwhile is counted.
+   * Whether two runs go on at once. Until a run that mends comes to its table, another one may add a newer row on the new base. What is
+   * out of order meanwhile is counted.
    */
-  isUpdatedBeside: boolean
+  isRace: boolean
   /** Whether raw has a row of this date, which no user has touched. */
   isStored(symbol: string, date: string): boolean
   /**
@@ -51,6 +51,8 @@ export function createWitness(): Witness {
   const counts = { tableWrites: 0, rawWrites: 0, corrections: 0, seamMoments: 0, disorder: 0 }
   /** Symbols of which a user removed raw files: raw itself may have a seam, and rows go, until the table has followed. */
   const disturbed = new Set<string>()
+  /** Symbols that a race has left out of order, until a later run has come to them. */
+  const disordered = new Set<string>()
   const winnersOf = (symbol: string, date: IsoDate): ReadonlySet<string> =>
     raw.series(symbol).cells.get(date)?.winners ?? new Set()
 
@@ -76,9 +78,15 @@ export function createWitness(): Witness {
     const calm = [...file.keys()].filter((symbol) => !disturbed.has(symbol))
     const torn = calm.filter((symbol) => hasSeam(raw.series(symbol), rowsOf(table, symbol)))
     if (torn.length > 0) counts.seamMoments += 1
-    const disorder = torn.flatMap((symbol) => disorderOf(raw.series(symbol), table, symbol))
-    if (witness.isUpdatedBeside) counts.disorder += disorder.length
-    const all = witness.isUpdatedBeside ? found : [...found, ...disorder]
+    const disorder = calm.flatMap((symbol) => {
+      const own = torn.includes(symbol) ? disorderOf(raw.series(symbol), table, symbol) : []
+      const isKnown = disordered.has(symbol)
+      if (own.length > 0) disordered.add(symbol)
+      else disordered.delete(symbol)
+      return isKnown ? [] : own
+    })
+    if (witness.isRace) counts.disorder += disorder.length
+    const all = witness.isRace ? found : [...found, ...disorder]
     wrongs.push(...all.map((wrong) => `${key}: ${wrong}`))
   }
 
@@ -86,7 +94,7 @@ export function createWitness(): Witness {
     wrongs,
     table,
     counts,
-    isUpdatedBeside: false,
+    isRace: false,
     async wrote(key, bytes) {
       if (RAW.test(key)) {
         counts.rawWrites += 1
