@@ -4,7 +4,7 @@ import { yearOf, type IsoDate } from '../../core/dates.ts'
 import type { StampedRow } from '../../parquet/parquet.ts'
 import { dayBit, type SymbolEntry, type TableFooter } from './footer.ts'
 import { monthOf, unitName, unitOf, type Layout, type Unit } from './layout.ts'
-import { extentOf, unitsOf, type Extent } from './raw-units.ts'
+import { extentOf, isBeforeMonths, unitsOf, type Extent } from './raw-units.ts'
 import { readFooterOf, tableRoot, type TableContext } from './units.ts'
 import { findSymbolWork } from './update-plan.ts'
 import type { Watched, WatchedSymbol } from './watch.ts'
@@ -112,10 +112,12 @@ export function tasksOf(tasks: Tasks, unit: Unit, layout: Layout): Map<string, T
  * Whether a year file of the symbol is another than the table knows: a run has replaced it and was ended before it came to the
  * table, or it runs without the table.
  */
-function isBehind(symbol: string, { listedYears }: WatchedSymbol, { months }: Months): boolean {
+function isBehind(symbol: string, { listedYears }: WatchedSymbol, { months, layout }: Months): boolean {
   return [...listedYears].some(([year, hash]) => {
     const known = entriesOfYear(symbol, year, months)
-    return known.length === 0 ? hash !== '' && isMonthly(year, months) : known.some(({ yearFile }) => yearFile !== hash)
+    return known.length === 0
+      ? hash !== '' && !isBeforeMonths(year, layout)
+      : known.some(({ yearFile }) => yearFile !== hash)
   })
 }
 
@@ -123,10 +125,6 @@ function entriesOfYear(symbol: string, year: number, months: Months['months']): 
   return [...months].flatMap(([name, { entries }]) =>
     name.startsWith(`month-${year}-`) ? (entries.get(symbol) ?? []) : [],
   )
-}
-
-function isMonthly(year: number, months: Months['months']): boolean {
-  return [...months.keys()].some((name) => name.startsWith(`month-${year}-`))
 }
 
 type Reading = { readonly table: Months; readonly context: TableContext }

@@ -73,7 +73,8 @@ export function yearFileHash(files: readonly RawFile[], unit: Unit): string {
   return listingHash(files.filter(({ partition }) => partition.kind === 'year' && partition.year === year))
 }
 
-function isBeforeMonths(year: number, { baseYear }: Layout): boolean {
+/** Whether the rows of a year stand in the file of some symbols, and not in those of its months. */
+export function isBeforeMonths(year: number, { baseYear }: Layout): boolean {
   return baseYear === undefined || year < baseYear
 }
 

@@ -121,6 +121,18 @@ describe('a night brings into the table', () => {
     await expectEqual(lake, now)
   })
 
+  test('what a run without the table has left in January, where the years before stand in no month', async () => {
+    const lake = createTableLake({ baseYear: 2025 })
+    const mend = async (now: string, years: readonly number[], close: number) =>
+      await write(lake.past(nightOf(now)), 'A', years, close)
+    await mend('2025-01-03', [2023, 2024], 10)
+    await lake.update(nightOf('2025-01-03'))
+    await mend('2025-01-04', [2023, 2024, 2025], 5)
+    const now = nightOf('2025-01-06')
+    await lake.night(now, ['A'], async (hands) => await hands.addDay(rowOf('A', '2025-01-06', 5)))
+    await expectEqual(lake, now)
+  })
+
   test('a mend by another run since the listing, older files first and not the one that it reads alone', async () => {
     const lake = await lakeOf()
     await lake.past(nightOf('2024-02-06')).addDay(rowOf('A', '2024-02-06', 11))
