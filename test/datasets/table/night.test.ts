@@ -280,6 +280,29 @@ describe('two runs at once', () => {
     })
   }, 60_000)
 
+  test('of which one keeps no table leave it so that the next night makes it equal', async () => {
+    const acts: readonly Act[] = [
+      async (_lake, hands) => await write(hands, 'A', [2022, 2023, 2024], 5),
+      async (_lake, hands) => await hands.addDay(rowOf('A', '2024-02-06', 7)),
+    ]
+    await forRandomRuns('two nights, one without the table', 40, async (random) => {
+      const lake = await lakeOf()
+      // The other run may lack a day, or know of one that is lacking.
+      if (random() < 0.5) await lake.past(nightOf('2024-02-05')).addDay(rowOf('A', '2024-02-05', 10))
+      const turns = createTurns(random)
+      const other = handsOf(turns.slowed(lake.store), '2024-02-06T23:31:00Z')
+      const night = async () => {
+        const run = await beginNight(turns.slowed(lake.store), nightOf('2024-02-06'), SYMBOLS)
+        if (random() < 0.5) await handsOf(run.store, nightOf('2024-02-06')).addDay(rowOf('B', '2024-02-06', 8))
+        await run.keep()
+      }
+      await turns.until([oneOf(random, acts)(lake, other, 'first'), night()])
+      const now = nightOf('2024-02-07')
+      await lake.night(now, SYMBOLS)
+      await expectEqual(lake, now)
+    })
+  }, 60_000)
+
   test('of which one is ended leave it so that the next night makes it equal', async () => {
     await forRandomRuns('two nights, one of them ended', 25, async (random) => {
       const lake = await lakeOf()
