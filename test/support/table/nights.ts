@@ -151,14 +151,19 @@ async function drawNight(args: readonly string[], at: At, play: Play): Promise<v
   count(play, 'nightsWithoutTable')
 }
 
-/** Two machines at once: beside the night one with fewer symbols, which may be killed, or one that runs `ingest table`. */
+/**
+ * Two machines at once: beside the night one with fewer symbols, which may be killed or keep no table, or one that runs
+ * `ingest table`.
+ */
 async function race(args: readonly string[], at: At, play: Play): Promise<void> {
   const { random, witness } = play
   const turns = createTurns(random)
-  const kind = oneOf(random, ['nights', 'nights', 'killed', 'update', 'rebuild'] as const)
+  const kind = oneOf(random, ['nights', 'killed', 'bare', 'update', 'rebuild'] as const)
   const [, symbols = ''] = args
-  const fewer = ['--tickers', someOf(random, symbols.split(','), 0.8).join(',') || symbols, '--table']
-  const other = { update: ['table'], rebuild: ['table', '--rebuild'], nights: fewer, killed: fewer }[kind]
+  const bare = ['--tickers', someOf(random, symbols.split(','), 0.8).join(',') || symbols]
+  const fewer = [...bare, '--table']
+  const other = { update: ['table'], rebuild: ['table', '--rebuild'], nights: fewer, killed: fewer, bare }[kind]
+  const { corrections } = witness.counts
   const death: Death = { of: 'any', at: wholeBetween(random, 1, 150), isDone: random() < 0.5 }
   const ownDeath = kind === 'killed' ? { death } : {}
   const runs = [
@@ -172,5 +177,7 @@ async function race(args: readonly string[], at: At, play: Play): Promise<void> 
   count(play, `races:${kind}`)
   for (const one of ended) if (one?.said.includes('tables/') === true) tell(at, `a race was told of: ${one.said}`, play)
   if (ended.includes(undefined)) fallBehind(play, 'seen', at.nowMs)
+  else if (kind === 'bare')
+    fallBehind(play, witness.counts.corrections === corrections ? 'seen' : 'corrected', at.nowMs)
   else expectAfterRun(at, `a race of kind ${kind}`, play)
 }
