@@ -24,21 +24,32 @@ export function noHardLinks(path: string, error: unknown): IngestError {
   })
 }
 
-/** The error of a file that SQLite cannot lock. */
+/** The error of a lock that cannot be taken. `error` is the file system's or SQLite's. */
 export function noLock(path: string, error: unknown): IngestError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-  const message = `${oneLine(path)}: this file cannot be locked, which a safe replacement of others needs (${code})`
+  const message = `${oneLine(path)}: this file cannot be locked, and without its lock no file is replaced safely (${code})`
   const hint = LOCK_HINTS.get(code) ?? 'Choose a folder on a file system with locks.'
   return new IngestError(message, { kind: 'store', scope: 'run', hint, cause: error })
 }
 
-const inTheWay = 'Remove what stands there while no run goes on: the next run makes an empty file.'
+const inTheWay = 'Let no run go on, remove what has this name, and run again.'
 
 const LOCK_HINTS: ReadonlyMap<string, string> = new Map([
-  ['SQLITE_READONLY', 'Give this user write access to it.'],
-  ['SQLITE_CANTOPEN', `${inTheWay} Or give this user write access to it.`],
+  ['EACCES', 'Give this user write access to it.'],
+  ['ENOENT', 'The folder was removed meanwhile: run again.'],
+  ['SQLITE_CANTOPEN', inTheWay],
   ['SQLITE_NOTADB', inTheWay],
 ])
+
+/** The error of a lock that others have kept for so many seconds. */
+export function lockHeld(path: string, seconds: number): IngestError {
+  const message = `${oneLine(path)}: another process, on this machine or another one, has held this lock for ${seconds} seconds, so no file can be replaced`
+  // SQLite says the same where there are no locks (ENOLCK).
+  const hint =
+    `Let that process go on, or end it (here fuser ${oneLine(path)} gives its id), and run again. ` +
+    'If there is none, the file system has no locks: choose another folder.'
+  return new IngestError(message, { kind: 'store', scope: 'run', hint })
+}
 
 type Explain = (path: string) => [what: string, hint: string]
 

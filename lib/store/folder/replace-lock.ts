@@ -4,37 +4,50 @@
 // function for it; the file itself stays empty.
 
 import type { Database } from 'bun:sqlite'
+import { constants } from 'node:fs'
+import { access, stat, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createLimit } from '../../core/concurrency.ts'
-import { IngestError } from '../../core/errors.ts'
-import { oneLine } from '../../core/text.ts'
-import { noLock } from './errors.ts'
+import { errnoOf, IngestError } from '../../core/errors.ts'
+import { noLock, lockHeld } from './errors.ts'
 
 export type ReplaceLock = {
   /** Does `act` while neither this process nor another one replaces a file. Rejects with an IngestError if that cannot be had. */
   run<T>(act: () => Promise<T>): Promise<T>
 }
 
-/** The lock is held for two operations of the file system, so one that is held for so long is that of a stopped process. */
+/** The lock is held for two operations of the file system: one that is not had for 30 seconds is that of a stopped process. */
 const [RETRY_MS, MAX_TRIES] = [5, 6_000]
+
+/** After so many turns a process waits for longer than the others do between two tries, so that they have a turn. */
+const TURNS_IN_A_ROW = 16
+
+/** An open file, and which file it is: the name may be given to another one. */
+type Opened = { readonly database: Database; readonly inode: number | undefined }
 
 /** The lock that all processes take at `path`. The file is made when the lock is first taken. */
 export function createReplaceLock(path: string, maxTries = MAX_TRIES): ReplaceLock {
   const oneAtATime = createLimit(1)
-  let opened: Database | undefined
+  let opened: Opened | undefined
+  let turns = 0
+
+  function close(): void {
+    opened?.database.close()
+    opened = undefined
+  }
 
   async function take(): Promise<Database> {
     try {
-      const database = (opened ??= await openDatabase(path))
-      for (let tries = 1; ; tries += 1) {
-        if (isTaken(database)) return database
-        if (tries >= maxTries) throw heldTooLong(path, (maxTries * RETRY_MS) / 1_000)
-        await delay(RETRY_MS)
+      for (let tries = 1; tries <= maxTries; tries += 1) {
+        const { database, inode } = (opened ??= await openFile(path))
+        if (!isTaken(database)) await delay(RETRY_MS)
+        else if ((await inodeOf(path)) === inode) return database
+        // A user has removed the file, and other processes lock the one that has come after it.
+        else close()
       }
+      throw lockHeld(path, (maxTries * RETRY_MS) / 1_000)
     } catch (error) {
-      // Another file may have its name by the next time.
-      opened?.close()
-      opened = undefined
+      close()
       throw error instanceof IngestError ? error : noLock(path, error)
     }
   }
@@ -42,6 +55,8 @@ export function createReplaceLock(path: string, maxTries = MAX_TRIES): ReplaceLo
   return {
     run: async (act) =>
       await oneAtATime.run(async () => {
+        turns += 1
+        if (turns % TURNS_IN_A_ROW === 0) await delay(2 * RETRY_MS)
         const database = await take()
         try {
           return await act()
@@ -52,12 +67,27 @@ export function createReplaceLock(path: string, maxTries = MAX_TRIES): ReplaceLo
   }
 }
 
-async function openDatabase(path: string): Promise<Database> {
+async function openFile(path: string): Promise<Opened> {
   const sqlite = await import('bun:sqlite')
+  // SQLite would make it with its own mode instead of the user's. It is not opened otherwise: to close it would end the lock.
+  await writeFile(path, '', { flag: 'wx' }).catch((error: unknown) => {
+    if (errnoOf(error) !== 'EEXIST') throw error
+  })
+  // SQLite begins a transaction in a file that may only be read too, and that is no lock.
+  await access(path, constants.W_OK)
+  const inode = await inodeOf(path)
   const database = new sqlite.Database(path)
   // Else each transaction makes and removes a file, though it writes nothing.
   database.run('PRAGMA journal_mode = MEMORY')
-  return database
+  return { database, inode }
+}
+
+/** Which file has this name; undefined if none. */
+async function inodeOf(path: string): Promise<number | undefined> {
+  const info = await stat(path).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  })
+  return info?.ino
 }
 
 function isTaken(database: Database): boolean {
@@ -68,13 +98,4 @@ function isTaken(database: Database): boolean {
     if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') return false
     throw error
   }
-}
-
-function heldTooLong(path: string, seconds: number): IngestError {
-  const message = `${oneLine(path)}: another process has held this lock for ${seconds} seconds, so no file can be replaced`
-  // SQLite says the same where there are no locks (ENOLCK).
-  const hint =
-    `Let that process go on, or end it (fuser ${oneLine(path)} gives its id), and run again. ` +
-    'If there is none, the file system has no locks: choose another folder.'
-  return new IngestError(message, { kind: 'store', scope: 'run', hint })
 }

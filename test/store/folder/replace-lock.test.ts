@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openFolderStore } from '../../../lib/store/folder/folder.ts'
 import { createReplaceLock } from '../../../lib/store/folder/replace-lock.ts'
@@ -72,8 +72,12 @@ test('a lock that another process does not release is named with its cure', asyn
   const holder = await startHolder()
   const error = await failureOf(createReplaceLock(path, 2).run(async () => 'taken'))
   holder.kill('SIGKILL')
-  expect(error.message).toBe(`${path}: another process has held this lock for 0.01 seconds, so no file can be replaced`)
-  expect(error.hint).toStartWith(`Let that process go on, or end it (fuser ${path} gives its id), and run again. If `)
+  expect(error.message).toBe(
+    `${path}: another process, on this machine or another one, has held this lock for 0.01 seconds, so no file can be replaced`,
+  )
+  expect(error.hint).toStartWith(
+    `Let that process go on, or end it (here fuser ${path} gives its id), and run again. If `,
+  )
 })
 
 test('what fails under the lock releases it', async () => {
@@ -83,17 +87,54 @@ test('what fails under the lock releases it', async () => {
   expect(await createReplaceLock(path, 1).run(async () => 'taken')).toBe('taken')
 })
 
-const IN_THE_WAY = 'Remove what stands there while no run goes on: the next run makes an empty file.'
+const IN_THE_WAY = 'Let no run go on, remove what has this name, and run again.'
 
 test.each([
-  ['a folder', async () => await mkdir(path), 'SQLITE_CANTOPEN', `${IN_THE_WAY} Or give this user write access to it.`],
+  ['a folder', async () => await mkdir(path), 'SQLITE_CANTOPEN', IN_THE_WAY],
   ['a foreign file', async () => await Bun.write(path, 'x'.repeat(5_000)), 'SQLITE_NOTADB', IN_THE_WAY],
 ])('%s in place of the lock is named with its cure, which helps', async (_what, put, code, hint) => {
   await put()
   const lock = createReplaceLock(path)
   const error = await failureOf(lock.run(async () => 'taken'))
-  expect(error.message).toBe(`${path}: this file cannot be locked, which a safe replacement of others needs (${code})`)
+  expect(error.message).toBe(
+    `${path}: this file cannot be locked, and without its lock no file is replaced safely (${code})`,
+  )
   expect(error.hint).toBe(hint)
   await rm(path, { recursive: true })
   expect(await lock.run(async () => 'taken')).toBe('taken')
+})
+
+test('a user who may only read the file is told so: to SQLite that is a transaction, and no lock', async () => {
+  await Bun.write(path, '')
+  await chmod(path, 0o444)
+  await chmod(temp.path, 0o755)
+  // The superuser may write everywhere, so the process runs as another one.
+  const drop = process.getuid?.() === 0 ? 'process.setgid(65534); process.setuid(65534);' : ''
+  const { firstLine } = await start(`
+    const { createReplaceLock } = await import(${LIB} + '/replace-lock.ts')
+    ${drop}
+    await createReplaceLock(${JSON.stringify(path)}).run(async () => console.log('taken')).catch((error) => console.log(error.message, error.hint))`)
+  expect(await firstLine()).toBe(
+    `${path}: this file cannot be locked, and without its lock no file is replaced safely (EACCES) Give this user write access to it.`,
+  )
+})
+
+test('the file has the mode that the umask gives, so that a group may share it', async () => {
+  await createReplaceLock(path).run(async () => undefined)
+  expect((await stat(path)).mode & 0o666).toBe(0o666 & ~process.umask())
+})
+
+test('a lock whose file a user has removed is taken at the file that has its name', async () => {
+  const lock = createReplaceLock(path)
+  await lock.run(async () => undefined)
+  await rm(path)
+  await lock.run(async () => undefined)
+  await rm(path)
+  const holder = await startHolder()
+  const error = await failureOf(createReplaceLock(path, 2).run(async () => 'taken'))
+  const taken = lock.run(async () => 'taken')
+  expect(await Promise.race([taken, Bun.sleep(0).then(() => 'waits')])).toBe('waits')
+  holder.kill('SIGKILL')
+  expect(error.message).toContain('has held this lock')
+  expect(await taken).toBe('taken')
 })
