@@ -90,6 +90,8 @@ export function watchTables(store: Store, config: Config, about: RunAbout): RunT
   const datasets = contexts.map(({ dataset }) => dataset)
   // Day files of this month and the last: a run that was ended before it came to the table wrote none before these.
   const listedFrom = dateOf(year, month - 1, 1)
+  // The rows of December may stand in the file of all years before this one, which does not say what days it has.
+  const seenFrom = month === 1 ? dateOf(year, 1, 1) : listedFrom
   const noted = new Map<Dataset, Promise<void>>()
   const beforeChange = async (dataset: Dataset) => {
     const context = contexts.find((known) => known.dataset === dataset)
@@ -97,7 +99,7 @@ export function watchTables(store: Store, config: Config, about: RunAbout): RunT
     if (note !== undefined) noted.set(dataset, note)
     await note
   }
-  const watching = watchStore(store, { datasets, listedFrom, beforeChange })
+  const watching = watchStore(store, { datasets, listedFrom, seenFrom, beforeChange })
   const prices = contexts.find(({ dataset }) => dataset.name === 'prices')
   let found: TrustedTable | undefined
   let settledOf: LineOf | undefined

@@ -48,9 +48,13 @@ async function readMonths(
 ): Promise<ReadonlyMap<string, TableFooter>> {
   const wanted = new Set<string>()
   const listedYears = new Set<number>()
-  for (const { listedDays, listedYears: ofSymbol, added } of watched.values()) {
+  for (const [symbol, { listedDays, listedYears: ofSymbol, added, changed }] of watched) {
     for (const year of ofSymbol.keys()) listedYears.add(year)
-    for (const date of [...listedDays, ...added.map(({ row }) => row.date)]) {
+    const changedDays = [...changed].flatMap((key) => {
+      const partition = context.dataset.partitionOf(symbol, key)
+      return partition?.kind === 'day' ? [partition.date] : []
+    })
+    for (const date of [...listedDays, ...changedDays, ...added.map(({ row }) => row.date)]) {
       const month = monthFile(date)
       if (month !== undefined) wanted.add(month.name)
     }
@@ -72,12 +76,18 @@ async function readMonths(
 
 type Months = Table & { readonly months: ReadonlyMap<string, TableFooter> }
 
+export type FoundTasks = {
+  readonly tasks: Tasks
+  /** Whether the years of a symbol are not those that the table knows, so that several of its files change. */
+  readonly isBehind: boolean
+}
+
 /** What the night changes. Rejects with an IngestError if the store fails or a file of the table is damaged. */
 export async function findTasks(
   watched: Watched,
   { layout, names }: Pick<Table, 'layout' | 'names'>,
   context: TableContext,
-): Promise<Tasks> {
+): Promise<FoundTasks> {
   const own = { ...extentOf(layout, names, context.nowMs), names, monthFile: createMonthFile(layout) }
   const table = { ...own, months: await readMonths(watched, own, context) }
   const tasks: Tasks = new Map()
@@ -92,7 +102,7 @@ export async function findTasks(
   for (const [symbol, seen] of watched) {
     addRows({ symbol, rows: seen.added, seen }, tasks, table)
   }
-  return tasks
+  return { tasks, isBehind: behind.length > 0 }
 }
 
 /** Whether the run has written a year file: an ended run may have begun to write other years of the symbol. */

@@ -7,7 +7,7 @@ import { compareKeys } from '../../store/store.ts'
 import { dayBit, isNews } from './footer.ts'
 import { unitNamed, type Layout, type Unit } from './layout.ts'
 import { findTasks, tasksOf, type Task } from './night-tasks.ts'
-import { forgetRuns } from './open-runs.ts'
+import { forgetRuns, noteRun } from './open-runs.ts'
 import { isReplaced, readChange } from './raw-units.ts'
 import { collectGarbage, type Change } from './rewrite.ts'
 import { openTrusted, type TrustedTable } from './trusted.ts'
@@ -39,7 +39,9 @@ export async function keepTable({ watched, found, settledOf }: Night, context: T
   const { layout, listedMs, rebuiltMs } = footer
   const names = new Set(files.map(({ key }) => key.slice(tableRoot(context).length)))
   refuseStrays(names, layout, context)
-  const tasks = await findTasks(watched, { layout, names }, context)
+  const { tasks, isBehind } = await findTasks(watched, { layout, names }, context)
+  const note = createNote(isNoted, context)
+  if (isBehind) await note.write()
   const settled = settledIn(watched, settledOf)
   const last = [...names, ...tasks.keys()].toSorted(compareKeys).at(-1)
   const lastUnit = unitNamed(last ?? '', layout)
@@ -49,18 +51,36 @@ export async function keepTable({ watched, found, settledOf }: Night, context: T
     postponed.add(symbol)
     settled.set(symbol, '')
   }
+  const about = { listedMs, rebuiltMs }
   let filesWritten = 0
-  // Older rows first, as a mend stores them: the table of a run that is alone is of no mixture of bases that the raw files have not been.
+  // Older dates first, as a mend stores them. So a run that is alone never shows a mix of bases that the raw files did not have.
   for (const [name, { unit, symbols }] of [...tasks].toSorted(([a], [b]) => compareKeys(a, b))) {
-    const left = () => [...symbols].filter(([symbol]) => !postponed.has(symbol))
-    const changes = () => changesIn(left(), { unit, layout, postpone }, context)
-    const about = { listedMs, rebuiltMs }
+    const notPostponed = () => [...symbols].filter(([symbol]) => !postponed.has(symbol))
+    const changes = () => changesIn(notPostponed(), { unit, layout, postpone }, context)
     const own = name === last ? settled : undefined
     if (await rewriteUnit({ unit, layout, about, settled: own, changes }, context)) filesWritten += 1
   }
-  filesWritten += await writePostponed(postponed, { layout, rebuiltMs }, context)
-  if (isNoted) await forgetRuns(new Set([context.runId]), context)
+  if (postponed.size > 0) await note.write()
+  filesWritten += await writePostponed(postponed, { layout, about }, context)
+  await note.remove()
   return { files: files.length, filesWritten }
+}
+
+/**
+ * The note of a run that is open. It is written before the files of a symbol are brought up to date one after another: of a run that
+ * is killed there, the next one cannot see by the listed files what is left.
+ */
+function createNote(isWritten: boolean, context: TableContext) {
+  let isThere = isWritten
+  return {
+    async write(): Promise<void> {
+      if (!isThere) await noteRun({ id: context.runId, sinceMs: context.nowMs }, context)
+      isThere = true
+    },
+    async remove(): Promise<void> {
+      if (isThere) await forgetRuns(new Set([context.runId]), context)
+    },
+  }
 }
 
 /** What is settled of the symbols of a run. One that was written is not, if nobody says so. */

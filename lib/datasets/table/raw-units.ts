@@ -108,8 +108,8 @@ export async function readChanges(symbol: string, units: readonly Unit[], layout
 }
 
 /**
- * Whether another run has replaced the year file of a month since its hash was this one. By that hash a later run knows that a symbol is
- * behind, so no file may take a new one before the files of older years have what was replaced with it.
+ * Whether another run has replaced the year file of a month since its hash was this one. A later run compares the hash to learn that a
+ * symbol is behind. So a file takes a new hash only after the files of older dates have the rows that came with it.
  */
 export function isReplaced(change: Pick<Change, 'yearFile'>, yearFile: string | undefined): boolean {
   return change.yearFile !== '' && change.yearFile !== yearFile

@@ -166,7 +166,8 @@ function aboutFile(
   return { ...kept, columns: dataset.columns, ...(settled && { settled }) }
 }
 
-function busyFileError(location: string): IngestError {
+/** The error of a file, or of a symbol's files, that others do not stop changing. */
+export function busyFileError(location: string): IngestError {
   const message = `${location} was replaced by other runs each of the ${MAX_ATTEMPTS} times that this one tried to change it`
   const hint = 'Let the other runs finish, then run `ingest table`.'
   return new IngestError(message, { kind: 'store', scope: 'run', hint })

@@ -10,8 +10,10 @@ import { endedRuns, forgetRuns, listOpenRuns, noteRun } from './open-runs.ts'
 import { isReplaced, readChanges } from './raw-units.ts'
 import type { Change } from './rewrite.ts'
 import {
+  busyFileError,
   isToBeMadeAnew,
   listTable,
+  MAX_ATTEMPTS,
   openUnit,
   rewriteUnit,
   tableRoot,
@@ -42,16 +44,26 @@ export async function updateTable(context: TableContext, options: UpdateOptions)
   const plan = await readTable(symbols.length, context, options)
   const { work, settled } = await findWork(symbols, plan, context)
   if (work.length > 0) await noteRun({ id: context.runId, sinceMs: context.nowMs }, context)
-  const filesWritten = await writeWork(work, plan, { ...context, mayReplace: options.isRebuild })
+  const about = { listedMs: 0, rebuiltMs: plan.rebuiltMs }
+  const filesWritten = await writeWork(work, { ...plan, about }, { ...context, mayReplace: options.isRebuild })
   const files = await listTable(context)
   if (isPart(options.shard)) {
-    await forgetRuns(new Set([context.runId]), context)
+    await endShard(filesWritten, context)
     const own = files.filter(({ key }) => inShard(key.slice(tableRoot(context).length), options.shard))
     return { files: own.length, filesWritten }
   }
   await stampListed(files, { ...plan, settled }, context)
   await forgetRuns(new Set([context.runId, ...endedRuns(openRuns, context.nowMs)]), context)
   return { files: files.length, filesWritten }
+}
+
+/**
+ * The other shards may have ended, or may never come, and a night would take symbols for current of which only some files are. So a
+ * shard that has written counts as a run that was ended: the next one compares the table with all raw files.
+ */
+async function endShard(filesWritten: number, context: TableContext): Promise<void> {
+  if (filesWritten > 0) await noteRun({ id: context.runId, sinceMs: 0 }, context)
+  else await forgetRuns(new Set([context.runId]), context)
 }
 
 /** Rows that are in memory at once: about 200 bytes each. */
@@ -76,31 +88,48 @@ function batchesOf(work: readonly Work[]): readonly (readonly Work[])[] {
 
 type WriteContext = TableContext & { readonly mayReplace?: boolean }
 
-/**
- * Writes all work, and then that of the symbols whose years another run has replaced since they were listed. Each further round is
- * caused by another write of another run. Resolves to the number of files written; rejects as `updateTable` does.
- */
-export async function writeWork(work: readonly Work[], plan: WorkPlan, context: WriteContext): Promise<number> {
-  const postponed = new Set<string>()
-  let written = 0
-  for (const batch of batchesOf(work)) written += await writeBatch(batch, { ...plan, postponed }, context)
-  return written + (await writePostponed(postponed, plan, context))
-}
-
-/** Finds and writes the work of symbols that were postponed, if there are any. */
-export async function writePostponed(
-  symbols: ReadonlySet<string>,
-  plan: Omit<WorkPlan, 'isRebuild'>,
-  context: WriteContext,
-): Promise<number> {
-  if (symbols.size === 0) return 0
-  return await writeWork(await findSymbolWork([...symbols], plan, context), { ...plan, isRebuild: false }, context)
-}
-
-type WorkPlan = Pick<Plan, 'layout' | 'shard' | 'isRebuild' | 'rebuiltMs'>
+type WorkPlan = Pick<Plan, 'shard'> & Pick<Rewriting, 'layout' | 'isRebuild' | 'about'>
 
 /** `postponed` takes the symbols whose years another run has replaced since they were listed. */
 type Writing = WorkPlan & { readonly postponed: Set<string> }
+
+/**
+ * Writes all work, and then that of the symbols which had to be postponed. Resolves to the number of files written; rejects as
+ * `updateTable` does.
+ */
+async function writeWork(work: readonly Work[], plan: WorkPlan, context: WriteContext): Promise<number> {
+  const postponed = new Set<string>()
+  const written = await writeRound(work, { ...plan, postponed }, context)
+  return written + (await writePostponed(postponed, plan, context))
+}
+
+/**
+ * Finds and writes what is left of these symbols, whose years another run has replaced since they were listed. Resolves to the number
+ * of files written. Rejects with an IngestError as `updateTable` does, and if others do not stop replacing the years.
+ */
+export async function writePostponed(
+  symbols: ReadonlySet<string>,
+  { layout, shard, about }: Omit<WorkPlan, 'isRebuild'>,
+  context: WriteContext,
+): Promise<number> {
+  let written = 0
+  let left = symbols
+  for (let round = 0; left.size > 0; round += 1) {
+    const [symbol = ''] = left
+    if (round === MAX_ATTEMPTS) throw busyFileError(context.store.locate(context.dataset.folder(symbol)))
+    const work = await findSymbolWork([...left], { layout, shard }, context)
+    const postponed = new Set<string>()
+    written += await writeRound(work, { layout, shard, about, postponed }, context)
+    left = postponed
+  }
+  return written
+}
+
+async function writeRound(work: readonly Work[], writing: Writing, context: WriteContext): Promise<number> {
+  let written = 0
+  for (const batch of batchesOf(work)) written += await writeBatch(batch, writing, context)
+  return written
+}
 
 async function writeBatch(batch: readonly Work[], writing: Writing, context: WriteContext): Promise<number> {
   const { layout } = writing
@@ -118,13 +147,9 @@ async function writeBatch(batch: readonly Work[], writing: Writing, context: Wri
       ahead = undefined
       return first ?? changesOf(wantedOf(work, found, writing), writing, context)
     }
-    if (await rewriteUnit({ unit, changes, ...rewritingOf(writing) }, context, opened[index])) written += 1
+    if (await rewriteUnit({ ...writing, unit, changes }, context, opened[index])) written += 1
   }
   return written
-}
-
-function rewritingOf({ layout, isRebuild, rebuiltMs }: WorkPlan): Pick<Rewriting, 'layout' | 'isRebuild' | 'about'> {
-  return { layout, isRebuild, about: { listedMs: 0, rebuiltMs } }
 }
 
 /** What is read for a file: its symbols in their order, each with the hash of its year file if it was listed. */
@@ -132,7 +157,7 @@ type Wanted = { readonly unit: Unit; readonly symbols: ReadonlyMap<string, strin
 
 /** Of a file that is made anew also the symbols that have come into it meanwhile. */
 function wantedOf({ unit, symbols }: Work, opened: Opened | undefined, plan: WorkPlan): Wanted {
-  const isAnew = opened?.footer !== undefined && isToBeMadeAnew(opened, rewritingOf(plan))
+  const isAnew = opened?.footer !== undefined && isToBeMadeAnew(opened, plan)
   const names = new Set([...symbols.keys(), ...(isAnew ? (opened.footer?.entries.keys() ?? []) : [])])
   return { unit, symbols: new Map([...names].toSorted(compareKeys).map((name) => [name, symbols.get(name)])) }
 }
@@ -175,18 +200,17 @@ async function* changesOf(wanted: Wanted, writing: Writing, context: TableContex
 async function readInOrder(
   symbol: string,
   wanted: readonly Wanted[],
-  { layout, postponed, isRebuild }: Writing,
+  { layout, postponed, isRebuild = false }: Writing,
   context: TableContext,
 ) {
-  const isLeft = () => postponed.has(symbol) && !isRebuild
-  if (isLeft()) return []
+  const isSkipped = () => postponed.has(symbol) && !isRebuild
+  if (isSkipped()) return []
   const units = wanted.map(({ unit }) => unit)
   const changes = await readChanges(symbol, units, layout, context)
   for (const [index, { change }] of changes.entries()) {
-    const listed = wanted[index]?.symbols.get(symbol)
-    if (listed !== undefined && isReplaced(change, listed)) postponed.add(symbol)
+    if (isReplaced(change, wanted[index]?.symbols.get(symbol))) postponed.add(symbol)
   }
-  return isLeft() ? [] : changes
+  return isSkipped() ? [] : changes
 }
 
 /** Says in the last file by name, which the next run reads, that all raw files have been listed and what is settled. */

@@ -32,7 +32,9 @@ export type WatchOptions = {
   readonly datasets: readonly Dataset[]
   /** Older day files are not remembered. */
   readonly listedFrom: IsoDate
-  /** Awaited before each write that no later run would see by what it lists: all but that of a day file since `listedFrom`. */
+  /** A later run sees by what it lists that the table lacks a new day file of this date or a later one. */
+  readonly seenFrom: IsoDate
+  /** Awaited before each write of any other file. */
   readonly beforeChange: (dataset: Dataset) => Promise<void>
 }
 
@@ -42,7 +44,7 @@ export const MAX_KEPT_BYTES = 32 * 1_048_576
 /** The store, and what is seen through it, by the root of each dataset. */
 export function watchStore(
   store: Store,
-  { datasets, listedFrom, beforeChange }: WatchOptions,
+  { datasets, listedFrom, seenFrom, beforeChange }: WatchOptions,
 ): { readonly store: Store; readonly watched: (dataset: Dataset) => Watched } {
   const byDataset = new Map<Dataset, Map<string, WatchedSymbol>>(datasets.map((dataset) => [dataset, new Map()]))
   const intern = createDateInterner()
@@ -64,8 +66,8 @@ export function watchStore(
   async function willWrite(key: string, isNew: boolean): Promise<void> {
     const at = watchedAt(key)
     const partition = at?.dataset.partitionOf(at.symbol, key)
-    const isListed = isNew && partition?.kind === 'day' && partition.date >= listedFrom
-    if (at !== undefined && !isListed) await beforeChange(at.dataset)
+    const isSeen = isNew && partition?.kind === 'day' && partition.date >= seenFrom
+    if (at !== undefined && !isSeen) await beforeChange(at.dataset)
   }
 
   // Rows are decoded when their file is written and not all at the end: what that leaves is collected with what the write does.

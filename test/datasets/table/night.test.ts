@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { openTrusted } from '../../../lib/datasets/table/trusted.ts'
 import { readFooterOf } from '../../../lib/datasets/table/units.ts'
 import type { Store } from '../../../lib/store/store.ts'
 import {
@@ -47,6 +48,17 @@ function recording(inner: Store): { readonly store: Store; readonly written: rea
     return await inner.replace(key, ...rest)
   }
   return { store: { ...inner, replace }, written }
+}
+
+/** The store of a run that ends when it would write this file. */
+function endedBefore(inner: Store, key: string): { readonly store: Store; readonly died: Promise<'died'> } {
+  const { promise: died, resolve } = Promise.withResolvers<'died'>()
+  const create: Store['create'] = async (own, ...rest) => {
+    if (own !== key) return await inner.create(own, ...rest)
+    resolve('died')
+    return await new Promise<never>(() => undefined)
+  }
+  return { store: { ...inner, create }, died }
 }
 
 async function expectEqual(lake: TableLake, now: string): Promise<void> {
@@ -131,6 +143,46 @@ describe('a night brings into the table', () => {
     const now = nightOf('2025-01-06')
     await lake.night(now, ['A'], async (hands) => await hands.addDay(rowOf('A', '2025-01-06', 5)))
     await expectEqual(lake, now)
+  })
+
+  test('what a night left that was killed before it made the first file of a month', async () => {
+    const lake = await lakeOf()
+    await lake.update(nightOf('2024-02-28'))
+    const past = lake.past(nightOf('2024-03-01'))
+    await write(past, 'A', OLD, 5)
+    await past.putYear([rowOf('A', '2024-03-01', 5), ...yearOf('A', 2024, 5)])
+    const { store, died } = endedBefore(lake.store, 'tables/prices/month-2024-03.parquet')
+    const run = await beginNight(store, '2024-03-01T23:45:00Z', SYMBOLS)
+    expect(await Promise.race([run.keep(), died])).toBe('died')
+    const now = nightOf('2024-03-05')
+    await lake.night(now, SYMBOLS, async (hands) => await hands.addDay(rowOf('A', '2024-03-04', 5)))
+    await expectEqual(lake, now)
+  })
+
+  test('a day of the last year that a night left in January, where the years before stand in no month', async () => {
+    const lake = createTableLake()
+    await lake.past(nightOf('2024-01-03')).putYear(yearOf('A', 2023, 10))
+    await lake.past(nightOf('2024-01-03')).addDay(rowOf('A', '2024-01-02', 10))
+    await lake.update(nightOf('2024-01-03'))
+    await lake.ended(nightOf('2024-01-04'), ['A'], async (hands) => await hands.addDay(rowOf('A', '2023-12-29', 10)))
+    const now = nightOf('2024-01-05')
+    await lake.night(now, ['A'], async (hands) => await hands.addDay(rowOf('A', '2024-01-05', 10)))
+    await expectEqual(lake, now)
+  })
+
+  test('a symbol that comes last and makes the last file, and is relied on by the next night', async () => {
+    const lake = await lakeOf()
+    await lake.update(nightOf('2024-02-28'))
+    await lake.past(nightOf('2024-02-28')).addDay(rowOf('A', '2024-02-28', 10))
+    const now = nightOf('2024-03-01')
+    const run = await beginNight(lake.store, now, SYMBOLS)
+    const past = lake.past('2024-03-01T23:31:00Z')
+    await write(past, 'A', OLD, 5)
+    await past.putYear([rowOf('A', '2024-03-01', 5), ...yearOf('A', 2024, 5)])
+    await run.keep()
+    await expectEqual(lake, now)
+    expect(lake.names()).toContain('month-2024-03.parquet')
+    expect(await openTrusted(contextOf(lake.store, nightOf('2024-03-04')))).toBeDefined()
   })
 
   test('a mend by another run since the listing, older files first and not the one that it reads alone', async () => {

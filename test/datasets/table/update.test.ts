@@ -12,6 +12,7 @@ import {
   nightOf,
   rowOf,
   yearKeyOf,
+  type RawHands,
   type TableLake,
 } from '../../support/lakes/table-lake.ts'
 import { at, failureOf } from '../../support/values.ts'
@@ -223,6 +224,41 @@ test.each([false, true])(
   },
 )
 
+test('a rebuild beside a new symbol that is then mended takes all of it', async () => {
+  const lake = await updated()
+  const putYears = async (hands: RawHands, close: number) => {
+    await hands.putYear([rowOf('X', '2022-06-01', close)])
+    await hands.putYear([rowOf('X', '2024-01-03', close)])
+  }
+  let isDone = false
+  const store: Store = {
+    ...lake.store,
+    list: async (...range) => {
+      const files = await lake.store.list(...range)
+      if (!isDone && range[0].includes('symbol=A/')) {
+        isDone = true
+        await lake.night(LATER, ['X'], async (hands) => await putYears(hands, 10))
+        await putYears(lake.past('2024-03-06T23:35:00Z'), 5)
+      }
+      return files
+    },
+  }
+  await updateTable(contextOf(store, '2024-03-06T23:29:00Z'), { isRebuild: true })
+  await lake.night(nightOf('2024-03-07'), [...SYMBOLS, 'X'])
+  expect(await lake.findings(nightOf('2024-03-07'))).toEqual([])
+})
+
+test('years that another run replaces again and again end an update with an error', async () => {
+  const lake = await lakeOf()
+  let count = 0
+  const list: Store['list'] = async (...range) => {
+    const files = await lake.store.list(...range)
+    return range[0].includes('symbol=A/') ? files.map((file) => ({ ...file, tag: `${(count += 1)}` })) : files
+  }
+  const error = await failureOf(updateTable(contextOf({ ...lake.store, list }, NOW), { isRebuild: false }))
+  expect(error.message).toContain('memory/raw/prices/symbol=A/ was replaced by other runs each of the 100 times')
+})
+
 test('a table is made anew from its raw files, one read of each at a time for a few files', async () => {
   const lake = await lakeOf()
   const reads = new Map<string, number>()
@@ -253,6 +289,17 @@ async function updateAll(lake: TableLake, now: string, count: number, isRebuild:
 }
 
 describe('shards of a table', () => {
+  test.each([1, 2])('of which only shard %i ran leave it so that the next night makes it equal', async (index) => {
+    const lake = await updated()
+    const past = lake.past(nightOf('2024-03-05'))
+    await past.putYear([rowOf('A', '2022-03-01', 5), rowOf('A', '2022-01-03', 5)])
+    await past.putYear([rowOf('A', '2024-02-01', 5), rowOf('A', '2024-01-03', 5)])
+    const [shard] = shardsOf(2).slice(index - 1)
+    await updateTable(contextOf(lake.store, nightOf('2024-03-05')), { isRebuild: false, shard })
+    await lake.night(LATER, SYMBOLS)
+    expect(await lake.findings(LATER)).toEqual([])
+  })
+
   test.each([
     [2, false],
     [3, true],

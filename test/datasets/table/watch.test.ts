@@ -14,6 +14,7 @@ function watch(store = createMemoryStore()) {
   const watching = watchStore(store, {
     datasets: [DATASET, FUNDS],
     listedFrom: day('2024-01-01'),
+    seenFrom: day('2024-01-20'),
     beforeChange: async ({ root }) => void order.push(`${root} with ${store.files.size}`),
   })
   return { ...watching, hands: handsOf(watching.store, NOW), order, inner: store }
@@ -66,9 +67,9 @@ describe('what a run writes', () => {
   test('is announced before it is written, but for what a later run finds by its listing', async () => {
     const { hands, order } = watch()
     await hands.addDay(rowOf('A', '2024-02-02'))
-    await hands.addDay(rowOf('A', '2024-01-01'))
+    await hands.addDay(rowOf('A', '2024-01-20'))
     expect(order).toEqual([])
-    await hands.addDay(rowOf('A', '2023-12-29'))
+    await hands.addDay(rowOf('A', '2024-01-19'))
     await hands.putYear([rowOf('A', '2022-02-02')])
     expect(order).toEqual(['raw/prices/ with 2', 'raw/prices/ with 3'])
   })
