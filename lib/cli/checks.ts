@@ -2,7 +2,6 @@
 // or are unsafe.
 
 import { type Config, FMP_BASE_URL, type LakeConfig, STATEMENT_NAMES, type VendorSettings } from '../core/config.ts'
-import { isPart } from '../core/shard.ts'
 import { whereTrue } from '../core/text.ts'
 import type { Reader } from './reader.ts'
 import { isBaseUrl } from './schemas.ts'
@@ -35,17 +34,12 @@ function isDailyLimitAlone({ dailyCalls, usesLedger }: Pick<VendorSettings, 'dai
 /** What flags contradict, each a sentence. */
 export function contradictions(reader: Reader, config: Config): readonly string[] {
   const { isGiven } = reader
-  const { dates, keepsTables, shard, target } = config
+  const { dates } = config
   const { fromDate, toDate } = dates
   return [
     ...contradictingPairs(reader),
     ...whereTrue([
       [isGiven('--keys') && !isGiven('--dry-run'), '--keys needs --dry-run: only a plan has keys to show.'],
-      [
-        // Checking a file and replacing it are two steps there: of two shards that do it at once one would lose its rows.
-        keepsTables && isPart(shard) && target.kind === 'folder',
-        '--table in a shard needs a bucket: a folder cannot replace a file for one of several processes only. Leave it out, and run `ingest table` when all shards have ended.',
-      ],
       [isDailyLimitAlone(config), DAILY_LIMIT_ALONE],
       [isGiven('--to-date') && !isGiven('--from-date') && !isGiven('--backfill-days'), '--to-date needs --from-date.'],
       [

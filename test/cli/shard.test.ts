@@ -198,21 +198,6 @@ describe('the run group', () => {
   })
 })
 
-test('a shard keeps no table in a folder, where two could replace one file at once', () => {
-  const expected = expect.stringMatching(
-    /^--table in a shard needs a bucket: .* run `ingest table` when all shards/,
-  ) as string
-  expect(problemsOf(['--table', '--shard', '1/2', '--out', './lake'])).toEqual([expected])
-  expect(problemsOf(['--out', './lake'], { TABLE: 'true', ...slurm(3) })).toEqual([expected])
-  for (const argv of [
-    ['--shard', '1/2'],
-    ['--shard', '1/1', '--out', './lake'],
-    ['--out', './lake'],
-  ]) {
-    expect(resolve(['--table', ...argv]).keepsTables).toBe(true)
-  }
-})
-
 test('the calls of a day need the ledger', () => {
   expect(resolve(['--ledger'], { DAILY_CALLS: '250' })).toMatchObject({ usesLedger: true, dailyCalls: 250 })
   expect(resolve([], { LEDGER: 'true' })).toMatchObject({ usesLedger: true, dailyCalls: undefined })

@@ -4,6 +4,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
+import { inShard } from '../../lib/core/shard.ts'
 import { barsFor, iso, makeBars, sessions } from '../support/bars.ts'
 import { oneOf, seededRandom } from '../support/random.ts'
 import { setMemoryStage } from '../support/runs/memory-stage.ts'
@@ -77,6 +78,25 @@ describe.each<[name: string, setUp: () => Promise<Stage>]>([
     )
     const ended = await Promise.all(runs.map(async ({ done }) => await done))
     expect(ended.map(({ code }) => code)).toEqual([0, 0, 0])
+    await using copy = await copyOf(stage.lake)
+    expect(await tableDifferences(await copy.folder())).toEqual([])
+  })
+
+  test('that are shards of one list and keep one table leave one that equals raw', async () => {
+    await using stage = await setUp()
+    const shards = [1, 2, 3, 4].map((index) => ({ index, count: 4, source: '--shard' }))
+    const withSymbols = shards.filter((shard) => SYMBOLS.some((symbol) => inShard(symbol, shard)))
+    const { promise: allAsk, resolve } = Promise.withResolvers<undefined>()
+    stage.onRequest = ({ n }) => {
+      if (n === withSymbols.length) resolve(undefined)
+      return allAsk
+    }
+    const args = ['--tickers', SYMBOLS.join(','), '--table', '--lookback', '20']
+    const runs = shards.map(({ index, count }) =>
+      stage[index === 1 ? 'start' : 'spawn']([...args, '--shard', `${index}/${count}`], { isShared: true }),
+    )
+    const ended = await Promise.all(runs.map(async ({ done }) => await done))
+    expect(ended.map(({ code, stderr }) => `${code} ${code === 0 ? '' : stderr}`)).toEqual(shards.map(() => '0 '))
     await using copy = await copyOf(stage.lake)
     expect(await tableDifferences(await copy.folder())).toEqual([])
   })

@@ -1,5 +1,5 @@
-// A text in a folder that several processes change. A folder cannot replace a file only if it is unchanged, but it can create
-// one only if there is none (link): so each version is a file of its own, `00000042.json`, and the greatest number counts.
+// A text in a folder that several processes change, without a lock. A folder can create a file only if there is none (link): so
+// each version is a file of its own, `00000042.json`, and the greatest number counts.
 import { link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '../../core/errors.ts'

@@ -224,12 +224,13 @@ test.each([false, true])(
   },
 )
 
+async function putYears(hands: RawHands, close: number): Promise<void> {
+  await hands.putYear([rowOf('X', '2022-06-01', close)])
+  await hands.putYear([rowOf('X', '2024-01-03', close)])
+}
+
 test('a rebuild beside a new symbol that is then mended takes all of it', async () => {
   const lake = await updated()
-  const putYears = async (hands: RawHands, close: number) => {
-    await hands.putYear([rowOf('X', '2022-06-01', close)])
-    await hands.putYear([rowOf('X', '2024-01-03', close)])
-  }
   let isDone = false
   const store: Store = {
     ...lake.store,
