@@ -24,9 +24,10 @@ export function noHardLinks(path: string, error: unknown): IngestError {
   })
 }
 
-/** The error of a lock that cannot be taken. `error` is the file system's or SQLite's. */
-export function noLock(path: string, error: unknown): IngestError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+/** The error of a lock that cannot be taken as an IngestError. Returns an error that is not about the lock (a full disk, a bug) as it is. */
+export function toLockError(error: unknown, path: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (!LOCK_HINTS.has(code) && !code.startsWith('SQLITE_')) return error
   const message = `${oneLine(path)}: this file cannot be locked, and without its lock no file is replaced safely (${code})`
   const hint = LOCK_HINTS.get(code) ?? 'Choose a folder on a file system with locks.'
   return new IngestError(message, { kind: 'store', scope: 'run', hint, cause: error })
@@ -36,7 +37,7 @@ const inTheWay = 'Let no run go on, remove what has this name, and run again.'
 
 const LOCK_HINTS: ReadonlyMap<string, string> = new Map([
   ['EACCES', 'Give this user write access to it.'],
-  ['ENOENT', 'The folder was removed meanwhile: run again.'],
+  ['ENOENT', 'The folder was removed meanwhile, or this is a link that leads nowhere: remove the link, and run again.'],
   ['SQLITE_CANTOPEN', inTheWay],
   ['SQLITE_NOTADB', inTheWay],
 ])

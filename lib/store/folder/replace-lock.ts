@@ -8,8 +8,8 @@ import { constants } from 'node:fs'
 import { access, stat, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createLimit } from '../../core/concurrency.ts'
-import { errnoOf, IngestError } from '../../core/errors.ts'
-import { noLock, lockHeld } from './errors.ts'
+import { errnoOf } from '../../core/errors.ts'
+import { lockHeld, toLockError } from './errors.ts'
 
 export type ReplaceLock = {
   /** Does `act` while neither this process nor another one replaces a file. Rejects with an IngestError if that cannot be had. */
@@ -48,7 +48,7 @@ export function createReplaceLock(path: string, maxTries = MAX_TRIES): ReplaceLo
       throw lockHeld(path, (maxTries * RETRY_MS) / 1_000)
     } catch (error) {
       close()
-      throw error instanceof IngestError ? error : noLock(path, error)
+      throw toLockError(error, path)
     }
   }
 
@@ -69,11 +69,12 @@ export function createReplaceLock(path: string, maxTries = MAX_TRIES): ReplaceLo
 
 async function openFile(path: string): Promise<Opened> {
   const sqlite = await import('bun:sqlite')
-  // SQLite would make it with its own mode instead of the user's. It is not opened otherwise: to close it would end the lock.
+  // SQLite would make it with its own mode instead of the umask's. `wx` opens no file that is there: to close that one again would
+  // end this process's lock on it.
   await writeFile(path, '', { flag: 'wx' }).catch((error: unknown) => {
     if (errnoOf(error) !== 'EEXIST') throw error
   })
-  // SQLite begins a transaction in a file that may only be read too, and that is no lock.
+  // In a file that may only be read SQLite begins a transaction for reading, which is no lock.
   await access(path, constants.W_OK)
   const inode = await inodeOf(path)
   const database = new sqlite.Database(path)

@@ -40,6 +40,12 @@ const write = (hands: RawHands, symbol: string, years: readonly number[], close:
     await hands.putYear(yearOf(symbol, year, close))
   }, Promise.resolve())
 
+/** Mends all years of A. The running year's file holds the first session of March too. */
+async function mendIntoMarch(hands: RawHands): Promise<void> {
+  await write(hands, 'A', OLD, 5)
+  await hands.putYear([rowOf('A', '2024-03-01', 5), ...yearOf('A', 2024, 5)])
+}
+
 /** The store, and the files of the table that are replaced through it, in their order. */
 function recording(inner: Store): { readonly store: Store; readonly written: readonly string[] } {
   const written: string[] = []
@@ -135,11 +141,9 @@ describe('a night brings into the table', () => {
 
   test('what a run without the table has left in January, where the years before stand in no month', async () => {
     const lake = createTableLake({ baseYear: 2025 })
-    const mend = async (now: string, years: readonly number[], close: number) =>
-      await write(lake.past(nightOf(now)), 'A', years, close)
-    await mend('2025-01-03', [2023, 2024], 10)
+    await write(lake.past(nightOf('2025-01-03')), 'A', [2023, 2024], 10)
     await lake.update(nightOf('2025-01-03'))
-    await mend('2025-01-04', [2023, 2024, 2025], 5)
+    await write(lake.past(nightOf('2025-01-04')), 'A', [2023, 2024, 2025], 5)
     const now = nightOf('2025-01-06')
     await lake.night(now, ['A'], async (hands) => await hands.addDay(rowOf('A', '2025-01-06', 5)))
     await expectEqual(lake, now)
@@ -148,9 +152,7 @@ describe('a night brings into the table', () => {
   test('what a night left that was killed before it made the first file of a month', async () => {
     const lake = await lakeOf()
     await lake.update(nightOf('2024-02-28'))
-    const past = lake.past(nightOf('2024-03-01'))
-    await write(past, 'A', OLD, 5)
-    await past.putYear([rowOf('A', '2024-03-01', 5), ...yearOf('A', 2024, 5)])
+    await mendIntoMarch(lake.past(nightOf('2024-03-01')))
     const { store, died } = endedBefore(lake.store, 'tables/prices/month-2024-03.parquet')
     const run = await beginNight(store, '2024-03-01T23:45:00Z', SYMBOLS)
     expect(await Promise.race([run.keep(), died])).toBe('died')
@@ -176,9 +178,7 @@ describe('a night brings into the table', () => {
     await lake.past(nightOf('2024-02-28')).addDay(rowOf('A', '2024-02-28', 10))
     const now = nightOf('2024-03-01')
     const run = await beginNight(lake.store, now, SYMBOLS)
-    const past = lake.past('2024-03-01T23:31:00Z')
-    await write(past, 'A', OLD, 5)
-    await past.putYear([rowOf('A', '2024-03-01', 5), ...yearOf('A', 2024, 5)])
+    await mendIntoMarch(lake.past('2024-03-01T23:31:00Z'))
     await run.keep()
     await expectEqual(lake, now)
     expect(lake.names()).toContain('month-2024-03.parquet')

@@ -104,6 +104,14 @@ test.each([
   expect(await lock.run(async () => 'taken')).toBe('taken')
 })
 
+test('an error that is not about the lock stays what it is', async () => {
+  await Bun.write(path, '')
+  const error = await createReplaceLock(join(path, 'inside'))
+    .run(async () => 'taken')
+    .catch((caught: unknown) => caught)
+  expect(error).toMatchObject({ code: 'ENOTDIR' })
+})
+
 test('a user who may only read the file is told so: to SQLite that is a transaction, and no lock', async () => {
   await Bun.write(path, '')
   await chmod(path, 0o444)
